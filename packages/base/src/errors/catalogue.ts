@@ -1,0 +1,28 @@
+// The one table of everything that can go wrong: code, message, what to do, HTTP status, exit code.
+// It lies in base because the lowest packages raise coded errors; docs/errors.md is held equal to it.
+import { cliErrors } from './cli.ts';
+import { containerErrors } from './container.ts';
+import type { ErrorEntry } from './define.ts';
+import { generalErrors } from './general.ts';
+import { jobErrors } from './job.ts';
+import { luaErrors } from './lua.ts';
+import { pipelineErrors } from './pipeline.ts';
+import { serverErrors } from './server.ts';
+
+export const errorCatalogue = {
+  ...generalErrors,
+  ...luaErrors,
+  ...pipelineErrors,
+  ...containerErrors,
+  ...jobErrors,
+  ...serverErrors,
+  ...cliErrors,
+};
+
+export type ErrorCatalogue = typeof errorCatalogue;
+export type ErrorCode = keyof ErrorCatalogue;
+
+/** The row of a code that came over the wire; undefined for one this version does not know. */
+export function findErrorEntry(code: string): ErrorEntry | undefined {
+  return Object.hasOwn(errorCatalogue, code) ? errorCatalogue[code as ErrorCode] : undefined;
+}

@@ -1,0 +1,4 @@
+// Errors of the area "container".
+import { defineErrors } from './define.ts';
+
+export const containerErrors = defineErrors({});

@@ -1,0 +1,4 @@
+// Errors of the area "job".
+import { defineErrors } from './define.ts';
+
+export const jobErrors = defineErrors({});

@@ -1,0 +1,4 @@
+// Errors of the area "lua".
+import { defineErrors } from './define.ts';
+
+export const luaErrors = defineErrors({});

@@ -1,0 +1,4 @@
+// Errors of the area "server".
+import { defineErrors } from './define.ts';
+
+export const serverErrors = defineErrors({});

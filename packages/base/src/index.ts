@@ -1,0 +1,33 @@
+// Base: errors, services, durations and other things that know no noun of Rivet.
+export { writeFileAtomically } from './atomic-file.ts';
+export { type BackoffOptions, backoffMs } from './backoff.ts';
+export { DURATION_MS_MAX, formatDuration, parseDuration } from './duration.ts';
+export {
+  choiceSetting,
+  durationSetting,
+  firstLine,
+  integerSetting,
+  readSettings,
+  type Setting,
+  type Settings,
+  type SettingsOf,
+  textSetting,
+  unknownVariables,
+} from './environment-variables.ts';
+export { type ErrorCode, errorCatalogue, findErrorEntry } from './errors/catalogue.ts';
+export type { ErrorEntry, Fault } from './errors/define.ts';
+export {
+  type Detail,
+  type DetailsOf,
+  describeThrown,
+  isRivetError,
+  RivetError,
+  toRivetError,
+} from './errors/rivet-error.ts';
+export { findCycle, type Needs } from './graph.ts';
+export { createLogger, type Logger, type LogLevel, silentLogger } from './logger.ts';
+export { didYouMean, nearest } from './nearest.ts';
+export { createService, type Service, type ServiceBody, startAll, stopAll } from './service.ts';
+export { formatSize, parseSize } from './size.ts';
+export { uuidv7 } from './uuid.ts';
+export { sleep, withDeadline } from './wait.ts';

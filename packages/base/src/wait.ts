@@ -1,0 +1,28 @@
+// Waiting that can be interrupted and has a deadline.
+import { setTimeout as sleepFor } from 'node:timers/promises';
+
+/** Resolves after `ms`, or at once when `signal` aborts; never rejects. */
+export async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
+  try {
+    await sleepFor(ms, undefined, signal === undefined ? {} : { signal });
+  } catch {
+    // Aborted: the caller looks at its signal.
+  }
+}
+
+/** Settles like `promise`, or rejects with `error()` after `ms`. */
+export async function withDeadline<T>(
+  promise: Promise<T>,
+  ms: number,
+  error: () => Error,
+): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(error()), ms);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

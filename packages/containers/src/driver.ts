@@ -1,0 +1,115 @@
+// The contract of container drivers.
+//
+// Lifecycle: `check` → `ensureImage` → `start` → `Container.run`… → `Container.remove`, and after a crash
+// `removeLabelled` by whoever owns the labels. Concurrency: every method may be called at any time, several
+// at once; a container takes several commands at the same time. Isolation: containers see each other only
+// through the mounts they share. Nothing but `remove*` deletes anything. Every implementation passes
+// `driver-conformance.ts`.
+
+/** What a container is made from. Every string in it is data: none is split, expanded or parsed by a shell. */
+export interface ContainerSpec {
+  /** Unique on the host; [a-zA-Z0-9][a-zA-Z0-9_.-]*. */
+  readonly name: string;
+  readonly image: string;
+  /** Who owns it; see labels.ts. */
+  readonly labels: Readonly<Record<string, string>>;
+  readonly env: Readonly<Record<string, string>>;
+  readonly mounts: readonly Mount[];
+  /** Program and arguments put before Rivet's agent; the image's own entrypoint is never run without being asked for. */
+  readonly entrypoint: readonly string[];
+  readonly network: 'default' | 'none';
+  readonly user: string | undefined;
+  readonly memoryBytes: number | undefined;
+  readonly cpus: number | undefined;
+  readonly pids: number | undefined;
+  readonly privileged: boolean;
+  /** Host directory, made for this container alone, for requests, output and exit files. */
+  readonly controlDirectory: string;
+}
+
+export interface Mount {
+  readonly source: string;
+  readonly target: string;
+  readonly readonly: boolean;
+}
+
+export type PullPolicy = 'missing' | 'always' | 'never';
+
+/** A command for a running container. It is executed directly; no shell sees its arguments. */
+export interface CommandSpec {
+  /** Unique in the container; [a-zA-Z0-9_-]+. */
+  readonly id: string;
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** Absolute path in the container. */
+  readonly cwd: string;
+  readonly stdin: Uint8Array | undefined;
+}
+
+export type OutputStream = 'stdout' | 'stderr';
+
+/** Takes output as it comes, in order a stream. What it returns is awaited before more of that stream is read. */
+export type OutputSink = (stream: OutputStream, bytes: Uint8Array) => void | Promise<void>;
+
+export interface CommandExit {
+  /** As a shell gives it: 126 not executable, 127 not found, 128+n killed by signal n. */
+  readonly exitCode: number;
+  /** `SIGKILL` and the like when a signal ended it. */
+  readonly signal: string | undefined;
+  /** Why Rivet knows more than the code says. */
+  readonly cause: 'not-found' | 'not-executable' | 'out-of-memory' | undefined;
+  readonly durationMs: number;
+}
+
+export interface RunningCommand {
+  readonly id: string;
+  /** Process id inside the container, once it is known. */
+  readonly pid: number | undefined;
+  /** Resolves after the exit, when all output has been given to the sink. Rejects with RIVET_CONTAINER_LOST when the container went away. */
+  readonly exit: Promise<CommandExit>;
+  /** Sends a signal (`TERM`, `KILL`, `INT`, …) to the whole process group; nothing happens after the exit. */
+  signal(name: string): Promise<void>;
+}
+
+export interface Container {
+  readonly name: string;
+  readonly image: string;
+  /** Starts a command. Output that the sink can't take yet waits on disk, not in memory. */
+  run(command: CommandSpec, sink: OutputSink): Promise<RunningCommand>;
+  /** Kills whatever runs in it and removes it; safe to call twice and when it is gone already. */
+  remove(): Promise<void>;
+}
+
+export interface ContainerSummary {
+  readonly name: string;
+  readonly image: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly running: boolean;
+}
+
+/** One finding of `check`: what was looked at, what was seen, and how to mend it. */
+export interface DriverFinding {
+  readonly subject: string;
+  readonly ok: boolean;
+  readonly seen: string;
+  readonly fix: string | undefined;
+}
+
+export interface ContainerDriver {
+  readonly name: string;
+  /** Looks at the machine; the findings are what `rivet doctor` prints. Never throws. */
+  check(): Promise<readonly DriverFinding[]>;
+  /**
+   * Makes sure that the image is there.
+   * @throws RIVET_CONTAINER_IMAGE_INVALID, RIVET_CONTAINER_IMAGE_NOT_FOUND, RIVET_CONTAINER_REGISTRY_UNREACHABLE, …
+   */
+  ensureImage(image: string, options: { pull: PullPolicy; signal?: AbortSignal }): Promise<void>;
+  /** Starts a container; the image must be there. Nothing is left behind when it throws. */
+  start(spec: ContainerSpec, signal?: AbortSignal): Promise<Container>;
+  list(labels: Readonly<Record<string, string>>): Promise<readonly ContainerSummary[]>;
+  /** Removes every container that carries all of `labels` (at least one); returns how many. */
+  removeLabelled(labels: Readonly<Record<string, string>>): Promise<number>;
+  /** Removes a directory with everything in it, also what containers wrote as root or a mapped user. */
+  removeTree(path: string): Promise<void>;
+  close(): Promise<void>;
+}

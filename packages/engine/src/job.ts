@@ -1,0 +1,75 @@
+// What the engine is given, what it tells, and how it ends: the contract between it and the programs
+// that run jobs (`rivet run` and the runner).
+import type { Logger } from '@rivet/base';
+import type { ContainerDriver } from '@rivet/containers';
+import type { LuaEngine, LuaLimits } from '@rivet/lua';
+import type {
+  InputValues,
+  JobOutcome,
+  LogLine,
+  PipelineBundle,
+  PipelineDefinition,
+  StageChange,
+} from '@rivet/protocol';
+
+/** One attempt at one job. */
+export interface JobSpec {
+  readonly id: string;
+  readonly attempt: number;
+  readonly pipeline: string;
+  readonly version: number;
+  readonly launchedBy: string;
+  readonly url: string | undefined;
+  /** How /workspace began. */
+  readonly source: 'none' | 'tree' | 'git';
+  readonly bundle: PipelineBundle;
+  /** What creation saw; the job fails with `definition_changed` when the file now says otherwise. Undefined in `rivet run`. */
+  readonly definition: PipelineDefinition | undefined;
+  /** Checked values, defaults filled in. */
+  readonly inputs: InputValues;
+  /** Run only this stage and what it needs; undefined for all. */
+  readonly onlyStage: string | undefined;
+}
+
+/** What the engine tells while it runs. What a method returns is awaited: that is the back-pressure. */
+export interface JobObserver {
+  line(line: LogLine): void | Promise<void>;
+  stage(change: StageChange): void | Promise<void>;
+  /** `value` undefined: the output was cleared. */
+  output(name: string, value: unknown): void | Promise<void>;
+}
+
+/** What the program that runs the job provides. */
+export interface JobHost {
+  readonly driver: ContainerDriver;
+  readonly lua: LuaEngine;
+  readonly logger: Logger;
+  /** Host directory mounted at /workspace in every container. */
+  readonly workspace: string;
+  /** Host directory of this attempt for the journal and the control directories; the caller removes it. */
+  readonly stateDirectory: string;
+  readonly defaultImage: string;
+  readonly limits: JobLimits;
+  readonly observer: JobObserver;
+  /** Labels that every container of the job carries besides job and attempt. */
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+export interface JobLimits {
+  readonly lua: LuaLimits;
+  /** Bytes of log of one attempt. */
+  readonly logBytesMax: number;
+  /** From TERM to KILL, in milliseconds. */
+  readonly killGraceMs: number;
+  /** What `always` stages have after a cancel or a timeout, in milliseconds. */
+  readonly cancelGraceMs: number;
+  /** Of the job when the pipeline sets none, in milliseconds. */
+  readonly timeoutMs: number;
+}
+
+/**
+ * Runs one attempt of a job to its end and removes its containers. Never throws: whatever happens is
+ * an outcome. Aborting `signal` cancels: running commands get TERM, then KILL; `always` stages still
+ * run within their grace.
+ */
+export type RunJob = (spec: JobSpec, host: JobHost, signal: AbortSignal) => Promise<JobOutcome>;

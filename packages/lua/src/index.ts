@@ -1,0 +1,18 @@
+// Runs untrusted Lua in processes that can be killed. Knows nothing of pipelines.
+export {
+  asRecord,
+  LuaFunction,
+  type LuaRecord,
+  type LuaValue,
+  type SourcePosition,
+} from './values.ts';
+export type {
+  HostCall,
+  LuaEngine,
+  LuaEvaluation,
+  LuaHost,
+  LuaLimits,
+  LuaModuleSpec,
+  LuaProgram,
+  LuaVm,
+} from './vm.ts';

@@ -1,0 +1,102 @@
+// The contract of the Lua engine: a program, the host that performs its effects, the VM that runs it.
+import type { LuaFunction, LuaValue, SourcePosition } from './values.ts';
+
+/** What one VM may use. Reaching one of them ends the VM: a script can't catch it. */
+export interface LuaLimits {
+  /** CPU time between two host calls, in milliseconds. */
+  readonly cpuMs: number;
+  /** Memory of the Lua process above what it needs when idle, in bytes. */
+  readonly memoryBytes: number;
+}
+
+/** A table of host functions that the script sees under a global name, such as `process`. */
+export interface LuaModuleSpec {
+  readonly name: string;
+  /** Functions that are host calls named `<module>.<function>`. */
+  readonly functions: readonly string[];
+  /** Plain values of the table, such as `job.id`. */
+  readonly fields?: Readonly<Record<string, LuaValue>>;
+  /**
+   * Trusted Lua that completes the module: a chunk called with (module, host, branches), where
+   * `host.call(name, ...)` makes the host call `name` (also one that is not in `functions`) and
+   * `branches.run(functions, { max, fail_fast })` runs functions at the same time, each as a branch
+   * of the caller's, and returns one `{ ok, value_or_error, … }` for each, in order. Functions it defines count as
+   * Rivet's own: they are left out of tracebacks, and errors point at their caller.
+   */
+  readonly source?: string;
+}
+
+/** A Lua program: its files, what it sees, and the seed of its randomness. */
+export interface LuaProgram {
+  /** Name of the file that is run, a key of `files`. */
+  readonly main: string;
+  /** The main file and whatever `require("a.b")` may load (`a/b.lua` or `a/b/init.lua`), by path. */
+  readonly files: ReadonlyMap<string, string | Uint8Array>;
+  readonly modules: readonly LuaModuleSpec[];
+  /** `math.random` is seeded from it, so that a re-run takes the same course. */
+  readonly seed: string;
+  /** What `os.getenv` answers. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** A request of the script for an effect. */
+export interface HostCall {
+  /** The branch that asks: that of `LuaVm.call`, extended by `.n` for each `branches.run`. */
+  readonly branch: string;
+  /** Counts the host calls of the branch, from 1. */
+  readonly sequence: number;
+  /** `<module>.<function>`. */
+  readonly name: string;
+  readonly args: readonly LuaValue[];
+  /** The line of the script that made the call. */
+  readonly position: SourcePosition | undefined;
+}
+
+/** Performs the effects of a script. */
+export interface LuaHost {
+  /**
+   * Performs one call; several may be under way, one a branch. Rejecting raises a Lua error whose
+   * message is `file:line: message`, which the script may catch; a RivetError keeps its code when
+   * it ends the script uncaught.
+   */
+  call(call: HostCall): Promise<readonly LuaValue[]>;
+}
+
+/** What the evaluation of the main file returned. */
+export interface LuaEvaluation {
+  readonly values: readonly LuaValue[];
+  /**
+   * Where each field of a returned table was set, by path: `1` is the first value,
+   * `1.stages[2].needs[1]` a field of it. Keys that are no identifiers are written `["a b"]`.
+   */
+  readonly positions: ReadonlyMap<string, SourcePosition>;
+}
+
+/** A running program. The process behind it is killed by `close`, a limit or a defect. */
+export interface LuaVm {
+  /**
+   * Runs the main file. Host calls are refused with an error that names the call and the line.
+   * @throws RIVET_LUA_SYNTAX, RIVET_LUA_ERROR, RIVET_LUA_CPU_LIMIT, RIVET_LUA_MEMORY_LIMIT
+   */
+  evaluate(): Promise<LuaEvaluation>;
+  /**
+   * Calls a function of the program; several calls run at the same time, each in its own branch.
+   * @param options.branch name of the branch, unique among the calls of this VM
+   * @throws like `evaluate`, and RIVET_LUA_CLOSED after `close`; a RivetError of the host that the script did not catch comes
+   *   out with its own code, `details.position` and `details.traceback`
+   */
+  call(
+    fn: LuaFunction,
+    args: readonly LuaValue[],
+    options: { branch: string; hostCalls?: 'allowed' | 'refused' },
+  ): Promise<readonly LuaValue[]>;
+  /** Kills the process; calls under way reject with RIVET_LUA_CLOSED. Safe to call twice. */
+  close(): Promise<void>;
+}
+
+/** Starts VMs, each in a process of its own. Keeps one process ready. */
+export interface LuaEngine {
+  open(program: LuaProgram, host: LuaHost, limits: LuaLimits): Promise<LuaVm>;
+  /** Kills every process it started. */
+  close(): Promise<void>;
+}

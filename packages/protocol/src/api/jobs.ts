@@ -1,0 +1,100 @@
+// The resource "jobs": list, show, cancel, retry, logs, events.
+import { type Static, Type } from 'typebox';
+import { InputValues, RunnerTag } from '../definition.ts';
+import { LogLine, logLevels, OutputValue } from '../job-events.ts';
+import { failureReasons, jobStates, stageStates } from '../states.ts';
+import { NullableTimestamp, Page, PageQuery, Timestamp } from './common.ts';
+
+const JobStateSchema = Type.Union(jobStates.map((state) => Type.Literal(state)));
+
+export const JobRef = Type.Object({
+  /** Id, or a unique prefix of it. */
+  id: Type.String({ minLength: 4, maxLength: 36, pattern: '^[0-9a-fA-F-]+$' }),
+});
+
+export const Job = Type.Object({
+  id: Type.String(),
+  pipeline: Type.String(),
+  version: Type.Integer(),
+  state: JobStateSchema,
+  reason: Type.Union([...failureReasons.map((reason) => Type.Literal(reason)), Type.Null()]),
+  message: Type.Union([Type.String(), Type.Null()]),
+  attempt: Type.Integer(),
+  runner: Type.Union([Type.String(), Type.Null()]),
+  launched_by: Type.String(),
+  priority: Type.Integer(),
+  cancel_requested: Type.Boolean(),
+  created_at: Timestamp,
+  started_at: NullableTimestamp,
+  finished_at: NullableTimestamp,
+});
+export type Job = Static<typeof Job>;
+
+export const JobStage = Type.Object({
+  name: Type.String(),
+  position: Type.Integer(),
+  state: Type.Union(stageStates.map((state) => Type.Literal(state))),
+  reason: Type.Union([Type.String(), Type.Null()]),
+  code: Type.Union([Type.String(), Type.Null()]),
+  run: Type.Integer(),
+  unchecked_exits: Type.Integer(),
+  started_at: NullableTimestamp,
+  finished_at: NullableTimestamp,
+});
+export type JobStage = Static<typeof JobStage>;
+
+export const JobDetail = Type.Object({
+  ...Job.properties,
+  /** Values of secret inputs are shown as `***`. */
+  inputs: InputValues,
+  tags: Type.Array(RunnerTag),
+  /** Stages of the current attempt. */
+  stages: Type.Array(JobStage),
+  outputs: Type.Record(Type.String(), OutputValue),
+  log_lines: Type.Integer(),
+});
+export type JobDetail = Static<typeof JobDetail>;
+
+export const JobListQuery = Type.Object({
+  ...PageQuery.properties,
+  state: Type.Optional(JobStateSchema),
+  pipeline: Type.Optional(Type.String({ maxLength: 200 })),
+});
+export const JobList = Page(Job);
+export type JobList = Static<typeof JobList>;
+
+export const LogQuery = Type.Object({
+  /** Only lines after this number; 0 for all. */
+  after: Type.Optional(Type.Integer({ minimum: 0, default: 0 })),
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000, default: 1000 })),
+  /** The current attempt when absent. */
+  attempt: Type.Optional(Type.Integer({ minimum: 1 })),
+  stage: Type.Optional(Type.String({ maxLength: 200 })),
+  /** This level and above. */
+  level: Type.Optional(Type.Union(logLevels.map((level) => Type.Literal(level)))),
+});
+export type LogQuery = Static<typeof LogQuery>;
+
+export const LogPage = Type.Object({
+  attempt: Type.Integer(),
+  lines: Type.Array(LogLine),
+  /** Pass as `after` for the next page. */
+  last: Type.Integer(),
+  /** Whether the attempt has ended and `last` is its last line. */
+  complete: Type.Boolean(),
+});
+export type LogPage = Static<typeof LogPage>;
+
+/**
+ * What `GET /jobs/:id/events` streams as server-sent events: `job` (a `JobDetail`) after each change.
+ * `GET /jobs/:id/logs/stream` streams `line` events (a `LogLine`, event id `<attempt>:<n>`) and, when the job has
+ * ended and every line was sent, one `end` event (a `Job`).
+ */
+export const logStreamEvents = ['line', 'end'] as const;
+
+/** Why a job is in the state it is in, as sentences. */
+export const JobExplanation = Type.Object({
+  state: JobStateSchema,
+  reasons: Type.Array(Type.String()),
+});
+export type JobExplanation = Static<typeof JobExplanation>;

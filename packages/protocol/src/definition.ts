@@ -1,0 +1,156 @@
+// A pipeline's definition without its functions: what is stored, shown, and compared on the runner.
+import { type Static, Type } from 'typebox';
+
+const Nullable = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) =>
+  Type.Union([schema, Type.Null()]);
+
+export const inputTypes = ['string', 'number', 'bool', 'list'] as const;
+export type InputType = (typeof inputTypes)[number];
+
+/** A value of an input: lists hold scalars. */
+export const InputValue = Type.Union([
+  Type.String(),
+  Type.Number(),
+  Type.Boolean(),
+  Type.Array(Type.Union([Type.String(), Type.Number(), Type.Boolean()])),
+]);
+export type InputValue = Static<typeof InputValue>;
+
+/** Values by the name of the input. */
+export const InputValues = Type.Record(Type.String(), InputValue);
+export type InputValues = Static<typeof InputValues>;
+
+const scalarRules = {
+  /** The allowed values. */
+  options: Type.Optional(Type.Array(Type.Union([Type.String(), Type.Number(), Type.Boolean()]))),
+  /** A Lua pattern that a string must match. */
+  pattern: Type.Optional(Type.String()),
+  min: Type.Optional(Type.Number()),
+  max: Type.Optional(Type.Number()),
+  integer: Type.Optional(Type.Boolean()),
+};
+
+/** An input in the order of the file, so that questions are asked in the author's order. */
+export const InputDefinition = Type.Object({
+  name: Type.String(),
+  type: Type.Union(inputTypes.map((type) => Type.Literal(type))),
+  description: Type.Optional(Type.String()),
+  required: Type.Boolean(),
+  default: Type.Optional(InputValue),
+  secret: Type.Boolean(),
+  ...scalarRules,
+  items: Type.Optional(
+    Type.Object({
+      type: Type.Union([Type.Literal('string'), Type.Literal('number'), Type.Literal('bool')]),
+      ...scalarRules,
+    }),
+  ),
+  min_items: Type.Optional(Type.Integer()),
+  max_items: Type.Optional(Type.Integer()),
+  /** Whether the pipeline has a function of its own for it, which runs at launch. */
+  has_validate: Type.Boolean(),
+});
+export type InputDefinition = Static<typeof InputDefinition>;
+
+/** What a container of a stage or of `container.with` is asked for; absent means the installation's default. */
+export const ContainerOptions = Type.Object({
+  image: Type.String(),
+  entrypoint: Type.Optional(Type.Array(Type.String())),
+  env: Type.Optional(Type.Record(Type.String(), Type.String())),
+  network: Type.Optional(Type.Union([Type.Literal('none'), Type.Literal('default')])),
+  memory: Type.Optional(Type.Integer()),
+  cpus: Type.Optional(Type.Number()),
+  pids: Type.Optional(Type.Integer()),
+  user: Type.Optional(Type.String()),
+  pull: Type.Optional(
+    Type.Union([Type.Literal('missing'), Type.Literal('always'), Type.Literal('never')]),
+  ),
+});
+export type ContainerOptions = Static<typeof ContainerOptions>;
+
+export const retryCauses = ['runner_lost', 'infrastructure', 'timeout', 'stage_failed'] as const;
+export type RetryCause = (typeof retryCauses)[number];
+
+export const RetryRule = Type.Object({
+  /** Attempts after the first. */
+  max: Type.Integer(),
+  on: Type.Array(Type.Union(retryCauses.map((cause) => Type.Literal(cause)))),
+});
+export type RetryRule = Static<typeof RetryRule>;
+
+export const StageDefinition = Type.Object({
+  name: Type.String(),
+  /** Null: after the stage before it in the file. */
+  needs: Nullable(Type.Array(Type.String())),
+  container: Nullable(ContainerOptions),
+  has_condition: Type.Boolean(),
+  timeout_ms: Nullable(Type.Integer()),
+  /** Runs of the stage after the first that failed. */
+  retry_max: Type.Integer(),
+  allow_failure: Type.Boolean(),
+  readonly: Type.Boolean(),
+  always: Type.Boolean(),
+});
+export type StageDefinition = Static<typeof StageDefinition>;
+
+/** What the pipeline allows itself; it narrows what the installation allows. Absent means no rule. */
+export const PipelinePolicy = Type.Object({
+  process: Type.Optional(
+    Type.Object({
+      allow: Type.Optional(Type.Array(Type.String())),
+      deny: Type.Optional(Type.Array(Type.String())),
+    }),
+  ),
+  container: Type.Optional(
+    Type.Object({
+      images: Type.Optional(Type.Array(Type.String())),
+      network: Type.Optional(Type.Union([Type.Literal('none'), Type.Literal('default')])),
+      pull: Type.Optional(
+        Type.Union([Type.Literal('missing'), Type.Literal('always'), Type.Literal('never')]),
+      ),
+    }),
+  ),
+});
+export type PipelinePolicy = Static<typeof PipelinePolicy>;
+
+export const RunnerTag = Type.Object({ key: Type.String(), value: Type.String() });
+export type RunnerTag = Static<typeof RunnerTag>;
+
+export const PipelineDefinition = Type.Object({
+  name: Type.String(),
+  description: Type.String(),
+  inputs: Type.Array(InputDefinition),
+  runner: Type.Array(RunnerTag),
+  plugins: Type.Array(Type.String()),
+  secrets: Type.Array(Type.String()),
+  env: Type.Record(Type.String(), Type.String()),
+  timeout_ms: Nullable(Type.Integer()),
+  retry: Nullable(RetryRule),
+  policy: PipelinePolicy,
+  stages: Type.Array(StageDefinition),
+});
+export type PipelineDefinition = Static<typeof PipelineDefinition>;
+
+/** The files of a pipeline: the main one and those that `require` loads, by path. */
+export const PipelineBundle = Type.Object({
+  main: Type.String(),
+  files: Type.Record(Type.String(), Type.String()),
+});
+export type PipelineBundle = Static<typeof PipelineBundle>;
+
+/** One mistake in a definition or an input: where, what was found, what was expected. */
+export const DefinitionIssue = Type.Object({
+  /** `stages[2].needs[1]`; empty when it is about the whole. */
+  path: Type.String(),
+  message: Type.String(),
+  found: Type.Optional(Type.String()),
+  expected: Type.Optional(Type.String()),
+  /** The nearest valid name. */
+  nearest: Type.Optional(Type.String()),
+  file: Type.Optional(Type.String()),
+  line: Type.Optional(Type.Integer()),
+  column: Type.Optional(Type.Integer()),
+  /** The text of that line. */
+  source_line: Type.Optional(Type.String()),
+});
+export type DefinitionIssue = Static<typeof DefinitionIssue>;

@@ -1,0 +1,10 @@
+// What crosses the wire between Rivet's programs.
+
+export * from './api/common.ts';
+export * from './api/jobs.ts';
+export * from './api/pipelines.ts';
+export * from './api/runners.ts';
+export * from './definition.ts';
+export * from './job-events.ts';
+export * from './routes.ts';
+export * from './states.ts';
