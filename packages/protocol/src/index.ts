@@ -1,8 +1,9 @@
 // What crosses the wire between Rivet's programs.
 
-export * from './api/common.ts';
 export * from './api/jobs.ts';
+export * from './api/page.ts';
 export * from './api/pipelines.ts';
+export * from './api/problem.ts';
 export * from './api/runners.ts';
 export * from './definition.ts';
 export * from './job-events.ts';

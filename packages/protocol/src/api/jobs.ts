@@ -3,7 +3,7 @@ import { type Static, Type } from 'typebox';
 import { InputValues, RunnerTag } from '../definition.ts';
 import { LogLine, logLevels, OutputValue } from '../job-events.ts';
 import { failureReasons, jobStates, stageStates } from '../states.ts';
-import { NullableTimestamp, Page, PageQuery, Timestamp } from './common.ts';
+import { NullableTimestamp, Page, PageQuery, Timestamp } from './page.ts';
 
 const JobStateSchema = Type.Union(jobStates.map((state) => Type.Literal(state)));
 

@@ -1,7 +1,7 @@
 // The resource "pipelines": create, check, versions, launch.
 import { type Static, Type } from 'typebox';
 import { DefinitionIssue, InputValues, PipelineBundle, PipelineDefinition } from '../definition.ts';
-import { Page, PageQuery, Timestamp } from './common.ts';
+import { Page, PageQuery, Timestamp } from './page.ts';
 
 export const PipelineRef = Type.Object({
   /** Name, id, or a unique prefix of the id. */

@@ -3,7 +3,7 @@ import { type Static, Type } from 'typebox';
 import { InputValues, PipelineBundle, PipelineDefinition, RunnerTag } from '../definition.ts';
 import { JobOutcome, LogLine, OutputValue, StageChange } from '../job-events.ts';
 import { runnerStates } from '../states.ts';
-import { NullableTimestamp, Page, Timestamp } from './common.ts';
+import { NullableTimestamp, Page, Timestamp } from './page.ts';
 
 export const RunnerRef = Type.Object({ id: Type.String({ minLength: 1, maxLength: 100 }) });
 

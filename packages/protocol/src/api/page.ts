@@ -1,20 +1,5 @@
-// Shapes that several resources share: problems, pages, ids.
+// What lists have in common: pages, cursors, points in time.
 import { type Static, type TSchema, Type } from 'typebox';
-import { DefinitionIssue } from '../definition.ts';
-
-/** RFC 9457 problem document. `errors` lists the single mistakes of a definition or of inputs. */
-export const Problem = Type.Object({
-  type: Type.String(),
-  title: Type.String(),
-  status: Type.Integer(),
-  detail: Type.String(),
-  /** Code of the error catalogue. */
-  code: Type.String(),
-  /** What the reader can do about it. */
-  solve: Type.Optional(Type.String()),
-  errors: Type.Optional(Type.Array(DefinitionIssue)),
-});
-export type Problem = Static<typeof Problem>;
 
 /** `?limit=&cursor=` of every list. */
 export const PageQuery = Type.Object({
