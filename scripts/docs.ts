@@ -1,0 +1,12 @@
+// `npm run docs`: writes the pages that are made from code. The tests beside the makers compare them.
+import { writeFileSync } from 'node:fs';
+import { renderErrorsPage } from './errors-page.ts';
+
+const pages: readonly (readonly [path: string, text: string])[] = [
+  ['docs/errors.md', renderErrorsPage()],
+];
+
+for (const [path, text] of pages) {
+  writeFileSync(path, text);
+  process.stdout.write(`wrote ${path}\n`);
+}
