@@ -7,6 +7,7 @@ import { generalErrors } from './general.ts';
 import { jobErrors } from './job.ts';
 import { luaErrors } from './lua.ts';
 import { pipelineErrors } from './pipeline.ts';
+import { runnerErrors } from './runner.ts';
 import { serverErrors } from './server.ts';
 
 export const errorCatalogue = {
@@ -15,6 +16,7 @@ export const errorCatalogue = {
   ...pipelineErrors,
   ...containerErrors,
   ...jobErrors,
+  ...runnerErrors,
   ...serverErrors,
   ...cliErrors,
 };
