@@ -1,4 +1,89 @@
-// Errors of the area "cli".
+// Errors of the area "cli": what a command was given, and the programs it starts.
 import { defineErrors } from './define.ts';
 
-export const cliErrors = defineErrors({});
+export const cliErrors = defineErrors({
+  RIVET_CLI_FILE_MISSING: {
+    message: '{path} does not exist',
+    solve: 'Check the path; it is relative to the directory that you are in.',
+    status: 400,
+    exit: 2,
+    fault: 'user',
+  },
+  RIVET_CLI_FILE_DENIED: {
+    message: 'no permission to {action} {path}',
+    solve: 'Check who owns it and its mode with: ls -ld',
+    status: 400,
+    exit: 2,
+    fault: 'user',
+  },
+  RIVET_CLI_DISK_FULL: {
+    message: 'no space left on the disk while writing {path}',
+    solve: 'Free some space (podman image prune frees unused images) and start it again.',
+    status: 507,
+    exit: 1,
+    fault: 'operator',
+  },
+  RIVET_CLI_FILE_EXISTS: {
+    message: '{files} exist already; nothing was written',
+    solve: 'Pass --force to overwrite them, or name another directory.',
+    status: 409,
+    exit: 2,
+    fault: 'user',
+  },
+  RIVET_CLI_CONFIG_INVALID: {
+    message: 'configuration file {path}: {problem}',
+    solve: 'Correct the file; docs/reference/cli.md lists its keys.',
+    status: 400,
+    exit: 2,
+    fault: 'user',
+  },
+  RIVET_CLI_INPUT_FILE_INVALID: {
+    message: 'input file {path}: {problem}',
+    solve: 'Write one JSON object that maps input names to values, such as {"branch": "main"}.',
+    status: 400,
+    exit: 2,
+    fault: 'user',
+  },
+  RIVET_CLI_INPUTS_MISSING: {
+    message: 'these inputs have no value, and there is no terminal to ask for them: {names}',
+    solve: 'Give each with --input name=value, or all in a JSON file with --input-file FILE.',
+    status: 400,
+    exit: 2,
+    fault: 'user',
+  },
+  RIVET_CLI_TREE_FAILED: {
+    message: 'the files of {path} could not be listed: {reason}',
+    solve: 'Mend the git repository, or choose --bind DIR or --empty instead of a copy.',
+    status: 400,
+    exit: 2,
+    fault: 'user',
+  },
+  RIVET_CLI_STUBS_MISSING: {
+    message: 'the type stubs that belong to this installation are not at {path}',
+    solve: 'The installation is incomplete; install Rivet again.',
+    status: 500,
+    exit: 1,
+    fault: 'operator',
+  },
+  RIVET_CLI_PROGRAM_ENDED: {
+    message: 'the {program} ended {how}',
+    solve: 'Its own messages above say why.',
+    status: 500,
+    exit: 1,
+    fault: 'operator',
+  },
+  RIVET_CLI_PORT_IN_USE: {
+    message: 'port {port} of {host} is in use by another program',
+    solve: 'Stop that program, or choose another port with --port.',
+    status: 409,
+    exit: 1,
+    fault: 'operator',
+  },
+  RIVET_CLI_DEV_RUNNING: {
+    message: 'rivet dev is running already on {directory} (process {pid})',
+    solve: 'Use the one that runs, stop it, or choose another directory with --data DIR.',
+    status: 409,
+    exit: 1,
+    fault: 'user',
+  },
+});
