@@ -33,7 +33,7 @@ const scalarRules = {
 /** An input in the order of the file, so that questions are asked in the author's order. */
 export const InputDefinition = Type.Object({
   name: Type.String(),
-  type: Type.Union(inputTypes.map((type) => Type.Literal(type))),
+  type: Type.Enum(inputTypes),
   description: Type.Optional(Type.String()),
   required: Type.Boolean(),
   default: Type.Optional(InputValue),
@@ -74,7 +74,7 @@ export type RetryCause = (typeof retryCauses)[number];
 export const RetryRule = Type.Object({
   /** Attempts after the first. */
   max: Type.Integer(),
-  on: Type.Array(Type.Union(retryCauses.map((cause) => Type.Literal(cause)))),
+  on: Type.Array(Type.Enum(retryCauses)),
 });
 export type RetryRule = Static<typeof RetryRule>;
 

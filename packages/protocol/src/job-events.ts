@@ -16,8 +16,8 @@ export const LogLine = Type.Object({
   t: Type.String(),
   /** Name of the stage; empty for lines about the job. */
   stage: Type.String(),
-  level: Type.Union(logLevels.map((level) => Type.Literal(level))),
-  stream: Type.Union(logStreams.map((stream) => Type.Literal(stream))),
+  level: Type.Enum(logLevels),
+  stream: Type.Enum(logStreams),
   /** Path of the collapsible sections it stands in, outermost first, joined by " / ". */
   group: Type.Optional(Type.String()),
   /** Without the line feed. */
@@ -28,7 +28,7 @@ export type LogLine = Static<typeof LogLine>;
 /** A stage has a new state. */
 export const StageChange = Type.Object({
   stage: Type.String(),
-  state: Type.Union(stageStates.map((state) => Type.Literal(state))),
+  state: Type.Enum(stageStates),
   t: Type.String(),
   /** Why it was skipped, failed or canceled, for people. */
   reason: Type.Optional(Type.String()),
@@ -47,7 +47,7 @@ export const OutputValue = Type.Unknown();
 /** How an attempt ended. */
 export const JobOutcome = Type.Object({
   state: Type.Union([Type.Literal('succeeded'), Type.Literal('failed'), Type.Literal('canceled')]),
-  reason: Type.Optional(Type.Union(failureReasons.map((reason) => Type.Literal(reason)))),
+  reason: Type.Optional(Type.Enum(failureReasons)),
   /** For people: what failed, with file and line where there is one. */
   message: Type.Optional(Type.String()),
   code: Type.Optional(Type.String()),
