@@ -5,6 +5,16 @@ export * from './api/page.ts';
 export * from './api/pipelines.ts';
 export * from './api/problem.ts';
 export * from './api/runners.ts';
+export * from './api/system.ts';
+export {
+  type CallOptions,
+  type Client,
+  type ClientOptions,
+  createClient,
+  type ServerEvent,
+} from './client/client.ts';
+export { createEventParser, type RawEvent } from './client/event-parser.ts';
+export { problemError } from './client/problem-error.ts';
 export * from './definition.ts';
 export * from './job-events.ts';
 export * from './routes.ts';

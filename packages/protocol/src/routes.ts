@@ -1,9 +1,10 @@
 // The route table: every endpoint with its method, path, shapes and what it is for. The orchestrator
 // serves exactly these, the client calls them, and the OpenAPI document is made from them.
-import { type TSchema, Type } from 'typebox';
+import type { TSchema } from 'typebox';
 import * as jobs from './api/jobs.ts';
 import * as pipelines from './api/pipelines.ts';
 import * as runners from './api/runners.ts';
+import * as system from './api/system.ts';
 
 /** What a caller must be allowed to do; authentication gives the words their meaning. */
 export type Permission =
@@ -18,8 +19,9 @@ export type Permission =
 
 export interface Route {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
-  /** Path below `/api`, with `:parameters`; `/healthz` and its like stand at the root. */
+  /** Path with `:parameters`, below `/api` unless `root` is set. */
   readonly path: string;
+  readonly root?: true;
   readonly permission: Permission;
   readonly summary: string;
   readonly params?: TSchema;
@@ -28,6 +30,10 @@ export interface Route {
   /** Absent: no content, or a stream. */
   readonly response?: TSchema;
   readonly stream?: 'sse' | 'text';
+  /** Of a stream of server-sent events: the shape of each event's data by its name. */
+  readonly events?: Readonly<Record<string, TSchema>>;
+  /** Whether sending it twice has the effect of sending it once; GET always may be repeated. */
+  readonly repeatable?: true;
 }
 
 const route = <const R extends Route>(definition: R): R => definition;
@@ -48,6 +54,7 @@ export const routes = {
     summary: 'Validate a bundle without storing it',
     body: pipelines.CreatePipelineRequest,
     response: pipelines.CheckPipelineResponse,
+    repeatable: true,
   }),
   listPipelines: route({
     method: 'GET',
@@ -121,6 +128,7 @@ export const routes = {
     summary: 'Cancel a job: a queued one at once, a running one through its runner',
     params: jobs.JobRef,
     response: jobs.Job,
+    repeatable: true,
   }),
   retryJob: route({
     method: 'POST',
@@ -146,6 +154,7 @@ export const routes = {
     summary: 'Follow the log as server-sent events; resumes after Last-Event-ID',
     params: jobs.JobRef,
     stream: 'sse',
+    events: jobs.logStreamEvents,
   }),
   getRawJobLogs: route({
     method: 'GET',
@@ -162,6 +171,7 @@ export const routes = {
     summary: 'Follow the state of a job and its stages as server-sent events',
     params: jobs.JobRef,
     stream: 'sse',
+    events: jobs.jobStreamEvents,
   }),
   explainJob: route({
     method: 'GET',
@@ -185,6 +195,7 @@ export const routes = {
     summary: 'Make a runner known, or known anew',
     body: runners.RegisterRequest,
     response: runners.RegisterResponse,
+    repeatable: true,
   }),
   claimJobs: route({
     method: 'POST',
@@ -193,16 +204,54 @@ export const routes = {
     summary: 'Wait for jobs and take them',
     body: runners.ClaimRequest,
     response: runners.ClaimResponse,
+    repeatable: true,
   }),
   reportJob: route({
     method: 'POST',
     path: '/runner/jobs/:id/report',
     permission: 'runner',
     summary: 'Report log lines, stage changes, outputs and the outcome; renews the lease',
-    params: Type.Object({ id: Type.String({ format: 'uuid' }) }),
+    params: runners.ReportRef,
     body: runners.ReportRequest,
     response: runners.ReportResponse,
+    repeatable: true,
+  }),
+  getHealth: route({
+    method: 'GET',
+    path: '/healthz',
+    root: true,
+    permission: 'public',
+    summary: 'Whether the process answers; looks at nothing else',
+    response: system.Health,
+  }),
+  getReadiness: route({
+    method: 'GET',
+    path: '/readyz',
+    root: true,
+    permission: 'public',
+    summary: 'Whether it can do its work: the database answers and its schema is current',
+    response: system.Health,
+  }),
+  getMetrics: route({
+    method: 'GET',
+    path: '/metrics',
+    root: true,
+    permission: 'public',
+    summary: 'Metrics in the text format of Prometheus',
+    stream: 'text',
+  }),
+  getOpenApi: route({
+    method: 'GET',
+    path: '/openapi.json',
+    permission: 'public',
+    summary: 'This API as an OpenAPI document',
+    response: system.OpenApi,
   }),
 } as const;
 
 export type RouteName = keyof typeof routes;
+
+/** The path of a route as it is on the wire. */
+export function routePath(entry: Route): string {
+  return entry.root === true ? entry.path : `/api${entry.path}`;
+}

@@ -5,7 +5,7 @@ import { LogLine, logLevels, OutputValue } from '../job-events.ts';
 import { failureReasons, jobStates, stageStates } from '../states.ts';
 import { NullableTimestamp, Page, PageQuery, Timestamp } from './page.ts';
 
-const JobStateSchema = Type.Union(jobStates.map((state) => Type.Literal(state)));
+const JobStateSchema = Type.Enum(jobStates);
 
 export const JobRef = Type.Object({
   /** Id, or a unique prefix of it. */
@@ -17,7 +17,7 @@ export const Job = Type.Object({
   pipeline: Type.String(),
   version: Type.Integer(),
   state: JobStateSchema,
-  reason: Type.Union([...failureReasons.map((reason) => Type.Literal(reason)), Type.Null()]),
+  reason: Type.Union([Type.Enum(failureReasons), Type.Null()]),
   message: Type.Union([Type.String(), Type.Null()]),
   attempt: Type.Integer(),
   runner: Type.Union([Type.String(), Type.Null()]),
@@ -33,7 +33,7 @@ export type Job = Static<typeof Job>;
 export const JobStage = Type.Object({
   name: Type.String(),
   position: Type.Integer(),
-  state: Type.Union(stageStates.map((state) => Type.Literal(state))),
+  state: Type.Enum(stageStates),
   reason: Type.Union([Type.String(), Type.Null()]),
   code: Type.Union([Type.String(), Type.Null()]),
   run: Type.Integer(),
@@ -71,7 +71,7 @@ export const LogQuery = Type.Object({
   attempt: Type.Optional(Type.Integer({ minimum: 1 })),
   stage: Type.Optional(Type.String({ maxLength: 200 })),
   /** This level and above. */
-  level: Type.Optional(Type.Union(logLevels.map((level) => Type.Literal(level)))),
+  level: Type.Optional(Type.Enum(logLevels)),
 });
 export type LogQuery = Static<typeof LogQuery>;
 
@@ -86,11 +86,13 @@ export const LogPage = Type.Object({
 export type LogPage = Static<typeof LogPage>;
 
 /**
- * What `GET /jobs/:id/events` streams as server-sent events: `job` (a `JobDetail`) after each change.
- * `GET /jobs/:id/logs/stream` streams `line` events (a `LogLine`, event id `<attempt>:<n>`) and, when the job has
- * ended and every line was sent, one `end` event (a `Job`).
+ * Server-sent events of `GET /jobs/:id/logs/stream`: each line (event id `<attempt>:<n>`, resumed by
+ * `Last-Event-ID`), and when the job has ended and every line was sent, one `end`.
  */
-export const logStreamEvents = ['line', 'end'] as const;
+export const logStreamEvents = { line: LogLine, end: Job };
+
+/** Server-sent events of `GET /jobs/:id/events`: the job at once and after each change, `end` at its end. */
+export const jobStreamEvents = { job: JobDetail, end: Job };
 
 /** Why a job is in the state it is in, as sentences. */
 export const JobExplanation = Type.Object({

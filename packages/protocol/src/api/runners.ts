@@ -10,7 +10,7 @@ export const RunnerRef = Type.Object({ id: Type.String({ minLength: 1, maxLength
 export const Runner = Type.Object({
   id: Type.String(),
   name: Type.String(),
-  state: Type.Union(runnerStates.map((state) => Type.Literal(state))),
+  state: Type.Enum(runnerStates),
   tags: Type.Array(RunnerTag),
   capacity: Type.Integer(),
   running: Type.Integer(),
@@ -69,6 +69,9 @@ export type ClaimedJob = Static<typeof ClaimedJob>;
 
 export const ClaimResponse = Type.Object({ jobs: Type.Array(ClaimedJob) });
 export type ClaimResponse = Static<typeof ClaimResponse>;
+
+/** The whole id of a job: a runner knows it. */
+export const ReportRef = Type.Object({ id: Type.String({ format: 'uuid' }) });
 
 /**
  * Log lines, stage changes, outputs, heartbeat and outcome in one call. `(job, attempt, seq)` is unique:

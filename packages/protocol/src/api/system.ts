@@ -1,0 +1,12 @@
+// What a server says about itself: health, readiness, its own description.
+import { type Static, Type } from 'typebox';
+
+export const Health = Type.Object({
+  status: Type.Literal('ok'),
+  /** Version of the program. */
+  version: Type.String(),
+});
+export type Health = Static<typeof Health>;
+
+/** An OpenAPI 3.1 document. */
+export const OpenApi = Type.Record(Type.String(), Type.Unknown());

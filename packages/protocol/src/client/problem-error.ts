@@ -1,0 +1,46 @@
+// Turns the answer to a refused request into the error that the server raised.
+import { type Detail, type ErrorCode, findErrorEntry, RivetError } from '@rivet/base';
+import type { Problem } from '../api/problem.ts';
+
+/** Statuses with which a proxy says that it could not reach the server behind it. */
+const PROXY_STATUSES = new Set([502, 503, 504]);
+
+/** The error that an answer with a status of 400 and more stands for. Reads the body; never throws. */
+export async function problemError(response: Response, url: string): Promise<RivetError> {
+  const text = await response.text().catch(() => '');
+  const problem = parseProblem(text);
+  if (problem === undefined) {
+    return PROXY_STATUSES.has(response.status)
+      ? RivetError.of('RIVET_SERVER_UNREACHABLE', {
+          url,
+          reason: `the proxy in front of it answered ${response.status}`,
+        })
+      : RivetError.of('RIVET_SERVER_ANSWER_INVALID', {
+          url,
+          found: `${response.status} with ${response.headers.get('content-type') ?? 'no content type'}`,
+        });
+  }
+  const details: Record<string, Detail | undefined> = {
+    ...(problem.details as Record<string, Detail> | undefined),
+    status: problem.status,
+    hint: problem.solve,
+    errors: problem.errors as unknown as Detail | undefined,
+  };
+  // A newer server may know codes that this program does not.
+  return findErrorEntry(problem.code) === undefined
+    ? RivetError.of('RIVET_SERVER_REFUSED', { ...details, detail: problem.detail })
+    : RivetError.received(problem.code as ErrorCode, problem.detail, details);
+}
+
+function parseProblem(text: string): Problem | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value !== 'object' || value === null) return undefined;
+    const { code, detail, status } = value as Partial<Problem>;
+    const whole =
+      typeof code === 'string' && typeof detail === 'string' && typeof status === 'number';
+    return whole ? (value as Problem) : undefined;
+  } catch {
+    return undefined;
+  }
+}
