@@ -1,2 +1,11 @@
 // How a pipeline runs: stages, modules, journal.
 export type { JobHost, JobLimits, JobObserver, JobSpec, RunJob } from './job.ts';
+export { type JournalContent, readJournal } from './journal/journal-reader.ts';
+export {
+  type BeginRecord,
+  type EndRecord,
+  JOURNAL_VERSION,
+  type JournalHeader,
+} from './journal/journal-record.ts';
+export { coreModules, globalAliases } from './modules/registry.ts';
+export { runJob } from './run-job.ts';

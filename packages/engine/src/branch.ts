@@ -1,0 +1,70 @@
+// A branch is one thread of a script: a stage, or one item of process.parallel in it.
+import type { RivetError } from '@rivet/base';
+import type { BranchContainers } from './containers/branch-containers.ts';
+import type { StageRun } from './stages/stage-run.ts';
+
+/** State that belongs to one thread of the script. */
+export interface Branch {
+  readonly name: string;
+  readonly stage: StageRun;
+  readonly containers: BranchContainers;
+  /** Open log sections, outermost first. */
+  groups: readonly string[];
+  /** Aborts when the branch must stop; the reason is the RivetError that says why. */
+  signal: AbortSignal;
+  /** The last error that a call of this branch, or of a branch below it, was answered with. */
+  lastError: RivetError | undefined;
+}
+
+/** The branches that exist, by the name that the Lua VM gives them. */
+export interface Branches {
+  /** Opens the branch of a stage. */
+  open(name: string, stage: StageRun, containers: BranchContainers): Branch;
+  /** The branch of a host call; one below a known branch starts as a copy of that. */
+  of(name: string): Branch;
+  parentOf(branch: Branch): Branch | undefined;
+  /** Forgets a branch and those below it. */
+  forget(name: string): void;
+}
+
+export function createBranches(): Branches {
+  const branches = new Map<string, Branch>();
+
+  const find = (name: string): Branch => {
+    const known = branches.get(name);
+    if (known !== undefined) return known;
+    const dot = name.lastIndexOf('.');
+    if (dot === -1) throw new Error(`the branch ${name} was never opened`);
+    const parent = find(name.slice(0, dot));
+    // The parent waits for its branches, so it is now as it was when this one began.
+    const branch: Branch = {
+      name,
+      stage: parent.stage,
+      containers: parent.containers.fork(),
+      groups: parent.groups,
+      signal: parent.signal,
+      lastError: undefined,
+    };
+    branches.set(name, branch);
+    return branch;
+  };
+
+  return {
+    open(name, stage, containers) {
+      const { signal } = stage;
+      const branch = { name, stage, containers, groups: [], signal, lastError: undefined };
+      branches.set(name, branch);
+      return branch;
+    },
+    of: find,
+    parentOf({ name }) {
+      const dot = name.lastIndexOf('.');
+      return dot === -1 ? undefined : branches.get(name.slice(0, dot));
+    },
+    forget(name) {
+      for (const key of branches.keys()) {
+        if (key === name || key.startsWith(`${name}.`)) branches.delete(key);
+      }
+    },
+  };
+}

@@ -1,0 +1,104 @@
+// Where the output of a command goes: lines of the log, a captured string, or both.
+import { formatSize, RivetError } from '@rivet/base';
+import type { OutputSink, OutputStream } from '@rivet/containers';
+import type { LuaValue } from '@rivet/lua';
+import { createLineSplitter } from '../log/line-splitter.ts';
+import type { LogWriter } from '../log/log-writer.ts';
+import type { CommandRequest } from './command-request.ts';
+
+/** Bytes of each stream that a script can capture. */
+export const CAPTURE_BYTES_MAX = 10 * 1024 * 1024;
+/** Lines kept of both streams, for failure messages and `handle:logs()`. */
+export const RECENT_LINES_MAX = 1000;
+
+export interface CommandOutput {
+  readonly sink: OutputSink;
+  /** Writes unfinished lines; called after the exit. */
+  end(): Promise<void>;
+  /** The captured text (bytes when it is not UTF-8); undefined when the stream was not captured. */
+  captured(stream: OutputStream): LuaValue | undefined;
+  /** The last lines of a stream, or of both in the order in which they came. */
+  recent(count: number, stream?: OutputStream): string[];
+  /** Set when more than CAPTURE_BYTES_MAX was to be captured. */
+  readonly overflow: RivetError | undefined;
+}
+
+/** @param onOverflow called once, when a captured stream is too long: the command should be stopped */
+export function createCommandOutput(
+  request: CommandRequest,
+  place: { readonly log: LogWriter; readonly stage: string; readonly groups: readonly string[] },
+  onOverflow: () => void,
+): CommandOutput {
+  const captures = { stdout: createCapture(), stderr: createCapture() };
+  const splitters = { stdout: createLineSplitter(), stderr: createLineSplitter() };
+  const recent: { stream: OutputStream; line: string }[] = [];
+  let overflow: RivetError | undefined;
+
+  const writeLines = async (stream: OutputStream, lines: readonly string[]): Promise<void> => {
+    if (lines.length === 0) return;
+    recent.push(...lines.slice(-RECENT_LINES_MAX).map((line) => ({ stream, line })));
+    if (recent.length > RECENT_LINES_MAX) recent.splice(0, recent.length - RECENT_LINES_MAX);
+    if (request.capture[stream] === true) return;
+    const origin = {
+      stage: place.stage,
+      level: request.levels[stream],
+      stream,
+      groups: place.groups,
+    };
+    let written: Promise<void> | undefined;
+    for (const line of lines) written = place.log.write(origin, line);
+    await written;
+  };
+
+  return {
+    async sink(stream, bytes) {
+      if (request.capture[stream] !== false && overflow === undefined) {
+        if (!captures[stream].add(bytes)) {
+          overflow = RivetError.of('RIVET_PROCESS_CAPTURE_LIMIT', {
+            command: request.shown,
+            limit: formatSize(CAPTURE_BYTES_MAX),
+            stream,
+          });
+          onOverflow();
+        }
+      }
+      await writeLines(stream, splitters[stream].push(bytes));
+    },
+    async end() {
+      await writeLines('stdout', splitters.stdout.end());
+      await writeLines('stderr', splitters.stderr.end());
+    },
+    captured: (stream) =>
+      request.capture[stream] === false ? undefined : captures[stream].value(),
+    recent: (count, stream) =>
+      recent
+        .filter((entry) => stream === undefined || entry.stream === stream)
+        .slice(-count)
+        .map(({ line }) => line),
+    get overflow() {
+      return overflow;
+    },
+  };
+}
+
+function createCapture() {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  return {
+    /** False when it would become too long. */
+    add(bytes: Uint8Array): boolean {
+      length += bytes.length;
+      if (length > CAPTURE_BYTES_MAX) return false;
+      chunks.push(Uint8Array.from(bytes));
+      return true;
+    },
+    value(): LuaValue {
+      const all = Buffer.concat(chunks);
+      try {
+        return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(all);
+      } catch {
+        return new Uint8Array(all);
+      }
+    },
+  };
+}

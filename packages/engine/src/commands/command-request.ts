@@ -1,0 +1,121 @@
+// What a script asks of a command, checked and with the defaults filled in.
+import { posix } from 'node:path';
+import { DURATION_MS_MAX, RivetError } from '@rivet/base';
+import type { LuaValue } from '@rivet/lua';
+import type { LogLineLevel } from '@rivet/protocol';
+import {
+  boolean,
+  bytes,
+  choice,
+  duration,
+  environment,
+  listOf,
+  type OptionsOf,
+  options,
+  text,
+  wrongValue,
+} from '../value-readers.ts';
+
+const level = choice('debug', 'info', 'warning', 'error');
+
+const spawnSchema = {
+  env: environment,
+  cwd: text,
+  stdin: bytes,
+  stdout_level: level,
+  stderr_level: level,
+} as const;
+
+const shSchema = {
+  ...spawnSchema,
+  timeout: duration,
+  check: boolean,
+  capture_stdout: choice<boolean | 'both'>(true, false, 'both'),
+  capture_stderr: choice<boolean | 'both'>(true, false, 'both'),
+} as const;
+
+const programSchema = { cmd: text, args: listOf(text) } as const;
+
+export const shOptions = options(shSchema);
+export const runOptions = options({ ...programSchema, ...shSchema });
+export const spawnOptions = options({ ...programSchema, ...spawnSchema });
+
+export type Capture = boolean | 'both';
+
+/** A command as it is started. */
+export interface CommandRequest {
+  readonly argv: readonly string[];
+  /** As a person would type it; for logs and messages. */
+  readonly shown: string;
+  readonly env: Readonly<Record<string, string>>;
+  /** Absolute, in /workspace. */
+  readonly cwd: string;
+  readonly stdin: Uint8Array | undefined;
+  readonly timeoutMs: number | undefined;
+  readonly check: boolean;
+  readonly capture: { readonly stdout: Capture; readonly stderr: Capture };
+  readonly levels: { readonly stdout: LogLineLevel; readonly stderr: LogLineLevel };
+}
+
+export const WORKSPACE = '/workspace';
+
+type Common = OptionsOf<typeof shSchema>;
+
+/** @throws RIVET_PROCESS_CWD_OUTSIDE */
+export function commandRequest(
+  name: string,
+  argv: readonly string[],
+  given: Common,
+  defaults: { readonly check: boolean },
+): CommandRequest {
+  return {
+    argv,
+    shown: showCommand(argv),
+    env: given.env ?? {},
+    cwd: insideWorkspace(name, given.cwd ?? '.'),
+    stdin: typeof given.stdin === 'string' ? Buffer.from(given.stdin) : given.stdin,
+    timeoutMs: given.timeout === undefined ? undefined : Math.min(given.timeout, DURATION_MS_MAX),
+    check: given.check ?? defaults.check,
+    capture: { stdout: given.capture_stdout ?? false, stderr: given.capture_stderr ?? false },
+    levels: { stdout: given.stdout_level ?? 'info', stderr: given.stderr_level ?? 'error' },
+  };
+}
+
+/**
+ * The argument vector of `{ "make", "test" }` (`list`) or of `{ cmd = "make", args = {…} }`.
+ * @throws RIVET_CALL_ARGUMENT when there is no program, or two
+ */
+export function programArguments(
+  name: string,
+  list: readonly string[] | undefined,
+  given: { readonly cmd?: string; readonly args?: readonly string[] },
+): string[] {
+  const place = { function: name, path: 'cmd' };
+  if (list !== undefined && (given.cmd !== undefined || given.args !== undefined)) {
+    const found: LuaValue = given.cmd ?? [...(given.args ?? [])];
+    const path = given.cmd === undefined ? 'args' : 'cmd';
+    throw wrongValue(found, 'nothing, as the command is given as a list', { ...place, path });
+  }
+  const argv = list === undefined ? [given.cmd ?? '', ...(given.args ?? [])] : [...list];
+  if ((argv[0] ?? '') === '') {
+    throw wrongValue(given.cmd ?? null, 'the program to run, such as "make"', place);
+  }
+  return argv;
+}
+
+function insideWorkspace(name: string, cwd: string): string {
+  const path = posix.resolve(WORKSPACE, cwd);
+  if (path === WORKSPACE || path.startsWith(`${WORKSPACE}/`)) return path;
+  throw RivetError.of('RIVET_PROCESS_CWD_OUTSIDE', { function: name, found: JSON.stringify(cwd) });
+}
+
+const SHOWN_LENGTH_MAX = 300;
+const NEEDS_NO_QUOTES = /^[\w@%+=:,./-]+$/;
+
+function showCommand(argv: readonly string[]): string {
+  const line = argv
+    .map((arg) => (NEEDS_NO_QUOTES.test(arg) ? arg : `'${arg.replaceAll("'", "'\\''")}'`))
+    .join(' ')
+    .replaceAll('\n', '\\n');
+  return line.length > SHOWN_LENGTH_MAX ? `${line.slice(0, SHOWN_LENGTH_MAX)}…` : line;
+}

@@ -1,0 +1,91 @@
+// Starts a command in the innermost container of a branch, and stops it.
+import { formatDuration, RivetError, withDeadline } from '@rivet/base';
+import type { CommandExit, RunningCommand } from '@rivet/containers';
+import type { ModuleCall } from '../host-function.ts';
+import { type CommandOutput, createCommandOutput } from './command-output.ts';
+import type { CommandRequest } from './command-request.ts';
+
+/** How long a killed command may take to be reported as ended, in milliseconds. */
+const KILLED_WAIT_MS = 15_000;
+
+/** A command that was started. */
+export interface StartedCommand {
+  readonly running: RunningCommand;
+  /** Name of the container it runs in. */
+  readonly container: string;
+  readonly output: CommandOutput;
+  /** Its end, when all its output is in the log. Rejects when the container went away. */
+  readonly exit: Promise<CommandExit>;
+  /** TERM to its process group, KILL after the grace; resolves when it has ended. */
+  stop(graceMs: number): Promise<CommandExit>;
+}
+
+/**
+ * @throws RIVET_POLICY_DENIED, and what starting the container or the command raises
+ */
+export async function startCommand(
+  call: ModuleCall,
+  request: CommandRequest,
+): Promise<StartedCommand> {
+  const { job, branch } = call;
+  job.policy.checkCommand(request.argv[0] ?? '');
+  const container = await branch.containers.current(branch.signal);
+  branch.signal.throwIfAborted();
+  const place = { log: job.log, stage: branch.stage.stage, groups: branch.groups };
+  await job.log.write({ ...place, level: 'info', stream: 'system' }, `$ ${request.shown}`);
+
+  // Output may overflow before `running` is known.
+  let stopNow: () => void = () => {};
+  const overflowed = new Promise<void>((resolve) => {
+    stopNow = resolve;
+  });
+  const output = createCommandOutput(request, place, () => stopNow());
+  const running = await container.run(
+    {
+      id: commandId(call),
+      argv: request.argv,
+      env: { RIVET_STAGE: branch.stage.stage, ...request.env },
+      cwd: request.cwd,
+      stdin: request.stdin,
+    },
+    output.sink,
+  );
+  const exit = running.exit.then(async (ended) => {
+    await output.end();
+    return ended;
+  });
+  // Whoever needs the end awaits it; until then a rejection must not be an unhandled one.
+  exit.catch(() => {});
+  const started = {
+    running,
+    container: container.name,
+    output,
+    exit,
+    stop: createStop(running, exit, request),
+  };
+  void overflowed.then(() => started.stop(job.host.limits.killGraceMs)).catch(() => {});
+  return started;
+}
+
+function createStop(running: RunningCommand, exit: Promise<CommandExit>, request: CommandRequest) {
+  return async (graceMs: number): Promise<CommandExit> => {
+    await running.signal('TERM');
+    const kill = setTimeout(() => void running.signal('KILL').catch(() => {}), graceMs);
+    try {
+      return await withDeadline(exit, graceMs + KILLED_WAIT_MS, () =>
+        RivetError.of('RIVET_TIMEOUT', {
+          what: `the killed command ${request.shown}`,
+          limit: formatDuration(KILLED_WAIT_MS),
+        }),
+      );
+    } finally {
+      clearTimeout(kill);
+    }
+  };
+}
+
+/** Unique in every container of the job: branches are unique in an attempt, sequences in a branch. */
+function commandId(call: ModuleCall): string {
+  const branch = call.branch.name.replaceAll(/[^a-zA-Z0-9]/g, '-');
+  return `${branch}-${call.branch.stage.nextId()}`;
+}

@@ -1,0 +1,74 @@
+// The one place that every host call of a script passes.
+import { RivetError, toRivetError } from '@rivet/base';
+import type { HostCall, LuaHost, LuaValue } from '@rivet/lua';
+import type { Branch } from './branch.ts';
+import type { JobContext } from './job-context.ts';
+import { findHostFunction } from './modules/registry.ts';
+
+/**
+ * Performs host calls: writes the journal before and after, checks arguments and options, refuses
+ * effects where they may not be. Calls are answered in the order of their end records.
+ */
+export function createDispatcher(job: JobContext): LuaHost {
+  return {
+    async call(call) {
+      const branch = job.branches.of(call.branch);
+      if (branch.stage.parked) return await never();
+      journal(job, () => job.journal.begin(call, job.log.last));
+      const answer = await perform(job, branch, call);
+      if (branch.stage.parked) return await never();
+      journal(job, () => job.journal.end(call, answer, job.log.last));
+      if ('error' in answer) throw answer.error;
+      return answer.result;
+    },
+  };
+}
+
+type Answer = { readonly result: readonly LuaValue[] } | { readonly error: RivetError };
+
+async function perform(job: JobContext, branch: Branch, call: HostCall): Promise<Answer> {
+  try {
+    const fn = findHostFunction(call.name);
+    if (fn === undefined) throw RivetError.of('RIVET_CALL_UNKNOWN', { function: call.name });
+    if (fn.effect) refuseEffect(branch, call.name);
+    const { name, position, args } = call;
+    return {
+      result: await fn.run({ name, job, branch, position, argumentCount: args.length }, args),
+    };
+  } catch (thrown) {
+    const error = toRivetError(thrown);
+    if (error.fault === 'rivet')
+      job.logger.error({ err: thrown, call: call.name }, 'a host call failed');
+    remember(job, branch, error);
+    return { error };
+  }
+}
+
+/** A condition only decides; a stage that is being stopped only cleans up. */
+function refuseEffect(branch: Branch, name: string): void {
+  branch.signal.throwIfAborted();
+  if (branch.stage.inCondition) {
+    throw RivetError.of('RIVET_STAGE_CONDITION_EFFECT', { function: name });
+  }
+}
+
+function remember(job: JobContext, branch: Branch, error: RivetError): void {
+  for (let at: Branch | undefined = branch; at !== undefined; at = job.branches.parentOf(at)) {
+    at.lastError = error;
+  }
+}
+
+/** Without a journal nothing may happen: a job whose journal can't be written ends. */
+function journal(job: JobContext, write: () => void): void {
+  try {
+    write();
+  } catch (error) {
+    job.fail(toRivetError(error));
+    throw error;
+  }
+}
+
+/** The answer to a script that nobody listens to any more: its coroutine stays where it is. */
+function never(): Promise<never> {
+  return new Promise(() => {});
+}

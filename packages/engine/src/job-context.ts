@@ -1,0 +1,26 @@
+// What the parts of one running job share.
+import type { Logger, RivetError } from '@rivet/base';
+import type { PipelineDefinition } from '@rivet/protocol';
+import type { Branches } from './branch.ts';
+import type { JobHost, JobSpec } from './job.ts';
+import type { JournalWriter } from './journal/journal-writer.ts';
+import type { LogWriter } from './log/log-writer.ts';
+import type { OutputStore } from './output-store.ts';
+import type { Policy } from './policy.ts';
+
+/** One attempt at a job while it runs. */
+export interface JobContext {
+  readonly spec: JobSpec;
+  readonly host: JobHost;
+  readonly definition: PipelineDefinition;
+  readonly policy: Policy;
+  readonly log: LogWriter;
+  readonly journal: JournalWriter;
+  readonly outputs: OutputStore;
+  readonly branches: Branches;
+  readonly logger: Logger;
+  /** Milliseconds since 1970. */
+  readonly startedAtMs: number;
+  /** Ends the job with this error: running stages are stopped, no other begins. The first one counts. */
+  fail(error: RivetError): void;
+}

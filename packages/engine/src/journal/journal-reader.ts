@@ -1,0 +1,50 @@
+// Reads the journal of an attempt up to where its writer died.
+import { readFile } from 'node:fs/promises';
+import { RivetError } from '@rivet/base';
+import {
+  type BeginRecord,
+  type EndRecord,
+  JOURNAL_VERSION,
+  type JournalHeader,
+  parseRecord,
+} from './journal-record.ts';
+
+/** What a journal holds. */
+export interface JournalContent {
+  readonly header: JournalHeader;
+  /** Calls that began and calls that ended, as they were written; the ends are the delivery order. */
+  readonly records: readonly (BeginRecord | EndRecord)[];
+  /** Bytes that are whole records; what follows is a torn tail. */
+  readonly validBytes: number;
+  /** Whether the file ends with a record that was not written to its end. */
+  readonly torn: boolean;
+}
+
+/**
+ * Reads a journal; the first line that is incomplete or whose checksum is wrong ends it.
+ * @throws RIVET_JOB_JOURNAL_INVALID when there is no header or one of another version
+ */
+export async function readJournal(path: string): Promise<JournalContent> {
+  const content = await readFile(path);
+  const records: (BeginRecord | EndRecord)[] = [];
+  let header: JournalHeader | undefined;
+  let validBytes = 0;
+  for (let end = content.indexOf(0x0a); end !== -1; end = content.indexOf(0x0a, validBytes)) {
+    const record = parseRecord(content.subarray(validBytes, end));
+    if (record === undefined) break;
+    if (record.type === 'journal') header = checkHeader(record, path);
+    else records.push(record);
+    validBytes = end + 1;
+    if (header === undefined) break;
+  }
+  if (header === undefined) {
+    throw RivetError.of('RIVET_JOB_JOURNAL_INVALID', { path, reason: 'it has no header' });
+  }
+  return { header, records, validBytes, torn: validBytes < content.length };
+}
+
+function checkHeader(header: JournalHeader, path: string): JournalHeader {
+  if (header.version === JOURNAL_VERSION) return header;
+  const reason = `it is of version ${header.version}; this is version ${JOURNAL_VERSION}`;
+  throw RivetError.of('RIVET_JOB_JOURNAL_INVALID', { path, reason });
+}

@@ -1,0 +1,64 @@
+// The module `input`: the values that the job was launched with.
+import { didYouMean, RivetError } from '@rivet/base';
+import type { LuaRecord, LuaValue } from '@rivet/lua';
+import type { InputValue } from '@rivet/protocol';
+import {
+  type HostModule,
+  hostFunction,
+  type ModuleCall,
+  optional,
+  required,
+} from '../host-function.ts';
+import { anyValue, text } from '../value-readers.ts';
+
+const name = required('name', text);
+
+function inputValue({ job }: ModuleCall, input: string): InputValue | undefined {
+  return Object.hasOwn(job.spec.inputs, input) ? job.spec.inputs[input] : undefined;
+}
+
+/** In the order of the file. */
+function keys({ job }: ModuleCall): string[] {
+  return job.definition.inputs
+    .map((input) => input.name)
+    .filter((input) => Object.hasOwn(job.spec.inputs, input));
+}
+
+/** A slip in a name would otherwise look like an input without a value. */
+async function warnUndeclared(call: ModuleCall, input: string): Promise<void> {
+  const declared = call.job.definition.inputs.map((definition) => definition.name);
+  if (call.argumentCount > 1 || declared.includes(input)) return;
+  const { stage } = call.branch.stage;
+  await call.job.log.write(
+    { stage, level: 'warning', stream: 'system', groups: call.branch.groups },
+    `${call.name}: the pipeline declares no input "${input}"${didYouMean(input, declared)}`,
+  );
+}
+
+export const inputModule: HostModule = {
+  name: 'input',
+  functions: {
+    get: hostFunction([name, optional('default', anyValue)], async (call, input, fallback) => {
+      const value = inputValue(call, input);
+      if (value === undefined) await warnUndeclared(call, input);
+      return [value ?? fallback ?? null];
+    }),
+    require: hostFunction([name], (call, input) => {
+      const value = inputValue(call, input);
+      if (value !== undefined) return [value];
+      const known = keys(call);
+      throw RivetError.of('RIVET_INPUT_NOT_SET', {
+        input,
+        nearest: didYouMean(input, known),
+        hint: `Give it at launch, or declare it with a \`default\`. Inputs with a value: ${known.join(', ') || 'none'}.`,
+      });
+    }),
+    has: hostFunction([name], (call, input) => [inputValue(call, input) !== undefined]),
+    all: hostFunction([], (call) => {
+      const all = Object.create(null) as LuaRecord;
+      for (const key of keys(call)) all[key] = inputValue(call, key) as LuaValue;
+      return [all];
+    }),
+    keys: hostFunction([], (call) => [keys(call)]),
+  },
+};

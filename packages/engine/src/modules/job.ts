@@ -1,0 +1,28 @@
+// The module `job`: read-only facts about the running job.
+import type { JobSpec } from '../job.ts';
+
+export const JOB_FIELDS = [
+  'id',
+  'attempt',
+  'pipeline',
+  'version',
+  'launched_by',
+  'url',
+  'started_at',
+  'source',
+] as const;
+
+export type JobFields = Readonly<Record<(typeof JOB_FIELDS)[number], string | number | null>>;
+
+export function jobFields(spec: JobSpec, startedAtMs: number): JobFields {
+  return {
+    id: spec.id,
+    attempt: spec.attempt,
+    pipeline: spec.pipeline,
+    version: spec.version,
+    launched_by: spec.launchedBy,
+    url: spec.url ?? null,
+    started_at: new Date(startedAtMs).toISOString(),
+    source: spec.source,
+  };
+}

@@ -1,0 +1,52 @@
+// The modules of the Lua surface, in the order in which the reference shows them.
+import type { LuaModuleSpec, LuaValue } from '@rivet/lua';
+import type { HostFunction, HostModule } from '../host-function.ts';
+import { containerModule } from './container.ts';
+import { inputModule } from './input.ts';
+import { JOB_FIELDS, type JobFields } from './job.ts';
+import { jsonModule } from './json.ts';
+import { logModule } from './log.ts';
+import { osModule } from './os.ts';
+import { outputModule } from './output.ts';
+import { processModule } from './process.ts';
+import { timeModule } from './time.ts';
+
+export const hostModules: readonly HostModule[] = [
+  logModule,
+  inputModule,
+  outputModule,
+  processModule,
+  containerModule,
+  jsonModule,
+  timeModule,
+  osModule,
+];
+
+/** Global functions that are aliases of module functions. */
+export const globalAliases: Readonly<Record<string, string>> = { print: 'log.print' };
+
+const hostFunctions: ReadonlyMap<string, HostFunction> = new Map(
+  hostModules.flatMap((module) =>
+    Object.entries(module.functions).map(([name, fn]) => [`${module.name}.${name}`, fn] as const),
+  ),
+);
+
+/** The host function behind `<module>.<function>`. */
+export function findHostFunction(name: string): HostFunction | undefined {
+  return hostFunctions.get(name);
+}
+
+/**
+ * The modules as the Lua VM takes them.
+ * @param job the fields of the module `job`; without it (creation, `rivet check`) they are nil
+ */
+export function coreModules(job?: JobFields): LuaModuleSpec[] {
+  const modules: LuaModuleSpec[] = hostModules.map(({ name, functions, source }) => ({
+    name,
+    functions: Object.keys(functions).filter((key) => functions[key]?.public === true),
+    ...(source === undefined ? {} : { source }),
+  }));
+  const fields: Record<string, LuaValue> = {};
+  for (const name of JOB_FIELDS) fields[name] = job?.[name] ?? null;
+  return [...modules, { name: 'job', functions: [], fields }];
+}

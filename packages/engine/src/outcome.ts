@@ -1,0 +1,54 @@
+// From the error that ended a job to its outcome and the reason that is recorded.
+import { type ErrorCode, errorCatalogue, type RivetError } from '@rivet/base';
+import type { FailureReason, JobOutcome } from '@rivet/protocol';
+
+const REASONS: Partial<Record<ErrorCode, FailureReason>> = {
+  RIVET_CALL_ARGUMENT: 'lua_error',
+  RIVET_CALL_OPTION_UNKNOWN: 'lua_error',
+  RIVET_JOB_DEFINITION_CHANGED: 'definition_changed',
+  RIVET_JOB_LOG_LIMIT: 'log_limit',
+  RIVET_JOB_TIMEOUT: 'timeout',
+  RIVET_LUA_CPU_LIMIT: 'lua_limit',
+  RIVET_LUA_ERROR: 'lua_error',
+  RIVET_LUA_MEMORY_LIMIT: 'lua_limit',
+  RIVET_LUA_SYNTAX: 'lua_error',
+  RIVET_LUA_VALUE: 'lua_error',
+  RIVET_PIPELINE_INVALID: 'lua_error',
+  RIVET_POLICY_DENIED: 'policy',
+  RIVET_STAGE_TIMEOUT: 'timeout',
+};
+
+/** Whoever wrote the pipeline can mend a `stage_failed`; whoever runs Rivet an `infrastructure`. */
+export function failureReason(error: RivetError): FailureReason {
+  const cause = error.details.cause_code;
+  const code = isErrorCode(cause) ? cause : error.code;
+  const known = REASONS[code];
+  if (known !== undefined) return known;
+  return errorCatalogue[code].fault === 'user' ? 'stage_failed' : 'infrastructure';
+}
+
+function isErrorCode(value: unknown): value is ErrorCode {
+  return typeof value === 'string' && Object.hasOwn(errorCatalogue, value);
+}
+
+/** The outcome of a job that this error ended. */
+export function failedOutcome(error: RivetError): JobOutcome {
+  if (error.code === 'RIVET_JOB_CANCELED') return { state: 'canceled', message: error.message };
+  return {
+    state: 'failed',
+    reason: failureReason(error),
+    message: describeFailure(error),
+    code: error.code,
+  };
+}
+
+/** `pipeline.lua:12: what happened`, where the place is known. */
+export function describeFailure(error: RivetError): string {
+  const position = error.details.position;
+  if (position === null || typeof position !== 'object' || Array.isArray(position)) {
+    return error.message;
+  }
+  const { file, line } = position as { file?: unknown; line?: unknown };
+  const place = `${String(file)}:${String(line)}:`;
+  return error.message.startsWith(place) ? error.message : `${place} ${error.message}`;
+}

@@ -1,0 +1,109 @@
+// Executes the script of a stage once: its branch, its container, its timeout, and what is left behind.
+import { formatDuration, RivetError, toRivetError } from '@rivet/base';
+import type { LuaFunction, LuaValue, LuaVm } from '@rivet/lua';
+import type { StageDefinition } from '@rivet/protocol';
+import type { JobContainers } from '../containers/job-containers.ts';
+import type { JobContext } from '../job-context.ts';
+import type { JobControl } from './job-control.ts';
+import { type StageRun, stopSpawned } from './stage-run.ts';
+
+/** How much longer than its commands a stopped script may take to end, in milliseconds. */
+const STOPPED_SCRIPT_MS = 20_000;
+
+/** What a stage runs on. */
+export interface StageEnvironment {
+  readonly job: JobContext;
+  readonly control: JobControl;
+  readonly containers: JobContainers;
+  readonly vm: LuaVm;
+}
+
+/**
+ * Calls `fn` as a stage and settles everything it left: commands, containers, exit codes that nobody
+ * looked at. The stage's signal counts more than what the script made of it.
+ * @param branch name of the branch, not used before in this attempt
+ * @returns the values that the function returned
+ * @throws the RivetError that the stage failed with
+ */
+export async function executeStage(
+  environment: StageEnvironment,
+  stage: StageDefinition,
+  run: StageRun,
+  call: { readonly fn: LuaFunction; readonly branch: string },
+): Promise<readonly LuaValue[]> {
+  const { job, control, vm } = environment;
+  const leave = control.enter(run, stage.always);
+  const timer = startTimeout(stage, run);
+  try {
+    const options =
+      stage.container === null ? undefined : job.policy.checkContainer(stage.container);
+    const containers = environment.containers.forStage(options, stage.readonly);
+    const branch = job.branches.open(call.branch, run, containers);
+    try {
+      run.signal.throwIfAborted();
+      const results = await Promise.race([
+        vm.call(call.fn, [], { branch: call.branch }),
+        stopDeadline(job, run),
+      ]);
+      run.signal.throwIfAborted();
+      return results;
+    } finally {
+      run.parked = true;
+      await settle(job, run, () => branch.containers.closeAll());
+      job.branches.forget(call.branch);
+    }
+  } catch (error) {
+    // A command that was stopped fails too: why it was stopped is the news.
+    throw toRivetError(run.signal.aborted ? run.signal.reason : error);
+  } finally {
+    clearTimeout(timer);
+    leave();
+  }
+}
+
+function startTimeout(stage: StageDefinition, run: StageRun): NodeJS.Timeout | undefined {
+  const { timeout_ms: timeoutMs, name } = stage;
+  if (timeoutMs === null) return undefined;
+  const expire = (): void =>
+    run.stop(
+      RivetError.of('RIVET_STAGE_TIMEOUT', { stage: name, limit: formatDuration(timeoutMs) }),
+    );
+  return setTimeout(expire, timeoutMs);
+}
+
+/** Rejects when a stopped script has not ended long after its commands were killed. */
+async function stopDeadline(job: JobContext, run: StageRun): Promise<never> {
+  await new Promise<void>((resolve) => {
+    if (run.signal.aborted) resolve();
+    else run.signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+  // Without holding the program: the script has most likely ended long before.
+  await new Promise<void>((resolve) => {
+    setTimeout(resolve, job.host.limits.killGraceMs + STOPPED_SCRIPT_MS).unref();
+  });
+  throw run.signal.reason;
+}
+
+async function settle(
+  job: JobContext,
+  run: StageRun,
+  closeContainers: () => Promise<void>,
+): Promise<void> {
+  const { stage } = run;
+  await stopSpawned(run, undefined, job.host.limits.killGraceMs, (problem) =>
+    job.logger.warn({ stage, problem }, 'a spawned command did not stop'),
+  );
+  for (const { shown, exitCode, position } of run.unchecked.values()) {
+    const where = position === undefined ? '' : `${position.file}:${position.line}: `;
+    await job.log.write(
+      { stage, level: 'warning', stream: 'system', groups: [] },
+      `${where}${shown} exited with code ${exitCode} and nothing looked at it; pass \`check = true\`, or look at \`exit_code\``,
+    );
+  }
+  try {
+    await closeContainers();
+  } catch (error) {
+    // The sweep at the end of the job removes what is left.
+    job.logger.warn({ stage, problem: toRivetError(error).message }, 'a container did not close');
+  }
+}

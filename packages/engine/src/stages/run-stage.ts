@@ -1,0 +1,144 @@
+// Runs a stage from its condition to its final state: runs again where it may, tells every change.
+import { RivetError, toRivetError } from '@rivet/base';
+import type { LuaFunction } from '@rivet/lua';
+import type { StageChange, StageDefinition } from '@rivet/protocol';
+import { renderFailure } from '../render-failure.ts';
+import { executeStage, type StageEnvironment } from './execute-stage.ts';
+import { createStageRun, type StageRun } from './stage-run.ts';
+
+/** The functions of a stage and its place in the file, from 0. */
+export interface StageCode {
+  readonly index: number;
+  readonly script: LuaFunction;
+  readonly condition: LuaFunction | undefined;
+}
+
+export type StageEnd =
+  | { readonly state: 'succeeded' | 'skipped' }
+  | { readonly state: 'failed' | 'canceled'; readonly error: RivetError };
+
+/** Never throws: what goes wrong is the end of the stage. Its changes have been told when it resolves. */
+export async function runStage(
+  environment: StageEnvironment,
+  stage: StageDefinition,
+  code: StageCode,
+): Promise<StageEnd> {
+  const tell = (change: Partial<StageChange> & Pick<StageChange, 'state' | 'run'>) =>
+    tellStage(environment, stage.name, change);
+
+  const condition = await askCondition(environment, stage, code);
+  if (condition.state === 'unmet') {
+    await tell({ state: 'skipped', run: 1, reason: 'its condition was not met' });
+    return { state: 'skipped' };
+  }
+  await tell({ state: 'running', run: 1 });
+  if (condition.state === 'failed') return await end(1, condition.error, 0);
+
+  for (let count = 1; ; count += 1) {
+    const run = createStageRun(stage.name, count);
+    const branch = `${code.index + 1}-${count}`;
+    try {
+      await executeStage(environment, stage, run, { fn: code.script, branch });
+      await tell({ state: 'succeeded', run: count, ...uncheckedExits(run) });
+      return { state: 'succeeded' };
+    } catch (thrown) {
+      const error = toRivetError(thrown);
+      const again = count <= stage.retry_max && mayRunAgain(environment, error);
+      if (!again) return await end(count, error, run.unchecked.size);
+      await logAgain(environment, stage, error, count);
+      await tell({
+        state: 'running',
+        run: count + 1,
+        reason: `run ${count} failed: ${error.message}`,
+      });
+    }
+  }
+
+  async function end(run: number, error: RivetError, unchecked: number): Promise<StageEnd> {
+    const state = error.code === 'RIVET_JOB_CANCELED' ? 'canceled' : 'failed';
+    if (state === 'failed') await logFailure(environment, stage.name, error);
+    await tell({
+      state,
+      run,
+      reason: error.message,
+      ...(state === 'failed' ? { code: error.code } : {}),
+      ...(unchecked === 0 ? {} : { unchecked_exits: unchecked }),
+    });
+    return { state, error };
+  }
+}
+
+/** Tells the observer; a program that can't take it ends the job. */
+export async function tellStage(
+  { job, control }: Pick<StageEnvironment, 'job' | 'control'>,
+  stage: string,
+  change: Partial<StageChange> & Pick<StageChange, 'state' | 'run'>,
+): Promise<void> {
+  try {
+    await job.host.observer.stage({ ...change, stage, t: new Date().toISOString() });
+  } catch (error) {
+    control.stop(RivetError.of('RIVET_JOB_REPORT', { reason: toRivetError(error).message }, error));
+  }
+}
+
+type ConditionAnswer =
+  | { readonly state: 'met' | 'unmet' }
+  | { readonly state: 'failed'; readonly error: RivetError };
+
+async function askCondition(
+  environment: StageEnvironment,
+  stage: StageDefinition,
+  code: StageCode,
+): Promise<ConditionAnswer> {
+  if (code.condition === undefined) return { state: 'met' };
+  const run = createStageRun(stage.name, 1);
+  run.inCondition = true;
+  try {
+    const [answer] = await executeStage(environment, stage, run, {
+      fn: code.condition,
+      branch: `${code.index + 1}-condition`,
+    });
+    const met = answer !== undefined && answer !== null && answer !== false;
+    return { state: met ? 'met' : 'unmet' };
+  } catch (error) {
+    return { state: 'failed', error: toRivetError(error) };
+  }
+}
+
+function uncheckedExits(run: StageRun): { unchecked_exits?: number } {
+  return run.unchecked.size === 0 ? {} : { unchecked_exits: run.unchecked.size };
+}
+
+/** Running again helps neither a job that ends nor a script that broke a rule. */
+function mayRunAgain({ control }: StageEnvironment, error: RivetError): boolean {
+  return control.halted === undefined && !endsScript(error) && error.code !== 'RIVET_POLICY_DENIED';
+}
+
+/** Whether the Lua process is gone. */
+export function endsScript(error: RivetError): boolean {
+  return ['RIVET_LUA_CPU_LIMIT', 'RIVET_LUA_MEMORY_LIMIT', 'RIVET_LUA_CLOSED'].includes(error.code);
+}
+
+async function logAgain(
+  { job }: StageEnvironment,
+  stage: StageDefinition,
+  error: RivetError,
+  count: number,
+): Promise<void> {
+  const origin = { stage: stage.name, stream: 'system', groups: [] } as const;
+  await job.log.write({ ...origin, level: 'error' }, renderFailure(error));
+  const runs = stage.retry_max + 1;
+  await job.log.write(
+    { ...origin, level: 'warning' },
+    `run ${count} of ${runs} failed; the stage runs again`,
+  );
+}
+
+async function logFailure(
+  { job }: StageEnvironment,
+  stage: string,
+  error: RivetError,
+): Promise<void> {
+  const text = `stage "${stage}" failed: ${renderFailure(error)}`;
+  await job.log.write({ stage, level: 'error', stream: 'system', groups: [] }, text);
+}

@@ -1,0 +1,99 @@
+// Runs all stages of a job and says how it ended.
+import { didYouMean, RivetError, toRivetError } from '@rivet/base';
+import { stageDependencies } from '@rivet/pipeline';
+import type { JobOutcome, PipelineDefinition, StageDefinition } from '@rivet/protocol';
+import { failedOutcome } from '../outcome.ts';
+import type { ScriptHolder } from '../script.ts';
+import type { StageEnvironment } from './execute-stage.ts';
+import { endsScript, runStage, type StageEnd, tellStage } from './run-stage.ts';
+import { scheduleStages } from './schedule.ts';
+
+type JobEnvironment = Omit<StageEnvironment, 'vm'>;
+
+/** @throws RIVET_JOB_STAGE_UNKNOWN; what happens in a stage is no exception but the outcome */
+export async function runStages(
+  environment: JobEnvironment,
+  scripts: ScriptHolder,
+): Promise<JobOutcome> {
+  const { job, control } = environment;
+  const { definition, spec } = job;
+  let failedStage: string | undefined;
+  await scheduleStages({
+    stages: definition.stages,
+    dependencies: stageDependencies(definition),
+    selected: selectStages(definition, spec.onlyStage),
+    halt: control.halt,
+    halted: () =>
+      control.halted === undefined
+        ? undefined
+        : {
+            reason: failedStage ? `stage "${failedStage}" failed` : control.halted.message,
+            canceled: control.canceled,
+          },
+    leaveOut: (stage, state, reason) =>
+      tellStage(environment, stage.name, { state, run: 1, reason }),
+    async run(stage) {
+      const end = await runOne(environment, scripts, stage);
+      if (end.state === 'failed') {
+        if (!stage.allow_failure) {
+          if (control.halted === undefined) failedStage = stage.name;
+          control.stageFailed(end.error);
+        }
+      }
+      return end;
+    },
+  });
+  if (control.halted === undefined) return { state: 'succeeded' };
+  const outcome = failedOutcome(control.halted);
+  if (failedStage === undefined) return outcome;
+  return { ...outcome, message: `stage "${failedStage}" failed: ${outcome.message}` };
+}
+
+/** A lost Lua process takes the stages that run in it along; each `always` stage gets a fresh one. */
+async function runOne(
+  environment: JobEnvironment,
+  scripts: ScriptHolder,
+  stage: StageDefinition,
+): Promise<StageEnd> {
+  try {
+    const { vm, functions } = await scripts.current();
+    const code = functions.stages.get(stage.name);
+    if (code === undefined) throw new Error(`the stage "${stage.name}" has no functions`);
+    const index = environment.job.definition.stages.indexOf(stage);
+    const end = await runStage({ ...environment, vm }, stage, { index, ...code });
+    if (end.state === 'failed' && endsScript(end.error)) scripts.lost(vm);
+    return end;
+  } catch (thrown) {
+    const error = toRivetError(thrown);
+    await tellStage(environment, stage.name, { state: 'running', run: 1 });
+    const { message: reason, code } = error;
+    await tellStage(environment, stage.name, { state: 'failed', run: 1, reason, code });
+    return { state: 'failed', error };
+  }
+}
+
+/**
+ * The names of a stage and everything it waits for, near or far.
+ * @throws RIVET_JOB_STAGE_UNKNOWN
+ */
+function selectStages(
+  definition: PipelineDefinition,
+  only: string | undefined,
+): ReadonlySet<string> | undefined {
+  if (only === undefined) return undefined;
+  const names = definition.stages.map(({ name }) => name);
+  if (!names.includes(only)) {
+    throw RivetError.of('RIVET_JOB_STAGE_UNKNOWN', {
+      stage: only,
+      nearest: didYouMean(only, names),
+      hint: `Name one of the stages of the pipeline: ${names.join(', ')}.`,
+    });
+  }
+  const selected = new Set([only]);
+  // A set is walked in the order of insertion, what is added meanwhile included.
+  for (const name of selected) {
+    const needs = definition.stages.find((stage) => stage.name === name)?.needs ?? [];
+    for (const need of needs) selected.add(need);
+  }
+  return selected;
+}

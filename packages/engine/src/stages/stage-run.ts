@@ -1,0 +1,82 @@
+// One run of a stage: what its branches share, and what is settled when it ends.
+import { describeThrown, type RivetError } from '@rivet/base';
+import type { SourcePosition } from '@rivet/lua';
+import type { SpawnedCommand } from '../commands/spawned-command.ts';
+
+/** A command whose exit code was not zero and that nobody looked at yet. */
+export interface UncheckedExit {
+  readonly shown: string;
+  readonly exitCode: number;
+  readonly position: SourcePosition | undefined;
+}
+
+export interface StageRun {
+  readonly stage: string;
+  /** Counts the runs of the stage in this attempt, from 1. */
+  readonly run: number;
+  /** Whether the condition of the stage is being asked: effects are refused then. */
+  inCondition: boolean;
+  /** Aborts when the stage must stop. */
+  readonly signal: AbortSignal;
+  stop(reason: RivetError): void;
+  /** Set when the stage has ended although its script has not: its calls are never answered again. */
+  parked: boolean;
+  readonly unchecked: Map<number, UncheckedExit>;
+  readonly spawned: Map<number, SpawnedCommand>;
+  readonly parallels: Map<number, ParallelGroup>;
+  /** A number that was not given before in this run. */
+  nextId(): number;
+}
+
+/** The branches of one process.parallel. */
+export interface ParallelGroup {
+  readonly failFast: boolean;
+  /** Aborts when an item failed and the others must stop. */
+  readonly controller: AbortController;
+  readonly failures: {
+    readonly item: string;
+    readonly message: string;
+    readonly error: RivetError | undefined;
+  }[];
+}
+
+export function createStageRun(stage: string, run: number): StageRun {
+  const controller = new AbortController();
+  let last = 0;
+  return {
+    stage,
+    run,
+    inCondition: false,
+    signal: controller.signal,
+    stop: (reason) => controller.abort(reason),
+    parked: false,
+    unchecked: new Map(),
+    spawned: new Map(),
+    parallels: new Map(),
+    nextId() {
+      last += 1;
+      return last;
+    },
+  };
+}
+
+/** Stops the spawned commands, all of them or those of one container; resolves when they have ended. */
+export async function stopSpawned(
+  stage: StageRun,
+  container: string | undefined,
+  graceMs: number,
+  report: (problem: string) => void,
+): Promise<void> {
+  const stopping = [...stage.spawned.values()].filter(
+    (command) => container === undefined || command.container === container,
+  );
+  await Promise.all(
+    stopping.map(async (command) => {
+      try {
+        await command.stop(graceMs);
+      } catch (error) {
+        report(describeThrown(error));
+      }
+    }),
+  );
+}
