@@ -44,13 +44,6 @@ export const cliErrors = defineErrors({
     exit: 2,
     fault: 'user',
   },
-  RIVET_CLI_INPUTS_MISSING: {
-    message: 'these inputs have no value, and there is no terminal to ask for them: {names}',
-    solve: 'Give each with --input name=value, or all in a JSON file with --input-file FILE.',
-    status: 400,
-    exit: 2,
-    fault: 'user',
-  },
   RIVET_CLI_TREE_FAILED: {
     message: 'the files of {path} could not be listed: {reason}',
     solve: 'Mend the git repository, or choose --bind DIR or --empty instead of a copy.',
@@ -71,19 +64,5 @@ export const cliErrors = defineErrors({
     status: 500,
     exit: 1,
     fault: 'operator',
-  },
-  RIVET_CLI_PORT_IN_USE: {
-    message: 'port {port} of {host} is in use by another program',
-    solve: 'Stop that program, or choose another port with --port.',
-    status: 409,
-    exit: 1,
-    fault: 'operator',
-  },
-  RIVET_CLI_DEV_RUNNING: {
-    message: 'rivet dev is running already on {directory} (process {pid})',
-    solve: 'Use the one that runs, stop it, or choose another directory with --data DIR.',
-    status: 409,
-    exit: 1,
-    fault: 'user',
   },
 });

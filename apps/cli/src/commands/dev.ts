@@ -1,0 +1,189 @@
+// `rivet dev`: database, orchestrator and runner in one process tree, for one person on one machine.
+import { mkdir } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import {
+  createLogger,
+  createService,
+  RivetError,
+  type Service,
+  startAll,
+  stopAll,
+} from '@rivet/base';
+import { type EmbeddedDatabase, startEmbeddedDatabase } from '@rivet/embedded-database';
+import { type HostProcess, startProcess } from '@rivet/processes';
+import { defineCommand, flag, integer, text } from '../command.ts';
+import { type Config, type Environment, loadConfig } from '../config.ts';
+import { createProgramService, type ProgramService } from '../dev-services.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { programEntry } from '../installation.ts';
+import type { Output } from '../output.ts';
+import { refuseUsedPort } from '../port.ts';
+
+const HOST = '127.0.0.1';
+
+export const dev = defineCommand({
+  details: [
+    'For one person: real PostgreSQL in a data directory that is kept, one orchestrator on 127.0.0.1, one runner.',
+    'Ctrl-C stops them in order, after the running jobs; a second one cancels those. Nothing is restarted silently:',
+    'when one of them ends, all are stopped, and the exit code says so.',
+  ].join('\n'),
+  examples: [
+    { command: 'rivet dev', what: 'On port 7450, data in ~/.rivet/data' },
+    {
+      command: 'rivet dev --port 8000 --data-dir /tmp/rivet-try',
+      what: 'Another port and directory',
+    },
+    {
+      command: 'rivet dev --image localhost/rivet/base:latest',
+      what: 'With another default image, for example without a registry',
+    },
+  ],
+  json: 'one line when everything works: `{event: "ready", url, data_directory, runner_id}`',
+  options: {
+    port: integer('N', 'Port of the orchestrator; 7450 when absent, 0 takes a free one', 0, 65_535),
+    dataDir: text('DIR', 'Where the database and the runner keep their data'),
+    image: text('IMAGE', 'Default image; RIVET_DEFAULT_IMAGE when absent'),
+    capacity: integer('N', 'Jobs at the same time; the number of processors when absent', 1, 1000),
+    json: flag('Print JSON'),
+  },
+  async run(context, _args, options) {
+    const { output, interrupt, env } = context;
+    const config = await loadConfig(env);
+    const port = options.port ?? 7450;
+    const directory = resolve(context.cwd, options.dataDir ?? config.dataDirectory);
+    if (port !== 0) await refuseUsedPort(HOST, port);
+    await mkdir(directory, { recursive: true });
+    const parts = createParts(
+      directory,
+      { ...options, port },
+      { config, env, force: interrupt.force },
+    );
+    const services = [parts.database, parts.migration, parts.orchestrator, parts.runner];
+    const interrupted = new Promise<void>((done) => {
+      if (interrupt.signal.aborted) done();
+      else interrupt.signal.addEventListener('abort', () => done(), { once: true });
+    });
+    if (!options.json) output.line('Starting PostgreSQL, an orchestrator and a runner…');
+    const starting = startAll(services);
+    const first = await Promise.race([starting.then(() => 'started' as const), interrupted]);
+    if (first !== 'started') {
+      await starting.catch(() => undefined);
+      await stopAll(services);
+      throw interrupt.signal.reason;
+    }
+    try {
+      announce(parts, directory, options.json, context.output);
+      await Promise.race([interrupted, parts.orchestrator.failed, parts.runner.failed]);
+      output.note('Stopping: running jobs may finish; Ctrl-C again cancels them.');
+    } finally {
+      await stopAll(services);
+    }
+    // Being stopped is how it ends: nothing was cut short.
+    return exitCodes.success;
+  },
+});
+
+interface Parts {
+  readonly database: Service;
+  readonly migration: Service;
+  readonly orchestrator: ProgramService;
+  readonly runner: ProgramService;
+}
+
+function createParts(
+  directory: string,
+  options: { port: number; image: string | undefined; capacity: number | undefined },
+  { config, env, force }: { config: Config; env: Environment; force: AbortSignal },
+): Parts {
+  const logger = createLogger({ name: 'rivet', level: config.logLevel });
+  let database: EmbeddedDatabase | undefined;
+  const programEnv = (): Record<string, string | undefined> => ({
+    ...env,
+    DATABASE_URL: database?.url,
+    RIVET_LOG_LEVEL: config.logLevel,
+  });
+  const orchestrator = createProgramService({
+    program: 'orchestrator',
+    env: () => ({ ...programEnv(), RIVET_LISTEN: `${HOST}:${options.port}` }),
+    readyEvent: 'listening',
+    readyMs: 60_000,
+    stopMs: 20_000,
+    force,
+  });
+  return {
+    database: createService('database', {
+      async start() {
+        database = await startEmbeddedDatabase({
+          dataDirectory: join(directory, 'postgresql'),
+          logger,
+          persistent: true,
+        });
+      },
+      stop: async () => await database?.stop(),
+    }),
+    migration: createMigration(programEnv),
+    orchestrator,
+    runner: createProgramService({
+      program: 'runner',
+      env: () => ({
+        ...env,
+        RIVET_LOG_LEVEL: config.logLevel,
+        RIVET_URL: String(orchestrator.ready?.url),
+        RIVET_STATE_DIRECTORY: join(directory, 'runner'),
+        RIVET_DEFAULT_IMAGE: options.image ?? config.defaultImage,
+        ...(options.capacity === undefined
+          ? {}
+          : { RIVET_RUNNER_CAPACITY: String(options.capacity) }),
+      }),
+      readyEvent: 'online',
+      readyMs: 60_000,
+      stopMs: 60_000,
+      force,
+    }),
+  };
+}
+
+/** A service that is done when it has started: the database has the version of this installation. */
+function createMigration(env: () => Readonly<Record<string, string | undefined>>): Service {
+  let child: HostProcess | undefined;
+  return createService('migrate', {
+    async start() {
+      child = startProcess({
+        file: process.execPath,
+        args: [programEntry('migrate')],
+        env: env(),
+        stdin: 'ignore',
+        stdout: 'ignore',
+        stderr: 'inherit',
+        group: true,
+      });
+      const { code, signal } = await child.exit;
+      if (code === 0) return;
+      const how = code === null ? `by signal ${signal}` : `with exit code ${code}`;
+      throw RivetError.of('RIVET_CLI_PROGRAM_ENDED', { program: 'migration', how });
+    },
+    stop: async () => void (await child?.stop(5000)),
+  });
+}
+
+function announce(
+  { orchestrator, runner }: Parts,
+  directory: string,
+  json: boolean,
+  output: Output,
+): void {
+  const url = String(orchestrator.ready?.url);
+  if (json) {
+    const runner_id = runner.ready?.runner_id;
+    output.json({ event: 'ready', url, data_directory: directory, runner_id }, { line: true });
+    return;
+  }
+  const { bold, cyan, green } = output.style;
+  const other = url === 'http://127.0.0.1:7450' ? '' : `export RIVET_URL=${url}`;
+  output.line(`${green('Ready')} at ${bold(url)}, data in ${directory}`);
+  output.line('In another terminal:');
+  if (other !== '') output.line(`  ${cyan(other)}`);
+  output.line(`  ${cyan('rivet pipeline create pipeline.lua')}`);
+  output.line(`  ${cyan('rivet pipeline launch NAME --follow')}`);
+  output.line('Ctrl-C stops everything.');
+}

@@ -1,0 +1,26 @@
+// `rivet job explain`: why a job waits, or why it ended as it did.
+import { defineCommand, required } from '../../command.ts';
+import { exitCodes } from '../../exit-codes.ts';
+import { openClient, serverOptions } from '../../server.ts';
+
+export const jobExplain = defineCommand({
+  examples: [
+    { command: 'rivet job explain 0195', what: 'For example: no runner has the tag gpu=yes' },
+  ],
+  json: '`{state, reasons: [text]}`',
+  arguments: {
+    id: required('Id of the job, or a unique beginning of it (four characters or more)'),
+  },
+  options: serverOptions,
+  async run(context, { id }, options) {
+    const { output, interrupt } = context;
+    const client = await openClient(context, options.url);
+    const explanation = await client.explainJob({ id, signal: interrupt.signal });
+    if (options.json) output.json(explanation);
+    else {
+      output.line(`The job is ${explanation.state}.`);
+      for (const reason of explanation.reasons) output.line(`  ${reason}`);
+    }
+    return exitCodes.success;
+  },
+});

@@ -1,0 +1,113 @@
+// The services of `rivet dev`: the database, and the orchestrator and the runner as child processes.
+import { createInterface } from 'node:readline';
+import { createService, RivetError, type Service, withDeadline } from '@rivet/base';
+import { type HostProcess, startProcess } from '@rivet/processes';
+import { type Program, programEntry } from './installation.ts';
+
+/** What a program prints on standard output once it works. */
+export interface ReadyEvent {
+  readonly event: string;
+  readonly [key: string]: unknown;
+}
+
+export interface ProgramService extends Service {
+  /** What it said when it was ready; undefined before. */
+  readonly ready: ReadyEvent | undefined;
+  /** Rejects with RIVET_CLI_PROGRAM_ENDED when it ends without having been asked to; never resolves. */
+  readonly failed: Promise<never>;
+}
+
+interface ProgramOptions {
+  readonly program: Program;
+  readonly env: () => Readonly<Record<string, string | undefined>>;
+  /** Name of the event with which it says that it works. */
+  readonly readyEvent: string;
+  readonly readyMs: number;
+  /** From TERM to KILL, in milliseconds. */
+  readonly stopMs: number;
+  /** A second signal: it gets another TERM, which means hurry. */
+  readonly force: AbortSignal;
+}
+
+/** A program of the installation as a service: started when it says so, stopped by TERM, then KILL. */
+export function createProgramService(options: ProgramOptions): ProgramService {
+  let child: HostProcess | undefined;
+  let ready: ReadyEvent | undefined;
+  let stopping = false;
+  let fail: (error: RivetError) => void = () => undefined;
+  const failed = new Promise<never>((_, reject) => {
+    fail = reject;
+  });
+  // Whoever waits sees it; when nobody does, it is no unhandled rejection.
+  failed.catch(() => undefined);
+  const service = createService(options.program, {
+    async start() {
+      const started = startProcess({
+        file: process.execPath,
+        args: [programEntry(options.program)],
+        env: options.env(),
+        stdin: 'ignore',
+        stderr: 'inherit',
+        group: true,
+      });
+      child = started;
+      const ended = started.exit.then(({ code, signal, error }) => {
+        const how =
+          error?.message ?? (code === null ? `by signal ${signal}` : `with exit code ${code}`);
+        const ending = RivetError.of('RIVET_CLI_PROGRAM_ENDED', { program: options.program, how });
+        if (!stopping) fail(ending);
+        throw ending;
+      });
+      ended.catch(() => undefined);
+      const { program, readyMs } = options;
+      try {
+        const waiting = Promise.race([readyLine(started, options.readyEvent), ended]);
+        ready = await withDeadline(waiting, readyMs, () =>
+          RivetError.of('RIVET_TIMEOUT', {
+            what: `the start of the ${program}`,
+            limit: `${readyMs} ms`,
+          }),
+        );
+      } catch (error) {
+        stopping = true;
+        await started.stop(1000);
+        throw error;
+      }
+    },
+    async stop() {
+      stopping = true;
+      const hurry = (): void => void child?.kill('SIGTERM');
+      options.force.addEventListener('abort', hurry, { once: true });
+      await child?.stop(options.stopMs);
+      options.force.removeEventListener('abort', hurry);
+    },
+  });
+  return {
+    ...service,
+    failed,
+    get ready() {
+      return ready;
+    },
+  };
+}
+
+/** The first line of standard output that is the event; the rest is read and dropped, so that no pipe fills. */
+function readyLine(child: HostProcess, event: string): Promise<ReadyEvent> {
+  return new Promise((resolve) => {
+    if (child.stdout === undefined) return;
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      const value = parseEvent(line);
+      if (value?.event === event) resolve(value);
+    });
+  });
+}
+
+function parseEvent(line: string): ReadyEvent | undefined {
+  try {
+    const value: unknown = JSON.parse(line);
+    const isEvent = typeof value === 'object' && value !== null && 'event' in value;
+    return isEvent ? (value as ReadyEvent) : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,113 @@
+// Collects the inputs of a launch: a file, options on the command line, and questions for what is missing.
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { text as readText } from 'node:stream/consumers';
+import { describeThrown, didYouMean, RivetError } from '@rivet/base';
+import { type InputChecker, inputsFromText, inputsInvalid, missingInputs } from '@rivet/pipeline';
+import type { InputValues, PipelineDefinition } from '@rivet/protocol';
+import type { CommandContext } from './command.ts';
+import { askInput } from './prompts.ts';
+
+/** What was typed: `--input` pairs as they are, and the path of `--input-file`; `-` is standard input. */
+export interface GivenInputs {
+  readonly pairs: readonly string[];
+  readonly file: string | undefined;
+  /** Whether missing ones may be asked for. */
+  readonly ask: boolean;
+}
+
+/**
+ * The values given, with answers for required inputs that have none where somebody can be asked. Options win over
+ * the file. Values of the file are not checked here: `InputChecker.check` or the server does.
+ * @param checker opened only when a question is asked
+ * @throws RIVET_USAGE, RIVET_CLI_INPUT_FILE_INVALID, RIVET_INPUT_INVALID, RIVET_INPUT_MISSING, RIVET_INTERRUPTED
+ */
+export async function collectInputs(
+  definition: PipelineDefinition,
+  given: GivenInputs,
+  context: CommandContext,
+  checker: () => InputChecker,
+): Promise<InputValues> {
+  const fromFile = given.file === undefined ? {} : await readInputFile(given.file, context);
+  const { values, issues } = inputsFromText(definition, given.pairs.map(splitPair));
+  if (issues.length > 0) throw inputsInvalid({ ok: false, issues: [...issues], missing: [] });
+  const known = { ...fromFile, ...values } as InputValues;
+  const missing = missingInputs(definition, known);
+  if (missing.length === 0) return known;
+  if (!given.ask || !context.interactive) {
+    const issueOf = (name: string) => ({
+      path: `inputs.${name}`,
+      message: `the input "${name}" is required and has no value`,
+    });
+    const names = missing.map((input) => input.name);
+    throw inputsInvalid({ ok: false, issues: names.map(issueOf), missing: names });
+  }
+  for (const input of missing) {
+    known[input.name] = await askInput(input, context.interrupt.signal, (value) =>
+      checker().checkOne(input.name, value),
+    );
+  }
+  return known;
+}
+
+/** `name=value`; the value may hold more equals signs and may be empty. */
+export function splitPair(pair: string): [name: string, value: string] {
+  const at = pair.indexOf('=');
+  if (at > 0) return [pair.slice(0, at).trim(), pair.slice(at + 1)];
+  throw RivetError.of('RIVET_USAGE', {
+    problem: `--input ${JSON.stringify(pair)} is no name=value`,
+    hint: 'Write --input name=value, for example --input branch=main.',
+  });
+}
+
+/** The JSON object of an input file. */
+async function readInputFile(
+  path: string,
+  context: CommandContext,
+): Promise<Record<string, unknown>> {
+  const name = path === '-' ? 'standard input' : path;
+  const invalid = (problem: string, cause?: unknown): RivetError =>
+    RivetError.of('RIVET_CLI_INPUT_FILE_INVALID', { path: name, problem }, cause);
+  if (path === '-' && process.stdin.isTTY) {
+    throw invalid(
+      'nothing is piped into it; write a file name, or: rivet ... --input-file - < FILE',
+    );
+  }
+  let text: string;
+  try {
+    text =
+      path === '-'
+        ? await readText(process.stdin)
+        : await readFile(resolve(context.cwd, path), 'utf8');
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw invalid(code === 'ENOENT' ? 'it does not exist' : describeThrown(error), error);
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(text.replace(/^\uFEFF/, ''));
+  } catch (error) {
+    throw invalid(`it is not JSON: ${describeThrown(error)}`, error);
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw invalid(
+      `found ${Array.isArray(value) ? 'a list' : JSON.stringify(value)}, expected one object`,
+    );
+  }
+  return value as Record<string, unknown>;
+}
+
+/**
+ * Holds the names of values against the definition, for values that no checker of this machine sees.
+ * @throws RIVET_INPUT_INVALID with the nearest known name
+ */
+export function refuseUnknownNames(definition: PipelineDefinition, values: InputValues): void {
+  const known = definition.inputs.map((input) => input.name);
+  const issues = Object.keys(values)
+    .filter((name) => !known.includes(name))
+    .map((name) => ({
+      path: `inputs.${name}`,
+      message: `the pipeline has no input "${name}"${didYouMean(name, known)}`,
+    }));
+  if (issues.length > 0) throw inputsInvalid({ ok: false, issues, missing: [] });
+}

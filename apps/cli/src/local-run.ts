@@ -1,0 +1,221 @@
+// Runs one job with the engine on this machine: workspace, containers, progress, interruption, clean-up.
+import { stat } from 'node:fs/promises';
+import { createLogger, formatDuration, formatSize, RivetError, sleep, uuidv7 } from '@rivet/base';
+import { type ContainerDriver, createPodmanDriver } from '@rivet/containers';
+import { runJob } from '@rivet/engine';
+import { createLuaEngine } from '@rivet/lua';
+import type { InputValues, JobOutcome, PipelineBundle, PipelineDefinition } from '@rivet/protocol';
+import type { CommandContext } from './command.ts';
+import type { Config } from './config.ts';
+import { exitCodes } from './exit-codes.ts';
+import { createProgress } from './progress/create-progress.ts';
+import type { Progress } from './progress/progress.ts';
+import {
+  createRunDirectory,
+  RUN_LABEL,
+  type RunDirectory,
+  removeDeadRuns,
+  removeRunDirectory,
+} from './run-directory.ts';
+import { copyTree } from './workspace-tree.ts';
+
+/** How /workspace begins; directories are absolute. */
+export type WorkspaceSource =
+  | { readonly kind: 'tree'; readonly directory: string }
+  | { readonly kind: 'bind'; readonly directory: string }
+  | { readonly kind: 'empty' };
+
+export interface LocalJob {
+  readonly bundle: PipelineBundle;
+  readonly definition: PipelineDefinition;
+  readonly inputs: InputValues;
+  readonly onlyStage: string | undefined;
+  readonly source: WorkspaceSource;
+}
+
+export interface LocalRunOptions {
+  readonly defaultImage: string;
+  readonly keep: boolean;
+  readonly json: boolean;
+}
+
+/** What a job may use on a laptop: see lua-api.md, "Limits". */
+const LIMITS = {
+  lua: { cpuMs: 10_000, memoryBytes: 256 * 1024 * 1024 },
+  logBytesMax: 100 * 1024 * 1024,
+  killGraceMs: 5_000,
+  cancelGraceMs: 30_000,
+  timeoutMs: 24 * 3_600_000,
+} as const;
+
+/** How long a forced end tries to remove containers, in milliseconds. */
+const FORCE_MS = 10_000;
+/** A copy that takes longer is worth a remark, in milliseconds. */
+const SLOW_COPY_MS = 2_000;
+
+/** Runs the job to its end and removes what it used; gives the exit code. */
+export async function runLocally(
+  job: LocalJob,
+  options: LocalRunOptions,
+  config: Config,
+  context: CommandContext,
+): Promise<number> {
+  const { interrupt, output } = context;
+  if (job.source.kind !== 'empty') await refuseNoDirectory(job.source.directory);
+  const id = uuidv7();
+  const logger = createLogger({ name: 'rivet', level: config.logLevel });
+  const driver = createPodmanDriver({ logger });
+  const directory = await createRunDirectory(config.dataDirectory, id);
+  const stages = job.definition.stages.map((stage) => stage.name);
+  const progress = createProgress(output, stages, { json: options.json });
+  output.closed.addEventListener('abort', () => interrupt.trigger('the end of its reader'));
+  interrupt.signal.addEventListener('abort', () =>
+    output.note('Canceling the job and cleaning up; once more forces.'),
+  );
+  try {
+    const work = async (): Promise<number> => {
+      await removeDeadRuns(config.dataDirectory, driver);
+      const workspace = await prepareWorkspace(job.source, directory, progress, context);
+      return await runInWorkspace({
+        id,
+        job,
+        options,
+        driver,
+        directory,
+        workspace,
+        progress,
+        context,
+        logger,
+      });
+    };
+    return await Promise.race([work(), forcedEnd(id, driver, context)]);
+  } finally {
+    progress.stop();
+    await removeAll(directory, driver, options.keep, context);
+  }
+}
+
+interface Attempt {
+  readonly id: string;
+  readonly job: LocalJob;
+  readonly options: LocalRunOptions;
+  readonly driver: ContainerDriver;
+  readonly directory: RunDirectory;
+  readonly workspace: string;
+  readonly progress: Progress;
+  readonly context: CommandContext;
+  readonly logger: ReturnType<typeof createLogger>;
+}
+
+async function runInWorkspace(attempt: Attempt): Promise<number> {
+  const { id, job, options, driver, directory, workspace, progress, context, logger } = attempt;
+  const outputs: Record<string, unknown> = {};
+  const lua = createLuaEngine();
+  const beganAt = performance.now();
+  try {
+    const outcome = await runJob(
+      {
+        id,
+        attempt: 1,
+        pipeline: job.definition.name,
+        version: 1,
+        launchedBy: 'rivet run',
+        url: undefined,
+        source: job.source.kind === 'empty' ? 'none' : 'tree',
+        bundle: job.bundle,
+        definition: undefined,
+        inputs: job.inputs,
+        onlyStage: job.onlyStage,
+      },
+      {
+        driver,
+        lua,
+        logger,
+        workspace,
+        stateDirectory: directory.state,
+        defaultImage: options.defaultImage,
+        limits: LIMITS,
+        observer: {
+          line: (line) => progress.line(line),
+          stage: (change) => progress.stage(change),
+          output: (name, value) => {
+            if (value === undefined) delete outputs[name];
+            else outputs[name] = value;
+          },
+        },
+        labels: { [RUN_LABEL]: id },
+      },
+      context.interrupt.signal,
+    );
+    progress.end({ ...outcome, durationMs: performance.now() - beganAt, outputs });
+    return exitCodeOf(outcome, context);
+  } finally {
+    await lua.close();
+  }
+}
+
+function exitCodeOf(outcome: JobOutcome, { interrupt }: CommandContext): number {
+  if (outcome.state === 'succeeded') return exitCodes.success;
+  return interrupt.signal.aborted ? exitCodes.interrupted : exitCodes.failed;
+}
+
+/** The directory that is mounted at /workspace. */
+async function prepareWorkspace(
+  source: WorkspaceSource,
+  directory: RunDirectory,
+  progress: Progress,
+  { env, interrupt, output }: CommandContext,
+): Promise<string> {
+  if (source.kind === 'bind') return source.directory;
+  if (source.kind === 'empty') return directory.workspace;
+  const beganAt = performance.now();
+  const copied = await copyTree(source.directory, directory.workspace, env, interrupt.signal);
+  const tookMs = performance.now() - beganAt;
+  if (tookMs > SLOW_COPY_MS) {
+    const what = `${copied.files} files (${formatSize(copied.bytes)})`;
+    progress.remark(`copied ${what} to the workspace in ${formatDuration(tookMs)}`);
+  }
+  if (copied.skipped.length > 0) {
+    const names = copied.skipped.slice(0, 5).join(', ');
+    output.note(`Left out of the workspace, because they are no files: ${names}`);
+  }
+  return directory.workspace;
+}
+
+/** Rejects after the second signal, when the containers are gone or can't be removed in time. */
+function forcedEnd(
+  id: string,
+  driver: ContainerDriver,
+  { interrupt }: CommandContext,
+): Promise<never> {
+  return new Promise((_, reject) => {
+    interrupt.force.addEventListener('abort', () => {
+      const removed = driver.removeLabelled({ [RUN_LABEL]: id }).catch(() => 0);
+      void Promise.race([removed, sleep(FORCE_MS)]).then(() => reject(interrupt.force.reason));
+    });
+  });
+}
+
+async function removeAll(
+  directory: RunDirectory,
+  driver: ContainerDriver,
+  keep: boolean,
+  { output }: CommandContext,
+): Promise<void> {
+  if (keep) output.note(`The workspace is kept at ${directory.workspace}`);
+  else
+    await removeRunDirectory(directory, driver).catch((error: unknown) => {
+      output.note(`The directory ${directory.path} could not be removed: ${String(error)}`);
+    });
+  await driver.close();
+}
+
+async function refuseNoDirectory(path: string): Promise<void> {
+  const found = await stat(path).catch(() => undefined);
+  if (found?.isDirectory() === true) return;
+  const problem = found === undefined ? 'does not exist' : 'is no directory';
+  throw RivetError.of('RIVET_USAGE', {
+    problem: `${path} ${problem}`,
+    hint: 'Name an existing directory after --tree or --bind.',
+  });
+}

@@ -1,0 +1,23 @@
+// The entry of `rivet`. Loads as little as the request needs: `rivet --version` reads one file.
+import { readFileSync } from 'node:fs';
+
+process.exit(await main(process.argv.slice(2)));
+
+async function main(argv: readonly string[]): Promise<number> {
+  if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) {
+    const manifest = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+    process.stdout.on('error', () => undefined);
+    process.stdout.write(`${(JSON.parse(manifest) as { version: string }).version}\n`);
+    return 0;
+  }
+  const [{ createOutput }, { listenForInterrupts }, { runProgram }] = await Promise.all([
+    import('./output.ts'),
+    import('./interrupt.ts'),
+    import('./program.ts'),
+  ]);
+  const { env, stdin, stdout, stderr } = process;
+  const output = createOutput({ stdout, stderr, env });
+  const interrupt = listenForInterrupts();
+  const interactive = stdin.isTTY === true && stdout.isTTY === true && stderr.isTTY === true;
+  return await runProgram(argv, { env, cwd: process.cwd(), output, interrupt, interactive });
+}

@@ -1,0 +1,160 @@
+// Every command of `rivet`, in the order of the help. Commands are loaded when they are asked for.
+import type { Command } from './command.ts';
+
+/** A command's place: `['job', 'list']` is `rivet job list`. */
+export interface RegistryEntry {
+  readonly path: readonly string[];
+  /** One line, no full stop. The help of the whole program loads no command. */
+  readonly summary: string;
+  readonly load: () => Promise<Command>;
+}
+
+/** The headings of the help and what stands under each. */
+export interface RegistryGroup {
+  readonly title: string;
+  readonly entries: readonly RegistryEntry[];
+}
+
+const entry = (name: string, summary: string, load: () => Promise<Command>): RegistryEntry => ({
+  path: name.split(' '),
+  summary,
+  load,
+});
+
+export const registry: readonly RegistryGroup[] = [
+  {
+    title: 'On this machine, without a server',
+    entries: [
+      entry(
+        'init',
+        'Write a first pipeline.lua, and type stubs for your editor',
+        async () => (await import('./commands/init.ts')).init,
+      ),
+      entry(
+        'check',
+        'Check a pipeline file: every mistake at once, each with its line',
+        async () => (await import('./commands/check.ts')).check,
+      ),
+      entry(
+        'run',
+        'Run a pipeline on this machine, without a server',
+        async () => (await import('./commands/run.ts')).run,
+      ),
+      entry(
+        'dev',
+        'Start everything on this machine: database, orchestrator, runner',
+        async () => (await import('./commands/dev.ts')).dev,
+      ),
+      entry(
+        'doctor',
+        'Look whether this machine has what Rivet needs, each finding with its fix',
+        async () => (await import('./commands/doctor.ts')).doctor,
+      ),
+    ],
+  },
+  {
+    title: 'Pipelines on the server',
+    entries: [
+      entry(
+        'pipeline create',
+        'Create a pipeline on the server, or its next version',
+        async () => (await import('./commands/pipeline/create.ts')).pipelineCreate,
+      ),
+      entry(
+        'pipeline list',
+        'List the pipelines',
+        async () => (await import('./commands/pipeline/list.ts')).pipelineList,
+      ),
+      entry(
+        'pipeline show',
+        'Show a pipeline: its inputs and stages',
+        async () => (await import('./commands/pipeline/show.ts')).pipelineShow,
+      ),
+      entry(
+        'pipeline delete',
+        'Delete a pipeline; its jobs stay',
+        async () => (await import('./commands/pipeline/delete.ts')).pipelineDelete,
+      ),
+      entry(
+        'pipeline launch',
+        'Launch a pipeline: queue a job',
+        async () => (await import('./commands/pipeline/launch.ts')).pipelineLaunch,
+      ),
+    ],
+  },
+  {
+    title: 'Jobs on the server',
+    entries: [
+      entry(
+        'job list',
+        'List jobs, newest first',
+        async () => (await import('./commands/job/list.ts')).jobList,
+      ),
+      entry(
+        'job show',
+        'Show a job: state, inputs, stages, outputs',
+        async () => (await import('./commands/job/show.ts')).jobShow,
+      ),
+      entry(
+        'job logs',
+        'Print the log of a job',
+        async () => (await import('./commands/job/logs.ts')).jobLogs,
+      ),
+      entry(
+        'job cancel',
+        'Cancel a job',
+        async () => (await import('./commands/job/cancel.ts')).jobCancel,
+      ),
+      entry(
+        'job retry',
+        'Launch a new job with the version and inputs of a finished one',
+        async () => (await import('./commands/job/retry.ts')).jobRetry,
+      ),
+      entry(
+        'job explain',
+        'Say why a job waits, or why it ended as it did',
+        async () => (await import('./commands/job/explain.ts')).jobExplain,
+      ),
+    ],
+  },
+  {
+    title: 'Running an installation',
+    entries: [
+      entry(
+        'runner list',
+        'List the runners',
+        async () => (await import('./commands/runner/list.ts')).runnerList,
+      ),
+      entry(
+        'runner start',
+        'Start a runner: it takes jobs and runs them in containers',
+        async () => (await import('./commands/runner/start.ts')).runnerStart,
+      ),
+      entry(
+        'orchestrator start',
+        'Start an orchestrator: the API and the schedule, on a PostgreSQL database',
+        async () => (await import('./commands/orchestrator/start.ts')).orchestratorStart,
+      ),
+      entry(
+        'migrate',
+        'Bring the database to the version of this installation',
+        async () => (await import('./commands/migrate.ts')).migrate,
+      ),
+    ],
+  },
+];
+
+/** All entries in order. */
+export function allEntries(): readonly RegistryEntry[] {
+  return registry.flatMap((group) => group.entries);
+}
+
+/** Names that may stand first, such as `run` and `job`. */
+export function firstWords(): string[] {
+  return [...new Set(allEntries().flatMap((known) => known.path.slice(0, 1)))];
+}
+
+/** The entries below a noun such as `job`; empty for a command of one word. */
+export function entriesOf(noun: string): readonly RegistryEntry[] {
+  return allEntries().filter((known) => known.path.length > 1 && known.path[0] === noun);
+}

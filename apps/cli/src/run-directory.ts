@@ -1,0 +1,81 @@
+// The directories of one `rivet run`, and the removal of those that a killed run left behind.
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { writeFileAtomically } from '@rivet/base';
+import type { ContainerDriver } from '@rivet/containers';
+import { isSameProcess, type ProcessIdentity, processIdentity } from '@rivet/processes';
+
+export interface RunDirectory {
+  readonly path: string;
+  /** Mounted at /workspace; writable by the user of any container, reachable by nobody else. */
+  readonly workspace: string;
+  /** For the journal and control directories. */
+  readonly state: string;
+}
+
+/** Says who uses a run directory. */
+interface Owner {
+  readonly job: string;
+  readonly process: ProcessIdentity;
+}
+
+/** Label that the containers of a `rivet run` carry, so that a later one finds those of a killed one. */
+export const RUN_LABEL = 'dev.rivet.run';
+
+/** Makes the directories of the job `id` below `<dataDirectory>/runs`. */
+export async function createRunDirectory(dataDirectory: string, id: string): Promise<RunDirectory> {
+  const path = join(dataDirectory, 'runs', id);
+  await mkdir(path, { recursive: true, mode: 0o700 });
+  const own = await processIdentity(process.pid);
+  if (own !== undefined) {
+    await writeFileAtomically(join(path, 'owner.json'), JSON.stringify({ job: id, process: own }));
+  }
+  const workspace = join(path, 'workspace');
+  const state = join(path, 'state');
+  await mkdir(workspace);
+  await mkdir(state);
+  return { path, workspace, state };
+}
+
+/**
+ * Removes the containers and directories of runs whose process is gone. What can't be removed now is
+ * left to the next one.
+ */
+export async function removeDeadRuns(
+  dataDirectory: string,
+  driver: ContainerDriver,
+): Promise<void> {
+  const parent = join(dataDirectory, 'runs');
+  const names = await readdir(parent).catch(() => []);
+  for (const name of names) {
+    const path = join(parent, name);
+    const owner = await readOwner(path);
+    if (owner === undefined || (await isSameProcess(owner.process))) continue;
+    try {
+      await driver.removeLabelled({ [RUN_LABEL]: owner.job });
+      await driver.removeTree(path);
+    } catch {
+      // Another run may be removing it at this moment.
+    }
+  }
+}
+
+/** Removes the run's directories with whatever containers wrote there. */
+export async function removeRunDirectory(
+  directory: RunDirectory,
+  driver: ContainerDriver | undefined,
+): Promise<void> {
+  if (driver === undefined) await rm(directory.path, { recursive: true, force: true });
+  else await driver.removeTree(directory.path);
+}
+
+/** Undefined while its run is only beginning, or when it is no run directory. */
+async function readOwner(path: string): Promise<Owner | undefined> {
+  try {
+    const owner = JSON.parse(await readFile(join(path, 'owner.json'), 'utf8')) as Partial<Owner>;
+    const { job, process } = owner;
+    return typeof job === 'string' && typeof process === 'object' ? { job, process } : undefined;
+  } catch {
+    return undefined;
+  }
+}

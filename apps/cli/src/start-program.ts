@@ -1,0 +1,44 @@
+// Runs another program of the installation in the foreground: its output is ours, signals go to it.
+
+import { RivetError } from '@rivet/base';
+import { startProcess } from '@rivet/processes';
+import type { CommandContext } from './command.ts';
+import { exitCodes } from './exit-codes.ts';
+import { type Program, programEntry } from './installation.ts';
+
+/**
+ * Starts the program and waits for its end. Ctrl-C reaches it from the terminal itself; other signals are passed on.
+ * @param env what to set besides our own environment
+ * @returns its exit code, 130 when a signal ended it after one was passed on
+ * @throws RIVET_CLI_PROGRAM_ENDED when it could not be started or was killed
+ */
+export async function startProgram(
+  program: Program,
+  env: Readonly<Record<string, string | undefined>>,
+  context: CommandContext,
+): Promise<number> {
+  const { interrupt } = context;
+  const child = startProcess({
+    file: process.execPath,
+    args: [programEntry(program)],
+    env: { ...context.env, ...env },
+    stdin: 'ignore',
+    stdout: 'inherit',
+    stderr: 'inherit',
+    // Its own group: a Ctrl-C at the terminal reaches it once, through us, and not twice.
+    group: true,
+  });
+  const pass = (): void => void child.kill('SIGTERM');
+  interrupt.signal.addEventListener('abort', pass, { once: true });
+  interrupt.force.addEventListener('abort', pass, { once: true });
+  if (interrupt.signal.aborted) pass();
+  // A third signal ends us at once: nothing of ours may stay behind.
+  const kill = (): void => void child.kill('SIGKILL');
+  process.once('exit', kill);
+  const { code, signal, error } = await child.exit;
+  process.off('exit', kill);
+  if (code !== null) return code;
+  if (interrupt.signal.aborted) return exitCodes.interrupted;
+  const how = error === undefined ? `by signal ${signal}` : `before it began: ${error.message}`;
+  throw RivetError.of('RIVET_CLI_PROGRAM_ENDED', { program, how });
+}
