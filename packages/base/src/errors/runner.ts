@@ -18,6 +18,13 @@ export const runnerErrors = defineErrors({
     exit: 1,
     fault: 'operator',
   },
+  RIVET_RUNNER_UNFIT: {
+    message: "this machine can't run containers: {problems}",
+    solve: 'Run `rivet doctor` on this machine and mend what it names.',
+    status: 500,
+    exit: 1,
+    fault: 'operator',
+  },
   RIVET_RUNNER_REPLACED: {
     message: 'another runner registered with the name {name} while this one was running',
     solve: 'Give each runner a name of its own with RIVET_RUNNER_NAME, then start this one again.',

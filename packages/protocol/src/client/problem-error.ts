@@ -1,6 +1,7 @@
 // Turns the answer to a refused request into the error that the server raised.
 import { type Detail, type ErrorCode, findErrorEntry, RivetError } from '@rivet/base';
 import type { Problem } from '../api/problem.ts';
+import { readRetryAfter } from './retry-after.ts';
 
 /** Statuses with which a proxy says that it could not reach the server behind it. */
 const PROXY_STATUSES = new Set([502, 503, 504]);
@@ -9,9 +10,12 @@ const PROXY_STATUSES = new Set([502, 503, 504]);
 export async function problemError(response: Response, url: string): Promise<RivetError> {
   const text = await response.text().catch(() => '');
   const problem = parseProblem(text);
+  // For callers that decide themselves when to try again.
+  const asked = { retry_after_ms: readRetryAfter(response) };
   if (problem === undefined) {
     return PROXY_STATUSES.has(response.status)
       ? RivetError.of('RIVET_SERVER_UNREACHABLE', {
+          ...asked,
           url,
           reason: `the proxy in front of it answered ${response.status}`,
         })
@@ -22,6 +26,7 @@ export async function problemError(response: Response, url: string): Promise<Riv
   }
   const details: Record<string, Detail | undefined> = {
     ...(problem.details as Record<string, Detail> | undefined),
+    ...asked,
     status: problem.status,
     hint: problem.solve,
     errors: problem.errors as unknown as Detail | undefined,

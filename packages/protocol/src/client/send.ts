@@ -1,6 +1,7 @@
 // Sends one request, again after a pause where that is safe, and says clearly why there is no answer.
 import { backoffMs, describeThrown, formatDuration, RivetError, sleep } from '@rivet/base';
 import { problemError } from './problem-error.ts';
+import { readRetryAfter } from './retry-after.ts';
 
 /** A request with everything decided; `body` is JSON text. */
 export interface Request {
@@ -60,7 +61,7 @@ async function trySend(request: Request, fetch: Fetch): Promise<Result> {
     return {
       error: await problemError(response, request.url),
       mayRetry: request.repeatable && RETRY_STATUSES.has(response.status),
-      retryAfterMs: retryAfterMs(response.headers.get('retry-after')),
+      retryAfterMs: readRetryAfter(response) ?? 0,
     };
   } catch (error) {
     const reason = deadline.signal.aborted
@@ -112,11 +113,4 @@ function networkCode(error: unknown): string | undefined {
   if (cause instanceof AggregateError) return networkCode(cause.errors[0]);
   const code = (cause as { code?: unknown } | undefined)?.code;
   return typeof code === 'string' ? code : undefined;
-}
-
-function retryAfterMs(header: string | null): number {
-  if (header === null) return 0;
-  if (/^\d+$/.test(header)) return Number(header) * 1000;
-  const at = Date.parse(header);
-  return Number.isNaN(at) ? 0 : Math.max(0, at - Date.now());
 }

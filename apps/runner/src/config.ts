@@ -1,0 +1,168 @@
+// The runner's settings: its environment variables, read once, all told with what was expected.
+import { availableParallelism, homedir, hostname } from 'node:os';
+import { isAbsolute, join } from 'node:path';
+import {
+  choiceSetting,
+  durationSetting,
+  integerSetting,
+  type LogLevel,
+  parseSize,
+  RivetError,
+  readSettings,
+  type Setting,
+  textSetting,
+} from '@rivet/base';
+import type { JobLimits } from '@rivet/engine';
+import type { RunnerTag } from '@rivet/protocol';
+
+const NAME_PATTERN = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
+const TAG_PATTERN = /^[^=,\s]{1,100}=[^=,]{1,200}$/;
+const TAGS_MAX = 100;
+
+export interface RunnerConfig {
+  /** Address of the server, without a trailing slash. */
+  readonly url: string;
+  readonly name: string;
+  readonly tags: readonly RunnerTag[];
+  /** Jobs at once. */
+  readonly capacity: number;
+  /** Absolute path of what the runner keeps on disk. */
+  readonly stateDirectory: string;
+  readonly defaultImage: string;
+  readonly logLevel: LogLevel;
+  /** How long running jobs have to end by themselves when the runner is told to stop, in milliseconds. */
+  readonly stopGraceMs: number;
+  /** How long the runner waits at its start for a server that does not answer, in milliseconds. */
+  readonly startDeadlineMs: number;
+  /** How long the end of a job is offered to a server that does not answer, in milliseconds. */
+  readonly deliveryDeadlineMs: number;
+  /** Bytes of unsent log that a job may have on disk before it is made to wait. */
+  readonly spoolBytesMax: number;
+  readonly limits: JobLimits;
+}
+
+const settings = {
+  RIVET_URL: textSetting('http://127.0.0.1:7450'),
+  RIVET_RUNNER_NAME: textSetting(undefined),
+  RIVET_RUNNER_TAGS: textSetting(''),
+  RIVET_RUNNER_CAPACITY: integerSetting(Math.min(availableParallelism(), 1000), 1, 1000),
+  RIVET_STATE_DIRECTORY: textSetting(undefined),
+  RIVET_DEFAULT_IMAGE: textSetting('docker.io/library/alpine:latest'),
+  RIVET_LOG_LEVEL: choiceSetting<LogLevel>('info', ['debug', 'info', 'warn', 'error', 'silent']),
+  RIVET_STOP_GRACE: durationSetting(30_000),
+  RIVET_START_DEADLINE: durationSetting(120_000),
+  RIVET_DELIVERY_DEADLINE: durationSetting(3_600_000),
+  RIVET_SPOOL_MAX: sizeSetting(256 * 1024 ** 2),
+  RIVET_JOB_TIMEOUT: durationSetting(3_600_000),
+  RIVET_JOB_LOG_MAX: sizeSetting(100 * 1024 ** 2),
+  RIVET_KILL_GRACE: durationSetting(10_000),
+  RIVET_CANCEL_GRACE: durationSetting(30_000),
+  RIVET_LUA_CPU: durationSetting(10_000),
+  RIVET_LUA_MEMORY: sizeSetting(256 * 1024 ** 2),
+};
+
+/** Every variable that the runner reads. */
+export const runnerVariables: readonly string[] = Object.keys(settings);
+
+/**
+ * Reads the settings.
+ * @throws RIVET_CONFIG_INVALID naming the variable, its value and what was expected
+ */
+export function readConfig(env: Readonly<Record<string, string | undefined>>): RunnerConfig {
+  const values = readSettings(settings, env);
+  return {
+    url: readUrl(values.RIVET_URL),
+    name: readName(values.RIVET_RUNNER_NAME),
+    tags: readTags(values.RIVET_RUNNER_TAGS),
+    capacity: values.RIVET_RUNNER_CAPACITY,
+    stateDirectory: readStateDirectory(values.RIVET_STATE_DIRECTORY, env),
+    defaultImage: values.RIVET_DEFAULT_IMAGE,
+    logLevel: values.RIVET_LOG_LEVEL,
+    stopGraceMs: values.RIVET_STOP_GRACE,
+    startDeadlineMs: values.RIVET_START_DEADLINE,
+    deliveryDeadlineMs: values.RIVET_DELIVERY_DEADLINE,
+    spoolBytesMax: values.RIVET_SPOOL_MAX,
+    limits: {
+      lua: { cpuMs: values.RIVET_LUA_CPU, memoryBytes: values.RIVET_LUA_MEMORY },
+      logBytesMax: values.RIVET_JOB_LOG_MAX,
+      killGraceMs: values.RIVET_KILL_GRACE,
+      cancelGraceMs: values.RIVET_CANCEL_GRACE,
+      timeoutMs: values.RIVET_JOB_TIMEOUT,
+    },
+  };
+}
+
+function sizeSetting(fallbackBytes: number): Setting<number> {
+  return {
+    expected: 'a size such as 512KB or 100MB',
+    fallback: fallbackBytes,
+    parse: (text) => {
+      try {
+        const bytes = parseSize(text);
+        return bytes > 0 ? bytes : undefined;
+      } catch {
+        return undefined;
+      }
+    },
+  };
+}
+
+function readUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !['http:', 'https:'].includes(url.protocol)) {
+    throw invalid('RIVET_URL', text, 'an address such as http://127.0.0.1:7450');
+  }
+  return text.replace(/\/+$/, '');
+}
+
+function readName(text: string | undefined): string {
+  if (text === undefined) {
+    const host = hostname().replaceAll(/[^A-Za-z0-9._-]/g, '-');
+    return NAME_PATTERN.test(host) ? host : 'runner';
+  }
+  if (NAME_PATTERN.test(text)) return text;
+  throw invalid(
+    'RIVET_RUNNER_NAME',
+    text,
+    'letters, digits, ".", "_" and "-", beginning with a letter or digit, at most 100',
+  );
+}
+
+/** The tags every runner has, then the configured ones; a configured tag replaces one of the same key. */
+function readTags(text: string): RunnerTag[] {
+  const tags = new Map([
+    ['os', process.platform === 'win32' ? 'windows' : process.platform],
+    ['arch', process.arch],
+  ]);
+  const configured = new Set<string>();
+  for (const part of text.split(',').map((piece) => piece.trim())) {
+    if (part === '') continue;
+    const [key = '', value = ''] = part.split('=', 2).map((piece) => piece.trim());
+    if (!TAG_PATTERN.test(part) || configured.has(key)) {
+      throw invalid('RIVET_RUNNER_TAGS', text, 'key=value pairs such as "os=linux,gpu=yes"');
+    }
+    configured.add(key);
+    tags.set(key, value);
+  }
+  if (tags.size > TAGS_MAX) {
+    throw invalid('RIVET_RUNNER_TAGS', `${tags.size} tags`, `at most ${TAGS_MAX} tags`);
+  }
+  return [...tags].map(([key, value]) => ({ key, value }));
+}
+
+function readStateDirectory(
+  text: string | undefined,
+  env: Readonly<Record<string, string | undefined>>,
+): string {
+  if (text !== undefined) {
+    if (isAbsolute(text)) return text;
+    throw invalid('RIVET_STATE_DIRECTORY', text, 'an absolute path');
+  }
+  const base = env.XDG_STATE_HOME;
+  const state = base !== undefined && isAbsolute(base) ? base : join(homedir(), '.local', 'state');
+  return join(state, 'rivet', 'runner');
+}
+
+function invalid(key: string, found: string, expected: string): RivetError {
+  return RivetError.of('RIVET_CONFIG_INVALID', { key, found: JSON.stringify(found), expected });
+}

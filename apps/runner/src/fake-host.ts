@@ -1,0 +1,140 @@
+// A runner for tests: real directories and real HTTP, a driver that only remembers, and an engine that the test plays.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { silentLogger } from '@rivet/base';
+import type { ContainerDriver } from '@rivet/containers';
+import type { JobHost, JobSpec, RunJob } from '@rivet/engine';
+import type { JobOutcome, LogLine } from '@rivet/protocol';
+import { readConfig } from './config.ts';
+import { Runner } from './runner.ts';
+import { createServerApi } from './server-api.ts';
+
+/** A driver whose containers are names; trees are really removed. */
+export interface MemoryDriver extends ContainerDriver {
+  /** Labels that `removeLabelled` was called with. */
+  readonly removed: Readonly<Record<string, string>>[];
+}
+
+export function memoryDriver(): MemoryDriver {
+  const removed: Readonly<Record<string, string>>[] = [];
+  return {
+    name: 'memory',
+    removed,
+    check: async () => [{ subject: 'memory', ok: true, seen: 'there', fix: undefined }],
+    ensureImage: async () => undefined,
+    start: async (spec) => ({
+      name: spec.name,
+      image: spec.image,
+      run: () => Promise.reject(new Error('the memory driver runs nothing')),
+      remove: async () => undefined,
+    }),
+    list: async () => [],
+    removeLabelled: async (labels) => {
+      removed.push(labels);
+      return 0;
+    },
+    removeTree: (path) => rm(path, { recursive: true, force: true }),
+    close: async () => undefined,
+  };
+}
+
+/** What a played job is given. */
+export interface PlayedJob {
+  readonly spec: JobSpec;
+  readonly host: JobHost;
+  readonly signal: AbortSignal;
+  /** Logs a line; numbers them. */
+  readonly log: (text: string) => Promise<void>;
+}
+
+export type Play = (job: PlayedJob) => Promise<JobOutcome>;
+
+export interface TestRunner {
+  readonly runner: Runner;
+  readonly driver: MemoryDriver;
+  readonly directory: string;
+  /** Jobs whose engine was started, and how many run now. */
+  readonly started: JobSpec[];
+  readonly concurrency: { now: number; most: number };
+  remove(): Promise<void>;
+}
+
+/** Makes a runner for the server at `url`; it is not started. */
+export async function makeRunner(
+  url: string,
+  play: Play,
+  env: Readonly<Record<string, string>> = {},
+): Promise<TestRunner> {
+  const directory = await mkdtemp(join(tmpdir(), 'rivet-runner-test-'));
+  const driver = memoryDriver();
+  const started: JobSpec[] = [];
+  const concurrency = { now: 0, most: 0 };
+  const runJob: RunJob = async (spec, host, signal) => {
+    started.push(spec);
+    concurrency.now += 1;
+    concurrency.most = Math.max(concurrency.most, concurrency.now);
+    let n = 0;
+    const log = async (text: string): Promise<void> => {
+      n += 1;
+      await host.observer.line(lineOf(n, text));
+    };
+    try {
+      return await play({ spec, host, signal, log });
+    } finally {
+      concurrency.now -= 1;
+    }
+  };
+  const config = readConfig({
+    RIVET_URL: url,
+    RIVET_RUNNER_NAME: 'test-runner',
+    RIVET_STATE_DIRECTORY: directory,
+    RIVET_CANCEL_GRACE: '1s',
+    RIVET_KILL_GRACE: '1s',
+    RIVET_STOP_GRACE: '5s',
+    ...env,
+  });
+  const runner = new Runner({
+    config,
+    version: 'test',
+    api: createServerApi(url, 'rivet-runner-test'),
+    driver,
+    lua: { open: () => Promise.reject(new Error('no Lua here')), close: async () => undefined },
+    runJob,
+    clock: () => performance.now(),
+    logger: silentLogger,
+  });
+  return {
+    runner,
+    driver,
+    directory,
+    started,
+    concurrency,
+    async remove() {
+      runner.hurry();
+      await runner.stop();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+export function lineOf(n: number, text: string): LogLine {
+  return { n, t: '2026-01-01T00:00:00.000Z', stage: '', level: 'info', stream: 'log', text };
+}
+
+/** Waits until `condition` holds. @throws when it does not within `ms` */
+export async function until(condition: () => boolean, ms = 10_000): Promise<void> {
+  const deadline = performance.now() + ms;
+  while (!condition()) {
+    if (performance.now() > deadline) throw new Error(`not within ${ms} ms: ${condition}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+/** Resolves when the signal aborts. */
+export function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}

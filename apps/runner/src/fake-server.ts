@@ -1,0 +1,218 @@
+// A server for tests of the runner: register, claim and report over real HTTP, with faults where the test asks for them.
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { ClaimedJob, ClaimRequest, JobOutcome, LogLine, ReportRequest } from '@rivet/protocol';
+
+/** What happens to a request: an answer of its own, a cut before or after it had its effect, or a delay. */
+export type Fault =
+  | { readonly status: number; readonly code: string; readonly retryAfterSeconds?: number }
+  | 'cut-before'
+  | 'cut-after'
+  | { readonly delayMs: number };
+
+export type CallName = 'register' | 'claim' | 'report';
+
+export interface Call {
+  readonly name: CallName;
+  readonly body: unknown;
+  /** Of `performance.now()`. */
+  readonly at: number;
+}
+
+/** What the server knows of a job. */
+export interface FakeJob {
+  readonly claimed: ClaimedJob;
+  readonly lines: LogLine[];
+  readonly outcomes: JobOutcome[];
+  readonly outputs: Record<string, unknown>;
+  readonly stages: string[];
+  cancel: boolean;
+  lost: boolean;
+  lastSeq: number;
+}
+
+export class FakeServer {
+  readonly calls: Call[] = [];
+  /** What must never happen: a sequence number with two contents, a gap, an unknown session. */
+  readonly violations: string[] = [];
+  /** Decides the fault of each call; `count` is how many of its kind came before. */
+  fault: (call: Call, count: number) => Fault | undefined = () => undefined;
+  leaseSeconds = 30;
+  readonly #jobs = new Map<string, FakeJob>();
+  readonly #queue: FakeJob[] = [];
+  readonly #answers = new Map<string, ClaimedJob[]>();
+  readonly #bodies = new Map<string, string>();
+  readonly #waiting = new Set<() => void>();
+  readonly #http: Server;
+  #session = 0;
+
+  private constructor() {
+    this.#http = createServer((request, response) => {
+      this.#handle(request, response).catch((error: unknown) => {
+        this.violations.push(`the fake server failed: ${String(error)}`);
+        response.destroy();
+      });
+    });
+  }
+
+  static async start(): Promise<FakeServer> {
+    const server = new FakeServer();
+    server.#http.listen(0, '127.0.0.1');
+    await once(server.#http, 'listening');
+    return server;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${(this.#http.address() as AddressInfo).port}`;
+  }
+
+  async close(): Promise<void> {
+    this.#http.close();
+    this.#http.closeAllConnections();
+    await once(this.#http, 'close');
+  }
+
+  /** Queues a job. */
+  launch(number: number): FakeJob {
+    const suffix = String(number).padStart(12, '0');
+    const job: FakeJob = {
+      claimed: {
+        id: `00000000-0000-7000-8000-${suffix}`,
+        attempt: 1,
+        lease_id: `lease-${number}`,
+        lease_seconds: this.leaseSeconds,
+        pipeline: 'p',
+        version: 1,
+        bundle: { main: 'pipeline.lua', files: { 'pipeline.lua': '' } },
+        definition: {} as ClaimedJob['definition'],
+        inputs: {},
+        launched_by: 'test',
+        created_at: '2026-01-01T00:00:00.000Z',
+      },
+      lines: [],
+      outcomes: [],
+      outputs: {},
+      stages: [],
+      cancel: false,
+      lost: false,
+      lastSeq: 0,
+    };
+    this.#jobs.set(job.claimed.id, job);
+    this.#queue.push(job);
+    for (const wake of [...this.#waiting]) wake();
+    return job;
+  }
+
+  /** Forgets every runner, as a restored database would. */
+  forgetRunners(): void {
+    this.#session += 1;
+  }
+
+  count(name: CallName): number {
+    return this.calls.filter((call) => call.name === name).length;
+  }
+
+  async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+    const body: unknown = JSON.parse(Buffer.concat(chunks).toString('utf8'));
+    const path = request.url ?? '';
+    const name = path.endsWith('/register')
+      ? 'register'
+      : path.endsWith('/claim')
+        ? 'claim'
+        : 'report';
+    const call: Call = { name, body, at: performance.now() };
+    const fault = this.fault(call, this.count(name));
+    this.calls.push(call);
+    if (fault === 'cut-before') return void request.socket.destroy();
+    if (typeof fault === 'object' && 'status' in fault) return refuse(response, fault);
+    if (typeof fault === 'object') await new Promise((done) => setTimeout(done, fault.delayMs));
+    const answer = await this.#answer(name, path, body, response);
+    if (fault === 'cut-after') return void request.socket.destroy();
+    if ('code' in answer) return refuse(response, answer);
+    response.setHeader('content-type', 'application/json').end(JSON.stringify(answer));
+  }
+
+  #answer(
+    name: CallName,
+    path: string,
+    body: unknown,
+    response: ServerResponse,
+  ): Promise<object> | object {
+    if (name === 'register') {
+      this.#session += 1;
+      return { runner_id: 'runner-1', session: String(this.#session) };
+    }
+    if (name === 'claim') return this.#claim(body as ClaimRequest, response);
+    return this.#report(path.split('/').at(-2) ?? '', body as ReportRequest);
+  }
+
+  async #claim(body: ClaimRequest, response: ServerResponse): Promise<object> {
+    if (body.session !== String(this.#session)) {
+      return { status: 409, code: 'RIVET_RUNNER_UNKNOWN' };
+    }
+    const known = this.#answers.get(body.request_id);
+    if (known !== undefined) return { jobs: known };
+    const deadline = performance.now() + body.wait_ms;
+    while (this.#queue.length === 0 && performance.now() < deadline && !response.destroyed) {
+      await new Promise<void>((resolve) => {
+        const wake = (): void => {
+          clearTimeout(timer);
+          this.#waiting.delete(wake);
+          resolve();
+        };
+        const timer = setTimeout(wake, deadline - performance.now());
+        response.once('close', wake);
+        this.#waiting.add(wake);
+      });
+    }
+    if (response.destroyed || body.draining === true) return { jobs: [] };
+    const jobs = this.#queue.splice(0, body.capacity).map((job) => job.claimed);
+    this.#answers.set(body.request_id, jobs);
+    return { jobs };
+  }
+
+  #report(id: string, body: ReportRequest): object {
+    const job = this.#jobs.get(id);
+    if (job === undefined) return { status: 404, code: 'RIVET_JOB_NOT_FOUND' };
+    if (job.lost || job.claimed.lease_id !== body.lease_id) {
+      return { status: 409, code: 'RIVET_LEASE_LOST' };
+    }
+    const key = `${id} ${body.seq}`;
+    const text = JSON.stringify(body);
+    const before = this.#bodies.get(key);
+    if (before !== undefined && before !== text) {
+      this.violations.push(`sequence ${body.seq} of ${id} came with two contents`);
+    }
+    if (before === undefined) this.#store(job, body);
+    this.#bodies.set(key, text);
+    return { lease_seconds: this.leaseSeconds, cancel: job.cancel };
+  }
+
+  #store(job: FakeJob, body: ReportRequest): void {
+    if (body.seq !== job.lastSeq + 1) this.violations.push(`sequence ${body.seq} is a gap`);
+    if (job.outcomes.length > 0) this.violations.push('a report came after the outcome');
+    job.lastSeq = body.seq;
+    for (const line of body.logs) {
+      if (line.n !== job.lines.length + 1) this.violations.push(`line ${line.n} is out of order`);
+      job.lines.push(line);
+    }
+    for (const change of body.stages) job.stages.push(`${change.stage}:${change.state}`);
+    Object.assign(job.outputs, body.outputs);
+    if (body.outcome !== undefined) job.outcomes.push(body.outcome);
+  }
+}
+
+function refuse(response: ServerResponse, answer: object): void {
+  const { status, code, retryAfterSeconds } = answer as {
+    status: number;
+    code: string;
+    retryAfterSeconds?: number;
+  };
+  if (retryAfterSeconds !== undefined) response.setHeader('retry-after', retryAfterSeconds);
+  response.writeHead(status, { 'content-type': 'application/problem+json' });
+  const problem = { type: 'about:blank', title: code, status, detail: `refused: ${code}`, code };
+  response.end(JSON.stringify(problem));
+}

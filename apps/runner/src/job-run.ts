@@ -1,0 +1,287 @@
+// One attempt on this runner, from the claim to the acknowledged outcome: directories, engine, reports, clean-up.
+import {
+  describeThrown,
+  formatDuration,
+  isRivetError,
+  type Logger,
+  RivetError,
+  toRivetError,
+} from '@rivet/base';
+import type { ContainerDriver } from '@rivet/containers';
+import type { JobLimits, JobObserver, JobSpec, RunJob } from '@rivet/engine';
+import type { ClaimedJob, JobOutcome } from '@rivet/protocol';
+import type { Clock } from './clock.ts';
+import { fencedDriver } from './fenced-driver.ts';
+import { attemptLabels } from './labels.ts';
+import { Lease } from './lease.ts';
+import { type ReportEnd, Reporter, type ReportFailure } from './report.ts';
+import type { ServerApi } from './server-api.ts';
+import { Spool } from './spool.ts';
+import type { AttemptDirectory, StateDirectory } from './state-directory.ts';
+
+/** What the engine may take beyond its graces to end a job, in milliseconds. */
+const STOP_MARGIN_MS = 30_000;
+
+/** What all attempts of a runner share. */
+export interface JobRunContext {
+  readonly runnerName: string;
+  readonly api: ServerApi;
+  readonly driver: ContainerDriver;
+  readonly lua: Parameters<RunJob>[1]['lua'];
+  readonly runJob: RunJob;
+  readonly state: StateDirectory;
+  readonly limits: JobLimits;
+  readonly defaultImage: string;
+  readonly spoolBytesMax: number;
+  readonly deliveryDeadlineMs: number;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** The runner stops and its grace is over: running jobs are canceled, their end is still reported. */
+  readonly stopJobs: AbortSignal;
+  /** The runner leaves now: nothing is reported any more. */
+  readonly abandon: AbortSignal;
+}
+
+/**
+ * Runs a claimed job. Never throws; when it resolves, nothing of the attempt is left on this machine.
+ * @param answeredAt when the answer with the job had come, on the clock of the context. A long poll says
+ *   nothing about when the answer was made, so no work starts before a first report has renewed the lease.
+ */
+export async function runClaimedJob(
+  job: ClaimedJob,
+  answeredAt: number,
+  context: JobRunContext,
+): Promise<void> {
+  const logger = context.logger.child({ job: job.id, attempt: job.attempt });
+  const lease = new Lease(job.lease_seconds, answeredAt, context.clock);
+  let directory: AttemptDirectory | undefined;
+  try {
+    directory = await context.state.makeAttempt(job.id, job.attempt);
+    const spool = await Spool.open(directory.spool);
+    const attempt = new Attempt(job, lease, spool, { ...context, logger });
+    const end = await attempt.run(directory);
+    await spool.close();
+    logger.info({ end }, 'the attempt has ended');
+  } catch (error) {
+    // Without a directory there is nothing to report with: the lease ends, and the server decides.
+    logger.error({ err: error }, `the job can't be run here: ${describeThrown(error)}`);
+  } finally {
+    lease.close();
+    if (directory !== undefined) await removeTree(context.driver, directory.path, logger);
+  }
+}
+
+class Attempt {
+  readonly #job: ClaimedJob;
+  readonly #lease: Lease;
+  readonly #context: JobRunContext;
+  readonly #reporter: Reporter;
+  /** Asks the engine to end the job in order. */
+  readonly #cancel = new AbortController();
+  /** Ends its containers at once: another runner may have the job soon, or nobody can hear of it. */
+  readonly #fence = new AbortController();
+  /** Why this runner, not a person, ended the job. */
+  #cause: RivetError | undefined;
+
+  constructor(job: ClaimedJob, lease: Lease, spool: Spool, context: JobRunContext) {
+    this.#job = job;
+    this.#lease = lease;
+    this.#context = context;
+    this.#reporter = new Reporter({
+      ...context,
+      attempt: job.attempt,
+      leaseId: job.lease_id,
+      lease,
+      spool,
+      send: (body, limits) => context.api.report(job.id, body, limits),
+      onCancel: () => this.#cancel.abort(),
+      onLost: () => this.#fenceBecause(this.#lostError()),
+      onFailure: (what, cause) => this.#onFailure(what, cause),
+    });
+  }
+
+  async run(directory: AttemptDirectory): Promise<ReportEnd> {
+    const { stopJobs, abandon, logger } = this.#context;
+    const disposers = [
+      onAbort(this.#lease.expired, () => this.#fenceBecause(this.#silenceError())),
+      onAbort(stopJobs, () => this.#cancelBecause(this.#stoppedError())),
+      onAbort(abandon, () => this.#fenceBecause(this.#stoppedError())),
+    ];
+    logger.info({ pipeline: this.#job.pipeline, version: this.#job.version }, 'the job starts');
+    const reporting = this.#reporter.run();
+    const outcome = await this.#runWhenConfirmed(directory);
+    // A job that has ended has left nothing behind: its end is told after the clean-up.
+    await this.#removeContainers();
+    await removeTree(this.#context.driver, directory.workspace, logger);
+    await removeTree(this.#context.driver, directory.state, logger);
+    for (const dispose of disposers) dispose();
+    this.#reporter.finish(outcome);
+    logger.info({ state: outcome.state, reason: outcome.reason }, 'the job has ended');
+    return reporting;
+  }
+
+  async #runWhenConfirmed(directory: AttemptDirectory): Promise<JobOutcome> {
+    const stopped = new Promise<false>((resolve) => {
+      onAbort(this.#fence.signal, () => resolve(false));
+    });
+    const ours = await Promise.race([this.#reporter.confirmed, stopped]);
+    return ours ? this.#runJob(directory) : failureOf(this.#cause ?? this.#lostError());
+  }
+
+  async #runJob(directory: AttemptDirectory): Promise<JobOutcome> {
+    const { context, job } = { context: this.#context, job: this.#job };
+    try {
+      const running = context.runJob(
+        specOf(job),
+        {
+          driver: fencedDriver(context.driver, this.#fence.signal),
+          lua: context.lua,
+          logger: context.logger,
+          workspace: directory.workspace,
+          stateDirectory: directory.state,
+          defaultImage: context.defaultImage,
+          limits: context.limits,
+          observer: this.#observer(),
+          labels: attemptLabels(context.state.owner, job.id, job.attempt),
+        },
+        this.#cancel.signal,
+      );
+      const outcome = await Promise.race([running, this.#overdue()]);
+      // Whoever reads "canceled" looks for a person; here the runner ended it.
+      return this.#cause === undefined || outcome.state === 'succeeded'
+        ? outcome
+        : failureOf(this.#cause);
+    } catch (error) {
+      context.logger.error({ err: error }, 'the engine threw');
+      return failureOf(this.#cause ?? toRivetError(error));
+    }
+  }
+
+  /** Rejects when the engine has not ended long after it was told to; never resolves. */
+  #overdue(): Promise<never> {
+    const { cancelGraceMs, killGraceMs } = this.#context.limits;
+    const limitMs = cancelGraceMs + killGraceMs + STOP_MARGIN_MS;
+    return new Promise((_, reject) => {
+      onAbort(this.#cancel.signal, () => {
+        const timer = setTimeout(() => {
+          const error = RivetError.of('RIVET_TIMEOUT', {
+            what: 'stopping the job',
+            limit: formatDuration(limitMs),
+          });
+          this.#fenceBecause(error);
+          reject(error);
+        }, limitMs);
+        timer.unref();
+      });
+    });
+  }
+
+  #observer(): JobObserver {
+    return {
+      line: (line) => this.#reporter.add({ kind: 'line', line }),
+      stage: (change) => this.#reporter.add({ kind: 'stage', change }),
+      output: (name, value) =>
+        this.#reporter.add({ kind: 'output', name, value: value === undefined ? null : value }),
+    };
+  }
+
+  #onFailure(what: ReportFailure, cause: unknown): void {
+    const reason = describeThrown(cause);
+    const name = this.#context.runnerName;
+    this.#context.logger.error({ err: cause }, `the job can't be reported: ${reason}`);
+    if (what === 'defect') {
+      this.#fenceBecause(toRivetError(cause));
+      return;
+    }
+    const code = what === 'spool' ? 'RIVET_RUNNER_SPOOL_FAILED' : 'RIVET_RUNNER_REPORT_REFUSED';
+    this.#cancelBecause(RivetError.of(code, { name, reason }, cause));
+  }
+
+  #cancelBecause(error: RivetError): void {
+    this.#cause ??= error;
+    this.#cancel.abort(error);
+  }
+
+  #fenceBecause(error: RivetError): void {
+    if (this.#fence.signal.aborted) return;
+    this.#cause ??= error;
+    this.#context.logger.warn({ code: error.code }, error.message);
+    this.#fence.abort(error);
+    this.#cancel.abort(error);
+    void this.#removeContainers();
+  }
+
+  async #removeContainers(): Promise<void> {
+    const { driver, state, logger } = this.#context;
+    try {
+      await driver.removeLabelled(attemptLabels(state.owner, this.#job.id, this.#job.attempt));
+    } catch (error) {
+      logger.error({ err: error }, 'containers of the job could not be removed');
+    }
+  }
+
+  #silenceError(): RivetError {
+    return RivetError.of('RIVET_RUNNER_FENCED', {
+      name: this.#context.runnerName,
+      silence: formatDuration(this.#lease.silenceMs),
+    });
+  }
+
+  #stoppedError(): RivetError {
+    return RivetError.of('RIVET_RUNNER_STOPPED', { name: this.#context.runnerName });
+  }
+
+  #lostError(): RivetError {
+    const { id, attempt } = this.#job;
+    return RivetError.of('RIVET_LEASE_LOST', { id, attempt, why: 'the server says so' });
+  }
+}
+
+/** The outcome of a job that the runner, the machine or Rivet ended. */
+function failureOf(error: RivetError): JobOutcome {
+  const lost = isRivetError(
+    error,
+    'RIVET_RUNNER_STOPPED',
+    'RIVET_RUNNER_FENCED',
+    'RIVET_LEASE_LOST',
+  );
+  return {
+    state: 'failed',
+    reason: lost ? 'runner_lost' : 'infrastructure',
+    message: error.message,
+    code: error.code,
+  };
+}
+
+function specOf(job: ClaimedJob): JobSpec {
+  return {
+    id: job.id,
+    attempt: job.attempt,
+    pipeline: job.pipeline,
+    version: job.version,
+    launchedBy: job.launched_by,
+    url: undefined,
+    source: 'none',
+    bundle: job.bundle,
+    definition: job.definition,
+    inputs: job.inputs,
+    onlyStage: undefined,
+  };
+}
+
+function onAbort(signal: AbortSignal, action: () => void): () => void {
+  if (signal.aborted) {
+    action();
+    return () => undefined;
+  }
+  signal.addEventListener('abort', action, { once: true });
+  return () => signal.removeEventListener('abort', action);
+}
+
+async function removeTree(driver: ContainerDriver, path: string, logger: Logger): Promise<void> {
+  try {
+    await driver.removeTree(path);
+  } catch (error) {
+    logger.error({ err: error, path }, 'a directory of the job could not be removed');
+  }
+}

@@ -1,0 +1,94 @@
+// The runner program: settings from the environment, jobs from the server, until it is told to stop.
+import {
+  createLogger,
+  describeThrown,
+  type Logger,
+  type RivetError,
+  toRivetError,
+  unknownVariables,
+} from '@rivet/base';
+import { composeRunner } from './compose.ts';
+import { readConfig, runnerVariables } from './config.ts';
+
+/** Variables that other programs of Rivet read, and pipelines see; no reason to warn. */
+const FOREIGN_VARIABLES = ['RIVET_LISTEN', 'RIVET_SERVER', 'RIVET_DATA_DIRECTORY'];
+/** After a defect the program is given this long to say so, in milliseconds. */
+const DEFECT_EXIT_MS = 100;
+
+process.exitCode = await main();
+// Sockets of an abandoned request may linger; nothing is owed to anybody any more.
+setTimeout(() => process.exit(), DEFECT_EXIT_MS).unref();
+
+async function main(): Promise<number> {
+  let logger = createLogger({ name: 'runner', level: 'info' });
+  try {
+    const config = readConfig(process.env);
+    logger = createLogger({ name: 'runner', level: config.logLevel });
+    warnOfUnknownVariables(logger);
+    process.stdout.on('error', () => undefined);
+    const { runner, close } = composeRunner(config, logger);
+    exitOnDefects(logger);
+    const interrupted = onSignals(logger, () => runner.hurry());
+    try {
+      const started = runner.start();
+      const id = await Promise.race([started, interrupted]);
+      if (id === undefined) return 130;
+      announce({ event: 'online', runner_id: id, name: config.name, url: config.url });
+      logger.info({ capacity: config.capacity, tags: config.tags }, `online at ${config.url}`);
+      await Promise.race([runner.ended(), interrupted]);
+      return 0;
+    } finally {
+      await runner.stop();
+      await close();
+      announce({ event: 'stopped' });
+    }
+  } catch (error) {
+    return tell(toRivetError(error), logger);
+  }
+}
+
+/** One JSON line a program can wait for, on standard output. */
+function announce(event: object): void {
+  process.stdout.write(`${JSON.stringify(event)}\n`);
+}
+
+/** Resolves at the first SIGTERM or SIGINT; each further one calls `again`. */
+function onSignals(logger: Logger, again: () => void): Promise<undefined> {
+  return new Promise((resolve) => {
+    let count = 0;
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      process.on(signal, () => {
+        count += 1;
+        logger.info({ signal }, count === 1 ? 'stopping' : 'stopping at once');
+        if (count === 1) resolve(undefined);
+        else again();
+      });
+    }
+  });
+}
+
+/** What nobody catches is a defect: the state is unknown, and the next start cleans up. */
+function exitOnDefects(logger: Logger): void {
+  for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
+    process.on(event, (error: unknown) => {
+      logger.error({ err: error }, `defect: ${describeThrown(error)}`);
+      process.exit(1);
+    });
+  }
+}
+
+function tell(error: RivetError, logger: Logger): number {
+  logger.debug({ err: error }, error.code);
+  process.stderr.write(`${error.code}: ${error.message}\n${error.solve}\n`);
+  return error.entry.exit;
+}
+
+function warnOfUnknownVariables(logger: Logger): void {
+  for (const { name, nearest } of unknownVariables(
+    [...runnerVariables, ...FOREIGN_VARIABLES],
+    process.env,
+  )) {
+    const hint = nearest === undefined ? '' : `; did you mean ${nearest}?`;
+    logger.warn({ name }, `the environment variable ${name} is not known${hint}`);
+  }
+}

@@ -1,0 +1,153 @@
+// Takes jobs: registers, then asks the server for as many jobs as there are free slots, again and again.
+import {
+  backoffMs,
+  formatDuration,
+  isRivetError,
+  type Logger,
+  RivetError,
+  sleep,
+  toRivetError,
+  uuidv7,
+} from '@rivet/base';
+import type { ClaimedJob, ClaimRequest, RegisterRequest, RegisterResponse } from '@rivet/protocol';
+import type { Clock } from './clock.ts';
+import { mayRepeat, retryAfterMs } from './server-answer.ts';
+import type { ServerApi } from './server-api.ts';
+import type { Slots } from './slots.ts';
+
+const WAIT_MS_MAX = 25_000;
+const WAIT_MS_MIN = 2000;
+const ANSWER_MS = 10_000;
+const BACKOFF = { baseMs: 500, maxMs: 15_000 };
+/** Two registrations of the same name within this time mean that two runners share it. */
+const REGISTER_AGAIN_MS = 300_000;
+
+export interface PollerOptions {
+  readonly api: ServerApi;
+  readonly registration: RegisterRequest;
+  readonly slots: Slots;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** How long the first registration is tried, in milliseconds. */
+  readonly startDeadlineMs: number;
+  /** No more jobs are taken once it aborts. */
+  readonly stop: AbortSignal;
+  /** Runs a job that was taken; a slot of it is taken already. */
+  readonly onJob: (job: ClaimedJob, answeredAt: number) => void;
+}
+
+/** The connection of a runner to its server. */
+export class Poller {
+  readonly #options: PollerOptions;
+  #registered: RegisterResponse | undefined;
+  #registeredAt = Number.NEGATIVE_INFINITY;
+  #waitMs = WAIT_MS_MAX;
+
+  constructor(options: PollerOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Makes the runner known; returns its id.
+   * @throws what the server refused it with, or RIVET_SERVER_UNREACHABLE after the start deadline
+   */
+  async register(): Promise<string> {
+    const { clock, startDeadlineMs } = this.#options;
+    const deadline = clock() + startDeadlineMs;
+    this.#registered = await this.#register(() => clock() >= deadline);
+    return this.#registered.runner_id;
+  }
+
+  /**
+   * Takes jobs until `stop` aborts.
+   * @throws RIVET_RUNNER_REPLACED, or what the server refused the runner with
+   */
+  async run(): Promise<void> {
+    const { slots, stop, clock, onJob } = this.#options;
+    while (!stop.aborted) {
+      const capacity = await slots.waitForFree(stop);
+      if (capacity === 0) return;
+      const jobs = await this.#claim(uuidv7(), capacity);
+      const answeredAt = clock();
+      for (const job of jobs) {
+        slots.take();
+        onJob(job, answeredAt);
+      }
+    }
+  }
+
+  /** Asks until there is an answer; the same request id makes a lost answer come again. */
+  async #claim(requestId: string, capacity: number): Promise<readonly ClaimedJob[]> {
+    const { api, clock, stop } = this.#options;
+    for (let failed = 0; ; ) {
+      const sentAt = clock();
+      const waitMs = stop.aborted ? 0 : this.#waitMs;
+      const body = this.#claimBody(requestId, capacity, waitMs);
+      try {
+        // A request that was given jobs must be heard to its end, so a stop asks once more without waiting.
+        const signal = stop.aborted ? AbortSignal.timeout(ANSWER_MS) : stop;
+        const answer = await api.claim(body, { timeoutMs: waitMs + ANSWER_MS, signal });
+        return answer.jobs;
+      } catch (thrown) {
+        if (stop.aborted && waitMs > 0) continue;
+        if (stop.aborted) return [];
+        failed += 1;
+        await this.#recover(toRivetError(thrown), failed, clock() - sentAt);
+      }
+    }
+  }
+
+  #claimBody(requestId: string, capacity: number, waitMs: number): ClaimRequest {
+    const { runner_id = '', session = '' } = this.#registered ?? {};
+    const { stop } = this.#options;
+    return {
+      runner_id,
+      session,
+      request_id: requestId,
+      capacity,
+      wait_ms: waitMs,
+      ...(stop.aborted ? { draining: true } : {}),
+    };
+  }
+
+  /** Waits before the next try, or registers again where the server has forgotten the runner. */
+  async #recover(error: RivetError, failed: number, tookMs: number): Promise<void> {
+    const { logger, stop, clock, registration } = this.#options;
+    if (isRivetError(error, 'RIVET_RUNNER_UNKNOWN')) {
+      if (clock() - this.#registeredAt < REGISTER_AGAIN_MS) {
+        throw RivetError.of('RIVET_RUNNER_REPLACED', { name: registration.name });
+      }
+      logger.warn({ code: error.code }, 'the server does not know this runner; registering again');
+      this.#registeredAt = clock();
+      this.#registered = await this.#register(() => false);
+      return;
+    }
+    if (!mayRepeat(error)) throw error;
+    // Something between here and the server cuts quiet connections: ask before it does.
+    if (tookMs > WAIT_MS_MIN && tookMs < this.#waitMs) {
+      this.#waitMs = Math.max(WAIT_MS_MIN, Math.floor(tookMs * 0.8));
+    }
+    await this.#pause(error, failed, stop);
+  }
+
+  async #register(overdue: () => boolean): Promise<RegisterResponse> {
+    const { api, registration, stop } = this.#options;
+    for (let failed = 1; ; failed += 1) {
+      try {
+        return await api.register(registration, { timeoutMs: ANSWER_MS, signal: stop });
+      } catch (thrown) {
+        const error = toRivetError(thrown);
+        if (stop.aborted || overdue() || !mayRepeat(error)) throw error;
+        await this.#pause(error, failed, stop);
+      }
+    }
+  }
+
+  async #pause(error: RivetError, failed: number, signal: AbortSignal): Promise<void> {
+    const pauseMs = Math.max(retryAfterMs(error), backoffMs(failed, BACKOFF));
+    const level = failed === 1 ? 'warn' : 'debug';
+    const again = `trying again in ${formatDuration(pauseMs)}`;
+    this.#options.logger[level]({ code: error.code, failed }, `${error.message}; ${again}`);
+    await sleep(pauseMs, signal);
+  }
+}

@@ -1,0 +1,251 @@
+// Ships what a job told to the server: numbered reports, one at a time, each repeated until it is answered.
+import { backoffMs, type Logger, type RivetError, sleep, toRivetError } from '@rivet/base';
+import type { JobOutcome, ReportRequest, ReportResponse } from '@rivet/protocol';
+import { Bell } from './bell.ts';
+import type { Clock } from './clock.ts';
+import type { Lease } from './lease.ts';
+import { ReportQueue } from './report-queue.ts';
+import { refusalOf, retryAfterMs } from './server-answer.ts';
+import type { Spool, SpoolBatch, SpoolEntry } from './spool.ts';
+
+const FLUSH_MS = 200;
+const HEARTBEAT_MS_MAX = 3000;
+const BATCH_BYTES_MIN = 8 * 1024;
+const BATCH_BYTES_FIRST = 128 * 1024;
+const BATCH_BYTES_MAX = 1024 ** 2;
+const BATCH_ENTRIES_MAX = 5000;
+const REQUEST_MS_MIN = 2000;
+const REQUEST_MS_MAX = 20_000;
+const BACKOFF_BASE_MS = 200;
+const BACKOFF_MS_MAX = 5000;
+/** A report that took less may grow, one that took more must shrink, in milliseconds. */
+const QUICK_MS = 500;
+const SLOW_MS = 2000;
+
+/** How reporting ended: the outcome was stored, the attempt is no longer ours, or nobody took it. */
+export type ReportEnd = 'delivered' | 'lost' | 'given-up';
+
+export interface ReporterOptions {
+  readonly attempt: number;
+  readonly leaseId: string;
+  readonly lease: Lease;
+  readonly spool: Spool;
+  readonly spoolBytesMax: number;
+  /** How long the server may be silent before reporting is given up, in milliseconds. */
+  readonly deliveryDeadlineMs: number;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Sends one report; rejects with a RivetError. */
+  readonly send: (
+    body: ReportRequest,
+    options: { timeoutMs: number; signal: AbortSignal },
+  ) => Promise<ReportResponse>;
+  /** Gives up at once when it aborts. */
+  readonly abandon: AbortSignal;
+  /** Somebody asked to cancel the job. Called at most once. */
+  readonly onCancel: () => void;
+  /** The server says that the attempt is no longer ours. */
+  readonly onLost: () => void;
+  /** The job can't be reported any more: it must end. */
+  readonly onFailure: (what: ReportFailure, cause: unknown) => void;
+}
+
+/** The disk does not take what the job tells, the server does not, or there is a defect. */
+export type ReportFailure = 'spool' | 'refused' | 'defect';
+
+type Delivery = 'accepted' | 'too-large' | 'refused' | 'lost' | 'given-up';
+
+/** Reports one attempt. `run` ends after `finish`, or when the attempt is lost. */
+export class Reporter {
+  readonly #options: ReporterOptions;
+  readonly #queue: ReportQueue;
+  readonly #bell = new Bell();
+  #outcome: JobOutcome | undefined;
+  #batchBytes = BATCH_BYTES_FIRST;
+  /** Set when the server refused what the job told: from then on only the outcome is reported. */
+  #muted = false;
+  #canceled = false;
+  #acceptedAt: number;
+  /** The first heartbeat is due at once: it shows that the attempt is really ours. */
+  #heartbeatAt: number;
+  readonly #confirmed = Promise.withResolvers<boolean>();
+
+  constructor(options: ReporterOptions) {
+    this.#options = options;
+    this.#acceptedAt = options.clock();
+    this.#heartbeatAt = this.#acceptedAt;
+    this.#queue = new ReportQueue({
+      spool: options.spool,
+      spoolBytesMax: options.spoolBytesMax,
+      onEntry: () => this.#bell.ring(),
+      onFailure: (cause) => options.onFailure('spool', cause),
+    });
+    options.abandon.addEventListener('abort', () => this.#bell.ring(), { once: true });
+  }
+
+  /** Whether the server accepted the first report; false when reporting ended without one. */
+  get confirmed(): Promise<boolean> {
+    return this.#confirmed.promise;
+  }
+
+  /** Takes what the job tells; the promise it may return is the back-pressure. */
+  add(entry: SpoolEntry): Promise<void> | undefined {
+    return this.#queue.add(entry);
+  }
+
+  /** The attempt has ended: the last report carries `outcome`. */
+  finish(outcome: JobOutcome): void {
+    this.#outcome = outcome;
+    this.#queue.close();
+    this.#bell.ring();
+  }
+
+  /** Reports until the end. Never throws. */
+  async run(): Promise<ReportEnd> {
+    try {
+      return await this.#run();
+    } catch (error) {
+      this.#options.logger.error({ err: error }, 'reporting failed');
+      this.#options.onFailure('defect', error);
+      return 'given-up';
+    } finally {
+      this.#queue.close();
+      this.#confirmed.resolve(false);
+    }
+  }
+
+  async #run(): Promise<ReportEnd> {
+    for (let seq = 1; ; ) {
+      await this.#waitUntilDue();
+      const { body, batch } = await this.#nextReport(seq);
+      const delivery = await this.#deliver(body);
+      if (delivery === 'lost' || delivery === 'given-up') return delivery;
+      if (delivery === 'too-large' && batch.entries.length > 1) {
+        this.#batchBytes = Math.max(1, Math.floor(batch.bytes / 2));
+        continue;
+      }
+      if (delivery !== 'accepted') {
+        // Refused with nothing in it: there is no report that this server would take.
+        if (this.#muted) return 'given-up';
+        this.#muted = true;
+        continue;
+      }
+      seq += 1;
+      await this.#options.spool.drop(batch.bytes);
+      this.#queue.taken();
+      if (body.outcome !== undefined) return 'delivered';
+    }
+  }
+
+  /** Waits for enough to send, for the time of a heartbeat, or for the end. */
+  async #waitUntilDue(): Promise<void> {
+    const { clock, abandon } = this.#options;
+    for (;;) {
+      if (this.#outcome !== undefined || abandon.aborted) return;
+      const age = this.#muted ? undefined : this.#queue.oldestAgeMs;
+      if (age !== undefined && this.#queue.pendingBytes >= this.#batchBytes) return;
+      const untilFlush = age === undefined ? Number.POSITIVE_INFINITY : FLUSH_MS - age;
+      const untilHeartbeat = this.#heartbeatAt - clock();
+      const waitMs = Math.min(untilFlush, untilHeartbeat);
+      if (waitMs <= 0) return;
+      await this.#bell.wait(waitMs);
+    }
+  }
+
+  async #nextReport(seq: number): Promise<{ body: ReportRequest; batch: SpoolBatch }> {
+    await this.#queue.settled();
+    // Read before the spool: an outcome that comes later stands behind what was told before it.
+    const outcome = this.#outcome;
+    const batch = this.#muted
+      ? { entries: [], bytes: 0 }
+      : await this.#options.spool.peek(this.#batchBytes, BATCH_ENTRIES_MAX);
+    const complete = this.#muted || batch.bytes === this.#options.spool.pendingBytes;
+    const { attempt, leaseId } = this.#options;
+    return {
+      batch,
+      body: {
+        attempt,
+        lease_id: leaseId,
+        seq,
+        ...contentOf(batch.entries),
+        ...(outcome !== undefined && complete ? { outcome } : {}),
+      },
+    };
+  }
+
+  /** Sends the same report until the server has said something about it. */
+  async #deliver(body: ReportRequest): Promise<Delivery> {
+    const { clock, lease, logger, abandon } = this.#options;
+    for (let tried = 1; ; tried += 1) {
+      if (abandon.aborted) return 'given-up';
+      const sentAt = clock();
+      try {
+        const timeoutMs = Math.min(REQUEST_MS_MAX, Math.max(REQUEST_MS_MIN, lease.lengthMs / 3));
+        const answer = await this.#options.send(body, { timeoutMs, signal: abandon });
+        this.#accepted(answer, sentAt);
+        return 'accepted';
+      } catch (thrown) {
+        const error = toRivetError(thrown);
+        const refusal = refusalOf(error);
+        if (refusal === 'lost') {
+          logger.warn({ code: error.code }, error.message);
+          this.#options.onLost();
+          return 'lost';
+        }
+        if (refusal === 'too-large') return 'too-large';
+        if (refusal === 'refused') {
+          this.#refuse(error);
+          return 'refused';
+        }
+        if (clock() - this.#acceptedAt > this.#options.deliveryDeadlineMs) return 'given-up';
+        if (tried === 1) logger.warn({ code: error.code }, `${error.message}; trying again`);
+        await sleep(this.#pauseMs(tried, error), abandon);
+      }
+    }
+  }
+
+  #accepted(answer: ReportResponse, sentAt: number): void {
+    const { lease, clock } = this.#options;
+    this.#acceptedAt = clock();
+    lease.renew(answer.lease_seconds, sentAt);
+    this.#heartbeatAt = this.#acceptedAt + Math.min(HEARTBEAT_MS_MAX, lease.lengthMs / 4);
+    this.#confirmed.resolve(true);
+    const tookMs = this.#acceptedAt - sentAt;
+    if (tookMs < QUICK_MS) this.#batchBytes = Math.min(BATCH_BYTES_MAX, this.#batchBytes * 2);
+    if (tookMs > SLOW_MS) this.#batchBytes = Math.max(BATCH_BYTES_MIN, this.#batchBytes / 2);
+    if (answer.cancel && !this.#canceled) {
+      this.#canceled = true;
+      this.#options.onCancel();
+    }
+  }
+
+  /** What the server asks for, but so that a lease that still lasts can be renewed in time. */
+  #pauseMs(tried: number, error: RivetError): number {
+    const asked = retryAfterMs(error);
+    const pause = Math.max(
+      asked,
+      backoffMs(tried, { baseMs: BACKOFF_BASE_MS, maxMs: BACKOFF_MS_MAX }),
+    );
+    const { remainingMs } = this.#options.lease;
+    return remainingMs > 0 ? Math.min(pause, Math.max(BACKOFF_BASE_MS, remainingMs / 3)) : pause;
+  }
+
+  #refuse(error: RivetError): void {
+    this.#options.logger.error({ code: error.code }, `a report was refused: ${error.message}`);
+    if (!this.#muted) this.#options.onFailure('refused', error);
+  }
+}
+
+function contentOf(
+  entries: readonly SpoolEntry[],
+): Pick<ReportRequest, 'logs' | 'stages' | 'outputs'> {
+  const logs: ReportRequest['logs'] = [];
+  const stages: ReportRequest['stages'] = [];
+  const outputs = new Map<string, unknown>();
+  for (const entry of entries) {
+    if (entry.kind === 'line') logs.push(entry.line);
+    else if (entry.kind === 'stage') stages.push(entry.change);
+    else outputs.set(entry.name, entry.value);
+  }
+  return { logs, stages, outputs: Object.fromEntries(outputs) };
+}

@@ -1,0 +1,366 @@
+// The runner against a server that fails in every way that the protocol allows for.
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { JobOutcome } from '@rivet/protocol';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { aborted, makeRunner, type Play, type TestRunner, until } from './fake-host.ts';
+import { FakeServer } from './fake-server.ts';
+import { attemptLabels } from './labels.ts';
+
+const succeeded: JobOutcome = { state: 'succeeded' };
+const canceled: JobOutcome = { state: 'canceled' };
+const succeed: Play = async ({ log }) => {
+  await log('hello');
+  return succeeded;
+};
+const untilCanceled: Play = async ({ signal }) => {
+  await aborted(signal);
+  return canceled;
+};
+
+let server: FakeServer;
+let made: TestRunner[];
+
+beforeEach(async () => {
+  server = await FakeServer.start();
+  made = [];
+});
+
+afterEach(async () => {
+  for (const test of made) await test.remove();
+  await server.close();
+  expect(server.violations).toEqual([]);
+});
+
+async function start(play: Play, env: Readonly<Record<string, string>> = {}): Promise<TestRunner> {
+  const test = await makeRunner(server.url, play, env);
+  made.push(test);
+  await test.runner.start();
+  return test;
+}
+
+describe('a runner', () => {
+  it('runs a job and reports its lines, stages, outputs and outcome in order', async () => {
+    const job = server.launch(1);
+    await start(async ({ host, log }) => {
+      const { observer } = host;
+      await observer.stage({ stage: 'build', state: 'running', t: '', run: 1 });
+      for (let i = 0; i < 100; i += 1) await log(`line ${i}`);
+      await observer.output('answer', 41);
+      await observer.output('answer', 42);
+      await observer.output('gone', undefined);
+      await observer.stage({ stage: 'build', state: 'succeeded', t: '', run: 1 });
+      return succeeded;
+    });
+    await until(() => job.outcomes.length > 0);
+    expect(job.outcomes).toEqual([succeeded]);
+    expect(job.lines.map((line) => line.text)).toEqual(
+      Array.from({ length: 100 }, (_, i) => `line ${i}`),
+    );
+    expect(job.outputs).toEqual({ answer: 42, gone: null });
+    expect(job.stages).toEqual(['build:running', 'build:succeeded']);
+  });
+
+  it('leaves neither containers nor directories of a job, and tells its end only then', async () => {
+    const job = server.launch(1);
+    const test = await start(succeed);
+    let left: string[] | undefined;
+    server.fault = ({ name, body }) => {
+      if (name === 'report' && (body as { outcome?: unknown }).outcome !== undefined) {
+        left ??= test.driver.removed.map((labels) => labels['rivet.runner-attempt'] ?? '');
+      }
+      return undefined;
+    };
+    await until(() => job.outcomes.length > 0);
+    expect(left).toContain(`${job.claimed.id}.1`);
+    await until(() => test.runner.running === 0);
+    expect(await readdir(join(test.directory, 'jobs'))).toEqual([]);
+  });
+
+  it('runs as many jobs at once as its capacity, and not one more', async () => {
+    const jobs = [1, 2, 3, 4, 5, 6, 7].map((number) => server.launch(number));
+    const gates: (() => void)[] = [];
+    const test = await start(
+      async () => {
+        await new Promise<void>((resolve) => gates.push(resolve));
+        return succeeded;
+      },
+      { RIVET_RUNNER_CAPACITY: '3' },
+    );
+    await until(() => gates.length === 3);
+    for (let done = 0; done < 7; done += 1) {
+      await until(() => gates.length > done);
+      gates[done]!();
+    }
+    await until(() => jobs.every((job) => job.outcomes.length === 1));
+    expect(test.concurrency.most).toBe(3);
+  });
+
+  it('has the tags os and arch and those it was given', async () => {
+    await start(succeed, { RIVET_RUNNER_TAGS: 'gpu=yes, arch=mine' });
+    expect(server.calls[0]!.body).toMatchObject({
+      name: 'test-runner',
+      tags: [
+        { key: 'os', value: process.platform },
+        { key: 'arch', value: 'mine' },
+        { key: 'gpu', value: 'yes' },
+      ],
+    });
+  });
+
+  it('turns an engine that throws into a failed job', async () => {
+    const job = server.launch(1);
+    await start(() => Promise.reject(new Error('the engine broke')));
+    await until(() => job.outcomes.length > 0);
+    expect(job.outcomes[0]).toMatchObject({
+      state: 'failed',
+      reason: 'infrastructure',
+      code: 'RIVET_INTERNAL',
+    });
+    expect(job.outcomes[0]!.message).toContain('the engine broke');
+  });
+
+  it('cancels a job when a report is answered with cancel', async () => {
+    const job = server.launch(1);
+    server.leaseSeconds = 1;
+    const test = await start(untilCanceled);
+    await until(() => test.started.length === 1);
+    job.cancel = true;
+    await until(() => job.outcomes.length > 0);
+    expect(job.outcomes).toEqual([canceled]);
+  });
+});
+
+describe('answers that are lost', () => {
+  it('of a claim are asked for again with the same request id, and the job runs once', async () => {
+    const job = server.launch(1);
+    server.fault = ({ name }, count) => (name === 'claim' && count < 2 ? 'cut-after' : undefined);
+    const test = await start(succeed);
+    await until(() => job.outcomes.length > 0);
+    const ids = server.calls
+      .filter((call) => call.name === 'claim')
+      .slice(0, 3)
+      .map((call) => (call.body as { request_id: string }).request_id);
+    expect(new Set(ids).size).toBe(1);
+    expect(test.started).toHaveLength(1);
+  });
+
+  it('of a report are asked for again with the same number and content', async () => {
+    const job = server.launch(1);
+    server.fault = ({ name }, count) =>
+      name === 'report' && count % 2 === 0 ? 'cut-after' : undefined;
+    await start(async ({ log }) => {
+      for (let i = 0; i < 50; i += 1) await log(`line ${i}`);
+      return succeeded;
+    });
+    await until(() => job.outcomes.length > 0);
+    expect(job.lines).toHaveLength(50);
+    expect(job.outcomes).toEqual([succeeded]);
+  });
+});
+
+describe('a server in trouble', () => {
+  it('is asked again after the time that Retry-After names, not earlier', async () => {
+    const job = server.launch(1);
+    server.fault = ({ name }, count) =>
+      name === 'report' && count === 0
+        ? { status: 503, code: 'RIVET_DATABASE_UNREACHABLE', retryAfterSeconds: 1 }
+        : undefined;
+    await start(succeed);
+    await until(() => job.outcomes.length > 0);
+    const [first, second] = server.calls.filter((call) => call.name === 'report');
+    expect(second!.at - first!.at).toBeGreaterThanOrEqual(990);
+  });
+
+  it('that refuses a report as too large gets smaller ones', async () => {
+    const job = server.launch(1);
+    server.fault = ({ name, body }) =>
+      name === 'report' && (body as { logs: unknown[] }).logs.length > 10
+        ? { status: 413, code: 'RIVET_REQUEST_TOO_LARGE' }
+        : undefined;
+    await start(async ({ log }) => {
+      for (let i = 0; i < 40; i += 1) await log(`line ${i}`);
+      return succeeded;
+    });
+    await until(() => job.outcomes.length > 0);
+    expect(job.lines).toHaveLength(40);
+  });
+
+  it('that refuses what a job told for good gets an outcome that says so', async () => {
+    const job = server.launch(1);
+    server.fault = ({ name, body }) =>
+      name === 'report' && (body as { logs: unknown[] }).logs.length > 0
+        ? { status: 400, code: 'RIVET_REQUEST_INVALID' }
+        : undefined;
+    await start(async ({ log, signal }) => {
+      await log('bad');
+      await aborted(signal);
+      return canceled;
+    });
+    await until(() => job.outcomes.length > 0);
+    expect(job.outcomes[0]).toMatchObject({
+      state: 'failed',
+      reason: 'infrastructure',
+      code: 'RIVET_RUNNER_REPORT_REFUSED',
+    });
+  });
+
+  it('that forgot the runner gets its registration again; a second time means a rival', async () => {
+    const test = await start(succeed);
+    await until(() => server.count('claim') === 1);
+    server.forgetRunners();
+    server.fault = ({ name }, count) =>
+      name === 'claim' && count === 1 ? 'cut-before' : undefined;
+    // The poll that waits is answered with this job, the next one finds the runner forgotten.
+    server.launch(1);
+    await until(() => server.count('register') === 2);
+    const ended = test.runner.ended();
+    server.forgetRunners();
+    const job = server.launch(2);
+    await expect(ended).rejects.toMatchObject({ code: 'RIVET_RUNNER_REPLACED' });
+    expect(job.outcomes.length).toBeLessThanOrEqual(1);
+  });
+});
+
+describe('a lease', () => {
+  it('that was lost before the first report keeps the job from starting', async () => {
+    const job = server.launch(1);
+    job.lost = true;
+    const test = await start(succeed);
+    await until(() => server.count('report') === 1);
+    await until(() => test.runner.running === 0);
+    expect(test.started).toEqual([]);
+    expect(server.count('report')).toBe(1);
+  });
+
+  it('that is lost ends the work at once, and nothing more is reported', async () => {
+    const job = server.launch(1);
+    server.leaseSeconds = 1;
+    const test = await start(untilCanceled);
+    await until(() => test.started.length === 1);
+    const before = test.driver.removed.length;
+    job.lost = true;
+    await until(() => test.runner.running === 0);
+    expect(test.driver.removed.length).toBeGreaterThan(before);
+    const reports = server.count('report');
+    const refused = server.calls.filter((call) => call.name === 'report').slice(-1);
+    expect(refused).toHaveLength(1);
+    await until(() => server.count('claim') > 1);
+    expect(server.count('report')).toBe(reports);
+    expect(job.outcomes).toEqual([]);
+  });
+
+  it('that can not be renewed ends the work before it runs out, and what was told is not lost', async () => {
+    const job = server.launch(1);
+    server.leaseSeconds = 2;
+    let renewedAt = 0;
+    let stoppedAt = 0;
+    let away = false;
+    server.fault = ({ name, at }) => {
+      if (name !== 'report') return undefined;
+      if (away) return 'cut-before';
+      renewedAt = at;
+      return undefined;
+    };
+    let fenced: unknown;
+    const test = await start(async ({ log, signal, host }) => {
+      await log('before');
+      await until(() => job.lines.length === 1);
+      away = true;
+      await log('during');
+      await aborted(signal);
+      stoppedAt = performance.now();
+      await host.driver.ensureImage('any', { pull: 'never' }).catch((error: unknown) => {
+        fenced = error;
+      });
+      return canceled;
+    });
+    await until(() => stoppedAt > 0);
+    expect(stoppedAt - renewedAt).toBeLessThan(2000);
+    const owner = test.driver.removed.at(-1)!['rivet.runner'] ?? '';
+    expect(test.driver.removed).toContainEqual(attemptLabels(owner, job.claimed.id, 1));
+    await until(() => fenced !== undefined);
+    expect(fenced).toMatchObject({ code: 'RIVET_RUNNER_FENCED' });
+    away = false;
+    await until(() => job.outcomes.length > 0);
+    expect(job.lines.map((line) => line.text)).toEqual(['before', 'during']);
+    expect(job.outcomes[0]).toMatchObject({ reason: 'runner_lost', code: 'RIVET_RUNNER_FENCED' });
+  });
+});
+
+describe('stopping', () => {
+  it('lets running jobs end and takes no new ones', async () => {
+    const job = server.launch(1);
+    let end: (() => void) | undefined;
+    const test = await start(async () => {
+      await new Promise<void>((resolve) => {
+        end = resolve;
+      });
+      return succeeded;
+    });
+    await until(() => end !== undefined);
+    const stopped = test.runner.stop();
+    await test.runner.ended();
+    const second = server.launch(2);
+    end!();
+    await stopped;
+    expect(job.outcomes).toEqual([succeeded]);
+    expect(second.outcomes).toEqual([]);
+    expect(test.started).toHaveLength(1);
+  });
+
+  it('tells the end of jobs that it had to cancel, as lost and not as canceled', async () => {
+    const job = server.launch(1);
+    const test = await start(untilCanceled);
+    await until(() => test.started.length === 1);
+    const stopped = test.runner.stop();
+    test.runner.hurry();
+    await stopped;
+    expect(job.outcomes[0]).toMatchObject({ reason: 'runner_lost', code: 'RIVET_RUNNER_STOPPED' });
+  });
+
+  it('cancels what runs when the grace is over', async () => {
+    const job = server.launch(1);
+    const test = await start(untilCanceled, { RIVET_STOP_GRACE: '50ms' });
+    await until(() => test.started.length === 1);
+    await test.runner.stop();
+    expect(job.outcomes).toHaveLength(1);
+  });
+
+  it('gives the state directory free for the next runner', async () => {
+    const test = await start(succeed);
+    await test.runner.stop();
+    expect(await readdir(join(test.directory, 'locks'))).toEqual([]);
+  });
+});
+
+describe('a start', () => {
+  it('waits for a server that is not there yet', async () => {
+    server.fault = ({ name }, count) =>
+      name === 'register' && count < 2 ? 'cut-before' : undefined;
+    await start(succeed);
+    expect(server.count('register')).toBe(3);
+  });
+
+  it('gives up after its deadline and holds nothing', async () => {
+    server.fault = () => 'cut-before';
+    const test = await makeRunner(server.url, succeed, { RIVET_START_DEADLINE: '10ms' });
+    made.push(test);
+    await expect(test.runner.start()).rejects.toMatchObject({ code: 'RIVET_SERVER_UNREACHABLE' });
+    expect(await readdir(join(test.directory, 'locks'))).toEqual([]);
+  });
+
+  it('fails with what the machine lacks when it can not run containers', async () => {
+    const test = await makeRunner(server.url, succeed);
+    made.push(test);
+    test.driver.check = async () => [
+      { subject: 'podman', ok: false, seen: 'not installed', fix: 'apt-get install podman' },
+    ];
+    await expect(test.runner.start()).rejects.toMatchObject({
+      code: 'RIVET_RUNNER_UNFIT',
+      message: "this machine can't run containers: podman: not installed",
+      solve: 'apt-get install podman',
+    });
+    expect(server.calls).toEqual([]);
+  });
+});

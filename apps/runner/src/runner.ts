@@ -1,0 +1,178 @@
+// A runner's life: hold the state directory, clean up after the last run, register, take jobs, stop in order.
+import { type Logger, RivetError } from '@rivet/base';
+import type { ContainerDriver, DriverFinding } from '@rivet/containers';
+import type { JobHost, RunJob } from '@rivet/engine';
+import type { ClaimedJob } from '@rivet/protocol';
+import { removeLeftovers } from './cleanup.ts';
+import type { Clock } from './clock.ts';
+import type { RunnerConfig } from './config.ts';
+import { type JobRunContext, runClaimedJob } from './job-run.ts';
+import { Poller } from './poll.ts';
+import type { ServerApi } from './server-api.ts';
+import { Slots } from './slots.ts';
+import { openStateDirectory, type StateDirectory } from './state-directory.ts';
+
+/** What jobs that were canceled by a stop may take beyond their graces, in milliseconds. */
+const STOP_MARGIN_MS = 15_000;
+
+export interface RunnerParts {
+  readonly config: RunnerConfig;
+  readonly version: string;
+  readonly api: ServerApi;
+  readonly driver: ContainerDriver;
+  readonly lua: JobHost['lua'];
+  readonly runJob: RunJob;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+export class Runner {
+  readonly #parts: RunnerParts;
+  readonly #slots: Slots;
+  readonly #poller: Poller;
+  readonly #stop = new AbortController();
+  readonly #stopJobs = new AbortController();
+  readonly #abandon = new AbortController();
+  #state: StateDirectory | undefined;
+  #starting: Promise<string> | undefined;
+  #polling: Promise<void> | undefined;
+  #stopped: Promise<void> | undefined;
+
+  constructor(parts: RunnerParts) {
+    this.#parts = parts;
+    const { config } = parts;
+    this.#slots = new Slots(config.capacity);
+    this.#poller = new Poller({
+      api: parts.api,
+      clock: parts.clock,
+      logger: parts.logger,
+      slots: this.#slots,
+      startDeadlineMs: config.startDeadlineMs,
+      stop: this.#stop.signal,
+      registration: {
+        name: config.name,
+        tags: [...config.tags],
+        capacity: config.capacity,
+        version: parts.version,
+      },
+      onJob: (job, answeredAt) => void this.#run(job, answeredAt),
+    });
+  }
+
+  /**
+   * Starts; resolves with the runner's id when it takes jobs.
+   * @throws RIVET_RUNNER_STATE_LOCKED, RIVET_RUNNER_STATE_UNUSABLE, RIVET_RUNNER_UNFIT, or why the
+   *   server could not be reached or refused it; nothing is held then
+   */
+  start(): Promise<string> {
+    this.#starting ??= this.#start();
+    return this.#starting;
+  }
+
+  async #start(): Promise<string> {
+    const { config, driver, logger } = this.#parts;
+    this.#state = await openStateDirectory(config.stateDirectory);
+    try {
+      requireFit(await driver.check(), logger);
+      await removeLeftovers(this.#state, driver, logger);
+      const id = await this.#poller.register();
+      this.#polling = this.#poller.run();
+      // Whoever awaits `ended` hears of it; until then it must not count as unhandled.
+      this.#polling.catch(() => undefined);
+      return id;
+    } catch (error) {
+      await this.#state.release();
+      throw error;
+    }
+  }
+
+  /** Resolves when the runner takes no more jobs; rejects with why, when nobody told it to stop. */
+  async ended(): Promise<void> {
+    await this.#polling;
+  }
+
+  /** Takes no more jobs, lets those that run end within the grace, cancels the rest. Safe to call twice. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stopInOrder();
+    return this.#stopped;
+  }
+
+  /** Cancels what still runs, at once; to be called after `stop`. */
+  hurry(): void {
+    this.#stopJobs.abort();
+  }
+
+  get running(): number {
+    return this.#slots.taken;
+  }
+
+  async #stopInOrder(): Promise<void> {
+    const { config, logger } = this.#parts;
+    this.#stop.abort();
+    await this.#starting?.catch(() => undefined);
+    await this.#polling?.catch((error: unknown) => logger.error({ err: error }, 'polling failed'));
+    if (this.running > 0) {
+      logger.info({ running: this.running }, 'waiting for running jobs to end');
+    }
+    await this.#waitForIdle(config.stopGraceMs, this.#stopJobs.signal);
+    if (this.running > 0) {
+      logger.warn({ running: this.running }, 'canceling running jobs');
+      this.#stopJobs.abort();
+      const { cancelGraceMs, killGraceMs } = config.limits;
+      await this.#waitForIdle(cancelGraceMs + killGraceMs + STOP_MARGIN_MS);
+    }
+    this.#abandon.abort();
+    await this.#waitForIdle(STOP_MARGIN_MS);
+    await this.#state?.release();
+  }
+
+  async #waitForIdle(ms: number, earlier?: AbortSignal): Promise<void> {
+    const deadline = AbortSignal.timeout(ms);
+    await this.#slots.waitForIdle(
+      earlier === undefined ? deadline : AbortSignal.any([deadline, earlier]),
+    );
+  }
+
+  async #run(job: ClaimedJob, answeredAt: number): Promise<void> {
+    try {
+      await runClaimedJob(job, answeredAt, this.#context());
+    } catch (error) {
+      this.#parts.logger.error({ err: error, job: job.id }, 'running a job failed');
+    } finally {
+      this.#slots.give();
+    }
+  }
+
+  #context(): JobRunContext {
+    const { config, api, driver, lua, runJob, clock, logger } = this.#parts;
+    if (this.#state === undefined) throw new Error('the runner has not started');
+    return {
+      runnerName: config.name,
+      api,
+      driver,
+      lua,
+      runJob,
+      state: this.#state,
+      limits: config.limits,
+      defaultImage: config.defaultImage,
+      spoolBytesMax: config.spoolBytesMax,
+      deliveryDeadlineMs: config.deliveryDeadlineMs,
+      clock,
+      logger,
+      stopJobs: this.#stopJobs.signal,
+      abandon: this.#abandon.signal,
+    };
+  }
+}
+
+/** A runner that can't start containers would fail every job it takes: it takes none. */
+function requireFit(findings: readonly DriverFinding[], logger: Logger): void {
+  const broken = findings.filter((finding) => !finding.ok);
+  for (const { subject, seen, fix } of broken) logger.error({ subject, fix }, seen);
+  if (broken.length === 0) return;
+  const fixes = broken.flatMap(({ fix }) => fix ?? []);
+  throw RivetError.of('RIVET_RUNNER_UNFIT', {
+    problems: broken.map(({ subject, seen }) => `${subject}: ${seen}`).join('; '),
+    hint: fixes.length === 0 ? undefined : fixes.join(' '),
+  });
+}

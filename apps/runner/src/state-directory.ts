@@ -1,0 +1,125 @@
+// What a runner keeps on disk: who it is, that it alone works there, and one directory for each attempt.
+import { randomUUID } from 'node:crypto';
+import { chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  backoffMs,
+  describeThrown,
+  isRivetError,
+  RivetError,
+  sleep,
+  writeFileAtomically,
+} from '@rivet/base';
+import { isProcessAlive, ownIdentity, parseIdentity } from './process-identity.ts';
+
+const LOCK_TRIES_MAX = 5;
+const OWNER_PATTERN = /^[0-9a-f-]{36}$/;
+
+/** Where an attempt works. */
+export interface AttemptDirectory {
+  readonly path: string;
+  /** Mounted at /workspace; containers of any user may write to it. */
+  readonly workspace: string;
+  /** The engine's journal and control directories. */
+  readonly state: string;
+  /** What was not reported yet. */
+  readonly spool: string;
+}
+
+/** A state directory that this process holds until `release`. */
+export interface StateDirectory {
+  readonly path: string;
+  /** Marks the containers of this runner; stays the same from start to start. */
+  readonly owner: string;
+  /** Makes the directories of an attempt. */
+  makeAttempt(job: string, attempt: number): Promise<AttemptDirectory>;
+  /** Directories of attempts that are there, whoever made them. */
+  listAttempts(): Promise<readonly string[]>;
+  release(): Promise<void>;
+}
+
+/**
+ * Makes the directory where it is missing, and holds it.
+ * @throws RIVET_RUNNER_STATE_LOCKED when another runner that lives holds it, RIVET_RUNNER_STATE_UNUSABLE
+ */
+export async function openStateDirectory(path: string): Promise<StateDirectory> {
+  try {
+    await mkdir(join(path, 'jobs'), { recursive: true, mode: 0o700 });
+    await mkdir(join(path, 'locks'), { recursive: true, mode: 0o700 });
+    const lock = await takeLock(path);
+    const owner = await readOwner(join(path, 'owner'));
+    return {
+      path,
+      owner,
+      makeAttempt: (job, attempt) => makeAttempt(join(path, 'jobs', `${job}.${attempt}`)),
+      listAttempts: async () =>
+        (await readdir(join(path, 'jobs'))).map((name) => join(path, 'jobs', name)),
+      release: () => rm(lock, { force: true }),
+    };
+  } catch (error) {
+    if (isRivetError(error)) throw error;
+    throw RivetError.of(
+      'RIVET_RUNNER_STATE_UNUSABLE',
+      { directory: path, reason: describeThrown(error) },
+      error,
+    );
+  }
+}
+
+async function makeAttempt(path: string): Promise<AttemptDirectory> {
+  const directory = {
+    path,
+    workspace: join(path, 'workspace'),
+    state: join(path, 'state'),
+    spool: join(path, 'spool'),
+  };
+  await mkdir(path, { mode: 0o700 });
+  await mkdir(directory.workspace);
+  // The umask would take the right to write away from containers that run as another user.
+  await chmod(directory.workspace, 0o777);
+  await mkdir(directory.state, { mode: 0o700 });
+  return directory;
+}
+
+/**
+ * A lock is a file named by the identity of its process, so nobody ever removes the lock of a process
+ * that lives, and no two processes ever write the same file. Whoever sees another living one steps back;
+ * when two start together both may, and both try again after different pauses.
+ */
+async function takeLock(directory: string): Promise<string> {
+  const locks = join(directory, 'locks');
+  const own = await ownIdentity();
+  const path = join(locks, own.text);
+  for (let tried = 1; ; tried += 1) {
+    await writeFile(path, '', { mode: 0o600 });
+    const rival = await findRival(locks, own.text);
+    if (rival === undefined) return path;
+    await rm(path, { force: true });
+    if (tried >= LOCK_TRIES_MAX) {
+      throw RivetError.of('RIVET_RUNNER_STATE_LOCKED', { directory, pid: rival });
+    }
+    await sleep(20 + backoffMs(tried, { baseMs: 50, maxMs: 200 }));
+  }
+}
+
+/** The process id of another living holder; locks of dead ones are removed. */
+async function findRival(locks: string, own: string): Promise<number | undefined> {
+  for (const name of await readdir(locks)) {
+    if (name === own) continue;
+    const identity = parseIdentity(name);
+    if (identity !== undefined && (await isProcessAlive(identity))) return identity.pid;
+    await rm(join(locks, name), { force: true });
+  }
+  return undefined;
+}
+
+async function readOwner(path: string): Promise<string> {
+  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return '';
+    throw error;
+  });
+  if (OWNER_PATTERN.test(text.trim())) return text.trim();
+  const owner = randomUUID();
+  await writeFileAtomically(path, `${owner}\n`);
+  return owner;
+}
