@@ -73,9 +73,11 @@ export class ReportQueue {
     try {
       while (this.#buffer.length > 0) {
         const entries = this.#buffer;
+        const bytes = this.#bufferBytes;
         this.#buffer = [];
-        this.#bufferBytes = 0;
         await this.#options.spool.append(entries);
+        // Only now: an entry on its way to the disk is still one that waits.
+        this.#bufferBytes -= bytes;
         this.#letIn();
       }
     } catch (error) {

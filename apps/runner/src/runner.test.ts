@@ -172,6 +172,37 @@ describe('a server in trouble', () => {
     expect(second!.at - first!.at).toBeGreaterThanOrEqual(990);
   });
 
+  it('makes a job wait when its spool is full, and gets every line when it is back', async () => {
+    const job = server.launch(1);
+    let told = 0;
+    let away = false;
+    server.fault = ({ name }) => (name === 'report' && away ? 'cut-before' : undefined);
+    const text = 'x'.repeat(10_000);
+    await start(
+      async ({ log }) => {
+        away = true;
+        for (let i = 0; i < 1000; i += 1) {
+          await log(text);
+          told += 1;
+        }
+        return succeeded;
+      },
+      { RIVET_SPOOL_MAX: '2MB' },
+    );
+    let before = -1;
+    // Some calls after it stopped growing, it has still not gone on: the job waits.
+    await until(() => {
+      const grown = told !== before;
+      before = told;
+      return told > 100 && !grown && server.count('report') > 4;
+    });
+    // 2 MB on disk, 1 MB in memory, and what was on its way: a third of what the job has to tell.
+    expect(told).toBeLessThan(450);
+    away = false;
+    await until(() => job.outcomes.length > 0);
+    expect(job.lines).toHaveLength(1000);
+  });
+
   it('that refuses a report as too large gets smaller ones', async () => {
     const job = server.launch(1);
     server.fault = ({ name, body }) =>

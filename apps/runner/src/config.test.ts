@@ -1,0 +1,45 @@
+// The settings of the runner: defaults, and refusals that say what was expected.
+import { describe, expect, it } from 'vitest';
+import { readConfig } from './config.ts';
+
+const read = (env: Record<string, string>) => readConfig({ XDG_STATE_HOME: '/state', ...env });
+
+describe('the settings', () => {
+  it('have defaults that work on a laptop', () => {
+    const config = read({});
+    expect(config.url).toBe('http://127.0.0.1:7450');
+    expect(config.stateDirectory).toBe('/state/rivet/runner');
+    expect(config.capacity).toBeGreaterThanOrEqual(1);
+    expect(config.tags).toContainEqual({ key: 'os', value: process.platform });
+    expect(config.limits.lua).toEqual({ cpuMs: 10_000, memoryBytes: 256 * 1024 ** 2 });
+  });
+
+  it('take an empty variable as not set', () => {
+    expect(read({ RIVET_URL: '', RIVET_RUNNER_TAGS: '' }).url).toBe('http://127.0.0.1:7450');
+  });
+
+  it.each([
+    ['RIVET_URL', 'localhost:7450'],
+    ['RIVET_URL', 'ftp://host'],
+    ['RIVET_RUNNER_NAME', '-starts-with-a-dash'],
+    ['RIVET_RUNNER_NAME', 'a b'],
+    ['RIVET_RUNNER_NAME', 'x'.repeat(101)],
+    ['RIVET_RUNNER_TAGS', 'os'],
+    ['RIVET_RUNNER_TAGS', 'gpu=yes,gpu=no'],
+    ['RIVET_RUNNER_TAGS', '=x'],
+    ['RIVET_RUNNER_CAPACITY', '0'],
+    ['RIVET_RUNNER_CAPACITY', '1e3'],
+    ['RIVET_STATE_DIRECTORY', 'relative/path'],
+    ['RIVET_STOP_GRACE', 'soon'],
+    ['RIVET_SPOOL_MAX', '0'],
+    ['RIVET_LUA_MEMORY', '-1'],
+    ['RIVET_LOG_LEVEL', 'loud'],
+  ])('refuse %s=%s and name both', (key, value) => {
+    expect(() => read({ [key]: value })).toThrow(
+      expect.objectContaining({
+        code: 'RIVET_CONFIG_INVALID',
+        message: expect.stringContaining(key),
+      }),
+    );
+  });
+});

@@ -1,0 +1,65 @@
+// Leases: they end a margin early, on the runner's own clock.
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { Lease } from './lease.ts';
+
+let now = 0;
+const clock = (): number => now;
+
+beforeEach(() => {
+  now = 1000;
+  vi.useFakeTimers();
+});
+
+afterEach(() => vi.useRealTimers());
+
+/** Lets `ms` pass for the clock and the timers. */
+function pass(ms: number): void {
+  for (let left = ms; left > 0; left -= 100) {
+    now += Math.min(100, left);
+    vi.advanceTimersByTime(Math.min(100, left));
+  }
+}
+
+it('expires a quarter of its length before its end', () => {
+  const lease = new Lease(20, now, clock);
+  pass(14_900);
+  expect(lease.expired.aborted).toBe(false);
+  pass(200);
+  expect(lease.expired.aborted).toBe(true);
+});
+
+it('keeps at most ten seconds of margin', () => {
+  const lease = new Lease(120, now, clock);
+  pass(109_900);
+  expect(lease.expired.aborted).toBe(false);
+  pass(200);
+  expect(lease.expired.aborted).toBe(true);
+});
+
+it('counts from when the request was sent that renewed it', () => {
+  const lease = new Lease(20, now, clock);
+  pass(10_000);
+  lease.renew(20, now - 4000);
+  pass(10_900);
+  expect(lease.expired.aborted).toBe(false);
+  pass(200);
+  expect(lease.expired.aborted).toBe(true);
+});
+
+it('is not shortened by an answer that comes late', () => {
+  const lease = new Lease(20, now, clock);
+  lease.renew(20, now - 19_000);
+  expect(lease.remainingMs).toBe(15_000);
+  lease.close();
+});
+
+it('notices within a second that the machine slept, though its timers did not run', () => {
+  const lease = new Lease(60, now, clock);
+  now += 3_600_000;
+  vi.advanceTimersByTime(1000);
+  expect(lease.expired.aborted).toBe(true);
+});
+
+it('expires at once when it is over already', () => {
+  expect(new Lease(10, now - 10_000, clock).expired.aborted).toBe(true);
+});
