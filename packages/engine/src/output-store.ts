@@ -36,6 +36,7 @@ export function createOutputStore(
     get: (name) => entries.get(name)?.value,
     keys: () => [...entries.keys()],
     async set(name, value) {
+      if (value === null) throw notJson(null, 'value');
       checkJson(value, 'value');
       const bytes = Buffer.byteLength(JSON.stringify(value));
       if (bytes > OUTPUT_BYTES_MAX) throw tooLarge(`output "${name}"`, bytes, OUTPUT_BYTES_MAX);

@@ -1,5 +1,5 @@
 // The module `json`: text of values and values of text.
-import { RivetError } from '@rivet/base';
+import { describeThrown, RivetError } from '@rivet/base';
 import { LuaFunction, type LuaRecord, type LuaValue } from '@rivet/lua';
 import { type HostModule, hostFunction, optional, required } from '../host-function.ts';
 import {
@@ -10,6 +10,7 @@ import {
   options,
   plainText,
 } from '../value-readers.ts';
+import { findJsonMistake, JSON_DEPTH_MAX, type JsonMistake } from './json-syntax.ts';
 import { moduleSource } from './sources.ts';
 
 export const jsonModule: HostModule = {
@@ -17,12 +18,12 @@ export const jsonModule: HostModule = {
   functions: {
     encode: hostFunction(
       [
-        optional('value', anyValue),
+        required('value', anyValue),
         optional('options', options({ pretty: boolean })),
         required('null', luaFunction),
       ],
       (_, value, given, nullValue) => {
-        const plain = toJson(value ?? null, 'value', nullValue.id);
+        const plain = toJson(value, 'value', nullValue.id);
         return [JSON.stringify(plain, undefined, given?.pretty === true ? 2 : undefined)];
       },
     ),
@@ -64,6 +65,7 @@ function notJson(path: string, found: string): RivetError {
  */
 export function decodeJson(source: string, nullValue: LuaFunction): LuaValue {
   let inexact: string | undefined;
+  let mistake: JsonMistake | undefined;
   let parsed: unknown;
   try {
     parsed = parse(source, (_, value, { source: written }) => {
@@ -73,7 +75,12 @@ export function decodeJson(source: string, nullValue: LuaFunction): LuaValue {
       return value;
     });
   } catch (error) {
-    throw decodeError(source, error);
+    mistake = findJsonMistake(source) ?? { position: 0, reason: describeThrown(error) };
+  }
+  mistake ??= tooDeep(source);
+  if (mistake !== undefined) {
+    const { position, reason } = mistake;
+    throw RivetError.of('RIVET_JSON_DECODE', { reason, ...lineAndColumn(source, position) });
   }
   if (inexact !== undefined) {
     const place = lineAndColumn(source, numberPosition(source, inexact));
@@ -90,7 +97,14 @@ const parse = JSON.parse as (text: string, reviver: Reviver) => unknown;
 /** Whole numbers must be exact; fractions are the nearest double, as everywhere. */
 function isExact(value: number, written: string): boolean {
   if (!Number.isFinite(value)) return false;
-  return !/^-?\d+$/.test(written) || Number.isSafeInteger(value);
+  return !/^-?\d+$/.test(written) || BigInt(written) === BigInt(value);
+}
+
+/** Few texts have enough brackets to be nested too deeply; only those are looked at again. */
+function tooDeep(source: string): JsonMistake | undefined {
+  let brackets = 0;
+  for (const character of source) if (character === '[' || character === '{') brackets += 1;
+  return brackets > JSON_DEPTH_MAX ? findJsonMistake(source) : undefined;
 }
 
 /** Where a number stands that is no part of a string. */
@@ -107,17 +121,6 @@ function fromJson(value: unknown, nullValue: LuaFunction): LuaValue {
   const record = Object.create(null) as LuaRecord;
   for (const [key, entry] of Object.entries(value)) record[key] = fromJson(entry, nullValue);
   return record;
-}
-
-/** V8's messages end with the position, or say that the input ended. */
-function decodeError(source: string, error: unknown): RivetError {
-  const message = error instanceof Error ? error.message : String(error);
-  const at = /at position (\d+)/.exec(message)?.[1];
-  const position = at === undefined ? source.length : Number(at);
-  const reason = message
-    .replace(/ (in JSON )?at position .*$/s, '')
-    .replace(/, ?(\.\.\.)?".*" is not valid JSON$/s, '');
-  return RivetError.of('RIVET_JSON_DECODE', { reason, ...lineAndColumn(source, position) });
 }
 
 function lineAndColumn(source: string, position: number): { line: number; column: number } {

@@ -1,0 +1,156 @@
+---@meta
+
+---Defines the pipeline. The file returns what `pipeline.define` or a builder gives.
+---@class pipeline
+pipeline = {}
+
+---@alias InputScalar string|number|boolean
+
+---@class InputItemOptions
+---@field type "string"|"number"|"bool"
+---@field options? InputScalar[] the allowed values
+---@field pattern? string Lua pattern that a string must match
+---@field min? number
+---@field max? number
+---@field integer? boolean
+
+---@class InputOptions
+---@field type "string"|"number"|"bool"|"list"
+---@field description? string
+---@field required? boolean true unless there is a default
+---@field default? InputScalar|InputScalar[]
+---@field secret? boolean never shown
+---@field options? InputScalar[] the allowed values
+---@field pattern? string Lua pattern that a string must match
+---@field min? number
+---@field max? number
+---@field integer? boolean
+---@field items? InputItemOptions what the items of a list are
+---@field min_items? integer
+---@field max_items? integer
+---@field validate? fun(value: any): boolean, string? false and the reason when the value is refused
+
+---@class RunnerTag
+---@field key string
+---@field value string `"*"` for any
+
+---@class RetryOptions
+---@field max integer attempts after the first
+---@field on? ("runner_lost"|"infrastructure"|"timeout"|"stage_failed")[]
+
+---@class StageRetryOptions
+---@field max integer runs after the first
+
+---@class ProcessPolicy
+---@field allow? string[] the only programs that may run
+---@field deny? string[] programs that may not run
+
+---@class ContainerPolicy
+---@field images? string[] the only images that may be used; `*` stands for any text
+---@field network? "none"|"default"
+---@field pull? "missing"|"always"|"never"
+
+---@class PolicyOptions
+---@field process? ProcessPolicy
+---@field container? ContainerPolicy
+
+---@class StageOptions
+---@field name string
+---@field script fun() what the stage does
+---@field needs? string[] stages that must have ended; without it, the stages before it in the file
+---@field container? string|ContainerOptions where its commands run
+---@field condition? fun(): boolean whether it runs; commands can not be run here
+---@field timeout? Duration
+---@field retry? StageRetryOptions
+---@field allow_failure? boolean a failure is recorded, and the job goes on
+---@field readonly? boolean /workspace can not be written to
+---@field always? boolean runs after a failure, a cancel and a timeout too
+
+---@class PipelineOptions
+---@field name string unique; 1 to 100 of `A-Z a-z 0-9 . _ / -` and spaces
+---@field description? string
+---@field inputs? table<string, InputOptions>
+---@field runner? RunnerTag[] tags that a runner must have
+---@field secrets? string[]
+---@field env? table<string, string> variables of every command
+---@field timeout? Duration
+---@field retry? RetryOptions
+---@field policy? PolicyOptions may only narrow what the installation allows
+---@field stages StageOptions[]
+
+---@class Pipeline
+
+---Checks a definition and gives what the file returns. All mistakes are reported at once.
+---@param options PipelineOptions
+---@return Pipeline
+function pipeline.define(options) end
+
+---Begins a definition that is made step by step.
+---@return PipelineBuilder
+function pipeline.builder() end
+
+---The options of an input as they are: helps editors where inputs are built apart from the definition.
+---@param options InputOptions
+---@return InputOptions
+function pipeline.input(options) end
+
+---The options of a stage as they are: helps editors where stages are built apart from the definition.
+---@param options StageOptions
+---@return StageOptions
+function pipeline.stage(options) end
+
+---A tag that a runner must have.
+---@param key string
+---@param value string `"*"` for any
+---@return RunnerTag
+function pipeline.tag(key, value) end
+
+---Every method returns the builder, so that calls can be chained; `build` ends it.
+---@class PipelineBuilder
+local builder = {}
+
+---@param name string
+---@return PipelineBuilder
+function builder:name(name) end
+
+---@param text string
+---@return PipelineBuilder
+function builder:description(text) end
+
+---@param name string
+---@param options InputOptions
+---@return PipelineBuilder
+function builder:input(name, options) end
+
+---@param tag RunnerTag
+---@return PipelineBuilder
+function builder:tag(tag) end
+
+---@param name string
+---@return PipelineBuilder
+function builder:secret(name) end
+
+---@param name string
+---@param value string
+---@return PipelineBuilder
+function builder:env(name, value) end
+
+---@param duration Duration
+---@return PipelineBuilder
+function builder:timeout(duration) end
+
+---@param options RetryOptions
+---@return PipelineBuilder
+function builder:retry(options) end
+
+---@param options PolicyOptions
+---@return PipelineBuilder
+function builder:policy(options) end
+
+---@param options StageOptions
+---@return PipelineBuilder
+function builder:stage(options) end
+
+---The same value as `pipeline.define` gives.
+---@return Pipeline
+function builder:build() end
