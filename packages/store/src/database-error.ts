@@ -1,0 +1,74 @@
+// Says what went wrong with the database: its own refusals, a lost connection, a transient conflict.
+import { describeThrown, RivetError } from '@rivet/base';
+
+const CONFLICTS = new Set(['40001', '40P01']);
+/** Shutting down, starting up, no more connections, cancelled, and the class of connection errors. */
+const AWAY = /^(08|57P|53300|57014|25P0[234])/;
+const FULL = new Set(['53100', '53200', '53400', '54000']);
+const SYSTEM_CODES = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOENT',
+]);
+/** What pg says without a code. */
+const LOST_MESSAGE =
+  /Connection terminated|timeout exceeded when trying to connect|Client was closed|Client has encountered a connection error|Query read timeout/;
+/** Wrong password, no such user or database, not allowed in. */
+const REFUSED = /^(28|3D000|42501)/;
+
+function codeOf(error: unknown): string {
+  if (error instanceof AggregateError) return codeOf(error.errors[0]);
+  const { code } = (error ?? {}) as { code?: unknown };
+  return typeof code === 'string' ? code : '';
+}
+
+/** A deadlock or a serialization failure: the transaction was undone and may run again. */
+export function isConflict(error: unknown): boolean {
+  return CONFLICTS.has(codeOf(error));
+}
+
+/** The connection or the server went away: what was under way may or may not have happened. */
+export function isConnectionLoss(error: unknown): boolean {
+  const code = codeOf(error);
+  if (SYSTEM_CODES.has(code) || AWAY.test(code)) return true;
+  return code === '' && error instanceof Error && LOST_MESSAGE.test(error.message);
+}
+
+/** Name of the constraint that was violated; undefined for any other error. */
+export function violatedConstraint(error: unknown): string | undefined {
+  if (!codeOf(error).startsWith('23')) return undefined;
+  const { constraint } = error as { constraint?: unknown };
+  return typeof constraint === 'string' ? constraint : undefined;
+}
+
+/** The error for people, where it is one of the database's condition; any other is returned as it is. */
+export function toDatabaseError(error: unknown, database: string): unknown {
+  const code = codeOf(error);
+  const reason = describeReason(error);
+  if (FULL.has(code)) return RivetError.of('RIVET_DATABASE_FULL', { reason }, error);
+  if (isConnectionLoss(error) || REFUSED.test(code)) {
+    return RivetError.of('RIVET_DATABASE_UNREACHABLE', { database, reason }, error);
+  }
+  return error;
+}
+
+function describeReason(error: unknown): string {
+  const first = error instanceof AggregateError ? error.errors[0] : error;
+  switch (codeOf(error)) {
+    case 'ECONNREFUSED':
+      return 'connection refused';
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return 'the host name is unknown';
+    case '57014':
+      return 'a query took too long';
+    default:
+      return describeThrown(first);
+  }
+}

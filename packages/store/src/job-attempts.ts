@@ -1,0 +1,113 @@
+// Attempts: who runs a job under which lease, how far its reports have come, and how it ended.
+import { once, type Queryable, repeatable } from './statement.ts';
+
+export type AttemptResult = 'succeeded' | 'failed' | 'canceled' | 'lost' | 'returned';
+
+export interface AttemptRow {
+  readonly job_id: string;
+  readonly attempt: number;
+  readonly runner_id: string;
+  readonly lease_id: string;
+  /** Whether the lease has run out, by the clock of the database. */
+  readonly expired: boolean;
+  readonly last_seq: number;
+  readonly log_lines: number;
+  readonly result: AttemptResult | null;
+  readonly message: string | null;
+}
+
+const COLUMNS = `job_id, attempt, runner_id, lease_id, lease_until < now() AS expired, last_seq,
+  log_lines, result, message`;
+
+const read = repeatable(
+  'read_attempt',
+  `SELECT ${COLUMNS} FROM job_attempts WHERE job_id = $1 AND attempt = $2`,
+);
+
+export async function readAttempt(
+  db: Queryable,
+  jobId: string,
+  attempt: number,
+): Promise<AttemptRow | undefined> {
+  return (await db.query<AttemptRow>(read, [jobId, attempt]))[0];
+}
+
+const advance = once(
+  'advance_attempt',
+  `UPDATE job_attempts SET last_seq = $3, log_lines = $4,
+     lease_until = now() + make_interval(secs => $5)
+   WHERE job_id = $1 AND attempt = $2`,
+);
+
+/** Notes that a report was stored, and renews the lease. */
+export async function advanceAttempt(
+  tx: Queryable,
+  change: { jobId: string; attempt: number; seq: number; logLines: number; leaseSeconds: number },
+): Promise<void> {
+  const { jobId, attempt, seq, logLines, leaseSeconds } = change;
+  await tx.query(advance, [jobId, attempt, seq, logLines, leaseSeconds]);
+}
+
+const end = once(
+  'end_attempt',
+  `UPDATE job_attempts SET ended_at = now(), result = $3, reason = $4, message = $5, code = $6
+   WHERE job_id = $1 AND attempt = $2 AND ended_at IS NULL`,
+);
+
+/** Ends an attempt; nothing it sends is taken from then on. */
+export async function endAttempt(
+  tx: Queryable,
+  change: {
+    jobId: string;
+    attempt: number;
+    result: AttemptResult;
+    reason: string | null;
+    message: string | null;
+    code: string | null;
+  },
+): Promise<void> {
+  const { jobId, attempt, result, reason, message, code } = change;
+  await tx.query(end, [jobId, attempt, result, reason, message, code]);
+}
+
+const countSpent = repeatable(
+  'count_spent_attempts',
+  `SELECT count(*)::int AS count FROM job_attempts
+   WHERE job_id = $1 AND result IN ('failed', 'lost')`,
+);
+
+/** Attempts that count against the retry rule: undone claims do not. */
+export async function countSpentAttempts(tx: Queryable, jobId: string): Promise<number> {
+  return (await tx.query<{ count: number }>(countSpent, [jobId]))[0]?.count ?? 0;
+}
+
+const listExpired = repeatable(
+  'list_expired_attempts',
+  `SELECT a.job_id, a.attempt FROM jobs j
+   JOIN job_attempts a ON a.job_id = j.id AND a.attempt = j.attempt
+   WHERE j.state = 'running' AND a.ended_at IS NULL AND a.lease_until < now()
+   ORDER BY a.lease_until LIMIT $1`,
+);
+
+/** Current attempts whose lease has run out, longest ago first. */
+export function listExpiredAttempts(
+  db: Queryable,
+  limit: number,
+): Promise<{ job_id: string; attempt: number }[]> {
+  return db.query(listExpired, [limit]);
+}
+
+const listLeased = repeatable(
+  'list_attempts_of_request',
+  `SELECT job_id, attempt FROM job_attempts
+   WHERE request_id = $1 AND runner_id = $2 AND ended_at IS NULL AND last_seq = 0`,
+);
+
+/** Attempts that a claim started and that have not reported yet. */
+export function listSilentAttempts(
+  db: Queryable,
+  requestId: string,
+  runnerId: string,
+): Promise<{ job_id: string; attempt: number }[]> {
+  return db.query(listLeased, [requestId, runnerId]);
+}

@@ -1,0 +1,39 @@
+// Outputs of an attempt: typed values by name.
+import { once, type Queryable, repeatable } from './statement.ts';
+
+const set = once(
+  'set_output',
+  `INSERT INTO job_outputs (job_id, attempt, name, value) VALUES ($1, $2, $3, $4)
+   ON CONFLICT (job_id, attempt, name) DO UPDATE SET value = EXCLUDED.value`,
+);
+const clear = once(
+  'clear_output',
+  `DELETE FROM job_outputs WHERE job_id = $1 AND attempt = $2 AND name = $3`,
+);
+
+/** Stores an output; null clears it. */
+export async function setOutput(
+  tx: Queryable,
+  jobId: string,
+  attempt: number,
+  name: string,
+  value: unknown,
+): Promise<void> {
+  if (value === null) await tx.query(clear, [jobId, attempt, name]);
+  else await tx.query(set, [jobId, attempt, name, JSON.stringify(value)]);
+}
+
+const read = repeatable(
+  'read_outputs',
+  `SELECT name, value FROM job_outputs WHERE job_id = $1 AND attempt = $2 ORDER BY name`,
+);
+
+/** All outputs of an attempt, by name. */
+export async function readOutputs(
+  db: Queryable,
+  jobId: string,
+  attempt: number,
+): Promise<Record<string, unknown>> {
+  const rows = await db.query<{ name: string; value: unknown }>(read, [jobId, attempt]);
+  return Object.fromEntries(rows.map(({ name, value }) => [name, value]));
+}

@@ -1,0 +1,167 @@
+// The jobs that wait for a runner: a small table of its own, so that a claim never looks at history.
+import type { InputValues, PipelineBundle, PipelineDefinition, RunnerTag } from '@rivet/protocol';
+import { once, type Queryable, repeatable } from './statement.ts';
+
+/** The text of a tag in the queue; JSON, because keys and values may hold any character. */
+export function tagText(tag: RunnerTag): string {
+  return JSON.stringify([tag.key, tag.value]);
+}
+
+/** What a runner with `tags` fulfils: each tag, and for each key any value, `*`. */
+export function fulfilledTags(tags: readonly RunnerTag[]): string[] {
+  const texts = tags.flatMap((tag) => [tagText(tag), tagText({ key: tag.key, value: '*' })]);
+  return [...new Set(texts)].sort();
+}
+
+const insert = once(
+  'enqueue_job',
+  `INSERT INTO job_queue (job_id, priority, run_after, needs)
+   VALUES ($1, $2, now() + make_interval(secs => $3::float8 / 1000), $4)`,
+);
+
+/** Makes a job that is in the state "queued" claimable, in `delayMs`. */
+export async function enqueueJob(
+  tx: Queryable,
+  entry: { jobId: string; priority: number; delayMs: number; tags: readonly RunnerTag[] },
+): Promise<void> {
+  const needs = entry.tags.map(tagText);
+  await tx.query(insert, [entry.jobId, entry.priority, entry.delayMs, needs]);
+}
+
+const remove = once('dequeue_job', `DELETE FROM job_queue WHERE job_id = $1`);
+
+/** Takes a job out of the queue without starting it. */
+export async function dequeueJob(tx: Queryable, jobId: string): Promise<void> {
+  await tx.query(remove, [jobId]);
+}
+
+/** One job that one runner may be given: a runner with capacity 3 has three. */
+export interface ClaimSlot {
+  readonly runnerId: string;
+  readonly requestId: string;
+  /** Of the attempt that fills it. */
+  readonly leaseId: string;
+}
+
+export interface ClaimedRow {
+  readonly job_id: string;
+  readonly attempt: number;
+  readonly lease_id: string;
+  readonly request_id: string;
+  readonly pipeline_name: string;
+  readonly version: number;
+  readonly inputs: InputValues;
+  readonly launched_by: string;
+  readonly created_at: Date;
+  readonly bundle: PipelineBundle;
+  readonly definition: PipelineDefinition;
+}
+
+const claim = once(
+  'claim_jobs',
+  `WITH slot AS (
+     SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[])
+       WITH ORDINALITY AS s(runner_id, request_id, lease_id, n)
+   ), taken AS (
+     -- Both rows are locked, and skipped where somebody else has one: a claim never waits.
+     SELECT q.job_id, q.priority FROM job_queue q JOIN jobs j ON j.id = q.job_id
+     WHERE q.run_after <= now() AND q.needs <@ $4::text[]
+     ORDER BY q.priority DESC, q.job_id
+     LIMIT $5 FOR UPDATE SKIP LOCKED
+   ), assigned AS (
+     SELECT t.job_id, slot.* FROM (
+       SELECT job_id, row_number() OVER (ORDER BY priority DESC, job_id) AS n FROM taken
+     ) t JOIN slot ON slot.n = t.n
+   ), dequeued AS (
+     DELETE FROM job_queue q USING assigned a WHERE q.job_id = a.job_id
+   ), started AS (
+     UPDATE jobs j SET state = 'running', attempt = j.attempt + 1, runner_id = a.runner_id,
+       started_at = COALESCE(j.started_at, now()), message = NULL
+     FROM assigned a WHERE j.id = a.job_id
+     RETURNING j.id AS job_id, j.attempt, j.pipeline_id, j.pipeline_name, j.version, j.inputs,
+       j.launched_by, j.created_at, a.runner_id, a.request_id, a.lease_id, a.n
+   ), attempted AS (
+     INSERT INTO job_attempts (job_id, attempt, runner_id, request_id, lease_id, lease_until)
+     SELECT job_id, attempt, runner_id, request_id, lease_id, now() + make_interval(secs => $6)
+     FROM started
+   )
+   SELECT s.job_id, s.attempt, s.lease_id, s.request_id, s.pipeline_name, s.version, s.inputs,
+     s.launched_by, s.created_at, v.bundle, v.definition
+   FROM started s
+   JOIN pipeline_versions v ON v.pipeline_id = s.pipeline_id AND v.version = s.version
+   ORDER BY s.n`,
+);
+
+/**
+ * Gives the first jobs of the queue to the slots, in their order, and starts an attempt of each. All the
+ * runners of the slots fulfil the same tags.
+ */
+export function claimJobs(
+  db: Queryable,
+  request: { slots: readonly ClaimSlot[]; fulfils: readonly string[]; leaseSeconds: number },
+): Promise<ClaimedRow[]> {
+  const { slots } = request;
+  return db.query(claim, [
+    slots.map((slot) => slot.runnerId),
+    slots.map((slot) => slot.requestId),
+    slots.map((slot) => slot.leaseId),
+    request.fulfils,
+    slots.length,
+    request.leaseSeconds,
+  ]);
+}
+
+const readClaimed = once(
+  'read_claimed_jobs',
+  `WITH renewed AS (
+     UPDATE job_attempts SET lease_until = now() + make_interval(secs => $3)
+     WHERE request_id = $1 AND runner_id = $2 AND ended_at IS NULL
+     RETURNING job_id, attempt, lease_id, request_id
+   )
+   SELECT a.job_id, a.attempt, a.lease_id, a.request_id, j.pipeline_name, j.version, j.inputs,
+     j.launched_by, j.created_at, v.bundle, v.definition
+   FROM renewed a JOIN jobs j ON j.id = a.job_id
+   JOIN pipeline_versions v ON v.pipeline_id = j.pipeline_id AND v.version = j.version
+   ORDER BY a.job_id`,
+);
+
+/** What an earlier claim with the same request id was given and still has; its leases begin anew. */
+export function readClaimedJobs(
+  db: Queryable,
+  request: { requestId: string; runnerId: string; leaseSeconds: number },
+): Promise<ClaimedRow[]> {
+  return db.query(readClaimed, [request.requestId, request.runnerId, request.leaseSeconds]);
+}
+
+export interface QueuePosition {
+  readonly run_after: Date;
+  /** Milliseconds until `run_after`, by the clock of the database. */
+  readonly wait_ms: number;
+  readonly needs: string[];
+  /** Jobs before it that any runner could take. */
+  readonly ahead: number;
+}
+
+const readPosition = repeatable(
+  'read_queue_position',
+  `SELECT q.run_after, q.needs,
+     greatest(0, extract(epoch FROM q.run_after - now()) * 1000)::int AS wait_ms,
+     (SELECT count(*)::int FROM job_queue o
+      WHERE o.run_after <= now()
+        AND (o.priority > q.priority OR (o.priority = q.priority AND o.job_id < q.job_id))) AS ahead
+   FROM job_queue q WHERE q.job_id = $1`,
+);
+
+/** Where a job stands in the queue; undefined when it is not in it. */
+export async function readQueuePosition(
+  db: Queryable,
+  jobId: string,
+): Promise<QueuePosition | undefined> {
+  return (await db.query<QueuePosition>(readPosition, [jobId]))[0];
+}
+
+const countQueued = repeatable('count_queued_jobs', `SELECT count(*)::int AS count FROM job_queue`);
+
+export async function countQueuedJobs(db: Queryable): Promise<number> {
+  return (await db.query<{ count: number }>(countQueued))[0]?.count ?? 0;
+}

@@ -1,0 +1,69 @@
+// Stages of an attempt, as its reports tell of them.
+import type { StageChange, StageState } from '@rivet/protocol';
+import { once, type Queryable, repeatable } from './statement.ts';
+
+export interface StageRow {
+  readonly name: string;
+  readonly state: StageState;
+  readonly reason: string | null;
+  readonly code: string | null;
+  readonly run: number;
+  readonly unchecked_exits: number;
+  readonly started_at: Date | null;
+  readonly finished_at: Date | null;
+}
+
+const apply = once(
+  'apply_stage_change',
+  `INSERT INTO job_stages AS s (job_id, attempt, name, state, reason, code, run, unchecked_exits,
+     started_at, finished_at)
+   VALUES ($1, $2, $3, $4, $5, $6, $7, $8,
+     CASE WHEN $4 = 'running' THEN $9::timestamptz END,
+     CASE WHEN $4 NOT IN ('pending', 'running') THEN $9::timestamptz END)
+   ON CONFLICT (job_id, attempt, name) DO UPDATE SET
+     state = EXCLUDED.state, reason = EXCLUDED.reason, code = EXCLUDED.code, run = EXCLUDED.run,
+     unchecked_exits = EXCLUDED.unchecked_exits,
+     -- The first run says when the stage began.
+     started_at = COALESCE(s.started_at, EXCLUDED.started_at),
+     finished_at = EXCLUDED.finished_at`,
+);
+
+/** Stores what a report says about a stage. */
+export async function applyStageChange(
+  tx: Queryable,
+  jobId: string,
+  attempt: number,
+  change: StageChange,
+): Promise<void> {
+  const { stage, state, reason, code, run, unchecked_exits, t } = change;
+  const texts = [reason ?? null, code ?? null];
+  await tx.query(apply, [jobId, attempt, stage, state, ...texts, run, unchecked_exits ?? 0, t]);
+}
+
+const closeOpen = once(
+  'close_open_stages',
+  `UPDATE job_stages SET finished_at = now(), reason = $3,
+     state = CASE state WHEN 'pending' THEN 'skipped' ELSE 'canceled' END
+   WHERE job_id = $1 AND attempt = $2 AND state IN ('pending', 'running')`,
+);
+
+/** Closes the stages that an ended attempt left open. */
+export async function closeOpenStages(
+  tx: Queryable,
+  jobId: string,
+  attempt: number,
+  reason: string,
+): Promise<void> {
+  await tx.query(closeOpen, [jobId, attempt, reason]);
+}
+
+const list = repeatable(
+  'list_stages',
+  `SELECT name, state, reason, code, run, unchecked_exits, started_at, finished_at
+   FROM job_stages WHERE job_id = $1 AND attempt = $2`,
+);
+
+/** The stages that were reported, in no particular order. */
+export function listStages(db: Queryable, jobId: string, attempt: number): Promise<StageRow[]> {
+  return db.query(list, [jobId, attempt]);
+}

@@ -1,0 +1,180 @@
+// Jobs: what was launched, which never changes, and the state it is in.
+import type { FailureReason, InputValues, JobState, RunnerTag } from '@rivet/protocol';
+import { idRange } from './id-range.ts';
+import { once, type Queryable, repeatable } from './statement.ts';
+
+export interface JobRow {
+  readonly id: string;
+  readonly pipeline_id: string;
+  readonly pipeline_name: string;
+  readonly version: number;
+  readonly launched_by: string;
+  readonly priority: number;
+  readonly created_at: Date;
+  readonly state: JobState;
+  readonly reason: FailureReason | null;
+  readonly message: string | null;
+  readonly attempt: number;
+  readonly runner_id: string | null;
+  readonly runner_name: string | null;
+  readonly cancel_requested: boolean;
+  readonly started_at: Date | null;
+  readonly finished_at: Date | null;
+}
+
+/** The parts that can be large, read for one job at a time. */
+export interface JobContentRow {
+  readonly inputs: InputValues;
+  readonly tags: RunnerTag[];
+}
+
+export interface NewJob {
+  readonly id: string;
+  readonly pipelineId: string;
+  readonly pipelineName: string;
+  readonly version: number;
+  readonly inputs: InputValues;
+  readonly launchedBy: string;
+  readonly tags: readonly RunnerTag[];
+  readonly priority: number;
+  readonly retryOf: string | null;
+}
+
+const COLUMNS = `j.id, j.pipeline_id, j.pipeline_name, j.version, j.launched_by, j.priority,
+  j.created_at, j.state, j.reason, j.message, j.attempt, j.runner_id, r.name AS runner_name,
+  j.cancel_requested, j.started_at, j.finished_at`;
+const FROM = 'FROM jobs j LEFT JOIN runners r ON r.id = j.runner_id';
+
+const insert = once(
+  'insert_job',
+  `INSERT INTO jobs (id, pipeline_id, pipeline_name, version, inputs, launched_by, tags, priority,
+     retry_of)
+   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+   -- The launch is tried again after a lost connection: it may be there already.
+   ON CONFLICT (id) DO NOTHING RETURNING id`,
+);
+
+/** Stores a launched job in the state "queued"; false when it was there already. */
+export async function insertJob(tx: Queryable, job: NewJob): Promise<boolean> {
+  const rows = await tx.query(insert, [
+    job.id,
+    job.pipelineId,
+    job.pipelineName,
+    job.version,
+    JSON.stringify(job.inputs),
+    job.launchedBy,
+    JSON.stringify(job.tags),
+    job.priority,
+    job.retryOf,
+  ]);
+  return rows.length > 0;
+}
+
+const byIdRange = repeatable(
+  'jobs_by_id_range',
+  `SELECT ${COLUMNS} ${FROM} WHERE j.id BETWEEN $1 AND $2 ORDER BY j.id LIMIT 4`,
+);
+
+/** Up to four jobs whose id begins with `prefix`. */
+export async function findJobs(db: Queryable, prefix: string): Promise<JobRow[]> {
+  const range = idRange(prefix);
+  return range === undefined ? [] : db.query<JobRow>(byIdRange, [range.from, range.to]);
+}
+
+const readContent = repeatable('read_job_content', `SELECT inputs, tags FROM jobs WHERE id = $1`);
+
+export async function readJobContent(
+  db: Queryable,
+  id: string,
+): Promise<JobContentRow | undefined> {
+  return (await db.query<JobContentRow>(readContent, [id]))[0];
+}
+
+const list = repeatable(
+  'list_jobs',
+  `SELECT ${COLUMNS} ${FROM}
+   WHERE j.id < $1 AND ($2::text IS NULL OR j.state = $2)
+     AND ($3::text IS NULL OR j.pipeline_name = $3)
+   ORDER BY j.id DESC LIMIT $4`,
+);
+
+/** Jobs with an id below `before`, newest first. */
+export function listJobs(
+  db: Queryable,
+  options: {
+    before: string;
+    state: JobState | undefined;
+    pipeline: string | undefined;
+    limit: number;
+  },
+): Promise<JobRow[]> {
+  const filters = [options.state ?? null, options.pipeline ?? null];
+  return db.query(list, [options.before, ...filters, options.limit]);
+}
+
+const lock = repeatable('lock_job', `SELECT ${COLUMNS} ${FROM} WHERE j.id = $1 FOR UPDATE OF j`);
+
+/** Keeps others from changing the job until the transaction ends. Locked before its queue entry and attempts. */
+export async function lockJob(tx: Queryable, id: string): Promise<JobRow | undefined> {
+  return (await tx.query<JobRow>(lock, [id]))[0];
+}
+
+const setState = once(
+  'set_job_state',
+  `UPDATE jobs SET state = $2, reason = $3, message = $4,
+     runner_id = CASE WHEN $2 = 'queued' THEN NULL ELSE runner_id END,
+     finished_at = CASE WHEN $2 = 'queued' THEN NULL ELSE now() END
+   WHERE id = $1`,
+);
+
+/** Ends a job, or puts it back to "queued"; the caller has locked it. Starting is part of the claim. */
+export async function setJobState(
+  tx: Queryable,
+  change: {
+    id: string;
+    state: Exclude<JobState, 'running'>;
+    reason: FailureReason | null;
+    message: string | null;
+  },
+): Promise<void> {
+  await tx.query(setState, [change.id, change.state, change.reason, change.message]);
+}
+
+const requestCancel = repeatable(
+  'request_cancel',
+  `UPDATE jobs SET cancel_requested = true WHERE id = $1`,
+);
+
+/** Asks the runner of a running job to cancel it. */
+export async function requestJobCancel(tx: Queryable, id: string): Promise<void> {
+  await tx.query(requestCancel, [id]);
+}
+
+const countUnfinished = repeatable(
+  'count_unfinished_jobs',
+  `SELECT count(*)::int AS count FROM jobs
+   WHERE pipeline_id = $1 AND state IN ('queued', 'running')`,
+);
+
+export async function countUnfinishedJobs(db: Queryable, pipelineId: string): Promise<number> {
+  const [row] = await db.query<{ count: number }>(countUnfinished, [pipelineId]);
+  return row?.count ?? 0;
+}
+
+/** What changes when anything happens to a job: its state, or a report of its attempt. */
+export interface JobMark {
+  readonly id: string;
+  readonly mark: string;
+}
+
+const readMarks = repeatable(
+  'read_job_marks',
+  `SELECT j.id, concat_ws(' ', j.state, j.attempt, j.cancel_requested, a.last_seq) AS mark
+   FROM jobs j LEFT JOIN job_attempts a ON a.job_id = j.id AND a.attempt = j.attempt
+   WHERE j.id = ANY ($1::uuid[])`,
+);
+
+/** Marks of several jobs: equal marks mean that nothing happened in between. */
+export function readJobMarks(db: Queryable, ids: readonly string[]): Promise<JobMark[]> {
+  return db.query(readMarks, [ids]);
+}

@@ -1,0 +1,25 @@
+// A named prepared statement: the only form in which SQL reaches the database.
+
+/** SQL with its name. Values are passed beside it, never in it. */
+export interface Statement {
+  /** Unique; PostgreSQL prepares it once per connection under this name. */
+  readonly name: string;
+  readonly text: string;
+  /** Whether running it twice has the effect of running it once. */
+  readonly repeatable: boolean;
+}
+
+/** A statement that changes nothing, or nothing more the second time. */
+export function repeatable(name: string, text: string): Statement {
+  return { name, text, repeatable: true };
+}
+
+/** A statement that must not run twice. */
+export function once(name: string, text: string): Statement {
+  return { name, text, repeatable: false };
+}
+
+/** What runs statements: the pool, or one transaction. */
+export interface Queryable {
+  query<Row extends object>(statement: Statement, values?: readonly unknown[]): Promise<Row[]>;
+}
