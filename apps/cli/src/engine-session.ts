@@ -1,13 +1,19 @@
 // The Lua engine of one command: opened when it is first needed, closed when the command is done.
-import { coreModules } from '@rivet/engine';
+import { coreModules, globalAliases } from '@rivet/engine';
 import { createLuaEngine, type LuaEngine } from '@rivet/lua';
 import {
   type CheckedPipeline,
   checkPipeline,
   createInputChecker,
+  type EvaluationOptions,
   type InputChecker,
 } from '@rivet/pipeline';
 import type { PipelineBundle, PipelineDefinition } from '@rivet/protocol';
+
+/** What a script sees besides `pipeline`: the modules of the engine, whose calls are refused here. */
+function evaluationOptions(): EvaluationOptions {
+  return { modules: coreModules(), globals: globalAliases };
+}
 
 /** Checks inputs of one pipeline; opens a Lua engine only when a question needs one. */
 export interface InputSession {
@@ -25,7 +31,7 @@ export function createInputSession(
   return {
     checker() {
       engine ??= createLuaEngine();
-      checker ??= createInputChecker(engine, bundle, definition, { modules: coreModules() });
+      checker ??= createInputChecker(engine, bundle, definition, evaluationOptions());
       return checker;
     },
     async close() {
@@ -39,7 +45,7 @@ export function createInputSession(
 export async function checkBundleOnce(bundle: PipelineBundle): Promise<CheckedPipeline> {
   const engine = createLuaEngine();
   try {
-    return await checkPipeline(engine, bundle, { modules: coreModules() });
+    return await checkPipeline(engine, bundle, evaluationOptions());
   } finally {
     await engine.close();
   }

@@ -1,6 +1,5 @@
 // Ctrl-C and its relatives: the first asks the command to stop, the second forces, the third ends at once.
 import { RivetError } from '@rivet/base';
-import { exitCodes } from './exit-codes.ts';
 
 export interface Interrupt {
   /** Aborted by the first signal, with RIVET_INTERRUPTED as its reason. */
@@ -15,8 +14,11 @@ export interface Interrupt {
 
 const SIGNALS = { SIGINT: 'Ctrl-C', SIGTERM: 'SIGTERM', SIGHUP: 'SIGHUP' } as const;
 
-/** Listens to the signals that end a program. */
-export function listenForInterrupts(): Interrupt {
+/**
+ * Listens to the signals that end a program.
+ * @param endNow called for the third one
+ */
+export function listenForInterrupts(endNow: () => void): Interrupt {
   const first = new AbortController();
   const second = new AbortController();
   const trigger = (by: string): void => {
@@ -26,7 +28,7 @@ export function listenForInterrupts(): Interrupt {
     const handler = (): void => {
       if (!first.signal.aborted) trigger(by);
       else if (!second.signal.aborted) second.abort(first.signal.reason);
-      else process.exit(exitCodes.interrupted);
+      else endNow();
     };
     process.on(name, handler);
     return { name, handler };

@@ -10,14 +10,17 @@ async function main(argv: readonly string[]): Promise<number> {
     process.stdout.write(`${(JSON.parse(manifest) as { version: string }).version}\n`);
     return 0;
   }
-  const [{ createOutput }, { listenForInterrupts }, { runProgram }] = await Promise.all([
-    import('./output.ts'),
-    import('./interrupt.ts'),
-    import('./program.ts'),
-  ]);
+  const [{ exitCodes }, { createOutput }, { listenForInterrupts }, { runProgram }] =
+    await Promise.all([
+      import('./exit-codes.ts'),
+      import('./output.ts'),
+      import('./interrupt.ts'),
+      import('./program.ts'),
+    ]);
   const { env, stdin, stdout, stderr } = process;
   const output = createOutput({ stdout, stderr, env });
-  const interrupt = listenForInterrupts();
-  const interactive = stdin.isTTY === true && stdout.isTTY === true && stderr.isTTY === true;
+  const interrupt = listenForInterrupts(() => process.exit(exitCodes.interrupted));
+  // Questions go to standard error, so that a piped result does not forbid them.
+  const interactive = stdin.isTTY === true && stderr.isTTY === true && env.TERM !== 'dumb';
   return await runProgram(argv, { env, cwd: process.cwd(), output, interrupt, interactive });
 }

@@ -111,5 +111,5 @@ export function table(heading: readonly string[], rows: readonly (readonly strin
     row
       .map((cell, column) => (column === row.length - 1 ? cell : cell.padEnd(widths[column] ?? 0)))
       .join('  ');
-  return [heading, ...rows].map(render).join('\n');
+  return [heading, ...rows].map((row) => render(row).trimEnd()).join('\n');
 }

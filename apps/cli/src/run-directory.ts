@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileAtomically } from '@rivet/base';
 import type { ContainerDriver } from '@rivet/containers';
-import { isSameProcess, type ProcessIdentity, processIdentity } from '@rivet/processes';
+import { identifyProcess, isProcessAlive, type ProcessIdentity } from '@rivet/processes';
 
 export interface RunDirectory {
   readonly path: string;
@@ -26,7 +26,7 @@ export const RUN_LABEL = 'dev.rivet.run';
 export async function createRunDirectory(dataDirectory: string, id: string): Promise<RunDirectory> {
   const path = join(dataDirectory, 'runs', id);
   await mkdir(path, { recursive: true, mode: 0o700 });
-  const own = await processIdentity(process.pid);
+  const own = await identifyProcess(process.pid);
   if (own !== undefined) {
     await writeFileAtomically(join(path, 'owner.json'), JSON.stringify({ job: id, process: own }));
   }
@@ -50,7 +50,7 @@ export async function removeDeadRuns(
   for (const name of names) {
     const path = join(parent, name);
     const owner = await readOwner(path);
-    if (owner === undefined || (await isSameProcess(owner.process))) continue;
+    if (owner === undefined || (await isProcessAlive(owner.process))) continue;
     try {
       await driver.removeLabelled({ [RUN_LABEL]: owner.job });
       await driver.removeTree(path);

@@ -1,7 +1,7 @@
 // `rivet init`: a first pipeline, and what an editor needs to know about the API.
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
-import { dirname, join, relative, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { RivetError } from '@rivet/base';
 import { defineCommand, flag, optional } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
@@ -81,7 +81,7 @@ export const init = defineCommand({
       output.json({ directory, written: [...files.keys()].sort() });
       return exitCodes.success;
     }
-    const place = relative(context.cwd, directory);
+    const place = dir ?? '';
     const stubCount = [...files.keys()].filter((path) => path.startsWith(STUBS)).length;
     if (!options.stubs) output.line(`wrote ${join(place, 'pipeline.lua')}`);
     output.line(`wrote ${join(place, '.luarc.json')}`);
@@ -89,7 +89,7 @@ export const init = defineCommand({
     if (options.stubs) return exitCodes.success;
     const { cyan } = output.noteStyle;
     output.note(`\nNext:`);
-    if (place !== '') output.note(`  ${cyan(`cd ${place}`)}`);
+    if (directory !== context.cwd) output.note(`  ${cyan(`cd ${place}`)}`);
     output.note(`  ${cyan('rivet check pipeline.lua')}   every mistake at once`);
     output.note(`  ${cyan('rivet run pipeline.lua')}     run it here, in containers`);
     return exitCodes.success;

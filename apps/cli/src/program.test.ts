@@ -1,0 +1,179 @@
+// The real program: finding commands, help, versions, exit codes, pipes.
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { startProcess } from '@rivet/processes';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { exitCodeMeanings } from './exit-codes.ts';
+import { allEntries } from './registry.ts';
+import { cli, MAIN } from './testing/run-cli.ts';
+
+let directory: string;
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'rivet-program-'));
+});
+afterEach(() => rm(directory, { recursive: true, force: true }));
+
+/** Nothing listens there: the port was never given to anybody. */
+const NOWHERE = { RIVET_URL: 'http://127.0.0.1:1' };
+
+describe('rivet', () => {
+  it('prints its version', async () => {
+    const manifest = await readFile(new URL('../package.json', import.meta.url), 'utf8');
+    await cli('--version')
+      .exits(0)
+      .stdout(`${JSON.parse(manifest).version}\n`)
+      .run();
+  });
+
+  it('shows every command and exit code in its help', async () => {
+    const { stdout } = await cli('--help').exits(0).run();
+    for (const { path, summary } of allEntries()) {
+      expect(stdout).toContain(`  ${path.join(' ').padEnd(20)}  ${summary}\n`);
+    }
+    for (const [code, meaning] of exitCodeMeanings) {
+      expect(stdout).toContain(`${code}`);
+      expect(stdout).toContain(meaning);
+    }
+    await cli().exits(0).stdout(stdout).run();
+    await cli('help').exits(0).stdout(stdout).run();
+  });
+
+  it.each([
+    [['jbo', 'list'], /unknown command "jbo"; did you mean "job"\?/],
+    [['job', 'lsit'], /unknown command "job lsit"; did you mean "list"\?/],
+    [['job'], /"rivet job" needs one of: list, show, logs, cancel, retry, explain/],
+    [['--verison'], /unknown option --verison; did you mean "--version"\?/],
+    [['job', 'list', '--limti', '3'], /unknown option --limti; did you mean "--limit"\?/],
+    [['job', 'show'], /ID is missing: id of the job/],
+    [['help', 'nothing'], /unknown command "nothing"/],
+    [
+      ['run', 'p.lua', '--tree', '.', '--empty'],
+      /--tree, --bind and --empty can't be used together/,
+    ],
+    [['run', 'p.lua', '--input', 'novalue'], /./],
+  ])('refuses %j with exit code 2', async (args, message) => {
+    await cli(...args)
+      .in(directory)
+      .exits(2)
+      .stderr(message)
+      .run();
+  });
+
+  it.each([
+    ['job', 'list'],
+    ['pipeline', 'list'],
+    ['runner', 'list'],
+    ['job', 'cancel', '0195'],
+  ])('%s %s says that the server is not there, with exit code 3', async (...args) => {
+    await cli(...args)
+      .env(NOWHERE)
+      .exits(3)
+      .stderr(/http:\/\/127\.0\.0\.1:1 can't be reached: /)
+      .run();
+  });
+
+  it('prints errors as JSON for whoever asked for JSON', async () => {
+    const { stdout, stderr } = await cli('job', 'list', '--json').env(NOWHERE).exits(3).run();
+    expect(stdout).toBe('');
+    expect(JSON.parse(stderr).error.code).toBe('RIVET_SERVER_UNREACHABLE');
+  });
+
+  it('names a mistake in the configuration file', async () => {
+    await mkdir(join(directory, 'rivet'));
+    await writeFile(join(directory, 'rivet', 'config'), '{"ulr": "http://x"}');
+    await cli('job', 'list')
+      .env({ XDG_CONFIG_HOME: directory })
+      .exits(2)
+      .stderr(/rivet\/config: unknown key "ulr"; did you mean "url"\?/)
+      .run();
+  });
+
+  it('ends quietly when its reader goes away', async () => {
+    const script = `"$0" "$1" --help | head -n 1; echo done`;
+    const shell = startProcess({
+      file: '/bin/sh',
+      args: ['-c', script, process.execPath, MAIN],
+      env: { PATH: process.env.PATH, HOME: directory },
+    });
+    const [stdout, stderr] = await Promise.all([
+      shell.stdout === undefined ? '' : text(shell.stdout),
+      shell.stderr === undefined ? '' : text(shell.stderr),
+      shell.exit,
+    ]);
+    expect(stdout).toMatch(/^rivet: .*\ndone\n$/);
+    expect(stderr).toBe('');
+  });
+
+  it('works with standard input closed', async () => {
+    const shell = startProcess({
+      file: '/bin/sh',
+      args: ['-c', '"$0" "$1" --help <&- >&2', process.execPath, MAIN],
+      env: { PATH: process.env.PATH, HOME: directory },
+      stderr: 'ignore',
+    });
+    expect((await shell.exit).code).toBe(0);
+  });
+});
+
+describe('every command', () => {
+  it.each(allEntries().map((entry) => [entry.path.join(' '), entry] as const))(
+    '%s has a help with examples that name it',
+    async (name, entry) => {
+      const command = await entry.load();
+      expect(command.examples.length).toBeGreaterThan(0);
+      for (const example of command.examples) expect(example.command).toContain(`rivet ${name}`);
+      expect(entry.summary).not.toMatch(/\.$/);
+      // What `--json` prints is documented wherever there is one.
+      expect(command.json !== undefined).toBe('json' in command.options);
+    },
+  );
+
+  it('prints its help instead of doing anything', async () => {
+    await cli('pipeline', 'delete', 'x', '--help')
+      .exits(0)
+      .stdout(/^rivet pipeline delete: delete a pipeline[\s\S]*Examples[\s\S]*Usage[\s\S]*Options/)
+      .run();
+  });
+});
+
+describe('the launcher', () => {
+  const launcher = fileURLToPath(new URL('../bin/rivet', import.meta.url));
+
+  const launch = async (file: string, path: string | undefined) => {
+    const child = startProcess({ file, args: ['--version'], env: { PATH: path } });
+    const [stdout, stderr, exit] = await Promise.all([
+      child.stdout === undefined ? '' : text(child.stdout),
+      child.stderr === undefined ? '' : text(child.stderr),
+      child.exit,
+    ]);
+    return { code: exit.code, stdout, stderr };
+  };
+
+  it('starts through a chain of links', async () => {
+    await symlink(launcher, join(directory, 'first'));
+    await symlink('first', join(directory, 'rivet'));
+    const { code, stdout } = await launch(join(directory, 'rivet'), process.env.PATH);
+    expect(stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+    expect(code).toBe(0);
+  });
+
+  it('says clearly when there is no Node that is new enough', async () => {
+    // A copy that has no installation around it, and a PATH whose node is old.
+    const alone = join(directory, 'alone', 'bin');
+    await mkdir(alone, { recursive: true });
+    await writeFile(join(alone, 'rivet'), await readFile(launcher), { mode: 0o755 });
+    const old = join(directory, 'old');
+    await mkdir(old);
+    await writeFile(
+      join(old, 'node'),
+      '#!/bin/sh\n[ "$1" = --version ] && echo v20.1.0 || echo 20\n',
+      { mode: 0o755 },
+    );
+    const { code, stderr } = await launch(join(alone, 'rivet'), `${old}:/usr/bin:/bin`);
+    expect(stderr).toMatch(/^error: rivet needs Node 24 or newer; found in PATH: v20\.1\.0\n/);
+    expect(code).toBe(1);
+  });
+});
