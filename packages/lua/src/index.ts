@@ -1,4 +1,6 @@
 // Runs untrusted Lua in processes that can be killed. Knows nothing of pipelines.
+export { createLuaEngine, type LuaEngineOptions } from './engine.ts';
+export { positionOf, renderLuaError } from './lua-failure.ts';
 export {
   asRecord,
   LuaFunction,

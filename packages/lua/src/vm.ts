@@ -20,8 +20,12 @@ export interface LuaModuleSpec {
    * Trusted Lua that completes the module: a chunk called with (module, host, branches), where
    * `host.call(name, ...)` makes the host call `name` (also one that is not in `functions`) and
    * `branches.run(functions, { max, fail_fast })` runs functions at the same time, each as a branch
-   * of the caller's, and returns one `{ ok, value_or_error, … }` for each, in order. Functions it defines count as
-   * Rivet's own: they are left out of tracebacks, and errors point at their caller.
+   * of the caller's. It returns one table for each, in order: `{ ok = true, value = first, values =
+   * { n =, … } }`, `{ ok = false, error = … }`, or `{ ok = false, skipped = true }` for one that was
+   * not started because `fail_fast` was given and another failed before (those that run are let
+   * finish). `error(result.error, 0)` raises it again with its code and traceback. Functions the
+   * chunk defines count as Rivet's own: they are left out of tracebacks, and errors they raise point
+   * at the line of the user that called them. Its globals are a copy that scripts can't change.
    */
   readonly source?: string;
 }
@@ -37,11 +41,16 @@ export interface LuaProgram {
   readonly seed: string;
   /** What `os.getenv` answers. */
   readonly env: Readonly<Record<string, string>>;
+  /** Global functions by name, each the `module.function` it stands for, such as `print`: `log.print`. */
+  readonly globals?: Readonly<Record<string, string>>;
 }
 
 /** A request of the script for an effect. */
 export interface HostCall {
-  /** The branch that asks: that of `LuaVm.call`, extended by `.n` for each `branches.run`. */
+  /**
+   * The branch that asks: that of `LuaVm.call`, extended by `.n` inside of `branches.run`, where n
+   * counts the functions that the branch above has given to `branches.run` so far.
+   */
   readonly branch: string;
   /** Counts the host calls of the branch, from 1. */
   readonly sequence: number;

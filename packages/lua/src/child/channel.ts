@@ -1,0 +1,57 @@
+// The Lua process' end of the pipe to the engine. Everything is synchronous: a Lua process has no
+// event loop, it does what it is told and then waits for the next frame.
+import { readSync, writeSync } from 'node:fs';
+import { encodeFrame, FRAME_BYTES_MAX, FrameReader } from '../wire/frames.ts';
+import type { FromChild, ToChild } from '../wire/messages.ts';
+
+const PIPE = 3;
+const CHUNK_BYTES = 64 * 1024;
+const sleeper = new Int32Array(new SharedArrayBuffer(4));
+
+const reader = new FrameReader();
+const inbox: ToChild[] = [];
+
+/** Waits for the next message; ends the process when the engine is gone. */
+export function receive(): ToChild {
+  for (;;) {
+    const message = inbox.shift();
+    if (message !== undefined) return message;
+    const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
+    const length = retry(() => readSync(PIPE, chunk, 0, CHUNK_BYTES, null));
+    if (length === 0) process.exit(0);
+    inbox.push(...(reader.push(chunk.subarray(0, length)) as ToChild[]));
+  }
+}
+
+/** Puts a message back: it is received after the ones that were put back before it. */
+export function postpone(messages: readonly ToChild[]): void {
+  inbox.unshift(...messages);
+}
+
+/** Whether a frame with this message is small enough to be sent. */
+export function fits(message: FromChild): boolean {
+  return Buffer.byteLength(JSON.stringify(message)) <= FRAME_BYTES_MAX;
+}
+
+/** Sends a message and waits until the engine's side of the pipe has taken it. */
+export function send(message: FromChild): void {
+  const frame = encodeFrame(message);
+  for (let offset = 0; offset < frame.length; ) {
+    const from = offset;
+    offset += retry(() => writeSync(PIPE, frame, from));
+  }
+}
+
+/** A pipe that is not ready says EAGAIN when the parent left it non-blocking. */
+function retry(attempt: () => number): number {
+  for (;;) {
+    try {
+      return attempt();
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'EAGAIN') Atomics.wait(sleeper, 0, 0, 1);
+      else if (code === 'EOF' || code === 'EPIPE' || code === 'ECONNRESET') process.exit(0);
+      else throw error;
+    }
+  }
+}

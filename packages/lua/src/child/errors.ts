@@ -1,0 +1,93 @@
+// What ended a thread, as the engine is told it.
+import fengari, { type LuaState, type Table, type TValue } from '../../vendor/fengari/src/index.js';
+import type { WireError, WirePlace } from '../wire/messages.ts';
+import { describeValue } from './convert.ts';
+import { OutOfTime, withinCpuTime } from './limits.ts';
+import { placeOf, tracebackOf, wirePlace } from './places.ts';
+import { recall, topOf } from './raised.ts';
+import { shorten, textOf } from './text.ts';
+
+const { lua, lauxlib, lobject } = fengari;
+
+const MESSAGE_BYTES_MAX = 4000;
+const FIELDS_SHOWN_MAX = 10;
+const TOSTRING_CPU_MS = 200;
+
+/** The error that killed `thread`: its value is on top of its stack, its frames are still there. */
+export function errorOf(thread: LuaState): WireError {
+  const value = topOf(thread);
+  const known = recall(value);
+  if (known !== undefined) return known;
+  const text = messageOf(thread, value);
+  const traceback = tracebackOf(thread);
+  const here = placeOf(thread);
+  const prefix = /^([^\n]{1,200}?):(\d+): /.exec(text);
+  if (prefix === null) return { kind: 'error', message: text, place: here, traceback };
+  const [whole, file = '', line = ''] = prefix;
+  // The message names the line; the frame of that line knows the column too.
+  const sameLine = here !== null && here[0] === file && here[1] === Number(line);
+  const place: WirePlace = sameLine ? here : [file, Number(line), 0];
+  return { kind: 'error', message: text.slice(whole.length), place, traceback };
+}
+
+/** The error that `lua_load` left on top of the stack. */
+export function syntaxErrorOf(L: LuaState): WireError {
+  const text = messageOf(L, topOf(L));
+  const { syntaxerror } = L.l_G;
+  const place = syntaxerror === null ? null : wirePlace(syntaxerror);
+  const message = text.replace(/^[^\n]{1,200}?:\d+: /, '');
+  return { kind: 'syntax', message, place, traceback: [] };
+}
+
+function messageOf(L: LuaState, value: TValue): string {
+  if (value.ttisstring()) {
+    const bytes = value.svalue();
+    const text = textOf(bytes.subarray(0, MESSAGE_BYTES_MAX));
+    const rest = bytes.length - MESSAGE_BYTES_MAX;
+    return rest > 0 ? `${text}… (${rest} more bytes)` : text;
+  }
+  if (value.ttistable()) return shorten(tableMessage(L, value), MESSAGE_BYTES_MAX);
+  return `(error object is ${describeValue(value, 100)})`;
+}
+
+function tableMessage(L: LuaState, value: TValue): string {
+  return ownText(L, value) ?? `(error object is a table: ${shallowText(value.value as Table)})`;
+}
+
+/** What the `__tostring` of an error object says, undefined when there is none or it fails. */
+function ownText(L: LuaState, value: TValue): string | undefined {
+  if ((value.value as Table).metatable === null) return undefined;
+  const helper = lua.lua_newthread(L);
+  lua.lua_pop(L, 1);
+  lua.lua_pushcfunction(helper, (H) => {
+    lauxlib.luaL_tolstring(H, 1);
+    return 1;
+  });
+  lobject.pushobj2s(helper, value);
+  try {
+    let status = -1;
+    withinCpuTime(TOSTRING_CPU_MS, () => {
+      status = lua.lua_pcall(helper, 1, 1, 0);
+    });
+    return status === lua.LUA_OK
+      ? textOf(topOf(helper).svalue().subarray(0, MESSAGE_BYTES_MAX))
+      : undefined;
+  } catch (error) {
+    if (error instanceof OutOfTime) return undefined;
+    throw error;
+  }
+}
+
+function shallowText(table: Table): string {
+  const fields: string[] = [];
+  for (let entry = table.f; entry !== undefined; entry = entry.n) {
+    if (fields.length === FIELDS_SHOWN_MAX) {
+      fields.push('…');
+      break;
+    }
+    const text = describeValue(entry.value, 200);
+    const shown = entry.value.ttisstring() ? JSON.stringify(text) : text;
+    fields.push(`${describeValue(entry.key, 50)} = ${shown}`);
+  }
+  return `{ ${fields.join(', ')} }`;
+}

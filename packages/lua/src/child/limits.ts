@@ -1,0 +1,89 @@
+// Keeps the program within its CPU time and memory. Reaching a limit ends the process from inside,
+// with the line it was on: nothing that the script can catch.
+import { getHeapStatistics } from 'node:v8';
+import fengari, { type LuaState } from '../../vendor/fengari/src/index.js';
+import { send } from './channel.ts';
+import { placeOf, tracebackOf } from './places.ts';
+
+const { budget, STEPS } = fengari;
+
+/** Memory is measured once in so many looks at the clock, and after so many bytes of new strings. */
+const LOOKS_PER_MEASURE = 8;
+const CLAIMED_BYTES_MAX = 4 * 1024 * 1024;
+
+const collectGarbage = (globalThis as { gc?: () => void }).gc;
+
+/** Thrown, instead of ending the process, while a limited time was given to a part. */
+export class OutOfTime extends Error {}
+
+let cpuMsMax = Number.POSITIVE_INFINITY;
+let memoryBytesMax = Number.POSITIVE_INFINITY;
+let startedUs = 0;
+let baselineBytes = 0;
+let looks = 0;
+let claimedBytes = 0;
+let partEndsUs: number | undefined;
+
+/** From now on the program may use this much, above what the process uses now. */
+export function setLimits(cpuMs: number, memoryBytes: number): void {
+  cpuMsMax = cpuMs;
+  memoryBytesMax = memoryBytes;
+  baselineBytes = memoryBytesUsed();
+  budget.check = check;
+  budget.claim = claim;
+  restartClock();
+}
+
+/** A host call was answered: CPU time counts from here. */
+export function restartClock(): void {
+  startedUs = cpuUs();
+}
+
+/** Runs `part`, which is thrown out of the VM with `OutOfTime` after `cpuMs`. */
+export function withinCpuTime(cpuMs: number, part: () => void): void {
+  partEndsUs = cpuUs() + cpuMs * 1000;
+  try {
+    part();
+  } finally {
+    partEndsUs = undefined;
+  }
+}
+
+function check(L: LuaState): void {
+  budget.steps = STEPS;
+  const now = cpuUs();
+  if (now - startedUs > cpuMsMax * 1000) end('cpu', L);
+  looks += 1;
+  if (looks % LOOKS_PER_MEASURE === 0) measure(L, 0);
+  if (partEndsUs !== undefined && now > partEndsUs) throw new OutOfTime();
+}
+
+function claim(L: LuaState, bytes: number): void {
+  claimedBytes += bytes;
+  if (claimedBytes < CLAIMED_BYTES_MAX) return;
+  claimedBytes = 0;
+  measure(L, bytes);
+  if (cpuUs() - startedUs > cpuMsMax * 1000) end('cpu', L);
+}
+
+function measure(L: LuaState, more: number): void {
+  if (memoryBytesUsed() + more - baselineBytes <= memoryBytesMax) return;
+  // Much of it may be garbage that was not collected yet.
+  collectGarbage?.();
+  if (memoryBytesUsed() + more - baselineBytes > memoryBytesMax) end('memory', L);
+}
+
+function memoryBytesUsed(): number {
+  const heap = getHeapStatistics();
+  return heap.used_heap_size + heap.external_memory;
+}
+
+function cpuUs(): number {
+  const { user, system } = process.cpuUsage();
+  return user + system;
+}
+
+function end(limit: 'cpu' | 'memory', L: LuaState): never {
+  send({ type: 'limit', limit, place: placeOf(L), traceback: tracebackOf(L) });
+  process.exit(0);
+}

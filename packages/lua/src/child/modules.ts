@@ -1,0 +1,101 @@
+// The modules of a program: host functions, plain fields, and the trusted Lua that completes them.
+import fengari, {
+  type LClosure,
+  type LuaState,
+  type Proto,
+} from '../../vendor/fengari/src/index.js';
+import type { WireModule, WireProgram } from '../wire/messages.ts';
+import { branchesRun } from './branches.ts';
+import { type FunctionRegistry, pushWire } from './convert.ts';
+import { errorOf, syntaxErrorOf } from './errors.ts';
+import type { HostCalls } from './host-calls.ts';
+import { topOf } from './raised.ts';
+import { freeze, pushGlobalTable, pushPristineGlobals } from './sandbox.ts';
+import type { Scheduler } from './scheduler.ts';
+import { bytesOf, textOf } from './text.ts';
+
+const { lua, lauxlib, libraries } = fengari;
+
+interface Parts {
+  readonly hostCalls: HostCalls;
+  readonly scheduler: Scheduler;
+  readonly functions: FunctionRegistry;
+}
+
+/**
+ * Defines the modules and aliases of a program as globals, then makes all built-in tables read-only.
+ * @throws when a trusted chunk fails: a defect of whoever wrote it
+ */
+export function defineModules(L: LuaState, program: WireProgram, parts: Parts): void {
+  for (const module of program.modules) defineModule(L, module, parts);
+  const trusted = program.modules.filter((module) => module.source !== null);
+  if (trusted.length > 0) {
+    pushPristineGlobals(L);
+    for (const module of trusted) runTrusted(L, module, parts);
+    lua.lua_pop(L, 1);
+  }
+  for (const [name, target] of program.globals) defineAlias(L, name, target);
+  const tables = ['os', 'debug', ...program.modules.map((module) => module.name)];
+  const standard = Object.keys(libraries).filter((name) => name !== 'base');
+  freeze(L, new Set([...standard, ...tables]));
+}
+
+function defineModule(L: LuaState, module: WireModule, { hostCalls, functions }: Parts): void {
+  pushGlobalTable(L, module.name);
+  for (const name of module.functions) {
+    lua.lua_pushcfunction(L, hostCalls.fixed(`${module.name}.${name}`));
+    lua.lua_setfield(L, -2, bytesOf(name));
+  }
+  const { fields } = module;
+  if (fields !== null && typeof fields === 'object' && 'r' in fields) {
+    for (const [name, value] of fields.r) {
+      pushWire(L, value, functions);
+      lua.lua_setfield(L, -2, bytesOf(name));
+    }
+  }
+  lua.lua_pop(L, 1);
+}
+
+/** Runs the Lua of a module with (module, host, branches); its globals are on top of the stack. */
+function runTrusted(L: LuaState, module: WireModule, { hostCalls, scheduler }: Parts): void {
+  const source = bytesOf(module.source ?? '');
+  const name = bytesOf(`=[module ${module.name}]`);
+  if (lauxlib.luaL_loadbufferx(L, source, source.length, name, bytesOf('t')) !== lua.LUA_OK) {
+    const { message, place } = syntaxErrorOf(L);
+    throw new Error(`the Lua of module ${module.name}: line ${place?.[1] ?? 0}: ${message}`);
+  }
+  trust((topOf(L).value as LClosure).p);
+  lua.lua_pushvalue(L, -2);
+  lua.lua_setupvalue(L, -2, 1);
+  pushGlobalTable(L, module.name);
+  lua.lua_createtable(L, 0, 2);
+  pushField(L, 'call', (state) => {
+    const target = textOf(lauxlib.luaL_checkstring(state, 1));
+    return hostCalls.call(state, target, 2);
+  });
+  lua.lua_createtable(L, 0, 1);
+  pushField(L, 'run', branchesRun(scheduler));
+  if (lua.lua_pcall(L, 3, 0, 0) !== lua.LUA_OK) {
+    throw new Error(`the Lua of module ${module.name}: ${errorOf(L).message}`);
+  }
+}
+
+function pushField(L: LuaState, name: string, fn: (L: LuaState) => number): void {
+  lua.lua_pushcfunction(L, fn);
+  lua.lua_setfield(L, -2, bytesOf(name));
+}
+
+/** Marks a chunk and the functions in it as Rivet's own. */
+function trust(proto: Proto): void {
+  proto.trusted = true;
+  for (const inner of proto.p) trust(inner);
+}
+
+/** Makes `module.function` a global function. */
+function defineAlias(L: LuaState, name: string, target: string): void {
+  const dot = target.indexOf('.');
+  pushGlobalTable(L, target.slice(0, dot));
+  lua.lua_getfield(L, -1, bytesOf(target.slice(dot + 1)));
+  lua.lua_setglobal(L, bytesOf(name));
+  lua.lua_pop(L, 1);
+}

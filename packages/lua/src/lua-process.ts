@@ -1,0 +1,164 @@
+// One Lua process as the engine sees it: started, watched over, spoken to, killed.
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { type HostProcess, startProcess } from '@rivet/processes';
+import { encodeFrame, FrameReader } from './wire/frames.ts';
+import type { ToChild } from './wire/messages.ts';
+
+const PACKAGE = fileURLToPath(new URL('..', import.meta.url));
+const ENTRY = fileURLToPath(new URL('./child/main.ts', import.meta.url));
+const STDERR_BYTES_MAX = 4096;
+
+/** How a Lua process ended. */
+export interface ProcessEnd {
+  /** It ran out of memory, by its own heap limit or by the kernel's. */
+  readonly outOfMemory: boolean;
+  readonly reason: string;
+}
+
+export interface LuaProcessListener {
+  message(message: unknown): void;
+  /** Called once, after the last message. */
+  end(end: ProcessEnd): void;
+}
+
+/** A process that runs `child/main.ts`; it has no environment, no files and no network of use to it. */
+export class LuaProcess {
+  readonly #process: HostProcess;
+  readonly #reader = new FrameReader();
+  #listener: LuaProcessListener | undefined;
+  #early: unknown[] = [];
+  #ended: ProcessEnd | undefined;
+  #stderr = '';
+  #violation: string | undefined;
+
+  /** @param memoryBytes what scripts may use; the process is given that and what V8 needs itself */
+  constructor(memoryBytes: number) {
+    this.#process = startProcess({
+      file: process.execPath,
+      args: nodeArguments(memoryBytes),
+      env: {},
+      cwd: '/',
+      stdin: 'ignore',
+      stdout: 'ignore',
+      extraPipes: 1,
+    });
+    this.#process.stderr?.on('data', (chunk: Buffer) => {
+      if (this.#stderr.length < STDERR_BYTES_MAX) this.#stderr += chunk.toString('utf8');
+    });
+    this.#process.stderr?.on('error', () => {});
+    const pipe = this.#process.pipes[0];
+    pipe?.on('data', (chunk: Buffer) => this.#receive(chunk));
+    // A pipe that breaks is seen as the end of the process.
+    pipe?.on('error', () => {});
+    void this.#process.exit.then((exit) => {
+      const how = exit.error?.message ?? exit.signal ?? `exit code ${exit.code}`;
+      this.#finish(String(how));
+    });
+  }
+
+  get pid(): number | undefined {
+    return this.#process.pid;
+  }
+
+  get running(): boolean {
+    return this.#ended === undefined;
+  }
+
+  /** From now on `listener` is told what the process says. */
+  attach(listener: LuaProcessListener): void {
+    this.#listener = listener;
+    const early = this.#early;
+    this.#early = [];
+    for (const message of early) listener.message(message);
+    if (this.#ended !== undefined) listener.end(this.#ended);
+  }
+
+  send(message: ToChild): void {
+    this.sendFrame(encodeFrame(message));
+  }
+
+  sendFrame(frame: Buffer): void {
+    const pipe = this.#process.pipes[0];
+    if (pipe?.writable === true) pipe.write(frame);
+  }
+
+  /** Kills the process; its listener is told when it is gone. */
+  kill(): void {
+    this.#process.kill('SIGKILL');
+  }
+
+  /** Resolves when the process is gone. */
+  async exited(): Promise<void> {
+    await this.#process.exit;
+  }
+
+  #receive(chunk: Buffer): void {
+    if (this.#violation !== undefined) return;
+    try {
+      for (const message of this.#reader.push(chunk)) {
+        if (this.#listener === undefined) this.#early.push(message);
+        else this.#listener.message(message);
+      }
+    } catch (error) {
+      this.fail(`it sent what is no message (${error instanceof Error ? error.message : error})`);
+    }
+  }
+
+  /** Ends the process because it broke the protocol. */
+  fail(reason: string): void {
+    this.#violation ??= reason;
+    this.kill();
+  }
+
+  #finish(how: string): void {
+    const text = this.#stderr;
+    const outOfMemory = /out of memory|allocation failed|Cannot allocate|bad_alloc/i.test(text);
+    const detail = text.split('\n').find((line) => line.trim() !== '');
+    const reason = this.#violation ?? `it ended with ${how}${detail ? ` (${detail.trim()})` : ''}`;
+    this.#ended = { outOfMemory: outOfMemory && this.#violation === undefined, reason };
+    this.#listener?.end(this.#ended);
+  }
+}
+
+const MEGABYTE = 1024 * 1024;
+
+function nodeArguments(memoryBytes: number): string[] {
+  const megabytes = Math.ceil(memoryBytes / MEGABYTE);
+  return [
+    // The process' own check ends it first, with the line; this holds when it can't.
+    `--max-old-space-size=${megabytes + 32}`,
+    '--max-semi-space-size=8',
+    '--expose-gc',
+    '--disable-proto=delete',
+    '--disallow-code-generation-from-strings',
+    '--no-addons',
+    '--permission',
+    `--allow-fs-read=${PACKAGE}`,
+    '--disable-warning=ExperimentalWarning',
+    ENTRY,
+  ];
+}
+
+/** CPU time of a process so far in milliseconds, undefined when it can't be read. */
+export function cpuTimeMs(pid: number): number | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    // The name in parentheses may have spaces; utime and stime are the 12th and 13th field after it.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const ticks = Number(fields[11]) + Number(fields[12]);
+    return Number.isFinite(ticks) ? ticks * 10 : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Resident memory of a process in bytes, undefined when it can't be read. */
+export function residentBytes(pid: number): number | undefined {
+  try {
+    const pages = Number(readFileSync(`/proc/${pid}/statm`, 'latin1').split(' ')[1]);
+    return Number.isFinite(pages) ? pages * 4096 : undefined;
+  } catch {
+    return undefined;
+  }
+}

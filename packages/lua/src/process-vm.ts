@@ -1,0 +1,230 @@
+// A running program: the requests of the engine's users, the host calls of the script, and the watch
+// over what the process uses.
+import { describeThrown, RivetError } from '@rivet/base';
+import { LuaFailures } from './lua-failure.ts';
+import { cpuTimeMs, type LuaProcess, type ProcessEnd, residentBytes } from './lua-process.ts';
+import type { LuaFunction, LuaValue, SourcePosition } from './values.ts';
+import type { LuaEvaluation, LuaHost, LuaLimits, LuaProgram, LuaVm } from './vm.ts';
+import { encodeFrame, FRAME_BYTES_MAX } from './wire/frames.ts';
+import type { FromChild, WireProgram } from './wire/messages.ts';
+import { messageFrom } from './wire/read-message.ts';
+import { fromWire, toWire } from './wire/wire-value.ts';
+
+const WATCH_INTERVAL_MS = 50;
+/** What the process itself needs to notice a limit and say where it was. */
+const CPU_MARGIN_MS = 150;
+/** Room for garbage that was not collected yet, and for what the engine sends. */
+const MEMORY_MARGIN_BYTES = 64 * 1024 * 1024;
+/** Host errors kept, so that the last ones come out with their codes when nothing catches them. */
+const HOST_ERRORS_MAX = 1000;
+
+interface Request {
+  resolve(done: Extract<FromChild, { type: 'done' }>): void;
+  reject(error: RivetError): void;
+}
+
+export class ProcessVm implements LuaVm {
+  /** Resolves when its process is gone. */
+  readonly ended: Promise<void>;
+  readonly #process: LuaProcess;
+  readonly #host: LuaHost;
+  readonly #limits: LuaLimits;
+  readonly #failures: LuaFailures;
+  readonly #requests = new Map<number, Request>();
+  readonly #hostErrors = new Map<number, unknown>();
+  readonly #watch: NodeJS.Timeout;
+  #ids = 0;
+  #hostErrorIds = 0;
+  #idleBytes: number | undefined;
+  #cpuMsAtMessage: number | undefined;
+  /** Why there is no program any more. */
+  #over: RivetError | undefined;
+
+  constructor(process: LuaProcess, program: LuaProgram, host: LuaHost, limits: LuaLimits) {
+    this.#process = process;
+    this.#host = host;
+    this.#limits = limits;
+    this.#failures = new LuaFailures(program, limits);
+    this.#watch = setInterval(() => this.#look(), WATCH_INTERVAL_MS);
+    this.#watch.unref();
+    this.ended = process.exited();
+    process.attach({
+      message: (message) => this.#receive(message),
+      end: (end) => this.#ended(end),
+    });
+  }
+
+  /** Loads the program. */
+  async load(program: WireProgram): Promise<void> {
+    await this.#request((id) => ({ type: 'open', id, program }));
+  }
+
+  async evaluate(): Promise<LuaEvaluation> {
+    const done = await this.#request((id) => ({ type: 'evaluate', id }));
+    const positions = new Map<string, SourcePosition>();
+    for (const [path, [file, line, column]] of done.positions) {
+      positions.set(path, column > 0 ? { file, line, column } : { file, line });
+    }
+    return { values: done.values.map((value) => fromWire(value)), positions };
+  }
+
+  async call(
+    fn: LuaFunction,
+    args: readonly LuaValue[],
+    options: { branch: string; hostCalls?: 'allowed' | 'refused' },
+  ): Promise<readonly LuaValue[]> {
+    const wire = args.map((arg, i) => toWire(arg, `args[${i + 1}]`));
+    const done = await this.#request((id) => ({
+      type: 'call',
+      id,
+      fn: fn.id,
+      args: wire,
+      branch: options.branch,
+      hostCalls: options.hostCalls !== 'refused',
+    }));
+    return done.values.map((value) => fromWire(value));
+  }
+
+  async close(): Promise<void> {
+    this.#end(RivetError.of('RIVET_LUA_CLOSED', {}));
+    await this.#process.exited();
+  }
+
+  #request(
+    message: (id: number) => Parameters<LuaProcess['send']>[0],
+  ): Promise<Extract<FromChild, { type: 'done' }>> {
+    if (this.#over !== undefined) return Promise.reject(this.#over);
+    this.#ids += 1;
+    const id = this.#ids;
+    const frame = encodeFrame(message(id));
+    if (frame.length > FRAME_BYTES_MAX) return Promise.reject(tooLarge());
+    return new Promise((resolve, reject) => {
+      this.#requests.set(id, { resolve, reject });
+      this.#noteCpuTime();
+      this.#process.sendFrame(frame);
+    });
+  }
+
+  #receive(raw: unknown): void {
+    if (this.#over !== undefined) return;
+    this.#noteCpuTime();
+    try {
+      this.#handle(messageFrom(raw));
+    } catch (error) {
+      this.#process.fail(`it sent what is no message (${describeThrown(error)})`);
+    }
+  }
+
+  #handle(message: FromChild): void {
+    switch (message.type) {
+      case 'ready':
+        return;
+      case 'done':
+        this.#take(message.id).resolve(message);
+        return;
+      case 'failed': {
+        const { error } = message;
+        const hostError = error.error === undefined ? undefined : this.#hostErrors.get(error.error);
+        this.#take(message.id).reject(this.#failures.error(error, hostError));
+        return;
+      }
+      case 'host':
+        void this.#perform(message);
+        return;
+      case 'limit':
+        this.#end(this.#failures.limit(message.limit, message.place, message.traceback));
+        return;
+      case 'broken':
+        this.#end(RivetError.of('RIVET_LUA_PROCESS', { reason: message.reason }));
+    }
+  }
+
+  #take(id: number): Request {
+    const request = this.#requests.get(id);
+    if (request === undefined) throw new RangeError(`an answer to request ${id}`);
+    this.#requests.delete(id);
+    return request;
+  }
+
+  async #perform(message: Extract<FromChild, { type: 'host' }>): Promise<void> {
+    const { call, branch, sequence, name, place } = message;
+    try {
+      const args = message.args.map((arg) => fromWire(arg));
+      const position = place === null ? undefined : positionFrom(place);
+      const results = await this.#host.call({ branch, sequence, name, args, position });
+      const values = results.map((value, i) => toWire(value, `result ${i + 1} of ${name}`));
+      const frame = encodeFrame({ type: 'result', call, values });
+      if (frame.length > FRAME_BYTES_MAX) throw tooLarge();
+      this.#answer(frame);
+    } catch (error) {
+      this.#hostErrorIds += 1;
+      const id = this.#hostErrorIds;
+      this.#hostErrors.set(id, error);
+      this.#hostErrors.delete(id - HOST_ERRORS_MAX);
+      this.#answer(
+        encodeFrame({ type: 'failure', call, message: describeThrown(error), error: id }),
+      );
+    }
+  }
+
+  #answer(frame: Buffer): void {
+    if (this.#over !== undefined) return;
+    this.#noteCpuTime();
+    this.#process.sendFrame(frame);
+  }
+
+  /** CPU time counts from the last message in either direction. */
+  #noteCpuTime(): void {
+    const { pid } = this.#process;
+    this.#cpuMsAtMessage = pid === undefined ? undefined : cpuTimeMs(pid);
+  }
+
+  #look(): void {
+    const { pid } = this.#process;
+    if (pid === undefined || this.#over !== undefined) return;
+    const cpuMs = cpuTimeMs(pid);
+    const usedMs = (cpuMs ?? 0) - (this.#cpuMsAtMessage ?? cpuMs ?? 0);
+    if (usedMs > this.#limits.cpuMs + CPU_MARGIN_MS) {
+      this.#end(this.#failures.limit('cpu', null, []));
+      return;
+    }
+    const bytes = residentBytes(pid);
+    if (bytes === undefined) return;
+    this.#idleBytes ??= bytes;
+    if (bytes - this.#idleBytes > this.#limits.memoryBytes + MEMORY_MARGIN_BYTES) {
+      this.#end(this.#failures.limit('memory', null, []));
+    }
+  }
+
+  #ended({ outOfMemory, reason }: ProcessEnd): void {
+    this.#end(
+      outOfMemory
+        ? this.#failures.limit('memory', null, [])
+        : RivetError.of('RIVET_LUA_PROCESS', { reason }),
+    );
+  }
+
+  /** The program is over, for the first reason that was given. */
+  #end(error: RivetError): void {
+    this.#process.kill();
+    if (this.#over !== undefined) return;
+    this.#over = error;
+    clearInterval(this.#watch);
+    this.#hostErrors.clear();
+    for (const request of this.#requests.values()) request.reject(error);
+    this.#requests.clear();
+  }
+}
+
+function positionFrom([file, line, column]: readonly [string, number, number]): SourcePosition {
+  return column > 0 ? { file, line, column } : { file, line };
+}
+
+function tooLarge(): RivetError {
+  return RivetError.of('RIVET_LUA_VALUE', {
+    where: 'host',
+    path: 'the values',
+    found: 'more than 64 MB as JSON',
+    expected: 'smaller values',
+  });
+}

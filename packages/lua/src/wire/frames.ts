@@ -1,0 +1,58 @@
+// Frames on the pipe between the engine and a Lua process: four bytes of length, then JSON.
+
+/** Bytes of JSON one frame may have; what is larger is refused by the side that would send it. */
+export const FRAME_BYTES_MAX = 64 * 1024 * 1024;
+
+const HEADER_BYTES = 4;
+
+/** The bytes of a frame that carries `message`. */
+export function encodeFrame(message: unknown): Buffer {
+  const body = JSON.stringify(message);
+  const length = Buffer.byteLength(body);
+  const frame = Buffer.allocUnsafe(HEADER_BYTES + length);
+  frame.writeUInt32LE(length, 0);
+  frame.write(body, HEADER_BYTES);
+  return frame;
+}
+
+/** Takes bytes as they arrive and gives the frames among them. */
+export class FrameReader {
+  #chunks: Buffer[] = [];
+  #bytes = 0;
+
+  /**
+   * The messages that are complete now, parsed.
+   * @throws when a frame is larger than `FRAME_BYTES_MAX` or no JSON
+   */
+  push(chunk: Buffer): unknown[] {
+    this.#chunks.push(chunk);
+    this.#bytes += chunk.length;
+    const messages: unknown[] = [];
+    for (let length = this.#next(); length !== undefined; length = this.#next()) {
+      if (this.#bytes < HEADER_BYTES + length) break;
+      const all = this.#joined();
+      messages.push(JSON.parse(all.toString('utf8', HEADER_BYTES, HEADER_BYTES + length)));
+      this.#chunks = [all.subarray(HEADER_BYTES + length)];
+      this.#bytes -= HEADER_BYTES + length;
+    }
+    return messages;
+  }
+
+  /** Length of the frame at the front, undefined while its header is incomplete. */
+  #next(): number | undefined {
+    if (this.#bytes < HEADER_BYTES) return undefined;
+    const first = this.#chunks[0];
+    const head = first !== undefined && first.length >= HEADER_BYTES ? first : this.#joined();
+    const length = head.readUInt32LE(0);
+    if (length > FRAME_BYTES_MAX) throw new RangeError(`a frame of ${length} bytes`);
+    return length;
+  }
+
+  #joined(): Buffer {
+    const [first] = this.#chunks;
+    if (this.#chunks.length === 1 && first !== undefined) return first;
+    const all = Buffer.concat(this.#chunks);
+    this.#chunks = [all];
+    return all;
+  }
+}

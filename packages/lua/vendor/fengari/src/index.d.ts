@@ -1,0 +1,185 @@
+// What Rivet uses of fengari, typed by hand.
+
+/** A byte string. */
+type LuaString = Uint8Array;
+
+export interface TString {
+  getstr(): LuaString;
+}
+
+export interface TValue {
+  type: number;
+  value: unknown;
+  ttisnil(): boolean;
+  ttisstring(): boolean;
+  ttisinteger(): boolean;
+  ttisfloat(): boolean;
+  ttistable(): boolean;
+  ttisfunction(): boolean;
+  ttisLclosure(): boolean;
+  ttisboolean(): boolean;
+  ttisthread(): boolean;
+  svalue(): LuaString;
+}
+
+export interface Place {
+  source: TString;
+  line: number;
+  column: number;
+}
+
+export interface TableEntry {
+  key: TValue;
+  value: TValue;
+  n: TableEntry | undefined;
+}
+
+export interface Table {
+  f: TableEntry | undefined;
+  strong: { size: number };
+  metatable: Table | null;
+  readonly: string | null;
+  marks: Map<unknown, Place> | null;
+  born: Place | null;
+}
+
+export interface Proto {
+  p: Proto[];
+  source: TString;
+  linedefined: number;
+  trusted: boolean;
+}
+
+export interface LClosure {
+  p: Proto;
+}
+
+export interface CallInfo {
+  func: TValue | null;
+  previous: CallInfo | null;
+  l_code: unknown[] | null;
+  l_savedpc: number;
+}
+
+export interface LuaState {
+  stack: TValue[];
+  top: number;
+  ci: CallInfo;
+  base_ci: CallInfo;
+  status: number;
+  /** The host call this thread waits for. */
+  hostcall: unknown;
+  isbranch: boolean;
+  resumer: LuaState | null;
+  l_G: { syntaxerror: Place | null };
+}
+
+export interface LuaDebug {
+  i_ci: CallInfo;
+  name: LuaString | null;
+  namewhat: LuaString;
+  what: LuaString;
+  short_src: LuaString;
+  currentline: number;
+  linedefined: number;
+}
+
+type CFunction = (L: LuaState) => number;
+type Continuation<T> = (L: LuaState, status: number, ctx: T) => number;
+
+declare const fengari: {
+  defs: {
+    to_luastring(text: string): LuaString;
+    lua_Debug: new () => LuaDebug;
+  };
+  lua: {
+    LUA_OK: number;
+    LUA_YIELD: number;
+    LUA_ERRSYNTAX: number;
+    LUA_MULTRET: number;
+    LUA_REGISTRYINDEX: number;
+    lua_atnativeerror(L: LuaState, f: CFunction): void;
+    lua_touserdata(L: LuaState, index: number): unknown;
+    lua_absindex(L: LuaState, index: number): number;
+    lua_callk<T>(L: LuaState, args: number, results: number, ctx: T, k: Continuation<T>): void;
+    lua_checkstack(L: LuaState, n: number): boolean;
+    lua_concat(L: LuaState, n: number): void;
+    lua_createtable(L: LuaState, list: number, records: number): void;
+    lua_error(L: LuaState): number;
+    lua_getfield(L: LuaState, index: number, key: LuaString): number;
+    lua_getglobal(L: LuaState, key: LuaString): number;
+    lua_getmetatable(L: LuaState, index: number): boolean;
+    lua_getinfo(L: LuaState, what: LuaString, ar: LuaDebug): number;
+    lua_getstack(L: LuaState, level: number, ar: LuaDebug): number;
+    lua_gettop(L: LuaState): number;
+    lua_isnil(L: LuaState, index: number): boolean;
+    lua_istable(L: LuaState, index: number): boolean;
+    lua_isyieldable(L: LuaState): boolean;
+    lua_newthread(L: LuaState): LuaState;
+    lua_pcall(L: LuaState, args: number, results: number, handler: number): number;
+    lua_pop(L: LuaState, n: number): void;
+    lua_pushboolean(L: LuaState, b: boolean): void;
+    lua_pushcfunction(L: LuaState, f: CFunction): void;
+    lua_pushinteger(L: LuaState, n: number): void;
+    lua_pushnil(L: LuaState): void;
+    lua_pushnumber(L: LuaState, n: number): void;
+    lua_pushstring(L: LuaState, s: LuaString): void;
+    lua_pushliteral(L: LuaState, s: string): void;
+    lua_pushvalue(L: LuaState, index: number): void;
+    lua_pushglobaltable(L: LuaState): void;
+    lua_rawget(L: LuaState, index: number): number;
+    lua_rawset(L: LuaState, index: number): void;
+    lua_rawseti(L: LuaState, index: number, n: number): void;
+    lua_remove(L: LuaState, index: number): void;
+    lua_resume(L: LuaState, from: LuaState | null, args: number): number;
+    lua_setfield(L: LuaState, index: number, key: LuaString): void;
+    lua_setglobal(L: LuaState, key: LuaString): void;
+    lua_setmetatable(L: LuaState, index: number): void;
+    lua_settop(L: LuaState, index: number): void;
+    lua_setupvalue(L: LuaState, index: number, n: number): unknown;
+    lua_toboolean(L: LuaState, index: number): boolean;
+    lua_tointeger(L: LuaState, index: number): number;
+    lua_tojsstring(L: LuaState, index: number): string | null;
+    lua_tostring(L: LuaState, index: number): LuaString | null;
+    lua_type(L: LuaState, index: number): number;
+    lua_xmove(from: LuaState, to: LuaState, n: number): void;
+    lua_yieldk<T>(L: LuaState, results: number, ctx: T, k: Continuation<T>): number;
+  };
+  lauxlib: {
+    luaL_newstate(): LuaState;
+    luaL_requiref(L: LuaState, name: LuaString, open: CFunction, global: boolean): void;
+    luaL_loadbufferx(
+      L: LuaState,
+      code: LuaString,
+      size: number,
+      name: LuaString,
+      mode: LuaString,
+    ): number;
+    luaL_checkstring(L: LuaState, index: number): LuaString;
+    luaL_checktype(L: LuaState, index: number, type: number): void;
+    luaL_error(L: LuaState, format: LuaString, ...args: (LuaString | number)[]): number;
+    luaL_tolstring(L: LuaState, index: number): LuaString;
+    luaL_traceback(L: LuaState, of: LuaState, message: LuaString | null, level: number): void;
+  };
+  lobject: {
+    TValue: new (type: number, value: unknown) => TValue;
+    pushobj2s(L: LuaState, value: TValue): void;
+    luaO_chunkid(source: LuaString, length: number): LuaString;
+  };
+  ltable: { luaH_new(L: LuaState): Table };
+  budget: {
+    steps: number;
+    check(L: LuaState): void;
+    claim(L: LuaState, bytes: number): void;
+  };
+  STEPS: number;
+  marks: {
+    state: { on: boolean };
+    userplace(L: LuaState, ci: CallInfo): Place | null;
+  };
+  math_seed(seed: number): void;
+  libraries: Readonly<Record<string, CFunction>>;
+  coroutines: { blocking(L: LuaState, call: unknown): void };
+};
+
+export = fengari;
