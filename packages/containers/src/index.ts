@@ -13,3 +13,12 @@ export type {
   PullPolicy,
   RunningCommand,
 } from './driver.ts';
+export { type ImageName, parseImageName, qualifyImageName } from './images.ts';
+export {
+  attemptLabels,
+  LABEL_ATTEMPT,
+  LABEL_JOB,
+  LABEL_OWNER,
+  LABEL_RIVET,
+} from './labels.ts';
+export { createPodmanDriver, type PodmanDriverOptions } from './podman/driver.ts';

@@ -1,2 +1,3 @@
-// Host processes: start, signal, wait.
+// Host processes: start, signal, wait, tell apart.
+export { identifyProcess, isProcessAlive, type ProcessIdentity } from './identity.ts';
 export { type HostProcess, type ProcessExit, type ProcessOptions, startProcess } from './spawn.ts';

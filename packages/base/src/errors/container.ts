@@ -1,4 +1,164 @@
 // Errors of the area "container".
 import { defineErrors } from './define.ts';
 
-export const containerErrors = defineErrors({});
+export const containerErrors = defineErrors({
+  RIVET_CONTAINER_PODMAN_MISSING: {
+    message: 'the program "{program}" was not found; Rivet runs commands in containers with Podman',
+    solve: 'Install Podman 4 or newer (Debian: apt-get install podman) and see that it is in PATH.',
+    status: 500,
+    exit: 1,
+    fault: 'operator',
+  },
+  RIVET_CONTAINER_PODMAN_TIMEOUT: {
+    message: 'Podman did not finish "{action}" within {limit}',
+    solve:
+      'Run "podman info" by hand: when it hangs too, another process holds its lock or its storage is broken. "rivet doctor" shows more.',
+    status: 504,
+    exit: 1,
+    fault: 'operator',
+  },
+  RIVET_CONTAINER_PODMAN_FAILED: {
+    message: 'Podman failed to {action}: {reason}',
+    solve:
+      'Run "rivet doctor" on this machine: it checks Podman and says how to mend what is wrong.',
+    status: 500,
+    exit: 1,
+    fault: 'operator',
+  },
+  RIVET_CONTAINER_PODMAN_GARBAGE: {
+    message: 'Podman answered "{action}" with {found}; expected {expected}',
+    solve:
+      'Run the command by hand. A wrapper named podman that prints text of its own, or a version older than 4, does this.',
+    status: 500,
+    exit: 1,
+    fault: 'operator',
+  },
+  RIVET_CONTAINER_IMAGE_INVALID: {
+    message: 'the image name {found} is not valid: {reason}',
+    solve:
+      'Write a name such as "alpine:3.20", "ghcr.io/owner/image:tag" or "name@sha256:" with 64 hexadecimal digits.',
+    status: 400,
+    exit: 1,
+    fault: 'user',
+  },
+  RIVET_CONTAINER_IMAGE_NOT_FOUND: {
+    message: 'the image "{image}" does not exist: {reason}',
+    solve:
+      'Check the name and the tag. With pull = "never" the image must be on the machine already.',
+    status: 404,
+    exit: 1,
+    fault: 'user',
+  },
+  RIVET_CONTAINER_IMAGE_UNAUTHORIZED: {
+    message: 'the registry refuses the image "{image}" without (other) credentials: {reason}',
+    solve:
+      'Log in on the machine that runs the job (podman login), or check the name: registries answer this way for images that do not exist too.',
+    status: 403,
+    exit: 1,
+    fault: 'user',
+  },
+  RIVET_CONTAINER_REGISTRY_UNREACHABLE: {
+    message: 'the image "{image}" could not be pulled, its registry can not be reached: {reason}',
+    solve:
+      'Check the network, DNS and proxy of the machine that runs the job, or use an image that is on it (podman images).',
+    status: 502,
+    exit: 1,
+    fault: 'operator',
+  },
+  RIVET_CONTAINER_REGISTRY_RATE_LIMITED: {
+    message: 'the registry of the image "{image}" allows no more pulls for now: {reason}',
+    solve: 'Wait, log in for a higher limit (podman login), or use a mirror of the image.',
+    status: 429,
+    exit: 1,
+    fault: 'operator',
+  },
+  RIVET_CONTAINER_PULL_TIMEOUT: {
+    message: 'pulling the image "{image}" did not finish within {limit}',
+    solve: 'Pull it once by hand (podman pull), or find out why the registry is slow.',
+    status: 504,
+    exit: 1,
+    fault: 'operator',
+  },
+  RIVET_CONTAINER_SPEC_INVALID: {
+    message: '{field} of the container is {found}; expected {expected}',
+    solve: 'Correct the value.',
+    status: 400,
+    exit: 1,
+    fault: 'user',
+  },
+  RIVET_CONTAINER_NO_SHELL: {
+    message: 'a container of the image "{image}" can not start: {reason}',
+    solve:
+      'Rivet needs a POSIX shell as /bin/sh in an image. Use an image that has one, or the variant of this image made for debugging.',
+    status: 400,
+    exit: 1,
+    fault: 'user',
+  },
+  RIVET_CONTAINER_ENTRYPOINT_FAILED: {
+    message: 'the container of the image "{image}" ended before it could take commands: {reason}',
+    solve:
+      'An entrypoint given for a container must run the command line that follows it (exec "$@"). Leave the entrypoint out to run commands directly.',
+    status: 400,
+    exit: 1,
+    fault: 'user',
+  },
+  RIVET_CONTAINER_USER_UNKNOWN: {
+    message: 'the user "{user}" is not known in the image "{image}": {reason}',
+    solve: 'Name a user of the image, or a number such as "1000" or "1000:1000".',
+    status: 400,
+    exit: 1,
+    fault: 'user',
+  },
+  RIVET_CONTAINER_LIMIT_UNSUPPORTED: {
+    message: 'this machine can not limit {limit} of a container: {reason}',
+    solve:
+      'Delegate the cgroup controllers to the user that runs Rivet (see "rivet doctor"), or leave the limit out.',
+    status: 500,
+    exit: 1,
+    fault: 'operator',
+  },
+  RIVET_CONTAINER_LOST: {
+    message: 'the container "{container}" went away while a command was running: {reason}',
+    solve:
+      'Look for whoever removed it (podman rm, a restart of the machine) and for a lack of memory on the machine.',
+    status: 500,
+    exit: 1,
+    fault: 'operator',
+  },
+  RIVET_CONTAINER_AGENT_SILENT: {
+    message: 'the container "{container}" did not take up the command within {limit}',
+    solve:
+      'The container may be out of processes or memory, or be paused. Raise its limits (pids, memory), or look at the load of the machine.',
+    status: 500,
+    exit: 1,
+    fault: 'operator',
+  },
+  RIVET_CONTAINER_CWD_MISSING: {
+    message: 'the working directory "{cwd}" does not exist in the container or can not be entered',
+    solve: 'Create it first, or correct cwd: a relative path starts at /workspace.',
+    status: 400,
+    exit: 1,
+    fault: 'user',
+  },
+  RIVET_CONTAINER_COMMAND_INVALID: {
+    message: '{field} of the command is {found}; expected {expected}',
+    solve: 'Correct the value. Text that can hold anything may be given as stdin or in a file.',
+    status: 400,
+    exit: 1,
+    fault: 'user',
+  },
+  RIVET_CONTAINER_ARGUMENTS_TOO_LONG: {
+    message: '{what} takes {found}; Linux lets a command have at most {limit}',
+    solve: 'Give long text as stdin or in a file in /workspace instead.',
+    status: 400,
+    exit: 1,
+    fault: 'user',
+  },
+  RIVET_CONTAINER_REMOVE_FAILED: {
+    message: '{what} could not be removed: {reason}',
+    solve: 'Remove it by hand (podman rm -f, podman unshare rm -rf) and look at the reason.',
+    status: 500,
+    exit: 1,
+    fault: 'operator',
+  },
+});

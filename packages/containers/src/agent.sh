@@ -1,0 +1,187 @@
+# Rivet's agent: the main process of every container. It starts commands that the runner asks for.
+#
+# Usage: sh agent DIRECTORY
+#   DIRECTORY/in   read-only: this file, the FIFO "requests", ID.request and ID.stdin
+#   DIRECTORY/out  "agent" (says "ready"), and for each command ID.stdout, ID.stderr and ID.status,
+#                  all made by the runner beforehand
+# Requests are lines: "run ID MARK", "signal PID NAME", "check ID PID".
+# A status file gets lines: "started PID SUPERVISOR", "failed cwd|not-found|not-executable",
+# "exit CODE", "lost". After the exit each output file ends with MARK: what comes later was written by
+# processes that outlived their command.
+#
+# It uses shell builtins, and cat and setsid where the image has them. Its variables start with
+# rivet_ because an assignment to a variable of the environment would change it for the commands.
+#
+# Nothing here is started with "&": without job control a shell lets such processes ignore SIGINT,
+# and what they start would inherit that. To leave a process running, its parent is killed instead.
+
+rivet_in=$1/in
+rivet_out=$1/out
+
+# Sets rivet_found to the file that the program $1 stands for; returns 126 or 127 like a shell.
+rivet_find() {
+  rivet_found=
+  case $1 in
+  */*)
+    [ -e "$1" ] || return 127
+    rivet_found=$1
+    [ -f "$1" ] && [ -x "$1" ] || return 126
+    return 0
+    ;;
+  '') return 127 ;;
+  esac
+  rivet_code=127
+  rivet_ifs=$IFS
+  IFS=:
+  set -f
+  for rivet_folder in ${PATH-/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin}; do
+    [ -f "${rivet_folder:-.}/$1" ] || continue
+    rivet_found=${rivet_folder:-.}/$1
+    rivet_code=126
+    [ -x "$rivet_found" ] || continue
+    rivet_code=0
+    break
+  done
+  set +f
+  IFS=$rivet_ifs
+  return $rivet_code
+}
+
+# Sets rivet_pid to the process id of the (sub)shell that calls it; $$ is that of the main shell.
+rivet_self() {
+  read -r rivet_pid rivet_rest </proc/self/stat
+}
+
+# Ends the shell as a shell would when the program $1 can't be run.
+rivet_require() {
+  rivet_find "$1" && return
+  rivet_code=$?
+  if [ $rivet_code = 127 ]; then
+    echo "failed not-found" >>"$rivet_status"
+    printf 'rivet: %s: not found\n' "$1" >&2
+  else
+    echo "failed not-executable" >>"$rivet_status"
+    printf 'rivet: %s: not executable\n' "$rivet_found" >&2
+  fi
+  exit $rivet_code
+}
+
+# Becomes the program, in a session of its own where the image has setsid.
+rivet_become() {
+  rivet_self
+  echo "started $rivet_pid $rivet_supervisor" >>"$rivet_status"
+  [ "$rivet_setsid" = '' ] || exec "$rivet_setsid" -- "$@"
+  exec "$@"
+}
+
+# Supervises one command: 8 and 9 are pipes to its output files.
+rivet_supervise() {
+  # A signal to every process of the container must not end it before its command.
+  trap : HUP INT TERM
+  rivet_self
+  rivet_supervisor=$rivet_pid
+  (
+    exec >&8 2>&9 8>&- 9>&-
+    if [ -f "$rivet_in/$rivet_id.stdin" ]; then
+      exec <"$rivet_in/$rivet_id.stdin"
+    else
+      exec </dev/null
+    fi
+    rivet_environment
+    rivet_program
+  )
+  rivet_code=$?
+  echo "exit $rivet_code" >>"$rivet_status"
+  printf "$rivet_mark" >&8
+  printf "$rivet_mark" >&9
+}
+
+# Copies a pipe to the output file $1 and kills the shell $2, which waits for the whole pipeline.
+# A command must not have the file itself: "> /dev/stderr" would truncate it.
+rivet_relay() {
+  trap '' HUP INT TERM
+  kill -9 "$2"
+  exec 8>&- 9>&-
+  exec "$rivet_cat" >>"$1"
+}
+
+# Starts the command rivet_id and leaves it running; called in a subshell, which is killed.
+rivet_run() {
+  rivet_status=$rivet_out/$rivet_id.status
+  exec 3<&- </dev/null
+  . "$rivet_in/$rivet_id.request"
+  cd "$rivet_cwd" || {
+    echo "failed cwd" >>"$rivet_status"
+    exit
+  }
+  rivet_self
+  rivet_outer=$rivet_pid
+  if [ "$rivet_cat" = '' ]; then
+    rivet_supervise 8>>"$rivet_out/$rivet_id.stdout" 9>>"$rivet_out/$rivet_id.stderr" |
+      kill -9 "$rivet_outer"
+  fi
+  {
+    rivet_self
+    rivet_inner=$rivet_pid
+    { rivet_supervise; } 9>&1 >/dev/null |
+      rivet_relay "$rivet_out/$rivet_id.stderr" "$rivet_inner"
+  } 8>&1 | rivet_relay "$rivet_out/$rivet_id.stdout" "$rivet_outer"
+}
+
+# Sends the signal $2 to the command with the process $1: to its group, then to the rest of its
+# session, or to its descendants where there are no sessions.
+rivet_signal() {
+  [ "$rivet_setsid" = '' ] || kill -s "$2" -- "-$1"
+  rivet_round=0
+  rivet_targets=" "
+  [ "$rivet_setsid" != '' ] || {
+    kill -s "$2" "$1"
+    rivet_targets=" $1 "
+  }
+  while [ $rivet_round -lt 16 ]; do
+    rivet_round=$((rivet_round + 1))
+    rivet_more=
+    for rivet_file in /proc/[0-9]*/stat; do
+      read -r rivet_line <"$rivet_file" || continue
+      rivet_pid=${rivet_line%% *}
+      case $rivet_targets in *" $rivet_pid "*) continue ;; esac
+      set -- "$1" "$2" ${rivet_line##*) }
+      # $3 state, $4 parent, $5 group, $6 session
+      if [ "$rivet_setsid" = '' ]; then
+        case $rivet_targets in *" $4 "*) ;; *) continue ;; esac
+      else
+        [ "$6" = "$1" ] && [ "$5" != "$1" ] || continue
+      fi
+      kill -s "$2" "$rivet_pid" && rivet_more=yes
+      rivet_targets="$rivet_targets$rivet_pid "
+    done
+    # Only what was found can have started more in the meantime.
+    [ "$rivet_more" = yes ] || break
+  done
+}
+
+rivet_serve() {
+  trap : HUP INT TERM
+  exec 3<>"$rivet_in/requests" || exit 3
+  rivet_find cat && rivet_cat=$rivet_found || rivet_cat=
+  rivet_find setsid && rivet_setsid=$rivet_found || rivet_setsid=
+  echo ready >>"$rivet_out/agent"
+  while :; do
+    read -r rivet_verb rivet_id rivet_mark <&3 || continue
+    case $rivet_id in '' | *[!A-Za-z0-9_-]*) continue ;; esac
+    case $rivet_verb in
+    run) (rivet_run) ;;
+    signal) rivet_signal "$rivet_id" "$rivet_mark" ;;
+    check) [ -d "/proc/$rivet_mark" ] || echo lost >>"$rivet_out/$rivet_id.status" ;;
+    esac
+  done
+}
+
+# The main shell reaps what loses its parent while it waits, and starts the server again when a
+# command killed it.
+rivet_cat=
+rivet_setsid=
+while :; do
+  (rivet_serve) 2>/dev/null
+  [ $? != 3 ] || exit 3
+done

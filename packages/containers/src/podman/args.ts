@@ -1,0 +1,72 @@
+// Podman's command line for a container. The only place that knows the flags of `podman run`.
+import { AGENT_COMMAND } from '../control-directory.ts';
+import type { ContainerSpec, Mount } from '../driver.ts';
+import type { RuntimeFlags } from './runtime.ts';
+
+/** Processes that the agent itself needs, over what the commands may have. */
+const AGENT_PIDS = 16;
+
+/** What `podman run` is called with to start a container that waits for commands. */
+export function runArgs(
+  spec: ContainerSpec,
+  controlMounts: readonly Mount[],
+  pidFile: string,
+  flags: RuntimeFlags,
+): string[] {
+  const [program = '', ...args] = [...spec.entrypoint, ...AGENT_COMMAND];
+  return [
+    ...flags.global,
+    'run',
+    '--detach',
+    `--name=${spec.name}`,
+    `--pidfile=${pidFile}`,
+    ...flags.run,
+    // Rivet asks for pulls itself, so that they have a policy, a deadline and errors of their own.
+    '--pull=never',
+    '--log-driver=k8s-file',
+    '--no-healthcheck',
+    '--stop-timeout=1',
+    // Podman would make a missing working directory of the image; the agent needs none.
+    '--workdir=/',
+    ...Object.entries(spec.labels).map(([key, value]) => `--label=${key}=${value}`),
+    ...[...spec.mounts, ...controlMounts].map(mountFlag),
+    ...environmentFlags(spec),
+    ...(spec.network === 'none' ? ['--network=none'] : []),
+    ...(spec.user === undefined ? [] : [`--user=${spec.user}`]),
+    ...limitFlags(spec),
+    ...(spec.privileged ? ['--privileged'] : ['--security-opt=no-new-privileges']),
+    // As JSON: an entrypoint is a list of words.
+    `--entrypoint=${JSON.stringify([program, ...args])}`,
+    '--',
+    spec.image,
+  ];
+}
+
+/** Commands get the variables through the agent. They stand here only where a program before the agent may need them. */
+function environmentFlags(spec: ContainerSpec): string[] {
+  if (spec.entrypoint.length === 0) return [];
+  return Object.entries(spec.env).map(([name, value]) => `--env=${name}=${value}`);
+}
+
+function limitFlags(spec: ContainerSpec): string[] {
+  const { memoryBytes, cpus, pids } = spec;
+  return [
+    // Memory and swap together: the limit is one of memory then, and reaching it is no crawl.
+    ...(memoryBytes === undefined
+      ? []
+      : [`--memory=${Math.floor(memoryBytes)}b`, `--memory-swap=${Math.floor(memoryBytes)}b`]),
+    ...(cpus === undefined ? [] : [`--cpus=${cpus}`]),
+    ...(pids === undefined ? [] : [`--pids-limit=${pids + AGENT_PIDS}`]),
+  ];
+}
+
+/** A bind mount. Podman reads the value as a line of CSV, so a comma or a quote in a path is quoted. */
+function mountFlag(mount: Mount): string {
+  const fields = ['type=bind', `source=${mount.source}`, `target=${mount.target}`];
+  if (mount.readonly) fields.push('readonly');
+  return `--mount=${fields.map(csvField).join(',')}`;
+}
+
+function csvField(field: string): string {
+  return /[",\s]/.test(field) ? `"${field.replaceAll('"', '""')}"` : field;
+}

@@ -1,0 +1,126 @@
+// Runs podman: with a deadline, without a shell, and with errors a person can act on.
+import { formatDuration, RivetError } from '@rivet/base';
+import { execa } from 'execa';
+
+/** Variables of Rivet's own environment that Podman needs to find its storage and registries. */
+const INHERITED =
+  /^(?:PATH|HOME|USER|LOGNAME|TMPDIR|XDG_.*|CONTAINERS?_.*|STORAGE_.*|REGISTRY_AUTH_FILE|DBUS_SESSION_BUS_ADDRESS|SSL_CERT_.*|(?:https?|no|all)_proxy)$/i;
+const OUTPUT_BYTES_MAX = 16 * 1024 * 1024;
+
+export interface PodmanCall {
+  /** What it is for, as in "Podman failed to …". */
+  readonly action: string;
+  readonly args: readonly string[];
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface PodmanResult {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export class PodmanCli {
+  readonly program: string;
+  readonly #env: Record<string, string>;
+
+  /**
+   * @param program name or path of the podman executable
+   * @param env the environment to take what Podman needs from
+   */
+  constructor(program: string, env: Readonly<Record<string, string | undefined>>) {
+    this.program = program;
+    // C.UTF-8: its messages are read here.
+    this.#env = { LC_ALL: 'C.UTF-8' };
+    for (const [name, value] of Object.entries(env)) {
+      if (value !== undefined && INHERITED.test(name)) this.#env[name] = value;
+    }
+  }
+
+  get path(): string {
+    return this.#env.PATH ?? '/usr/local/bin:/usr/bin:/bin';
+  }
+
+  get home(): string | undefined {
+    return this.#env.HOME;
+  }
+
+  /**
+   * Runs podman and returns how it ended, whatever its exit code.
+   * @throws RIVET_CONTAINER_PODMAN_MISSING, RIVET_CONTAINER_PODMAN_TIMEOUT, RIVET_CONTAINER_PODMAN_FAILED
+   *   (killed, or too much output); the signal's reason when it was aborted
+   */
+  async run(call: PodmanCall): Promise<PodmanResult> {
+    call.signal?.throwIfAborted();
+    const result = await execa(this.program, call.args, {
+      env: this.#env,
+      extendEnv: false,
+      reject: false,
+      stdin: 'ignore',
+      timeout: call.timeoutMs,
+      forceKillAfterDelay: 2_000,
+      maxBuffer: OUTPUT_BYTES_MAX,
+      // Ctrl-C at a terminal reaches Rivet, which ends things in order; not Podman in mid-work.
+      detached: true,
+      ...(call.signal === undefined ? {} : { cancelSignal: call.signal }),
+    });
+    if (result.isCanceled) throw call.signal?.reason;
+    if (result.timedOut) {
+      throw RivetError.of('RIVET_CONTAINER_PODMAN_TIMEOUT', {
+        action: call.action,
+        limit: formatDuration(call.timeoutMs),
+      });
+    }
+    if (result.code === 'ENOENT' || result.code === 'EACCES') {
+      throw RivetError.of('RIVET_CONTAINER_PODMAN_MISSING', { program: this.program });
+    }
+    if (result.exitCode === undefined) {
+      throw this.failure(call.action, result.shortMessage ?? 'it was killed');
+    }
+    return { exitCode: result.exitCode, stdout: result.stdout, stderr: result.stderr };
+  }
+
+  /** Like `run`, but an exit code other than 0 is RIVET_CONTAINER_PODMAN_FAILED. */
+  async expect(call: PodmanCall): Promise<string> {
+    const result = await this.run(call);
+    if (result.exitCode !== 0) throw this.failure(call.action, essence(result));
+    return result.stdout;
+  }
+
+  /** Like `expect`, for output that is JSON. */
+  async expectJson(call: PodmanCall): Promise<unknown> {
+    const stdout = await this.expect(call);
+    try {
+      return JSON.parse(stdout === '' ? 'null' : stdout);
+    } catch {
+      throw RivetError.of('RIVET_CONTAINER_PODMAN_GARBAGE', {
+        action: `podman ${call.args.join(' ')}`,
+        found: JSON.stringify(stdout.slice(0, 200)),
+        expected: 'JSON',
+      });
+    }
+  }
+
+  failure(action: string, reason: string): RivetError {
+    const full = /no space left on device|disk quota exceeded/i.test(reason);
+    return RivetError.of('RIVET_CONTAINER_PODMAN_FAILED', {
+      action,
+      reason,
+      ...(full ? { hint: 'The disk is full. Free some space: podman system prune, df -h.' } : {}),
+    });
+  }
+}
+
+/** The line of stderr that says what is wrong. */
+export function essence(result: PodmanResult): string {
+  const lines = result.stderr
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
+  const line = lines.findLast((candidate) => /^error/i.test(candidate)) ?? lines.at(-1);
+  const text = line?.replace(/^Error:\s*/i, '').slice(0, 1_000);
+  return text === undefined || text === ''
+    ? `exit code ${result.exitCode} without a message`
+    : text;
+}

@@ -1,0 +1,96 @@
+// A container that Podman runs: commands go to its agent, its life is watched through /proc.
+import { readFile } from 'node:fs/promises';
+import { isProcessAlive, type ProcessIdentity } from '@rivet/processes';
+import type { ControlDirectory } from '../control-directory.ts';
+import type {
+  CommandSpec,
+  Container,
+  ContainerSpec,
+  OutputSink,
+  RunningCommand,
+} from '../driver.ts';
+import { type CommandHost, runCommand } from '../running-command.ts';
+
+export interface PodmanContainerOptions {
+  readonly spec: ContainerSpec;
+  readonly control: ControlDirectory;
+  /** Its main process, as the host sees it. */
+  readonly main: ProcessIdentity;
+  /** Has Podman remove it; told whether it is there no more. */
+  readonly remove: () => Promise<void>;
+  /** What Podman knows about its end. */
+  readonly describeEnd: () => Promise<string>;
+}
+
+export class PodmanContainer implements Container {
+  readonly name: string;
+  readonly image: string;
+  readonly #options: PodmanContainerOptions;
+  readonly #host: CommandHost;
+  readonly #commands = new Set<RunningCommand>();
+  #removal: Promise<void> | undefined;
+  #outOfMemoryKills = 0;
+
+  constructor(options: PodmanContainerOptions) {
+    this.name = options.spec.name;
+    this.image = options.spec.image;
+    this.#options = options;
+    this.#host = {
+      name: this.name,
+      control: options.control,
+      env: options.spec.env,
+      isAlive: () => isProcessAlive(options.main),
+      describeEnd: async () =>
+        this.#removal === undefined ? await options.describeEnd() : 'Rivet removed it',
+      ranOutOfMemory: () => this.#ranOutOfMemory(),
+    };
+  }
+
+  async run(command: CommandSpec, sink: OutputSink): Promise<RunningCommand> {
+    const running = await runCommand(this.#host, command, sink);
+    this.#commands.add(running);
+    const forget = (): boolean => this.#commands.delete(running);
+    running.exit.then(forget, forget);
+    return running;
+  }
+
+  remove(): Promise<void> {
+    this.#removal ??= this.#remove().catch((error: unknown) => {
+      // May be tried again.
+      this.#removal = undefined;
+      throw error;
+    });
+    return this.#removal;
+  }
+
+  async #remove(): Promise<void> {
+    await this.#options.remove();
+    // The commands see that it is gone and let go of their files before the directory is closed.
+    await Promise.allSettled([...this.#commands].map((command) => command.exit));
+    await this.#options.control.close();
+  }
+
+  async #ranOutOfMemory(): Promise<boolean> {
+    const before = this.#outOfMemoryKills;
+    this.#outOfMemoryKills = await countOutOfMemoryKills(this.#options.main.pid);
+    return this.#outOfMemoryKills > before;
+  }
+}
+
+/** How many processes of the cgroup the kernel killed for lack of memory; 0 where that can't be told. */
+async function countOutOfMemoryKills(pid: number): Promise<number> {
+  const groups = await readFile(`/proc/${pid}/cgroup`, 'utf8').catch(() => '');
+  for (const line of groups.split('\n')) {
+    const [, controllers, path] = /^\d+:([^:]*):(.+)$/.exec(line) ?? [];
+    const file =
+      controllers === 'memory'
+        ? `/sys/fs/cgroup/memory${path}/memory.oom_control`
+        : controllers === ''
+          ? `/sys/fs/cgroup${path}/memory.events`
+          : undefined;
+    const events = file === undefined ? '' : await readFile(file, 'utf8').catch(() => '');
+    const [, count] = /^oom_kill (\d+)$/m.exec(events) ?? [];
+    if (count !== undefined) return Number(count);
+  }
+  return 0;
+}

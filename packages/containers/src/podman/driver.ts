@@ -1,0 +1,369 @@
+// The Podman driver: containers by podman's command line, commands by the agent in them.
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Logger, RivetError, silentLogger, sleep } from '@rivet/base';
+import { identifyProcess, type ProcessIdentity } from '@rivet/processes';
+import { checkLabels, checkSpec } from '../container-spec.ts';
+import { ControlDirectory } from '../control-directory.ts';
+import type {
+  Container,
+  ContainerDriver,
+  ContainerSpec,
+  ContainerSummary,
+  DriverFinding,
+  PullPolicy,
+} from '../driver.ts';
+import { LABEL_OWNER, LABEL_RIVET } from '../labels.ts';
+import { runArgs } from './args.ts';
+import { checkPodman } from './check.ts';
+import { essence, PodmanCli, type PodmanResult } from './cli.ts';
+import { PodmanContainer } from './container.ts';
+import { ImageStore } from './image-store.ts';
+import { parseContainerList } from './list.ts';
+import { removeTree } from './remove-tree.ts';
+import {
+  adaptFlags,
+  inspectMachine,
+  PLAIN_FLAGS,
+  type RuntimeFlags,
+  recallFlags,
+  rememberFlags,
+} from './runtime.ts';
+import { startError } from './start-error.ts';
+
+const START_TIMEOUT_MS = 2 * 60_000;
+const READY_TIMEOUT_MS = 30_000;
+const REMOVE_TIMEOUT_MS = 2 * 60_000;
+const QUERY_TIMEOUT_MS = 30_000;
+/** Ways to adapt to a machine are few; more attempts than that would be a loop. */
+const ADAPTATIONS_MAX = 6;
+const REMOVE_ROUNDS_MAX = 5;
+const REMOVE_BATCH = 50;
+
+export interface PodmanDriverOptions {
+  readonly logger?: Logger;
+  /** Name or path of podman; `podman` when absent. */
+  readonly program?: string;
+  /** Where Podman's settings (PATH, HOME, XDG_…) are taken from; this process when absent. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Remembers which flags this machine needs; below XDG_CACHE_HOME when absent. */
+  readonly cacheFile?: string;
+  readonly pullTimeoutMs?: number;
+  /** Image that `check` tries a container with. */
+  readonly defaultImage?: string;
+}
+
+/** Makes the driver; nothing is started before it is asked for something. */
+export function createPodmanDriver(options: PodmanDriverOptions = {}): ContainerDriver {
+  return new PodmanDriver(options);
+}
+
+class PodmanDriver implements ContainerDriver {
+  readonly name = 'podman';
+  readonly #podman: PodmanCli;
+  readonly #images: ImageStore;
+  readonly #logger: Logger;
+  readonly #cacheFile: string | undefined;
+  readonly #defaultImage: string | undefined;
+  #flags: RuntimeFlags = PLAIN_FLAGS;
+  #recalled: Promise<void> | undefined;
+  /** At most one start at a time finds out what this machine needs; the others wait for what it learned. */
+  #learning: Promise<unknown> | undefined;
+  #proven = false;
+
+  constructor(options: PodmanDriverOptions) {
+    const env = options.env ?? process.env;
+    this.#podman = new PodmanCli(options.program ?? 'podman', env);
+    this.#images = new ImageStore(this.#podman, () => this.#flags.global, options.pullTimeoutMs);
+    this.#logger = options.logger ?? silentLogger;
+    const cache = env.XDG_CACHE_HOME ?? (env.HOME && join(env.HOME, '.cache'));
+    this.#cacheFile = options.cacheFile ?? (cache && join(cache, 'rivet/podman.json'));
+    this.#defaultImage = options.defaultImage;
+  }
+
+  async check(): Promise<readonly DriverFinding[]> {
+    await this.#recall();
+    return await checkPodman({
+      podman: this.#podman,
+      flags: this.#flags,
+      image: this.#defaultImage,
+      images: this.#images,
+      tryContainer: (image) => this.#tryContainer(image),
+    });
+  }
+
+  async ensureImage(
+    image: string,
+    options: { pull: PullPolicy; signal?: AbortSignal },
+  ): Promise<void> {
+    await this.#recall();
+    await this.#images.ensure(image, options.pull, options.signal);
+  }
+
+  async start(spec: ContainerSpec, signal?: AbortSignal): Promise<Container> {
+    checkSpec(spec);
+    await this.#recall();
+    const control = await ControlDirectory.create(spec.controlDirectory);
+    try {
+      await this.#podmanRun(spec, control, signal);
+      const main = await this.#awaitAgent(spec, control, signal);
+      return new PodmanContainer({
+        spec,
+        control,
+        main,
+        remove: () => this.#remove([spec.name]),
+        describeEnd: () => this.#describeEnd(spec.name),
+      });
+    } catch (error) {
+      await control.close();
+      await this.#remove([spec.name]).catch((problem: unknown) => {
+        this.#logger.warn({ err: problem, container: spec.name }, 'container left behind');
+      });
+      throw error;
+    }
+  }
+
+  async list(labels: Readonly<Record<string, string>>): Promise<readonly ContainerSummary[]> {
+    checkLabels(labels);
+    await this.#recall();
+    const listed = await this.#podman.expectJson({
+      action: 'list containers',
+      args: [
+        ...this.#flags.global,
+        'ps',
+        '--all',
+        ...Object.entries(labels).map(([key, value]) => `--filter=label=${key}=${value}`),
+        '--format=json',
+      ],
+      timeoutMs: QUERY_TIMEOUT_MS,
+    });
+    return parseContainerList(listed);
+  }
+
+  async removeLabelled(labels: Readonly<Record<string, string>>): Promise<number> {
+    if (Object.keys(labels).length === 0) {
+      throw RivetError.of('RIVET_CONTAINER_SPEC_INVALID', {
+        field: 'the labels',
+        found: 'empty',
+        expected: 'at least one; without one every container of the machine would be removed',
+      });
+    }
+    const removed = new Set<string>();
+    for (let round = 0; round < REMOVE_ROUNDS_MAX; round += 1) {
+      // A start that was under way when its process died may still bring one more.
+      const names = (await this.list(labels)).map((container) => container.name);
+      if (names.length === 0) break;
+      for (let from = 0; from < names.length; from += REMOVE_BATCH) {
+        await this.#remove(names.slice(from, from + REMOVE_BATCH));
+      }
+      for (const name of names) removed.add(name);
+    }
+    return removed.size;
+  }
+
+  async removeTree(path: string): Promise<void> {
+    await removeTree(this.#podman, path);
+  }
+
+  async close(): Promise<void> {
+    // Containers belong to their callers, and nothing else is held open.
+  }
+
+  /** Has Podman start the container, with whatever flags this machine needs. */
+  async #podmanRun(
+    spec: ContainerSpec,
+    control: ControlDirectory,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    if (!this.#proven) await this.#learning?.catch(() => undefined);
+    if (this.#proven) return await this.#runWithFlags(spec, control, signal);
+    const learning = this.#runWithFlags(spec, control, signal);
+    this.#learning ??= learning;
+    await learning.finally(() => {
+      if (this.#learning === learning) this.#learning = undefined;
+    });
+  }
+
+  async #runWithFlags(
+    spec: ContainerSpec,
+    control: ControlDirectory,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    let flags = this.#flags;
+    let result: PodmanResult;
+    for (let attempt = 0; ; attempt += 1) {
+      result = await this.#podman.run({
+        action: `start a container of ${spec.image}`,
+        args: runArgs(spec, control.mounts, control.pidFile, flags),
+        timeoutMs: START_TIMEOUT_MS,
+        signal,
+      });
+      if (result.exitCode === 0) return await this.#learned(flags);
+      const known = startError(spec, essence(result), result.stderr);
+      if (known !== undefined) throw known;
+      if (attempt >= ADAPTATIONS_MAX) break;
+      const machine = await inspectMachine(this.#podman.path);
+      // What was remembered may be of no use any more: begin anew, once.
+      const fallback = attempt === 0 && flags !== PLAIN_FLAGS ? PLAIN_FLAGS : undefined;
+      const next = adaptFlags(flags, result.stderr, machine) ?? fallback;
+      if (next === undefined) break;
+      this.#logger.debug({ flags: next }, 'podman needs other flags on this machine');
+      flags = next;
+      await this.#remove([spec.name]);
+    }
+    throw this.#podman.failure(`start a container of ${spec.image}`, essence(result));
+  }
+
+  async #learned(flags: RuntimeFlags): Promise<void> {
+    const news = flags !== this.#flags;
+    this.#flags = flags;
+    this.#proven = true;
+    if (news && this.#cacheFile !== undefined) {
+      await rememberFlags(this.#cacheFile, await cacheKey(), flags);
+    }
+  }
+
+  #recall(): Promise<void> {
+    this.#recalled ??= (async () => {
+      if (this.#cacheFile === undefined) return;
+      const flags = await recallFlags(this.#cacheFile, await cacheKey());
+      if (flags === undefined) return;
+      this.#flags = flags;
+      this.#proven = true;
+    })();
+    return this.#recalled;
+  }
+
+  async #awaitAgent(
+    spec: ContainerSpec,
+    control: ControlDirectory,
+    signal: AbortSignal | undefined,
+  ): Promise<ProcessIdentity> {
+    const pid = Number(await readFile(control.pidFile, 'utf8').catch(() => ''));
+    const main = await identifyProcess(pid);
+    const wakeup = control.agentWakeup();
+    const deadline = performance.now() + READY_TIMEOUT_MS;
+    while (!(await control.isAgentReady())) {
+      signal?.throwIfAborted();
+      if (main === undefined || (await identifyProcess(pid))?.startTicks !== main.startTicks) {
+        throw RivetError.of('RIVET_CONTAINER_ENTRYPOINT_FAILED', {
+          image: spec.image,
+          reason: await this.#describeEnd(spec.name),
+        });
+      }
+      if (performance.now() > deadline) {
+        throw RivetError.of('RIVET_CONTAINER_AGENT_SILENT', {
+          container: spec.name,
+          limit: `${READY_TIMEOUT_MS / 1000} s`,
+        });
+      }
+      await wakeup.wait(100);
+    }
+    if (main === undefined) {
+      throw RivetError.of('RIVET_CONTAINER_ENTRYPOINT_FAILED', {
+        image: spec.image,
+        reason: await this.#describeEnd(spec.name),
+      });
+    }
+    return main;
+  }
+
+  async #remove(names: readonly string[]): Promise<void> {
+    const action = `remove ${names.length === 1 ? names[0] : `${names.length} containers`}`;
+    let reason = '';
+    for (let attempt = 0; attempt < 3; attempt += 1) {
+      const result = await this.#podman.run({
+        action,
+        // Volumes that an image declares go with its container.
+        args: [
+          ...this.#flags.global,
+          'rm',
+          '--force',
+          '--ignore',
+          '--time=0',
+          '--volumes',
+          '--',
+          ...names,
+        ],
+        timeoutMs: REMOVE_TIMEOUT_MS,
+      });
+      if (result.exitCode === 0) return;
+      reason = essence(result);
+      if (/no such container|no container with/i.test(reason)) return;
+      // Someone else is removing it, or its file system is busy for a moment.
+      await sleep(200 * (attempt + 1));
+    }
+    throw RivetError.of('RIVET_CONTAINER_REMOVE_FAILED', {
+      what: names.length === 1 ? `the container ${names[0]}` : `${names.length} containers`,
+      reason,
+    });
+  }
+
+  async #describeEnd(name: string): Promise<string> {
+    try {
+      const result = await this.#podman.run({
+        action: `inspect ${name}`,
+        args: [
+          ...this.#flags.global,
+          'container',
+          'inspect',
+          '--format={{.State.OOMKilled}} {{.State.ExitCode}}',
+          '--',
+          name,
+        ],
+        timeoutMs: QUERY_TIMEOUT_MS,
+      });
+      const [, oom, code] = /^(true|false) (-?\d+)$/.exec(result.stdout.trim()) ?? [];
+      if (code === undefined) return 'somebody removed it';
+      const written = await this.#lastWords(name);
+      return oom === 'true'
+        ? 'it ran out of memory'
+        : `its main process ended with exit code ${code}${written === '' ? '' : `: ${written}`}`;
+    } catch {
+      return 'Podman can not say why';
+    }
+  }
+
+  async #lastWords(name: string): Promise<string> {
+    const result = await this.#podman.run({
+      action: `read the log of ${name}`,
+      args: [...this.#flags.global, 'logs', '--tail=5', '--', name],
+      timeoutMs: QUERY_TIMEOUT_MS,
+    });
+    return `${result.stdout}\n${result.stderr}`.trim().split('\n').join(' | ').slice(0, 500);
+  }
+
+  /** Starts a container and removes it; returns the flags that this machine needed. */
+  async #tryContainer(image: string): Promise<RuntimeFlags> {
+    const directory = await mkdtemp(join(tmpdir(), 'rivet-check-'));
+    try {
+      const container = await this.start({
+        name: `rivet-check-${randomUUID()}`,
+        image,
+        labels: { [LABEL_RIVET]: '1', [LABEL_OWNER]: 'check' },
+        env: {},
+        mounts: [],
+        entrypoint: [],
+        network: 'default',
+        user: undefined,
+        memoryBytes: undefined,
+        cpus: undefined,
+        pids: undefined,
+        privileged: false,
+        controlDirectory: join(directory, 'control'),
+      });
+      await container.remove();
+    } finally {
+      await this.removeTree(directory);
+    }
+    return this.#flags;
+  }
+}
+
+async function cacheKey(): Promise<string> {
+  // Another boot, user or podman may need other flags.
+  const boot = await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => '');
+  return `1 ${boot.trim()} ${process.getuid?.()}`;
+}

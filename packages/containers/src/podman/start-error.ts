@@ -1,0 +1,56 @@
+// Sorts what Podman says when it can't start a container.
+import { RivetError } from '@rivet/base';
+import type { ContainerSpec } from '../driver.ts';
+
+/** The error for `reason` and all that Podman wrote; undefined when it is none of the container's. */
+export function startError(
+  spec: ContainerSpec,
+  reason: string,
+  stderr: string,
+): RivetError | undefined {
+  const { image } = spec;
+  if (
+    /image not known|no such image|manifest unknown|unable to find a name and tag match/i.test(
+      stderr,
+    )
+  ) {
+    return RivetError.of('RIVET_CONTAINER_IMAGE_NOT_FOUND', {
+      image,
+      reason: 'it is not on this machine',
+    });
+  }
+  if (
+    /unable to find (?:user|group)|no matching entries in passwd|no matching entries in group/i.test(
+      stderr,
+    )
+  ) {
+    return RivetError.of('RIVET_CONTAINER_USER_UNKNOWN', {
+      user: spec.user ?? 'of the image',
+      image,
+      reason,
+    });
+  }
+  // "/bin/sh" in the text: where an entrypoint was given it is what was not found.
+  if (
+    /executable file.*not found|no such file or directory.*oci runtime attempted|stat \S+: no such file|exec format error|executable file `/i.test(
+      stderr,
+    )
+  ) {
+    return spec.entrypoint.length === 0
+      ? RivetError.of('RIVET_CONTAINER_NO_SHELL', { image, reason })
+      : RivetError.of('RIVET_CONTAINER_ENTRYPOINT_FAILED', { image, reason });
+  }
+  const limit = limitOf(spec, stderr);
+  if (limit !== undefined) {
+    return RivetError.of('RIVET_CONTAINER_LIMIT_UNSUPPORTED', { limit, reason });
+  }
+  return undefined;
+}
+
+function limitOf(spec: ContainerSpec, stderr: string): string | undefined {
+  if (!/cgroup|not supported|does not support|no such file/i.test(stderr)) return undefined;
+  if (spec.memoryBytes !== undefined && /memory|memsw/i.test(stderr)) return 'the memory';
+  if (spec.cpus !== undefined && /\bcpu|cfs/i.test(stderr)) return 'the cpus';
+  if (spec.pids !== undefined && /pids/i.test(stderr)) return 'the number of processes';
+  return undefined;
+}
