@@ -1,0 +1,19 @@
+// How large the files of a pipeline may be, and the error for one that is larger.
+import { formatSize, RivetError } from '@rivet/base';
+
+/** Bytes of one file. */
+export const SOURCE_BYTES_MAX = 1024 * 1024;
+/** Bytes of all files together. */
+export const BUNDLE_BYTES_MAX = 10 * 1024 * 1024;
+export const BUNDLE_FILES_MAX = 1000;
+
+/** The error for `what` of `bytes` where `limit` bytes are allowed; exact bytes when both round alike. */
+export function tooLarge(what: string, bytes: number, limit: number): RivetError {
+  const rounded = formatSize(bytes);
+  const found = rounded === formatSize(limit) ? `${bytes} bytes` : rounded;
+  return RivetError.of('RIVET_PIPELINE_TOO_LARGE', {
+    what,
+    found,
+    limit: found === rounded ? formatSize(limit) : `${limit} bytes`,
+  });
+}

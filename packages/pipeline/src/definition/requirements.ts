@@ -1,0 +1,90 @@
+// Reads what a pipeline asks of the installation: runner tags, plugins, secrets, further attempts.
+import { type RetryCause, type RetryRule, type RunnerTag, retryCauses } from '@rivet/protocol';
+import { fieldPath } from './issue-list.ts';
+import { readSecretName } from './names.ts';
+import {
+  choiceReader,
+  fieldOf,
+  listReader,
+  numberReader,
+  optional,
+  type Reader,
+  readRecord,
+  required,
+  textReader,
+  wrong,
+} from './read-fields.ts';
+import { showText } from './show-value.ts';
+
+const readTag: Reader<RunnerTag> = (value, path, issues) => {
+  const expected = 'a table such as { key = "os", value = "linux" }';
+  const record = readRecord(value, path, issues, expected, ['key', 'value']);
+  if (record === undefined) return undefined;
+  const readKey = textReader({
+    expected: 'letters, digits and . _ / -, beginning with a letter or digit',
+    lengthMax: 100,
+    pattern: /^[A-Za-z0-9][A-Za-z0-9._/-]*$/,
+  });
+  const readValue = textReader({ expected: 'text; "*" means any value', lengthMax: 200 });
+  const key = required(record, 'key', path, issues, 'the key of a tag, such as "os"', readKey);
+  const tag = required(record, 'value', path, issues, 'text; "*" means any value', readValue);
+  return key === undefined || tag === undefined ? undefined : { key, value: tag };
+};
+
+/** What a runner must have. */
+export const readRunnerTags: Reader<RunnerTag[]> = listReader({
+  expected: 'a list of tags such as { { key = "os", value = "linux" } }',
+  countMax: 100,
+  item: readTag,
+  twice: (tag) => `the tag ${tag.key} = ${showText(tag.value)} is there twice`,
+});
+
+/** The plugins of the pipeline: no plugin exists in this version, so each name is a mistake. */
+export const readPlugins: Reader<string[]> = listReader<string>({
+  expected: 'an empty list: this version of Rivet has no plugins',
+  countMax: 100,
+  item: (value, path, issues) =>
+    wrong(
+      issues,
+      path,
+      'this version of Rivet has no plugins',
+      value,
+      'no plugins: leave the field out',
+    ),
+});
+
+/** The secrets that the pipeline may read. */
+export const readSecrets: Reader<string[]> = listReader({
+  expected: 'a list of names such as { "NPM_TOKEN" }',
+  countMax: 1000,
+  item: readSecretName,
+  twice: (name) => `the secret ${name} is there twice`,
+});
+
+/** When another attempt is made. */
+export const readRetry: Reader<RetryRule> = (value, path, issues) => {
+  const expected = 'a table such as { max = 2, on = { "runner_lost" } }';
+  const record = readRecord(value, path, issues, expected, ['max', 'on']);
+  if (record === undefined) return undefined;
+  const maxExpected = 'a whole number from 0 to 10';
+  const max = required(record, 'max', path, issues, maxExpected, numberReader(0, 10, true));
+  const causes = listReader<RetryCause>({
+    expected: `a list of causes: ${retryCauses.join(', ')}`,
+    countMax: 100,
+    item: choiceReader(retryCauses),
+    twice: (cause) => `the cause ${cause} is there twice`,
+  });
+  const given = fieldOf(record, 'on');
+  if (Array.isArray(given) && given.length === 0) {
+    const at = fieldPath(path, 'on');
+    return wrong(
+      issues,
+      at,
+      'on is empty: nothing would ever be retried',
+      given,
+      `one of ${retryCauses.join(', ')}`,
+    );
+  }
+  const on = optional(record, 'on', path, issues, causes) ?? ['runner_lost', 'infrastructure'];
+  return max === undefined ? undefined : { max, on };
+};

@@ -1,0 +1,191 @@
+// Validates the value that a pipeline file returned: the definition, or every mistake in it.
+import { asRecord, type LuaFunction, type LuaValue } from '@rivet/lua';
+import type { DefinitionIssue, PipelineDefinition } from '@rivet/protocol';
+import { type ReadInput, readInput } from './input-definition.ts';
+import { fieldPath, IssueList, type IssueSources, itemPath } from './issue-list.ts';
+import { checkInputName, readName } from './names.ts';
+import type { DefaultCheck, PatternCheck } from './pattern-checks.ts';
+import { readPolicy } from './policy.ts';
+import {
+  fieldOf,
+  labelOf,
+  optional,
+  type Reader,
+  readDurationMs,
+  readRecord,
+  required,
+  textReader,
+  wrong,
+} from './read-fields.ts';
+import { readPlugins, readRetry, readRunnerTags, readSecrets } from './requirements.ts';
+import { type ReadStage, readStage } from './stage-definition.ts';
+import { checkStageGraph } from './stage-graph.ts';
+import { readVariables } from './variables.ts';
+
+/** The functions of a pipeline, callable on the VM that evaluated it. */
+export interface PipelineFunctions {
+  /** By name of the stage, in the order of the file. */
+  readonly stages: ReadonlyMap<
+    string,
+    { readonly script: LuaFunction; readonly condition: LuaFunction | undefined }
+  >;
+  /** `validate` functions by name of the input. */
+  readonly inputs: ReadonlyMap<string, LuaFunction>;
+}
+
+export interface ValidatedDefinition {
+  /** Undefined when there are issues; so is `functions`. */
+  readonly definition: PipelineDefinition | undefined;
+  readonly functions: PipelineFunctions | undefined;
+  /** In the order of the file. */
+  readonly issues: DefinitionIssue[];
+  /** What only Lua can check: defaults and options against patterns, defaults against `validate`. */
+  readonly patternChecks: readonly PatternCheck[];
+  readonly defaultChecks: readonly DefaultCheck[];
+}
+
+const KNOWN = [
+  'name',
+  'description',
+  'inputs',
+  'runner',
+  'plugins',
+  'secrets',
+  'env',
+  'timeout',
+  'retry',
+  'policy',
+  'stages',
+] as const;
+const STAGES_MAX = 1000;
+const INPUTS_MAX = 100;
+
+/**
+ * Validates without a VM; positions and files give the issues their lines.
+ * @param value the table given to `pipeline.define`
+ */
+export function validateDefinition(
+  value: LuaValue | undefined,
+  sources: IssueSources = {},
+): ValidatedDefinition {
+  const issues = new IssueList(sources);
+  const expected = 'a table such as { name = "build", stages = { … } }';
+  const record = readRecord(value ?? null, '', issues, expected, KNOWN);
+  if (record === undefined) return failed(issues);
+  const at = <T>(key: string, read: Reader<T>): T | undefined =>
+    optional(record, key, '', issues, read);
+  const name = required(record, 'name', '', issues, 'the name of the pipeline', readName);
+  const description = at('description', textReader({ expected: 'text', lengthMax: 10_000 })) ?? '';
+  const inputs = at('inputs', readInputs) ?? [];
+  const runner = at('runner', readRunnerTags) ?? [];
+  const plugins = at('plugins', readPlugins) ?? [];
+  const secrets = at('secrets', readSecrets) ?? [];
+  const env = at('env', readVariables) ?? {};
+  const timeoutMs = at('timeout', readDurationMs) ?? null;
+  const retry = at('retry', readRetry) ?? null;
+  const policy = at('policy', readPolicy) ?? {};
+  const stages = required(record, 'stages', '', issues, 'a list of stages', readStages) ?? [];
+  if (issues.length > 0 || name === undefined) return failed(issues);
+  return {
+    definition: {
+      name,
+      description,
+      inputs: inputs.map((input) => input.definition),
+      runner,
+      plugins,
+      secrets,
+      env,
+      timeout_ms: timeoutMs,
+      retry,
+      policy,
+      stages: stages.flatMap((stage) => stage.definition ?? []),
+    },
+    functions: collectFunctions(inputs, stages),
+    issues: [],
+    patternChecks: inputs.flatMap((input) => input.patternChecks),
+    defaultChecks: defaultChecks(inputs),
+  };
+}
+
+function failed(issues: IssueList): ValidatedDefinition {
+  return {
+    definition: undefined,
+    functions: undefined,
+    issues: issues.toArray(),
+    patternChecks: [],
+    defaultChecks: [],
+  };
+}
+
+function collectFunctions(
+  inputs: readonly ReadInput[],
+  stages: readonly ReadStage[],
+): PipelineFunctions {
+  return {
+    stages: new Map(
+      stages.flatMap(({ name, script, condition }) =>
+        name === undefined || script === undefined ? [] : [[name, { script, condition }] as const],
+      ),
+    ),
+    inputs: new Map(
+      inputs.flatMap(({ definition, validate }) =>
+        validate === undefined ? [] : [[definition.name, validate] as const],
+      ),
+    ),
+  };
+}
+
+function defaultChecks(inputs: readonly ReadInput[]): DefaultCheck[] {
+  return inputs
+    .filter(({ definition, validate }) => validate !== undefined && 'default' in definition)
+    .map(({ definition }) => ({
+      path: fieldPath(fieldPath('inputs', definition.name), 'default'),
+      input: definition.name,
+    }));
+}
+
+const readInputs: Reader<ReadInput[]> = (value, path, issues) => {
+  const expected = 'a table of inputs by name, such as { branch = { type = "string" } }';
+  const record = asRecord(value);
+  if (record === undefined) {
+    return wrong(issues, path, `${labelOf(path)} is not a table of inputs`, value, expected);
+  }
+  const names = Object.keys(record);
+  if (names.length > INPUTS_MAX) {
+    issues.add(path, {
+      message: 'there are too many inputs',
+      found: String(names.length),
+      expected: `at most ${INPUTS_MAX}`,
+    });
+    return undefined;
+  }
+  return names.flatMap((name) => {
+    const element = fieldOf(record, name);
+    if (element === undefined) return [];
+    const at = fieldPath(path, name);
+    const nameIsGood = checkInputName(name, at, issues);
+    const input = readInput(name, element, at, issues);
+    return nameIsGood && input !== undefined ? [input] : [];
+  });
+};
+
+const readStages: Reader<ReadStage[]> = (value, path, issues) => {
+  if (!Array.isArray(value)) {
+    return wrong(issues, path, 'stages is not a list', value, 'a list of stages');
+  }
+  if (value.length === 0) {
+    issues.add(path, { message: 'stages is empty', expected: 'at least one stage' });
+    return undefined;
+  }
+  if (value.length > STAGES_MAX) {
+    issues.add(path, {
+      message: 'there are too many stages',
+      found: String(value.length),
+      expected: `at most ${STAGES_MAX}`,
+    });
+    return undefined;
+  }
+  const stages = value.map((element, index) => readStage(element, itemPath(path, index), issues));
+  checkStageGraph(stages, issues);
+  return stages;
+};
