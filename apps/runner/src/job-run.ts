@@ -9,10 +9,11 @@ import {
 } from '@rivet/base';
 import type { ContainerDriver } from '@rivet/containers';
 import type { JobLimits, JobObserver, JobSpec, RunJob } from '@rivet/engine';
+import type { LuaEngine } from '@rivet/lua';
 import type { ClaimedJob, JobOutcome } from '@rivet/protocol';
 import type { Clock } from './clock.ts';
 import { fencedDriver } from './fenced-driver.ts';
-import { attemptLabels } from './labels.ts';
+import { ownAttemptLabels, ownerLabels } from './labels.ts';
 import { Lease } from './lease.ts';
 import { type ReportEnd, Reporter, type ReportFailure } from './report.ts';
 import type { ServerApi } from './server-api.ts';
@@ -27,7 +28,7 @@ export interface JobRunContext {
   readonly runnerName: string;
   readonly api: ServerApi;
   readonly driver: ContainerDriver;
-  readonly lua: Parameters<RunJob>[1]['lua'];
+  readonly lua: LuaEngine;
   readonly runJob: RunJob;
   readonly state: StateDirectory;
   readonly limits: JobLimits;
@@ -142,7 +143,7 @@ class Attempt {
           defaultImage: context.defaultImage,
           limits: context.limits,
           observer: this.#observer(),
-          labels: attemptLabels(context.state.owner, job.id, job.attempt),
+          labels: ownerLabels(context.state.owner),
         },
         this.#cancel.signal,
       );
@@ -214,7 +215,7 @@ class Attempt {
   async #removeContainers(): Promise<void> {
     const { driver, state, logger } = this.#context;
     try {
-      await driver.removeLabelled(attemptLabels(state.owner, this.#job.id, this.#job.attempt));
+      await driver.removeLabelled(ownAttemptLabels(state.owner, this.#job.id, this.#job.attempt));
     } catch (error) {
       logger.error({ err: error }, 'containers of the job could not be removed');
     }

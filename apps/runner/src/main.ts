@@ -59,6 +59,7 @@ function onSignals(logger: Logger, again: () => void): Promise<undefined> {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
       process.on(signal, () => {
         count += 1;
+        if (count === 1) announce({ event: 'stopping' });
         logger.info({ signal }, count === 1 ? 'stopping' : 'stopping at once');
         if (count === 1) resolve(undefined);
         else again();

@@ -1,11 +1,12 @@
 // The runner against a server that fails in every way that the protocol allows for.
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { LABEL_JOB, LABEL_OWNER } from '@rivet/containers';
 import type { JobOutcome } from '@rivet/protocol';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { aborted, makeRunner, type Play, type TestRunner, until } from './fake-host.ts';
 import { FakeServer } from './fake-server.ts';
-import { attemptLabels } from './labels.ts';
+import { ownAttemptLabels } from './labels.ts';
 
 const succeeded: JobOutcome = { state: 'succeeded' };
 const canceled: JobOutcome = { state: 'canceled' };
@@ -67,12 +68,12 @@ describe('a runner', () => {
     let left: string[] | undefined;
     server.fault = ({ name, body }) => {
       if (name === 'report' && (body as { outcome?: unknown }).outcome !== undefined) {
-        left ??= test.driver.removed.map((labels) => labels['rivet.runner-attempt'] ?? '');
+        left ??= test.driver.removed.map((labels) => labels[LABEL_JOB] ?? '');
       }
       return undefined;
     };
     await until(() => job.outcomes.length > 0);
-    expect(left).toContain(`${job.claimed.id}.1`);
+    expect(left).toContain(job.claimed.id);
     await until(() => test.runner.running === 0);
     expect(await readdir(join(test.directory, 'jobs'))).toEqual([]);
   });
@@ -308,8 +309,8 @@ describe('a lease', () => {
     });
     await until(() => stoppedAt > 0);
     expect(stoppedAt - renewedAt).toBeLessThan(2000);
-    const owner = test.driver.removed.at(-1)!['rivet.runner'] ?? '';
-    expect(test.driver.removed).toContainEqual(attemptLabels(owner, job.claimed.id, 1));
+    const owner = test.driver.removed.at(-1)![LABEL_OWNER] ?? '';
+    expect(test.driver.removed).toContainEqual(ownAttemptLabels(owner, job.claimed.id, 1));
     await until(() => fenced !== undefined);
     expect(fenced).toMatchObject({ code: 'RIVET_RUNNER_FENCED' });
     away = false;

@@ -1,7 +1,8 @@
 // A runner's life: hold the state directory, clean up after the last run, register, take jobs, stop in order.
 import { type Logger, RivetError } from '@rivet/base';
 import type { ContainerDriver, DriverFinding } from '@rivet/containers';
-import type { JobHost, RunJob } from '@rivet/engine';
+import type { RunJob } from '@rivet/engine';
+import type { LuaEngine } from '@rivet/lua';
 import type { ClaimedJob } from '@rivet/protocol';
 import { removeLeftovers } from './cleanup.ts';
 import type { Clock } from './clock.ts';
@@ -20,7 +21,7 @@ export interface RunnerParts {
   readonly version: string;
   readonly api: ServerApi;
   readonly driver: ContainerDriver;
-  readonly lua: JobHost['lua'];
+  readonly lua: LuaEngine;
   readonly runJob: RunJob;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -165,14 +166,17 @@ export class Runner {
   }
 }
 
-/** A runner that can't start containers would fail every job it takes: it takes none. */
+/** Without these a runner would fail every job that it takes; with other findings jobs run, though less well. */
+const NEEDED = new Set(['podman', 'default image']);
+
 function requireFit(findings: readonly DriverFinding[], logger: Logger): void {
   const broken = findings.filter((finding) => !finding.ok);
-  for (const { subject, seen, fix } of broken) logger.error({ subject, fix }, seen);
-  if (broken.length === 0) return;
-  const fixes = broken.flatMap(({ fix }) => fix ?? []);
+  for (const { subject, seen, fix } of broken) logger.warn({ subject, fix }, seen);
+  const fatal = broken.filter(({ subject }) => NEEDED.has(subject));
+  if (fatal.length === 0) return;
+  const fixes = fatal.flatMap(({ fix }) => fix ?? []);
   throw RivetError.of('RIVET_RUNNER_UNFIT', {
-    problems: broken.map(({ subject, seen }) => `${subject}: ${seen}`).join('; '),
+    problems: fatal.map(({ subject, seen }) => `${subject}: ${seen}`).join('; '),
     hint: fixes.length === 0 ? undefined : fixes.join(' '),
   });
 }

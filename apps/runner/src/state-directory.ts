@@ -10,7 +10,7 @@ import {
   sleep,
   writeFileAtomically,
 } from '@rivet/base';
-import { isProcessAlive, ownIdentity, parseIdentity } from './process-identity.ts';
+import { identifyProcess, isProcessAlive, type ProcessIdentity } from '@rivet/processes';
 
 const LOCK_TRIES_MAX = 5;
 const OWNER_PATTERN = /^[0-9a-f-]{36}$/;
@@ -88,11 +88,11 @@ async function makeAttempt(path: string): Promise<AttemptDirectory> {
  */
 async function takeLock(directory: string): Promise<string> {
   const locks = join(directory, 'locks');
-  const own = await ownIdentity();
-  const path = join(locks, own.text);
+  const own = nameOf(await ownIdentity());
+  const path = join(locks, own);
   for (let tried = 1; ; tried += 1) {
     await writeFile(path, '', { mode: 0o600 });
-    const rival = await findRival(locks, own.text);
+    const rival = await findRival(locks, own);
     if (rival === undefined) return path;
     await rm(path, { force: true });
     if (tried >= LOCK_TRIES_MAX) {
@@ -111,6 +111,24 @@ async function findRival(locks: string, own: string): Promise<number | undefined
     await rm(join(locks, name), { force: true });
   }
   return undefined;
+}
+
+async function ownIdentity(): Promise<ProcessIdentity> {
+  const identity = await identifyProcess(process.pid);
+  if (identity === undefined) throw new Error('/proc does not show this process; mount it');
+  return identity;
+}
+
+function nameOf({ bootId, pid, startTicks }: ProcessIdentity): string {
+  return `${bootId}.${pid}.${startTicks}`;
+}
+
+/** The identity that a lock is named by; undefined when it is no lock. */
+function parseIdentity(name: string): ProcessIdentity | undefined {
+  const [, bootId = '', pid, startTicks] =
+    /^([0-9a-f-]{36})\.(\d{1,10})\.(\d{1,15})$/.exec(name) ?? [];
+  if (pid === undefined) return undefined;
+  return { bootId, pid: Number(pid), startTicks: Number(startTicks) };
 }
 
 async function readOwner(path: string): Promise<string> {

@@ -1,0 +1,34 @@
+// Puts the runner together: the one place that chooses its real parts.
+import { readFileSync } from 'node:fs';
+import type { Logger } from '@rivet/base';
+import { createPodmanDriver } from '@rivet/containers';
+import { runJob } from '@rivet/engine';
+import { createLuaEngine } from '@rivet/lua';
+import { bootClock } from './clock.ts';
+import type { RunnerConfig } from './config.ts';
+import { Runner } from './runner.ts';
+import { createServerApi } from './server-api.ts';
+
+/** @throws RIVET_SERVER_URL_INVALID */
+export function composeRunner(
+  config: RunnerConfig,
+  logger: Logger,
+): { runner: Runner; close: () => Promise<void> } {
+  const version = readVersion();
+  const api = createServerApi(config.url, `rivet-runner/${version}`);
+  const driver = createPodmanDriver({ logger, defaultImage: config.defaultImage });
+  const lua = createLuaEngine({ memoryBytesMax: config.limits.lua.memoryBytes });
+  return {
+    runner: new Runner({ config, version, api, driver, lua, runJob, clock: bootClock, logger }),
+    async close() {
+      await lua.close();
+      await driver.close();
+    },
+  };
+}
+
+function readVersion(): string {
+  const manifest = new URL('../package.json', import.meta.url);
+  const { version } = JSON.parse(readFileSync(manifest, 'utf8')) as { version: string };
+  return version;
+}

@@ -1,0 +1,167 @@
+// A whole installation for a test: a database of its own, orchestrators, runners, and the check that nothing is left.
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { type Client, createClient } from '@rivet/protocol';
+import { createTestDatabase } from '@rivet/testing';
+import { type Program, startProgram } from './program.ts';
+
+const run = promisify(execFile);
+
+/** The image that the set-up makes on every machine. */
+export const BASE_IMAGE = 'localhost/rivet/base:latest';
+
+export interface Orchestrator extends Program {
+  readonly url: string;
+  readonly port: number;
+  readonly client: Client;
+}
+
+export interface Runner extends Program {
+  readonly stateDirectory: string;
+}
+
+export interface Installation {
+  readonly directory: string;
+  readonly orchestrators: Orchestrator[];
+  readonly runners: Runner[];
+  /** Talks to the first orchestrator. */
+  readonly client: Client;
+  startOrchestrator(port?: number): Promise<Orchestrator>;
+  startRunner(name: string, options?: RunnerOptions): Promise<Runner>;
+  /** Stops everything; returns what was left behind that should not be. */
+  stop(): Promise<string[]>;
+}
+
+export interface RunnerOptions {
+  readonly url?: string;
+  readonly capacity?: number;
+  readonly stateDirectory?: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+export interface InstallationOptions {
+  readonly orchestrators?: number;
+  readonly runners?: number;
+  readonly capacity?: number;
+  /** Of the orchestrators. */
+  readonly orchestratorEnv?: Readonly<Record<string, string>>;
+  /** Of the runners. */
+  readonly runnerEnv?: Readonly<Record<string, string>>;
+}
+
+/** Starts an installation; runners are spread over the orchestrators. */
+export async function startInstallation(options: InstallationOptions = {}): Promise<Installation> {
+  const database = await createTestDatabase();
+  const directory = await mkdtemp(join(tmpdir(), 'rivet-e2e-'));
+  const orchestrators: Orchestrator[] = [];
+  const runners: Runner[] = [];
+  const first = (): Orchestrator => {
+    const [orchestrator] = orchestrators;
+    if (orchestrator === undefined) throw new Error('no orchestrator was started');
+    return orchestrator;
+  };
+
+  const installation: Installation = {
+    directory,
+    orchestrators,
+    runners,
+    get client() {
+      return first().client;
+    },
+    async startOrchestrator(wanted) {
+      const port = wanted ?? (await freePort());
+      const program = startProgram(`orchestrator ${port}`, 'apps/orchestrator/src/main.ts', {
+        DATABASE_URL: database.url,
+        RIVET_LISTEN: `127.0.0.1:${port}`,
+        ...options.orchestratorEnv,
+      });
+      await program.announced('listening');
+      const url = `http://127.0.0.1:${port}`;
+      const orchestrator = { ...program, port, url, client: createClient({ url }) };
+      orchestrators.push(orchestrator);
+      return orchestrator;
+    },
+    async startRunner(name, given = {}) {
+      const stateDirectory = given.stateDirectory ?? join(directory, name);
+      const program = startProgram(`runner ${name}`, 'apps/runner/src/main.ts', {
+        RIVET_URL: given.url ?? first().url,
+        RIVET_RUNNER_NAME: name,
+        RIVET_RUNNER_CAPACITY: String(given.capacity ?? options.capacity ?? 2),
+        RIVET_STATE_DIRECTORY: stateDirectory,
+        RIVET_DEFAULT_IMAGE: BASE_IMAGE,
+        RIVET_KILL_GRACE: '1s',
+        RIVET_CANCEL_GRACE: '5s',
+        ...options.runnerEnv,
+        ...given.env,
+      });
+      await program.announced('online');
+      const runner = { ...program, stateDirectory };
+      runners.push(runner);
+      return runner;
+    },
+    async stop() {
+      const problems: string[] = [];
+      for (const program of [...runners, ...orchestrators]) {
+        const end = await program.stop();
+        if (end !== 0 && end !== 'SIGKILL') {
+          problems.push(`${program.name} ended with ${end}:\n${program.stderr().slice(-2000)}`);
+        }
+      }
+      for (const path of new Set(runners.map((runner) => runner.stateDirectory))) {
+        problems.push(...(await leftoversOf(path)));
+      }
+      await rm(directory, { recursive: true, force: true });
+      await database.drop();
+      return problems;
+    },
+  };
+
+  try {
+    for (let n = 0; n < (options.orchestrators ?? 1); n += 1)
+      await installation.startOrchestrator();
+    for (let n = 0; n < (options.runners ?? 1); n += 1) {
+      const url = orchestrators[n % orchestrators.length]?.url;
+      await installation.startRunner(`runner-${n + 1}`, url === undefined ? {} : { url });
+    }
+    return installation;
+  } catch (error) {
+    await installation.stop();
+    throw error;
+  }
+}
+
+/** Containers and directories of a runner that has stopped. */
+async function leftoversOf(stateDirectory: string): Promise<string[]> {
+  const owner = (await readFile(join(stateDirectory, 'owner'), 'utf8')).trim();
+  const jobs = await readdir(join(stateDirectory, 'jobs'));
+  const containers = await containersOf(owner);
+  return [
+    ...jobs.map((name) => `the directory ${join(stateDirectory, 'jobs', name)} was left`),
+    ...containers.map((name) => `the container ${name} was left`),
+  ];
+}
+
+/** Names of the containers of the runner with this owner id, running or not. */
+export async function containersOf(owner: string): Promise<string[]> {
+  const { stdout } = await run('podman', [
+    ...['ps', '--all', '--format', '{{.Names}}'],
+    ...['--filter', `label=dev.rivet.owner=${owner}`],
+  ]);
+  return stdout.split('\n').filter((name) => name !== '');
+}
+
+/** A port of 127.0.0.1 that nobody listened on a moment ago. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (address === null || typeof address === 'string') throw new Error('no free port was found');
+  return address.port;
+}
