@@ -78,12 +78,15 @@ function createAttempt(spec: JobSpec, host: JobHost): Attempt {
       const { cancelGraceMs } = host.limits;
       control = createJobControl({ timeoutMs, cancelGraceMs, signal });
       if (early !== undefined) control.stop(early);
-      containers = createJobContainers(spec, host, definition, log);
+      const policy = createPolicy(definition.policy);
+      containers = createJobContainers(spec, host, definition, log, () =>
+        policy.checkContainer({ image: host.defaultImage }),
+      );
       const job: JobContext = {
         spec,
         host,
         definition,
-        policy: createPolicy(definition.policy),
+        policy,
         log,
         journal,
         outputs: createOutputStore((name, value) => host.observer.output(name, value)),

@@ -1,0 +1,226 @@
+// The containers of a job: one default container for all stages, one for each stage that asks for its
+// own, and those that branches open on top.
+import { createHash } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Container, ContainerSpec } from '@rivet/containers';
+import { attemptLabels } from '@rivet/containers';
+import type { ContainerOptions, PipelineDefinition } from '@rivet/protocol';
+import { WORKSPACE } from '../commands/command-request.ts';
+import type { JobHost, JobSpec } from '../job.ts';
+import type { LogWriter } from '../log/log-writer.ts';
+import type { BranchContainers } from './branch-containers.ts';
+
+export interface JobContainers {
+  /** @param own what the stage runs in; the job's default container when undefined */
+  forStage(own: ContainerOptions | undefined, readonly: boolean): BranchContainers;
+  /** Removes everything, also what a failed start left. */
+  closeAll(): Promise<void>;
+}
+
+/** A container that is started when it is first needed, once for whoever needs it. */
+interface LazyContainer {
+  readonly image: string;
+  get(signal: AbortSignal): Promise<Container>;
+  /** The container, when it was started. */
+  readonly started: Container | undefined;
+  remove(): Promise<void>;
+}
+
+/** Starts a container from options: what the branches below share. */
+type Starter = (
+  options: ContainerOptions,
+  readonly: boolean,
+  signal: AbortSignal,
+) => Promise<Container>;
+
+/**
+ * @param defaults what the policy makes of the default container; called when it is first needed
+ */
+export function createJobContainers(
+  spec: JobSpec,
+  host: JobHost,
+  definition: PipelineDefinition,
+  log: LogWriter,
+  defaults: () => ContainerOptions,
+): JobContainers {
+  const labels = attemptLabels(spec.id, spec.attempt, host.labels);
+  const env = jobEnvironment(spec, definition);
+  let count = 0;
+
+  const start: Starter = async (options, readonly, signal) => {
+    await host.driver.ensureImage(options.image, { pull: options.pull ?? 'missing', signal });
+    signal.throwIfAborted();
+    count += 1;
+    const name = containerName(spec, options, count);
+    const controlDirectory = join(host.stateDirectory, 'containers', name);
+    const container = await host.driver.start(
+      containerSpec(options, {
+        name,
+        labels,
+        env: { ...env, ...options.env },
+        mounts: [{ source: host.workspace, target: WORKSPACE, readonly }],
+        controlDirectory,
+      }),
+      signal,
+    );
+    await log.write(
+      { stage: '', level: 'debug', stream: 'system', groups: [] },
+      `started container ${name} from ${options.image}`,
+    );
+    return withDirectory(container, controlDirectory);
+  };
+
+  // A read-only stage can't share the container of the others: its mount differs.
+  const shared = new Map<boolean, LazyContainer>();
+  const sharedContainer = (readonly: boolean): LazyContainer => {
+    const known = shared.get(readonly);
+    if (known !== undefined) return known;
+    const lazy = lazyContainer(host.defaultImage, (signal) => start(defaults(), readonly, signal));
+    shared.set(readonly, lazy);
+    return lazy;
+  };
+
+  return {
+    forStage(own, readonly) {
+      const base =
+        own === undefined
+          ? sharedContainer(readonly)
+          : lazyContainer(own.image, (signal) => start(own, readonly, signal));
+      return branchContainers([base], own === undefined ? [] : [base], (options, signal) =>
+        start(options, readonly, signal),
+      );
+    },
+    async closeAll() {
+      await Promise.allSettled([...shared.values()].map((each) => each.remove()));
+      // Whatever a failed or interrupted start left, and what could not be removed before.
+      await host.driver.removeLabelled(labels);
+    },
+  };
+}
+
+/** The environment of every command of a job; the pipeline may set CI, never RIVET_*. */
+function jobEnvironment(spec: JobSpec, definition: PipelineDefinition): Record<string, string> {
+  return {
+    CI: 'true',
+    ...definition.env,
+    RIVET_JOB_ID: spec.id,
+    RIVET_ATTEMPT: String(spec.attempt),
+    RIVET_PIPELINE: definition.name,
+  };
+}
+
+/** `rivet-<job>-<attempt>-<hash of what it is made from>-<number>`. */
+function containerName(spec: JobSpec, options: ContainerOptions, count: number): string {
+  const hash = createHash('sha256').update(JSON.stringify(options)).digest('hex').slice(0, 8);
+  // The end of a UUIDv7 is its random part.
+  const job = spec.id.replaceAll(/[^A-Za-z0-9]/g, '').slice(-12);
+  return `rivet-${job}-${spec.attempt}-${hash}-${count}`;
+}
+
+function containerSpec(
+  options: ContainerOptions,
+  rest: Pick<ContainerSpec, 'name' | 'labels' | 'env' | 'mounts' | 'controlDirectory'>,
+): ContainerSpec {
+  return {
+    ...rest,
+    image: options.image,
+    entrypoint: options.entrypoint ?? [],
+    network: options.network ?? 'default',
+    user: options.user,
+    memoryBytes: options.memory,
+    cpus: options.cpus,
+    pids: options.pids,
+    privileged: false,
+  };
+}
+
+function withDirectory(container: Container, controlDirectory: string): Container {
+  return {
+    name: container.name,
+    image: container.image,
+    run: (command, sink) => container.run(command, sink),
+    async remove() {
+      await container.remove();
+      await rm(controlDirectory, { recursive: true, force: true });
+    },
+  };
+}
+
+function lazyContainer(
+  image: string,
+  start: (signal: AbortSignal) => Promise<Container>,
+): LazyContainer {
+  let starting: Promise<Container> | undefined;
+  let started: Container | undefined;
+  return {
+    image,
+    get started() {
+      return started;
+    },
+    async get(signal) {
+      for (;;) {
+        const own = starting === undefined;
+        starting ??= start(signal).then((container) => {
+          started = container;
+          return container;
+        });
+        const awaited = starting;
+        try {
+          return await awaited;
+        } catch (error) {
+          if (starting === awaited) starting = undefined;
+          // Whoever started it may have been stopped meanwhile; that is no reason for the others.
+          if (own || signal.aborted) throw error;
+        }
+      }
+    },
+    async remove() {
+      await starting?.catch(() => {});
+      await started?.remove();
+      starting = undefined;
+      started = undefined;
+    },
+  };
+}
+
+function branchContainers(
+  inherited: readonly LazyContainer[],
+  owned: readonly LazyContainer[],
+  start: (options: ContainerOptions, signal: AbortSignal) => Promise<Container>,
+): BranchContainers {
+  const stack: { id: number; container: LazyContainer }[] = [];
+  let lastId = 0;
+  const innermost = (): LazyContainer => {
+    const top = stack.at(-1)?.container ?? inherited.at(-1);
+    if (top === undefined) throw new Error('a branch without a container');
+    return top;
+  };
+  const withoutId = (id: number): LazyContainer | undefined => {
+    const index = stack.findIndex((entry) => entry.id === id);
+    return index === -1 ? undefined : stack.splice(index, 1)[0]?.container;
+  };
+  return {
+    get image() {
+      return innermost().image;
+    },
+    current: (signal) => innermost().get(signal),
+    async push(options, signal) {
+      const container = lazyContainer(options.image, (each) => start(options, each));
+      await container.get(signal);
+      lastId += 1;
+      stack.push({ id: lastId, container });
+      return lastId;
+    },
+    find: (id) => stack.find((entry) => entry.id === id)?.container.started,
+    async pop(id) {
+      await withoutId(id)?.remove();
+    },
+    fork: () =>
+      branchContainers([...inherited, ...stack.map((entry) => entry.container)], [], start),
+    async closeAll() {
+      const closing = [...stack.splice(0).map((entry) => entry.container), ...owned];
+      await Promise.all(closing.map((container) => container.remove()));
+    },
+  };
+}
