@@ -12,9 +12,9 @@ return pipeline.define({
     },
     {
       name = "own entrypoint",
-      container = { image = "localhost/rivet/entrypoint:latest", entrypoint = { "/bin/nice", "-n", "5" } },
+      container = { image = "localhost/rivet/entrypoint:latest", entrypoint = { "env", "WRAPPED=yes" } },
       script = function()
-        output.set("nice", process.run({ "nice", capture_stdout = true, check = true }).stdout)
+        output.set("wrapped", process.sh("echo $WRAPPED", { capture_stdout = true }).stdout)
       end,
     },
   },

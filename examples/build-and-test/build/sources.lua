@@ -1,7 +1,7 @@
 -- The files of the program that the pipeline builds.
 local sources = {}
 
-sources.program = [[
+sources.program = [==[
 #include <stdio.h>
 #include "greeting.h"
 
@@ -17,7 +17,7 @@ int main(int argc, char **argv) {
   }
   return 0;
 }
-]]
+]==]
 
 sources.makefile = [[
 CC = tcc
