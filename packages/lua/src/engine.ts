@@ -28,6 +28,7 @@ class ProcessEngine implements LuaEngine {
   readonly #keepReady: boolean;
   readonly #open = new Set<ProcessVm>();
   #ready: LuaProcess | undefined;
+  #hardLimit = true;
   #closed = false;
 
   constructor(options: LuaEngineOptions) {
@@ -39,9 +40,10 @@ class ProcessEngine implements LuaEngine {
   async open(program: LuaProgram, host: LuaHost, limits: LuaLimits): Promise<LuaVm> {
     if (this.#closed) throw RivetError.of('RIVET_LUA_CLOSED', {});
     const wire = wireProgram(program, limits);
-    const vm = new ProcessVm(this.#takeProcess(limits), program, host, limits);
+    const vm = new ProcessVm(await this.#takeProcess(limits), program, host, limits);
     this.#open.add(vm);
-    vm.ended.then(() => this.#open.delete(vm));
+    void vm.ended.then(() => this.#open.delete(vm));
+    if (this.#closed) await vm.close();
     this.#prepare();
     try {
       await vm.load(wire);
@@ -60,16 +62,21 @@ class ProcessEngine implements LuaEngine {
     await Promise.all([ready?.exited(), ...[...this.#open].map((vm) => vm.close())]);
   }
 
-  #takeProcess(limits: LuaLimits): LuaProcess {
-    const ready = this.#ready;
-    if (limits.memoryBytes > this.#memoryBytes) return new LuaProcess(limits.memoryBytes);
-    this.#ready = undefined;
-    return ready?.running === true ? ready : new LuaProcess(this.#memoryBytes);
+  async #takeProcess(limits: LuaLimits): Promise<LuaProcess> {
+    const warm = limits.memoryBytes <= this.#memoryBytes ? this.#ready : undefined;
+    if (warm !== undefined) this.#ready = undefined;
+    if (warm?.running === true && (await warm.ready)) return warm;
+    const memoryBytes = Math.max(limits.memoryBytes, this.#memoryBytes);
+    const cold = new LuaProcess(memoryBytes, this.#hardLimit);
+    if (!this.#hardLimit || (await cold.ready)) return cold;
+    // A machine may not let us set the limit, or Node may need more: the other checks have to do.
+    this.#hardLimit = false;
+    return new LuaProcess(memoryBytes, false);
   }
 
   #prepare(): void {
     if (this.#closed || !this.#keepReady || this.#ready?.running === true) return;
-    this.#ready = new LuaProcess(this.#memoryBytes);
+    this.#ready = new LuaProcess(this.#memoryBytes, this.#hardLimit);
   }
 }
 

@@ -8,6 +8,11 @@ import type { ToChild } from './wire/messages.ts';
 const PACKAGE = fileURLToPath(new URL('..', import.meta.url));
 const ENTRY = fileURLToPath(new URL('./child/main.ts', import.meta.url));
 const STDERR_BYTES_MAX = 4096;
+const MEGABYTE = 1024 * 1024;
+/** Private writable memory of an idle process, most of it reserved by V8 and never touched. */
+const NODE_DATA_BYTES = 640 * MEGABYTE;
+/** For garbage and fragmentation: the process' own check comes first. */
+const DATA_MARGIN_BYTES = 128 * MEGABYTE;
 
 /** How a Lua process ended. */
 export interface ProcessEnd {
@@ -31,9 +36,18 @@ export class LuaProcess {
   #ended: ProcessEnd | undefined;
   #stderr = '';
   #violation: string | undefined;
+  /** True when the process is ready for a program, false when it ended before. */
+  readonly ready: Promise<boolean>;
+  #isReady: (ready: boolean) => void = () => {};
 
-  /** @param memoryBytes what scripts may use; the process is given that and what V8 needs itself */
-  constructor(memoryBytes: number) {
+  /**
+   * @param memoryBytes what scripts may use; the process is given that and what V8 needs itself
+   * @param hardLimit whether the kernel holds it to that, which not every machine lets us ask for
+   */
+  constructor(memoryBytes: number, hardLimit: boolean) {
+    this.ready = new Promise((resolve) => {
+      this.#isReady = resolve;
+    });
     this.#process = startProcess({
       file: process.execPath,
       args: nodeArguments(memoryBytes),
@@ -42,6 +56,7 @@ export class LuaProcess {
       stdin: 'ignore',
       stdout: 'ignore',
       extraPipes: 1,
+      ...(hardLimit ? { dataBytesMax: NODE_DATA_BYTES + memoryBytes + DATA_MARGIN_BYTES } : {}),
     });
     this.#process.stderr?.on('data', (chunk: Buffer) => {
       if (this.#stderr.length < STDERR_BYTES_MAX) this.#stderr += chunk.toString('utf8');
@@ -97,6 +112,8 @@ export class LuaProcess {
     if (this.#violation !== undefined) return;
     try {
       for (const message of this.#reader.push(chunk)) {
+        // The first message says that the process is ready, whatever it is.
+        this.#isReady(true);
         if (this.#listener === undefined) this.#early.push(message);
         else this.#listener.message(message);
       }
@@ -117,11 +134,10 @@ export class LuaProcess {
     const detail = text.split('\n').find((line) => line.trim() !== '');
     const reason = this.#violation ?? `it ended with ${how}${detail ? ` (${detail.trim()})` : ''}`;
     this.#ended = { outOfMemory: outOfMemory && this.#violation === undefined, reason };
+    this.#isReady(false);
     this.#listener?.end(this.#ended);
   }
 }
-
-const MEGABYTE = 1024 * 1024;
 
 function nodeArguments(memoryBytes: number): string[] {
   const megabytes = Math.ceil(memoryBytes / MEGABYTE);
@@ -129,6 +145,9 @@ function nodeArguments(memoryBytes: number): string[] {
     // The process' own check ends it first, with the line; this holds when it can't.
     `--max-old-space-size=${megabytes + 32}`,
     '--max-semi-space-size=8',
+    // No helper threads: memory is free when a collection returns, CPU time is that of the script.
+    '--v8-pool-size=0',
+    '--single-threaded-gc',
     '--expose-gc',
     '--disable-proto=delete',
     '--disallow-code-generation-from-strings',

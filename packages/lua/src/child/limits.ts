@@ -83,6 +83,11 @@ function cpuUs(): number {
   return user + system;
 }
 
+/** An allocation failed: the kernel's limit is reached. */
+export function outOfMemory(L: LuaState): never {
+  end('memory', L);
+}
+
 function end(limit: 'cpu' | 'memory', L: LuaState): never {
   send({ type: 'limit', limit, place: placeOf(L), traceback: tracebackOf(L) });
   process.exit(0);

@@ -1,7 +1,7 @@
 // The Lua state of a program and what its globals are: nothing that reaches outside of the VM, and
 // built-in tables that can't be changed.
 import fengari, { type LuaState, type Table } from '../../vendor/fengari/src/index.js';
-import { OutOfTime } from './limits.ts';
+import { OutOfTime, outOfMemory } from './limits.ts';
 import { topOf } from './raised.ts';
 import { bytesOf } from './text.ts';
 
@@ -112,6 +112,7 @@ function traceback(L: LuaState): number {
 function nativeError(L: LuaState): number {
   const error = lua.lua_touserdata(L, 1);
   if (error instanceof OutOfTime) throw error;
+  if (error instanceof RangeError && /allocation failed/i.test(error.message)) outOfMemory(L);
   if (error instanceof RangeError) {
     const deep = /call stack/i.test(error.message);
     lua.lua_pushliteral(L, deep ? 'stack overflow' : `value too large (${error.message})`);

@@ -33,6 +33,7 @@ const { to_luastring } = require('./defs.js');
 const {
     luaL_argcheck,
     luaL_checktype,
+    luaL_error,
     luaL_newlib,
     luaL_where
 } = require('./lauxlib.js');
