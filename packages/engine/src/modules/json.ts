@@ -97,7 +97,8 @@ const parse = JSON.parse as (text: string, reviver: Reviver) => unknown;
 /** Whole numbers must be exact; fractions are the nearest double, as everywhere. */
 function isExact(value: number, written: string): boolean {
   if (!Number.isFinite(value)) return false;
-  return !/^-?\d+$/.test(written) || BigInt(written) === BigInt(value);
+  if (!/^-?\d+$/.test(written)) return true;
+  return String(value) === written || BigInt(written) === BigInt(value);
 }
 
 /** Few texts have enough brackets to be nested too deeply; only those are looked at again. */

@@ -1,7 +1,7 @@
 // Runs all stages of a job and says how it ended.
 import { didYouMean, RivetError, toRivetError } from '@rivet/base';
 import { stageDependencies } from '@rivet/pipeline';
-import type { JobOutcome, PipelineDefinition, StageDefinition } from '@rivet/protocol';
+import type { JobOutcome, StageDefinition } from '@rivet/protocol';
 import { failedOutcome } from '../outcome.ts';
 import type { ScriptHolder } from '../script.ts';
 import type { StageEnvironment } from './execute-stage.ts';
@@ -18,10 +18,11 @@ export async function runStages(
   const { job, control } = environment;
   const { definition, spec } = job;
   let failedStage: string | undefined;
+  const dependencies = stageDependencies(definition);
   await scheduleStages({
     stages: definition.stages,
-    dependencies: stageDependencies(definition),
-    selected: selectStages(definition, spec.onlyStage),
+    dependencies,
+    selected: selectStages(dependencies, spec.onlyStage),
     halt: control.halt,
     halted: () =>
       control.halted === undefined
@@ -77,11 +78,11 @@ async function runOne(
  * @throws RIVET_JOB_STAGE_UNKNOWN
  */
 function selectStages(
-  definition: PipelineDefinition,
+  dependencies: ReadonlyMap<string, readonly string[]>,
   only: string | undefined,
 ): ReadonlySet<string> | undefined {
   if (only === undefined) return undefined;
-  const names = definition.stages.map(({ name }) => name);
+  const names = [...dependencies.keys()];
   if (!names.includes(only)) {
     throw RivetError.of('RIVET_JOB_STAGE_UNKNOWN', {
       stage: only,
@@ -92,8 +93,7 @@ function selectStages(
   const selected = new Set([only]);
   // A set is walked in the order of insertion, what is added meanwhile included.
   for (const name of selected) {
-    const needs = definition.stages.find((stage) => stage.name === name)?.needs ?? [];
-    for (const need of needs) selected.add(need);
+    for (const need of dependencies.get(name) ?? []) selected.add(need);
   }
   return selected;
 }

@@ -106,6 +106,18 @@ describe('the schedule of stages', () => {
     await run.done;
   });
 
+  it('starts an always stage only when nothing that it comes after is running any more', async () => {
+    const stages = [stage('a'), stage('b'), stage('c', { always: true })];
+    const run = start(stages, { a: [], b: ['a'], c: ['b'] });
+    await run.turn();
+    await run.halt('the job was canceled', true);
+    expect(run.events).toEqual(['start a', 'canceled b: the job was canceled']);
+    await run.end('a', failure);
+    expect(run.events.at(-1)).toBe('start c');
+    await run.end('c');
+    await run.done;
+  });
+
   it('cancels what did not begin as soon as the job is canceled', async () => {
     const run = start([stage('a'), stage('b'), stage('c')], { a: [], b: ['a'], c: ['b'] });
     await run.turn();

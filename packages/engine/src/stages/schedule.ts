@@ -33,17 +33,25 @@ export async function scheduleStages(options: ScheduleOptions): Promise<void> {
     states.set(stage.name, 'running');
     const ended = options.run(stage).then(({ state }) => {
       states.set(stage.name, state);
+      settled.add(stage.name);
       running.delete(stage.name);
     });
     running.set(stage.name, ended);
   };
+  /** Stages that have ended; one that was left out counts as soon as all that it waits for has ended. */
+  const settled = new Set<string>();
   const ready = (stage: StageDefinition): boolean =>
-    (options.dependencies.get(stage.name) ?? []).every((name) => isFinal(states.get(name)));
+    (options.dependencies.get(stage.name) ?? []).every((name) => settled.has(name));
 
   for (;;) {
     let changed = false;
     for (const stage of options.stages) {
-      if (states.get(stage.name) !== 'pending') continue;
+      const state = states.get(stage.name);
+      if (isLeftOut(state) && !settled.has(stage.name) && ready(stage)) {
+        settled.add(stage.name);
+        changed = true;
+      }
+      if (state !== 'pending') continue;
       const reason = leftOutReason(options, stage);
       if (reason !== undefined) {
         states.set(stage.name, reason.state);
@@ -80,6 +88,6 @@ function leftOutReason(
   return { state: halted.canceled ? 'canceled' : 'skipped', text: halted.reason };
 }
 
-function isFinal(state: StageState | undefined): boolean {
+function isLeftOut(state: StageState | undefined): boolean {
   return state !== 'pending' && state !== 'running';
 }
