@@ -15,7 +15,10 @@ export interface ContainerSpec {
   readonly labels: Readonly<Record<string, string>>;
   readonly env: Readonly<Record<string, string>>;
   readonly mounts: readonly Mount[];
-  /** Program and arguments put before Rivet's agent; the image's own entrypoint is never run without being asked for. */
+  /**
+   * Program and arguments put before Rivet's agent, which they must run; the image's own entrypoint is
+   * never run without being asked for. Only a container that has one shows `env` to `podman inspect`.
+   */
   readonly entrypoint: readonly string[];
   readonly network: 'default' | 'none';
   readonly user: string | undefined;
@@ -54,7 +57,10 @@ export type OutputSink = (stream: OutputStream, bytes: Uint8Array) => void | Pro
 export interface CommandExit {
   /** As a shell gives it: 126 not executable, 127 not found, 128+n killed by signal n. */
   readonly exitCode: number;
-  /** `SIGKILL` and the like when a signal ended it. */
+  /**
+   * `SIGKILL` and the like when a signal ended it. A program that itself exits with 128+n can't be told
+   * from one that signal n ended.
+   */
   readonly signal: string | undefined;
   /** Why Rivet knows more than the code says. */
   readonly cause: 'not-found' | 'not-executable' | 'out-of-memory' | undefined;
@@ -74,9 +80,17 @@ export interface RunningCommand {
 export interface Container {
   readonly name: string;
   readonly image: string;
-  /** Starts a command. Output that the sink can't take yet waits on disk, not in memory. */
+  /**
+   * Starts a command; resolves when it runs. Output that the sink can't take yet waits on disk, not in
+   * memory. When the sink throws, the command is killed and `exit` rejects with what was thrown.
+   * @throws RIVET_CONTAINER_CWD_MISSING, RIVET_CONTAINER_COMMAND_INVALID,
+   *   RIVET_CONTAINER_ARGUMENTS_TOO_LONG, RIVET_CONTAINER_LOST, RIVET_CONTAINER_AGENT_SILENT
+   */
   run(command: CommandSpec, sink: OutputSink): Promise<RunningCommand>;
-  /** Kills whatever runs in it and removes it; safe to call twice and when it is gone already. */
+  /**
+   * Kills whatever runs in it and removes it; safe to call twice and when it is gone already.
+   * The control directory stays: whoever made it removes it, with `removeTree`.
+   */
   remove(): Promise<void>;
 }
 

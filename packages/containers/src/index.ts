@@ -13,6 +13,13 @@ export type {
   PullPolicy,
   RunningCommand,
 } from './driver.ts';
+export {
+  createFakeDriver,
+  type FakeCommand,
+  type FakeDriver,
+  type FakeDriverOptions,
+  type FakeOutcome,
+} from './fake/driver.ts';
 export { type ImageName, parseImageName, qualifyImageName } from './images.ts';
 export {
   attemptLabels,

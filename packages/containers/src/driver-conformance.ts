@@ -1,0 +1,300 @@
+// What every container driver must do: one suite, run over each implementation by its own test file.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { uuidv7 } from '@rivet/base';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type {
+  CommandExit,
+  CommandSpec,
+  Container,
+  ContainerDriver,
+  ContainerSpec,
+} from './driver.ts';
+import type { FakeCommand, FakeOutcome } from './fake/driver.ts';
+
+/** The commands of the suite: what a shell is told, and what it then does, for drivers that act it. */
+const SCRIPTS = {
+  'echo out; echo err >&2': () => ({ stdout: 'out\n', stderr: 'err\n' }),
+  'exit 3': () => ({ exitCode: 3 }),
+  cat: (command) => ({ stdout: command.stdin ?? '' }),
+  'echo "$A|$B|$C"': ({ env }) => ({ stdout: `${env.A}|${env.B}|${env.C}\n` }),
+  pwd: ({ cwd }) => ({ stdout: `${cwd}\n` }),
+  'sleep 60': () => ({ delayMs: Number.POSITIVE_INFINITY }),
+  'trap "" TERM; echo ready; while :; do sleep 60; done': () => ({
+    stdout: 'ready\n',
+    delayMs: Number.POSITIVE_INFINITY,
+    ignores: ['TERM'],
+  }),
+  'head -c 300000 /dev/zero': () => ({ stdout: Buffer.alloc(300_000) }),
+} satisfies Record<string, (command: FakeCommand) => FakeOutcome>;
+
+/** Acts the commands of the suite; what it is for is the fake. */
+export function actConformanceCommand(command: FakeCommand): FakeOutcome | undefined {
+  const [program, , script = ''] = command.argv;
+  if (program === 'printf') return { stdout: command.argv.slice(2).join('') };
+  if (program !== 'sh' || !Object.hasOwn(SCRIPTS, script)) return undefined;
+  return SCRIPTS[script as keyof typeof SCRIPTS](command);
+}
+
+export interface ConformanceOptions {
+  readonly create: () => ContainerDriver;
+  readonly image: string;
+  /** Valid, and on no machine. */
+  readonly missingImage: string;
+}
+
+/** One container and the outputs of its commands, for a test. */
+interface Fixture {
+  readonly container: Container;
+  run(
+    command: Partial<CommandSpec>,
+  ): Promise<{ exit: CommandExit; stdout: string; stderr: string }>;
+}
+
+export function describeDriver(name: string, options: ConformanceOptions): void {
+  const { create, image, missingImage } = options;
+  describe(`${name} as a container driver`, () => {
+    const labels = { 'dev.rivet.test': uuidv7() };
+    let driver: ContainerDriver;
+    let directory: string;
+    let fixture: Fixture;
+    let count = 0;
+    const next = (): string => {
+      count += 1;
+      return `test-${count}`;
+    };
+    const specOf = (changes: Partial<ContainerSpec> = {}): ContainerSpec => {
+      const suffix = uuidv7();
+      return {
+        name: `rivet-test-${suffix}`,
+        image,
+        labels,
+        env: { A: 'of the container', B: 'of the container' },
+        mounts: [],
+        entrypoint: [],
+        network: 'none',
+        user: undefined,
+        memoryBytes: undefined,
+        cpus: undefined,
+        pids: undefined,
+        privileged: false,
+        controlDirectory: join(directory, suffix),
+        ...changes,
+      };
+    };
+    const commandOf = (script: keyof typeof SCRIPTS, changes: Partial<CommandSpec> = {}) => ({
+      id: next(),
+      argv: ['sh', '-c', script],
+      env: {},
+      cwd: '/tmp',
+      stdin: undefined,
+      ...changes,
+    });
+    const ignore = (): void => undefined;
+
+    beforeAll(async () => {
+      directory = await mkdtemp(join(tmpdir(), 'rivet-conformance-'));
+      driver = create();
+      const container = await driver.start(specOf());
+      fixture = {
+        container,
+        async run(command) {
+          const text = { stdout: '', stderr: '' };
+          const running = await container.run(
+            { ...commandOf('exit 3'), ...command },
+            (stream, bytes) => {
+              text[stream] += Buffer.from(bytes).toString('latin1');
+            },
+          );
+          return { exit: await running.exit, ...text };
+        },
+      };
+    });
+    afterAll(async () => {
+      await driver.removeLabelled(labels);
+      await driver.close();
+      await rm(directory, { recursive: true, force: true });
+    });
+
+    it('keeps standard output and standard error apart', async () => {
+      const result = await fixture.run(commandOf('echo out; echo err >&2'));
+      expect(result).toMatchObject({ stdout: 'out\n', stderr: 'err\n', exit: { exitCode: 0 } });
+    });
+
+    it('reports the exit code without a signal or a cause', async () => {
+      const { exit } = await fixture.run(commandOf('exit 3'));
+      expect(exit).toMatchObject({ exitCode: 3, signal: undefined, cause: undefined });
+      expect(exit.durationMs).toBeGreaterThanOrEqual(0);
+    });
+
+    it('gives standard input byte for byte, and an empty one when there is none', async () => {
+      const bytes = Uint8Array.from({ length: 256 }, (_, index) => index);
+      const { stdout } = await fixture.run(commandOf('cat', { stdin: bytes }));
+      expect(Buffer.from(stdout, 'latin1')).toEqual(Buffer.from(bytes));
+      expect((await fixture.run(commandOf('cat'))).stdout).toBe('');
+    });
+
+    it('lets the variables of a command come over those of the container', async () => {
+      const command = commandOf('echo "$A|$B|$C"', { env: { B: 'own', C: "it's\nthree $lines" } });
+      const { stdout } = await fixture.run(command);
+      expect(stdout).toBe("of the container|own|it's\nthree $lines\n");
+    });
+
+    it('hands arguments on as they are', async () => {
+      const words = ['', '-n', "'", '"', '$HOME `id` \\', '*', 'two words', 'a\nb'];
+      const { stdout } = await fixture.run({ argv: ['printf', '%s', ...words] });
+      expect(stdout).toBe(words.join(''));
+    });
+
+    it('runs in the working directory', async () => {
+      expect((await fixture.run(commandOf('pwd', { cwd: '/tmp' }))).stdout).toBe('/tmp\n');
+    });
+
+    it('gives all of a large output', async () => {
+      const { stdout } = await fixture.run(commandOf('head -c 300000 /dev/zero'));
+      expect(stdout.length).toBe(300_000);
+    });
+
+    it('reports a program that does not exist as exit code 127 with a message', async () => {
+      const { exit, stderr } = await fixture.run({ argv: ['no-such-program'] });
+      expect(exit).toMatchObject({ exitCode: 127, cause: 'not-found' });
+      expect(stderr).toContain('no-such-program: not found');
+    });
+
+    it('ends a command with a signal and says which', async () => {
+      const running = await fixture.container.run(commandOf('sleep 60'), ignore);
+      expect(running.pid).toBeGreaterThan(0);
+      await running.signal('TERM');
+      expect(await running.exit).toMatchObject({ exitCode: 143, signal: 'SIGTERM' });
+      await running.signal('KILL');
+    });
+
+    it('kills a command that ignores TERM', async () => {
+      const ready = Promise.withResolvers<void>();
+      const command = commandOf('trap "" TERM; echo ready; while :; do sleep 60; done');
+      const running = await fixture.container.run(command, () => ready.resolve());
+      await ready.promise;
+      await running.signal('SIGTERM');
+      await running.signal('SIGKILL');
+      expect(await running.exit).toMatchObject({ exitCode: 137, signal: 'SIGKILL' });
+    });
+
+    it('refuses a signal that does not exist', async () => {
+      const running = await fixture.container.run(commandOf('sleep 60'), ignore);
+      const refused = running.signal('TERM; id');
+      await expect(refused).rejects.toMatchObject({ code: 'RIVET_CONTAINER_COMMAND_INVALID' });
+      await running.signal('KILL');
+      await running.exit;
+    });
+
+    it('runs several commands at the same time', async () => {
+      const sleeping = await fixture.container.run(commandOf('sleep 60'), ignore);
+      expect((await fixture.run(commandOf('exit 3'))).exit.exitCode).toBe(3);
+      await sleeping.signal('KILL');
+      await sleeping.exit;
+    });
+
+    it('rejects with what its sink threw', async () => {
+      const running = await fixture.container.run(commandOf('echo out; echo err >&2'), () => {
+        throw new Error('the sink is full');
+      });
+      await expect(running.exit).rejects.toThrow('the sink is full');
+    });
+
+    it.each([
+      ['a NUL byte in an argument', { argv: ['printf', 'a\0b'] }],
+      ['no program', { argv: [] }],
+      ['a relative working directory', { cwd: 'tmp' }],
+      ['an id with a path', { id: '../x' }],
+      ['a variable with "=" in its name', { env: { 'A=B': '1' } }],
+      ['a variable with a NUL byte', { env: { A: '\0' } }],
+    ])('refuses a command with %s', async (_, changes) => {
+      const started = fixture.container.run(commandOf('exit 3', changes), ignore);
+      await expect(started).rejects.toMatchObject({ code: 'RIVET_CONTAINER_COMMAND_INVALID' });
+    });
+
+    it('refuses an argument that Linux would not take', async () => {
+      const argv = ['printf', '%s', 'x'.repeat(128 * 1024)];
+      const started = fixture.container.run(commandOf('exit 3', { argv }), ignore);
+      await expect(started).rejects.toMatchObject({ code: 'RIVET_CONTAINER_ARGUMENTS_TOO_LONG' });
+    });
+
+    it.each([
+      ['an option as image', { image: '--privileged' }, 'RIVET_CONTAINER_IMAGE_INVALID'],
+      ['an empty image', { image: '' }, 'RIVET_CONTAINER_IMAGE_INVALID'],
+      ['a name with a path', { name: '../x' }, 'RIVET_CONTAINER_SPEC_INVALID'],
+      ['an option as user', { user: '--privileged' }, 'RIVET_CONTAINER_SPEC_INVALID'],
+      ['no memory', { memoryBytes: 0 }, 'RIVET_CONTAINER_SPEC_INVALID'],
+      ['memory that is no number', { memoryBytes: Number.NaN }, 'RIVET_CONTAINER_SPEC_INVALID'],
+      ['a mount over the root', { mounts: [mountAt('/')] }, 'RIVET_CONTAINER_SPEC_INVALID'],
+      [
+        'a mount over the agent',
+        { mounts: [mountAt('/.rivet/in')] },
+        'RIVET_CONTAINER_SPEC_INVALID',
+      ],
+      ['an odd label', { labels: { 'A B': '' } }, 'RIVET_CONTAINER_SPEC_INVALID'],
+    ])('refuses a container with %s', async (_, changes, code) => {
+      await expect(driver.start(specOf(changes))).rejects.toMatchObject({ code });
+    });
+
+    it('finds an image that is there and says so when there is none', async () => {
+      await driver.ensureImage(image, { pull: 'missing' });
+      const missing = driver.ensureImage(missingImage, { pull: 'never' });
+      await expect(missing).rejects.toMatchObject({ code: 'RIVET_CONTAINER_IMAGE_NOT_FOUND' });
+    });
+
+    it('leaves nothing behind when the image is not there', async () => {
+      const spec = specOf({ image: missingImage, labels: { 'dev.rivet.test': uuidv7() } });
+      const started = driver.start(spec);
+      await expect(started).rejects.toMatchObject({ code: 'RIVET_CONTAINER_IMAGE_NOT_FOUND' });
+      expect(await driver.list(spec.labels)).toEqual([]);
+    });
+
+    it('starts nothing when it was aborted before', async () => {
+      const spec = specOf({ labels: { 'dev.rivet.test': uuidv7() } });
+      const started = driver.start(spec, AbortSignal.abort(new Error('canceled')));
+      await expect(started).rejects.toThrow('canceled');
+      expect(await driver.list(spec.labels)).toEqual([]);
+    });
+
+    it('lists and removes by label, and only what carries all of them', async () => {
+      const both = { 'dev.rivet.test': uuidv7(), 'dev.rivet.other': 'a=b, "c"' };
+      const spec = specOf({ labels: both });
+      await driver.start(spec);
+      expect(await driver.list(both)).toMatchObject([
+        { name: spec.name, labels: both, running: true },
+      ]);
+      expect(await driver.removeLabelled({ ...both, 'dev.rivet.other': 'b' })).toBe(0);
+      expect(await driver.removeLabelled(both)).toBe(1);
+      expect(await driver.list(both)).toEqual([]);
+      await expect(driver.removeLabelled({})).rejects.toMatchObject({
+        code: 'RIVET_CONTAINER_SPEC_INVALID',
+      });
+    });
+
+    it('ends the commands of a container that is removed, and removes twice', async () => {
+      const container = await driver.start(specOf());
+      const running = await container.run(commandOf('sleep 60'), ignore);
+      await Promise.all([container.remove(), container.remove()]);
+      await container.remove();
+      await expect(running.exit).rejects.toMatchObject({
+        code: 'RIVET_CONTAINER_LOST',
+        message: expect.stringContaining('Rivet removed it'),
+      });
+      await expect(container.run(commandOf('exit 3'), ignore)).rejects.toMatchObject({
+        code: 'RIVET_CONTAINER_LOST',
+      });
+    });
+
+    it('looks at its machine without throwing', async () => {
+      const findings = await driver.check();
+      expect(findings.length).toBeGreaterThan(0);
+      expect(findings.filter((finding) => !finding.ok && finding.fix === undefined)).toEqual([]);
+    });
+  });
+}
+
+function mountAt(target: string): ContainerSpec['mounts'][number] {
+  return { source: '/tmp', target, readonly: true };
+}

@@ -1,0 +1,265 @@
+// A driver without containers for the tests of what is built on drivers: commands follow a script.
+import { constants } from 'node:os';
+import { RivetError } from '@rivet/base';
+import { checkLabels, checkSpec } from '../container-spec.ts';
+import type {
+  CommandExit,
+  CommandSpec,
+  Container,
+  ContainerDriver,
+  ContainerSpec,
+  OutputSink,
+  PullPolicy,
+  RunningCommand,
+} from '../driver.ts';
+import { isImageId, parseImageName } from '../images.ts';
+import { checkCommand } from '../request.ts';
+
+/** What a scripted command does. */
+export interface FakeOutcome {
+  readonly stdout?: string | Uint8Array;
+  readonly stderr?: string | Uint8Array;
+  /** 0 when absent. */
+  readonly exitCode?: number;
+  readonly cause?: CommandExit['cause'];
+  /** From its output to its exit; Infinity: until a signal. 0 when absent. */
+  readonly delayMs?: number;
+  /** Signals that do not end it; KILL always does. */
+  readonly ignores?: readonly string[];
+}
+
+/** A command as the script sees it; `env` holds the variables of its container too. */
+export interface FakeCommand extends CommandSpec {
+  readonly container: ContainerSpec;
+}
+
+export interface FakeDriverOptions {
+  /** Says what a command does; undefined: there is no such program. Throwing makes `run` fail. */
+  readonly commands?: (command: FakeCommand) => FakeOutcome | undefined;
+  /** Images that exist in the registry; every one when absent. */
+  readonly images?: readonly string[];
+}
+
+export interface FakeDriver extends ContainerDriver {
+  /** Every container that was ever started, in order. */
+  readonly started: readonly ContainerSpec[];
+  /** Names of the containers that run now. */
+  readonly running: readonly string[];
+  /** Every command, in the order of their starts. */
+  readonly commands: readonly FakeCommand[];
+  /** Images that were asked for. */
+  readonly ensured: readonly { readonly image: string; readonly pull: PullPolicy }[];
+  /** Directories that were to be removed; nothing on the disk is. */
+  readonly removedTrees: readonly string[];
+  /** Lets a container vanish as if someone had removed it. */
+  lose(name: string, reason: string): void;
+}
+
+/** Makes a fake driver; it checks what it is given like the real ones and keeps all of it. */
+export function createFakeDriver(options: FakeDriverOptions = {}): FakeDriver {
+  const containers = new Map<string, FakeContainer>();
+  const started: ContainerSpec[] = [];
+  const commands: FakeCommand[] = [];
+  const ensured: { image: string; pull: PullPolicy }[] = [];
+  const removedTrees: string[] = [];
+  const script = options.commands ?? (() => ({}));
+  return {
+    name: 'fake',
+    started,
+    commands,
+    ensured,
+    removedTrees,
+    get running() {
+      return [...containers.keys()];
+    },
+    lose(name, reason) {
+      containers.get(name)?.end(reason);
+      containers.delete(name);
+    },
+    async check() {
+      return [{ subject: 'fake', ok: true, seen: 'nothing is run', fix: undefined }];
+    },
+    async ensureImage(image, { pull, signal }) {
+      signal?.throwIfAborted();
+      if (!isImageId(image)) parseImageName(image);
+      ensured.push({ image, pull });
+      if (options.images?.includes(image) === false) throw notFound(image);
+    },
+    async start(spec, signal) {
+      signal?.throwIfAborted();
+      checkSpec(spec);
+      if (options.images?.includes(spec.image) === false) throw notFound(spec.image);
+      if (containers.has(spec.name)) {
+        throw RivetError.of('RIVET_CONTAINER_PODMAN_FAILED', {
+          action: `start a container of ${spec.image}`,
+          reason: `the name ${spec.name} is in use`,
+        });
+      }
+      const remove = (): boolean => containers.delete(spec.name);
+      const container = new FakeContainer(spec, script, commands, remove);
+      containers.set(spec.name, container);
+      started.push(spec);
+      return container;
+    },
+    async list(labels) {
+      checkLabels(labels);
+      return [...containers.values()]
+        .filter(({ spec }) => hasLabels(spec, labels))
+        .map(({ spec }) => ({
+          name: spec.name,
+          image: spec.image,
+          labels: spec.labels,
+          running: true,
+        }));
+    },
+    async removeLabelled(labels) {
+      if (Object.keys(labels).length === 0) {
+        throw RivetError.of('RIVET_CONTAINER_SPEC_INVALID', {
+          field: 'the labels',
+          found: 'empty',
+          expected: 'at least one',
+        });
+      }
+      const found = [...containers.values()].filter(({ spec }) => hasLabels(spec, labels));
+      await Promise.all(found.map((container) => container.remove()));
+      return found.length;
+    },
+    async removeTree(path) {
+      removedTrees.push(path);
+    },
+    async close() {},
+  };
+}
+
+class FakeContainer implements Container {
+  readonly spec: ContainerSpec;
+  readonly #script: NonNullable<FakeDriverOptions['commands']>;
+  readonly #log: FakeCommand[];
+  readonly #forget: () => void;
+  readonly #ending = Promise.withResolvers<never>();
+
+  constructor(
+    spec: ContainerSpec,
+    script: NonNullable<FakeDriverOptions['commands']>,
+    log: FakeCommand[],
+    forget: () => void,
+  ) {
+    this.spec = spec;
+    this.#script = script;
+    this.#log = log;
+    this.#forget = forget;
+    this.#ending.promise.catch(() => undefined);
+  }
+
+  get name(): string {
+    return this.spec.name;
+  }
+
+  get image(): string {
+    return this.spec.image;
+  }
+
+  async run(command: CommandSpec, sink: OutputSink): Promise<RunningCommand> {
+    checkCommand(command, this.spec.env);
+    const env = { ...this.spec.env, ...command.env };
+    const scripted: FakeCommand = { ...command, env, container: this.spec };
+    this.#log.push(scripted);
+    const outcome = this.#script(scripted);
+    // The container may be gone already.
+    await Promise.race([this.#ending.promise, Promise.resolve()]);
+    return new FakeRunningCommand(command, outcome, this.#log.length, this.#ending.promise, sink);
+  }
+
+  async remove(): Promise<void> {
+    this.end('Rivet removed it');
+    this.#forget();
+  }
+
+  end(reason: string): void {
+    this.#ending.reject(
+      RivetError.of('RIVET_CONTAINER_LOST', { container: this.spec.name, reason }),
+    );
+  }
+}
+
+class FakeRunningCommand implements RunningCommand {
+  readonly id: string;
+  readonly pid: number | undefined;
+  readonly exit: Promise<CommandExit>;
+  readonly #ignores: readonly string[];
+  readonly #killed = Promise.withResolvers<string>();
+
+  constructor(
+    command: CommandSpec,
+    outcome: FakeOutcome | undefined,
+    pid: number,
+    ending: Promise<never>,
+    sink: OutputSink,
+  ) {
+    this.id = command.id;
+    this.pid = outcome === undefined ? undefined : pid;
+    this.#ignores = outcome?.ignores ?? [];
+    const program = command.argv[0] ?? '';
+    const played: FakeOutcome = outcome ?? {
+      stderr: `rivet: ${program}: not found\n`,
+      exitCode: 127,
+      cause: 'not-found',
+    };
+    this.exit = Promise.race([this.#play(played, sink), ending]);
+    this.exit.catch(() => undefined);
+  }
+
+  async signal(name: string): Promise<void> {
+    const signal = name.replace(/^SIG/, '');
+    if (!Object.hasOwn(constants.signals, `SIG${signal}`)) {
+      throw RivetError.of('RIVET_CONTAINER_COMMAND_INVALID', {
+        field: 'the signal',
+        found: JSON.stringify(name),
+        expected: 'a name such as TERM, KILL, INT or HUP',
+      });
+    }
+    if (signal === 'KILL' || !this.#ignores.includes(signal)) this.#killed.resolve(`SIG${signal}`);
+  }
+
+  async #play(outcome: FakeOutcome, sink: OutputSink): Promise<CommandExit> {
+    const startedAt = performance.now();
+    if (outcome.stdout !== undefined) await sink('stdout', bytesOf(outcome.stdout));
+    if (outcome.stderr !== undefined) await sink('stderr', bytesOf(outcome.stderr));
+    const signal = await this.#delay(outcome.delayMs ?? 0);
+    const durationMs = Math.round(performance.now() - startedAt);
+    if (signal === undefined) {
+      const { exitCode = 0, cause } = outcome;
+      return { exitCode, signal: undefined, cause, durationMs };
+    }
+    const number = constants.signals[signal as keyof typeof constants.signals];
+    return { exitCode: 128 + number, signal, cause: undefined, durationMs };
+  }
+
+  /** Resolves after the delay, or with the signal that cut it off. */
+  async #delay(delayMs: number): Promise<string | undefined> {
+    if (delayMs <= 0) return undefined;
+    if (delayMs === Number.POSITIVE_INFINITY) return await this.#killed.promise;
+    const { promise, resolve } = Promise.withResolvers<undefined>();
+    const timer = setTimeout(resolve, delayMs, undefined);
+    try {
+      return await Promise.race([promise, this.#killed.promise]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+function hasLabels(spec: ContainerSpec, labels: Readonly<Record<string, string>>): boolean {
+  return Object.entries(labels).every(([key, value]) => spec.labels[key] === value);
+}
+
+function bytesOf(output: string | Uint8Array): Uint8Array {
+  return typeof output === 'string' ? Buffer.from(output) : output;
+}
+
+function notFound(image: string): RivetError {
+  return RivetError.of('RIVET_CONTAINER_IMAGE_NOT_FOUND', {
+    image,
+    reason: 'no such image was given to the fake',
+  });
+}
