@@ -37,7 +37,7 @@ const KNOWN = [
 const NOT_YET = ['mounts', 'privileged'] as const;
 
 const EXPECTED = 'the name of an image, or a table such as { image = "alpine:3.20" }';
-const MEMORY_BYTES_MIN = 6 * 1024 * 1024;
+const MEMORY_BYTES_MIN = 4 * 1024 * 1024;
 
 /** The options of a container; an image name alone is the table with that image. */
 export const readContainer: Reader<ContainerOptions> = (value, path, issues) => {
@@ -54,9 +54,9 @@ export const readContainer: Reader<ContainerOptions> = (value, path, issues) => 
     entrypoint: at('entrypoint', readEntrypoint),
     env: at('env', readVariables),
     network: at('network', choiceReader(networkModes)),
-    memory: at('memory', sizeReader(MEMORY_BYTES_MIN, '6MB')),
+    memory: at('memory', sizeReader(MEMORY_BYTES_MIN, '4MB')),
     cpus: at('cpus', numberReader(0.01, 1024, false)),
-    pids: at('pids', numberReader(1, 4_194_304, true)),
+    pids: at('pids', numberReader(1, 1_000_000, true)),
     user: at('user', readUser),
     pull: at('pull', choiceReader(pullModes)),
   };
@@ -76,7 +76,7 @@ function readImage(value: LuaValue, path: string, issues: IssueList): string | u
 const ARGUMENT_BYTES_MAX = 128 * 1024;
 
 const readEntrypoint: Reader<string[]> = listReader({
-  expected: 'a list such as { "/bin/sh", "-c" }; { "" } for none',
+  expected: 'a list such as { "/usr/bin/tini", "--" }',
   countMax: 1000,
   item: (value, path, issues) => {
     const fits =

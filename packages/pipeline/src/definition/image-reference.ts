@@ -3,9 +3,9 @@
 const LENGTH_MAX = 512;
 const COMPONENT = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$/;
 const HOST =
-  /^[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*(?::(\d{1,5}))?$/;
+  /^(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*|\[[0-9a-fA-F:]+\])(?::(\d{1,5}))?$/;
 const TAG = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
-const DIGEST = /^sha256:[0-9a-f]{64}$/;
+const DIGEST = /^[a-z0-9]+(?:[+._-][a-z0-9]+)*:[0-9a-fA-F]{32,}$/;
 
 /**
  * What is wrong with an image name such as `docker.io/library/alpine:3.20@sha256:…`, as the end of the
@@ -14,17 +14,18 @@ const DIGEST = /^sha256:[0-9a-f]{64}$/;
 export function imageProblem(image: string): string | undefined {
   if (image === '') return 'is empty';
   if (image.length > LENGTH_MAX) return `is longer than ${LENGTH_MAX} characters`;
-  const bad = /[^A-Za-z0-9._/:@-]/u.exec(image);
+  const bad = /[^A-Za-z0-9._/:@[\]+-]/u.exec(image);
   if (bad !== null) return `has the character ${JSON.stringify(bad[0])}`;
   const [name = '', digest, ...more] = image.split('@');
   if (more.length > 0) return 'has more than one @';
   if (digest !== undefined && !DIGEST.test(digest)) {
-    return 'has a digest that is not sha256: and 64 hexadecimal digits';
+    return 'has a digest that is not like sha256:… with its hexadecimal digits';
   }
   return nameProblem(name);
 }
 
 function nameProblem(name: string): string | undefined {
+  if (name.startsWith('-')) return 'begins with "-"';
   const parts = name.split('/');
   const last = parts.pop() ?? '';
   const [repository = '', tag, ...more] = last.split(':');

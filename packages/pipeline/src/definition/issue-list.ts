@@ -4,7 +4,7 @@ import type { SourcePosition } from '@rivet/lua';
 import type { DefinitionIssue } from '@rivet/protocol';
 import { showText } from './show-value.ts';
 
-/** More mistakes than this are counted, not listed: nobody reads on, and a hostile file has a million. */
+/** Nobody reads on after this many mistakes, and a hostile file has a million: the search ends there. */
 export const ISSUES_MAX = 200;
 
 export interface IssueSources {
@@ -36,19 +36,24 @@ export function itemPath(parent: string, index: number): string {
 export class IssueList {
   readonly #issues: DefinitionIssue[] = [];
   readonly #sources: IssueSources;
-  #unlisted = 0;
+  #more = false;
 
   constructor(sources: IssueSources = {}) {
     this.#sources = sources;
   }
 
   get length(): number {
-    return this.#issues.length + this.#unlisted;
+    return this.#issues.length;
+  }
+
+  /** Whether the search for more should end. */
+  get full(): boolean {
+    return this.#more;
   }
 
   add(path: string, text: IssueText): void {
     if (this.#issues.length >= ISSUES_MAX) {
-      this.#unlisted += 1;
+      this.#more = true;
       return;
     }
     const { misspelt, ...said } = text;
@@ -66,8 +71,9 @@ export class IssueList {
     const sorted = [...this.#issues].sort(
       (a, b) => compareText(a.file ?? '', b.file ?? '') || (a.line ?? 0) - (b.line ?? 0),
     );
-    if (this.#unlisted > 0) {
-      sorted.push({ path: '', message: `${this.#unlisted} more mistakes are not listed` });
+    if (this.#more) {
+      const message = `there are more mistakes than these ${ISSUES_MAX}; correct them to see the rest`;
+      sorted.push({ path: '', message });
     }
     return sorted;
   }

@@ -80,18 +80,20 @@ export function readRecord(
   if (record === undefined) {
     return wrong(issues, path, `${labelOf(path)} is not a table of fields`, value, expected);
   }
+  const expectedKeys = known.length === 1 ? `only ${known[0]}` : `one of ${known.join(', ')}`;
   for (const key of Object.keys(record)) {
+    if (issues.full) break;
     if (known.includes(key) || fieldOf(record, key) === undefined) continue;
     if (notYet.includes(key)) {
       issues.add(fieldPath(path, key), {
         message: `this version of Rivet does not have ${key}`,
-        expected: `one of ${known.join(', ')}`,
+        expected: expectedKeys,
       });
       continue;
     }
     issues.add(fieldPath(path, key), {
       message: `unknown field ${showText(key)}`,
-      expected: `one of ${known.join(', ')}`,
+      expected: expectedKeys,
       misspelt: { name: key, known },
     });
   }
@@ -162,11 +164,11 @@ export function numberReader(min: number, max: number, integer: boolean): Reader
 
 /** A duration above zero, in milliseconds. */
 export const readDurationMs: Reader<number> = (value, path, issues) => {
-  const expected = 'seconds above 0 or text such as "90s", "5m" or "2h", at most 24 days';
+  const expected = 'seconds or text such as "90s", "5m" or "2h", at most 24 days';
   const ms = attempt(() => parseDuration(value));
   return ms !== undefined && ms > 0
     ? ms
-    : wrong(issues, path, `${labelOf(path)} is not a duration`, value, expected);
+    : wrong(issues, path, `${labelOf(path)} is not a duration above 0`, value, expected);
 };
 
 /** A size in bytes, at least `min`. */
@@ -222,6 +224,7 @@ export function listReader<T>(rules: ListRules<T>): Reader<T[]> {
     const items: T[] = [];
     const seen = new Set<string>();
     for (const [index, element] of value.entries()) {
+      if (issues.full) break;
       const item = rules.item(element, itemPath(path, index), issues);
       if (item === undefined) continue;
       const identity = JSON.stringify(item);

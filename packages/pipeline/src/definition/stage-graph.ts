@@ -6,8 +6,9 @@ import { showText } from './show-value.ts';
 import type { ReadStage } from './stage-definition.ts';
 
 /**
- * What each stage waits for, by name and in the order of the file: its `needs`, or the stage before it
- * in the file when it has none.
+ * What each stage waits for, by name and in the order of the file: its `needs`, or all the stages
+ * before it when it has none. Of those it names only the ones back to the last stage without `needs`,
+ * which itself waited for everything before it.
  */
 export function stageDependencies(
   definition: Pick<PipelineDefinition, 'stages'>,
@@ -18,12 +19,13 @@ export function stageDependencies(
 function dependencies(
   stages: readonly { readonly name: string; readonly needs: readonly string[] | null }[],
 ): Map<string, readonly string[]> {
-  return new Map(
-    stages.map(({ name, needs }, index) => {
-      const before = stages[index - 1];
-      return [name, needs ?? (before === undefined ? [] : [before.name])];
-    }),
-  );
+  const graph = new Map<string, readonly string[]>();
+  let before: string[] = [];
+  for (const { name, needs } of stages) {
+    graph.set(name, needs ?? before);
+    before = needs === null ? [name] : [...before, name];
+  }
+  return graph;
 }
 
 /** Reports names that are there twice, needs that name no stage, and cycles. */
@@ -55,6 +57,7 @@ function checkNames(stages: readonly ReadStage[], issues: IssueList): Map<string
 
 function checkNeeds(named: ReadonlyMap<string, NamedStage>, issues: IssueList): void {
   for (const { name, needs, path } of named.values()) {
+    if (issues.full) return;
     for (const [index, need] of (needs ?? []).entries()) {
       const at = itemPath(fieldPath(path, 'needs'), index);
       if (need === name) {
@@ -66,11 +69,16 @@ function checkNeeds(named: ReadonlyMap<string, NamedStage>, issues: IssueList): 
         issues.add(at, {
           message: `no stage has the name ${showText(need)}`,
           expected: 'the name of another stage',
-          misspelt: { name: need, known: [...named.keys()].filter((other) => other !== name) },
+          misspelt: { name: need, known: otherNames(named, name) },
         });
       }
     }
   }
+}
+
+/** Made one by one when they are compared: most needs are right, and there can be many. */
+function* otherNames(named: ReadonlyMap<string, NamedStage>, own: string): Generator<string> {
+  for (const name of named.keys()) if (name !== own) yield name;
 }
 
 /** Cycles that are told; one mistake often makes several. */
@@ -108,7 +116,7 @@ function reportCycle(
   const why =
     implicit === undefined
       ? ''
-      : `; ${showText(implicit.name)} has no needs, so it waits for the stage before it`;
+      : `; ${showText(implicit.name)} has no needs, so it waits for those before it`;
   issues.add(fieldPath(stages[start]?.path ?? '', 'needs'), {
     message: `the stages wait for each other: ${shortened(names.map((stage) => stage?.name ?? ''))}${why}`,
     expected: 'needs without a cycle',

@@ -58,6 +58,8 @@ const KNOWN = [
   'stages',
 ] as const;
 const STAGES_MAX = 1000;
+/** Of all stages together. */
+const NEEDS_MAX = 20_000;
 const INPUTS_MAX = 100;
 
 /**
@@ -185,7 +187,22 @@ const readStages: Reader<ReadStage[]> = (value, path, issues) => {
     });
     return undefined;
   }
+  const needs = value.reduce<number>((sum, stage) => sum + countNeeds(stage), 0);
+  if (needs > NEEDS_MAX) {
+    issues.add(path, {
+      message: 'the stages have too many needs in all',
+      found: String(needs),
+      expected: `at most ${NEEDS_MAX}`,
+    });
+    return undefined;
+  }
   const stages = value.map((element, index) => readStage(element, itemPath(path, index), issues));
   checkStageGraph(stages, issues);
   return stages;
 };
+
+function countNeeds(stage: LuaValue): number {
+  const record = asRecord(stage);
+  const needs = record === undefined ? undefined : fieldOf(record, 'needs');
+  return Array.isArray(needs) ? needs.length : 0;
+}

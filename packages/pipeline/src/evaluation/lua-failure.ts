@@ -2,6 +2,7 @@
 import { isRivetError, type RivetError } from '@rivet/base';
 import type { DefinitionIssue } from '@rivet/protocol';
 import { locate } from '../definition/issue-list.ts';
+import { labelOf } from '../definition/read-fields.ts';
 
 /**
  * The error as an issue of the pipeline file; undefined when the file is not at fault (a process that
@@ -14,16 +15,27 @@ export function luaFailureIssue(
 ): DefinitionIssue | undefined {
   if (!isRivetError(error) || error.fault !== 'user') return undefined;
   const { details } = error;
-  const position = positionOf(details);
-  const { found, expected, source_line } = details;
+  const { source_line } = details;
   return {
-    path: typeof details.path === 'string' ? details.path : '',
-    message: typeof details.message === 'string' ? details.message : error.message,
-    ...(typeof found === 'string' ? { found } : {}),
-    ...(typeof expected === 'string' ? { expected } : {}),
+    ...describe(error),
     ...(typeof source_line === 'string' ? { source_line } : {}),
-    ...locate(position, files),
+    ...locate(positionOf(details), files),
   };
+}
+
+/** What is wrong, without the place: the issue has it in fields of its own. */
+function describe(error: RivetError): Pick<DefinitionIssue, 'path' | 'message' | 'expected'> {
+  const { where, path, found, expected } = error.details;
+  if (isRivetError(error, 'RIVET_LUA_VALUE') && typeof path === 'string') {
+    const own = path.replace(/^1(\.definition)?\.?/, '');
+    const rest = typeof expected === 'string' ? { expected } : {};
+    return { path: own, message: `${labelOf(own)} is ${String(found)}`, ...rest };
+  }
+  const prefix = `${String(where)}: `;
+  const { message } = error;
+  const text = message.startsWith(prefix) ? message.slice(prefix.length) : message;
+  if (!isRivetError(error, 'RIVET_LUA_HOST_CALL_REFUSED')) return { path: '', message: text };
+  return { path: '', message: text, expected: 'the call in a function, such as a stage’s script' };
 }
 
 /** The position, given as one object or as fields of its own. */
