@@ -55,6 +55,7 @@ export async function scheduleStages(options: ScheduleOptions): Promise<void> {
       const reason = leftOutReason(options, stage);
       if (reason !== undefined) {
         states.set(stage.name, reason.state);
+        if (ready(stage)) settled.add(stage.name);
         await options.leaveOut(stage, reason.state, reason.text);
         changed = true;
       } else if (ready(stage)) {
