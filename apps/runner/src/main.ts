@@ -2,6 +2,7 @@
 import {
   createLogger,
   describeThrown,
+  didYouMean,
   type Logger,
   type RivetError,
   toRivetError,
@@ -10,8 +11,8 @@ import {
 import { composeRunner } from './compose.ts';
 import { readConfig, runnerVariables } from './config.ts';
 
-/** Variables that other programs of Rivet read, and pipelines see; no reason to warn. */
-const FOREIGN_VARIABLES = ['RIVET_LISTEN', 'RIVET_SERVER', 'RIVET_DATA_DIRECTORY'];
+/** Variables of the other programs, which may be set for all of them together. */
+const OTHER_PROGRAMS = /^RIVET_(LISTEN|MIGRATE|LEASE|POLL|DATABASE|DATA|CONFIG|CLI|TOKEN)/;
 /** After a defect the program is given this long to say so, in milliseconds. */
 const DEFECT_EXIT_MS = 100;
 
@@ -32,7 +33,7 @@ async function main(): Promise<number> {
     try {
       const started = runner.start();
       const id = await Promise.race([started, interrupted]);
-      if (id === undefined) return 130;
+      if (id === undefined) return 0;
       announce({ event: 'online', runner_id: id, name: config.name, url: config.url });
       logger.info({ capacity: config.capacity, tags: config.tags }, `online at ${config.url}`);
       await Promise.race([runner.ended(), interrupted]);
@@ -85,11 +86,9 @@ function tell(error: RivetError, logger: Logger): number {
 }
 
 function warnOfUnknownVariables(logger: Logger): void {
-  for (const { name, nearest } of unknownVariables(
-    [...runnerVariables, ...FOREIGN_VARIABLES],
-    process.env,
-  )) {
-    const hint = nearest === undefined ? '' : `; did you mean ${nearest}?`;
-    logger.warn({ name }, `the environment variable ${name} is not known${hint}`);
+  for (const { name } of unknownVariables(runnerVariables, process.env)) {
+    if (OTHER_PROGRAMS.test(name)) continue;
+    const hint = didYouMean(name, runnerVariables);
+    logger.warn({ variable: name }, `${name} is no setting of the runner${hint}`);
   }
 }
