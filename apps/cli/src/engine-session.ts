@@ -10,28 +10,29 @@ import {
 } from '@rivet/pipeline';
 import type { PipelineBundle, PipelineDefinition } from '@rivet/protocol';
 
-/** What a script sees besides `pipeline`: the modules of the engine, whose calls are refused here. */
-function evaluationOptions(): EvaluationOptions {
-  return { modules: coreModules(), globals: globalAliases };
+/** Everything of a command that runs Lua shares one engine: starting one costs a process. */
+export interface EngineSession {
+  readonly lua: () => LuaEngine;
+  /** Evaluates a bundle and says what is wrong with it. */
+  check(bundle: PipelineBundle): Promise<CheckedPipeline>;
+  /** Checks input values against the rules of a pipeline; one for the whole session. */
+  checker(bundle: PipelineBundle, definition: PipelineDefinition): InputChecker;
+  /** Ends every process it started. */
+  close(): Promise<void>;
 }
 
-/** Checks inputs of one pipeline; opens a Lua engine only when a question needs one. */
-export interface InputSession {
-  readonly checker: () => InputChecker;
-  readonly close: () => Promise<void>;
-}
-
-/** The inputs of a pipeline that lives on the server. */
-export function createInputSession(
-  bundle: PipelineBundle,
-  definition: PipelineDefinition,
-): InputSession {
+export function createEngineSession(): EngineSession {
   let engine: LuaEngine | undefined;
   let checker: InputChecker | undefined;
+  const lua = (): LuaEngine => {
+    engine ??= createLuaEngine();
+    return engine;
+  };
   return {
-    checker() {
-      engine ??= createLuaEngine();
-      checker ??= createInputChecker(engine, bundle, definition, evaluationOptions());
+    lua,
+    check: (bundle) => checkPipeline(lua(), bundle, evaluationOptions()),
+    checker(bundle, definition) {
+      checker ??= createInputChecker(lua(), bundle, definition, evaluationOptions());
       return checker;
     },
     async close() {
@@ -41,12 +42,7 @@ export function createInputSession(
   };
 }
 
-/** Evaluates a bundle and says what is wrong with it; every process it started is gone afterwards. */
-export async function checkBundleOnce(bundle: PipelineBundle): Promise<CheckedPipeline> {
-  const engine = createLuaEngine();
-  try {
-    return await checkPipeline(engine, bundle, evaluationOptions());
-  } finally {
-    await engine.close();
-  }
+/** What a script sees besides `pipeline`: the modules of the engine, whose calls are refused here. */
+function evaluationOptions(): EvaluationOptions {
+  return { modules: coreModules(), globals: globalAliases };
 }

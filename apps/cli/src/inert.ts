@@ -26,7 +26,7 @@ const RESET = '\u001b[0m';
  */
 export function inertLine(line: string, options: { color: boolean }): string {
   if (!SUSPECT.test(line)) return line;
-  let colored = false;
+  let last = '0';
   // Kept sequences are parked as private-use text, so that the second pass meets no escape.
   const kept: string[] = [];
   const parked = line.replaceAll('\u{f8fd}', '\u{fffd}').replaceAll(SEQUENCES, (...match) => {
@@ -34,7 +34,7 @@ export function inertLine(line: string, options: { color: boolean }): string {
     if (!options.color || groups.final !== 'm' || groups.between !== '') return '';
     const sgr = allowedSgr(groups.params ?? '');
     if (sgr === undefined) return '';
-    colored = true;
+    last = sgr;
     kept.push(`\u001b[${sgr}m`);
     return '\u{f8fd}';
   });
@@ -46,7 +46,7 @@ export function inertLine(line: string, options: { color: boolean }): string {
       next += 1;
       return kept[next - 1] ?? '';
     });
-  return colored && !shown.endsWith(RESET) ? shown + RESET : shown;
+  return last === '0' ? shown : shown + RESET;
 }
 
 /** Text of several lines, each made inert. */

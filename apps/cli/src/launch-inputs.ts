@@ -2,10 +2,11 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { text as readText } from 'node:stream/consumers';
-import { describeThrown, didYouMean, RivetError } from '@rivet/base';
+import { describeThrown, RivetError } from '@rivet/base';
 import { type InputChecker, inputsFromText, inputsInvalid, missingInputs } from '@rivet/pipeline';
-import type { InputValues, PipelineDefinition } from '@rivet/protocol';
+import type { InputDefinition, InputValues, PipelineDefinition } from '@rivet/protocol';
 import type { CommandContext } from './command.ts';
+import { describeInput } from './describe-pipeline.ts';
 import { askInput } from './prompts.ts';
 
 /** What was typed: `--input` pairs as they are, and the path of `--input-file`; `-` is standard input. */
@@ -30,17 +31,12 @@ export async function collectInputs(
 ): Promise<InputValues> {
   const fromFile = given.file === undefined ? {} : await readInputFile(given.file, context);
   const { values, issues } = inputsFromText(definition, given.pairs.map(splitPair));
-  if (issues.length > 0) throw inputsInvalid({ ok: false, issues: [...issues], missing: [] });
+  if (issues.length > 0) throw inputsInvalid({ issues: [...issues], missing: [] });
   const known = { ...fromFile, ...values } as InputValues;
   const missing = missingInputs(definition, known);
   if (missing.length === 0) return known;
   if (!given.ask || !context.interactive) {
-    const issueOf = (name: string) => ({
-      path: `inputs.${name}`,
-      message: `the input "${name}" is required and has no value`,
-    });
-    const names = missing.map((input) => input.name);
-    throw inputsInvalid({ ok: false, issues: names.map(issueOf), missing: names });
+    throw inputsMissing(missing);
   }
   for (const input of missing) {
     known[input.name] = await askInput(input, context.interrupt.signal, (value) =>
@@ -48,6 +44,16 @@ export async function collectInputs(
     );
   }
   return known;
+}
+
+/** Says for each what it takes, as options that can be completed and pasted. */
+function inputsMissing(missing: readonly InputDefinition[]): RivetError {
+  const lines = missing.map((input) => `  --input ${input.name}=…   ${describeInput(input)}`);
+  return RivetError.of('RIVET_INPUT_MISSING', {
+    names: missing.map((input) => input.name).join(', '),
+    missing: missing.map((input) => input.name),
+    hint: ['Give each a value, or all in a JSON file with --input-file FILE:', ...lines].join('\n'),
+  });
 }
 
 /** `name=value`; the value may hold more equals signs and may be empty. */
@@ -95,19 +101,4 @@ async function readInputFile(
     );
   }
   return value as Record<string, unknown>;
-}
-
-/**
- * Holds the names of values against the definition, for values that no checker of this machine sees.
- * @throws RIVET_INPUT_INVALID with the nearest known name
- */
-export function refuseUnknownNames(definition: PipelineDefinition, values: InputValues): void {
-  const known = definition.inputs.map((input) => input.name);
-  const issues = Object.keys(values)
-    .filter((name) => !known.includes(name))
-    .map((name) => ({
-      path: `inputs.${name}`,
-      message: `the pipeline has no input "${name}"${didYouMean(name, known)}`,
-    }));
-  if (issues.length > 0) throw inputsInvalid({ ok: false, issues, missing: [] });
 }

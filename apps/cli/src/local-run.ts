@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises';
 import { createLogger, formatDuration, formatSize, RivetError, sleep, uuidv7 } from '@rivet/base';
 import { type ContainerDriver, createPodmanDriver } from '@rivet/containers';
 import { runJob } from '@rivet/engine';
-import { createLuaEngine } from '@rivet/lua';
+import type { LuaEngine } from '@rivet/lua';
 import type { InputValues, JobOutcome, PipelineBundle, PipelineDefinition } from '@rivet/protocol';
 import type { CommandContext } from './command.ts';
 import type { Config } from './config.ts';
@@ -12,10 +12,10 @@ import { createProgress } from './progress/create-progress.ts';
 import type { Progress } from './progress/progress.ts';
 import {
   createRunDirectory,
-  RUN_LABEL,
   type RunDirectory,
   removeDeadRuns,
   removeRunDirectory,
+  runLabels,
 } from './run-directory.ts';
 import { copyTree } from './workspace-tree.ts';
 
@@ -32,6 +32,9 @@ export interface LocalJob {
   readonly onlyStage: string | undefined;
   readonly source: WorkspaceSource;
 }
+
+/** A command's context, and the engine that it opened. */
+export type RunContext = CommandContext & { readonly lua: LuaEngine };
 
 export interface LocalRunOptions {
   readonly defaultImage: string;
@@ -58,13 +61,13 @@ export async function runLocally(
   job: LocalJob,
   options: LocalRunOptions,
   config: Config,
-  context: CommandContext,
+  context: RunContext,
 ): Promise<number> {
   const { interrupt, output } = context;
   if (job.source.kind !== 'empty') await refuseNoDirectory(job.source.directory);
   const id = uuidv7();
   const logger = createLogger({ name: 'rivet', level: config.logLevel });
-  const driver = createPodmanDriver({ logger });
+  const driver = createPodmanDriver({ logger, env: context.env });
   const directory = await createRunDirectory(config.dataDirectory, id);
   const stages = job.definition.stages.map((stage) => stage.name);
   const progress = createProgress(output, stages, { json: options.json });
@@ -103,55 +106,51 @@ interface Attempt {
   readonly directory: RunDirectory;
   readonly workspace: string;
   readonly progress: Progress;
-  readonly context: CommandContext;
+  readonly context: RunContext;
   readonly logger: ReturnType<typeof createLogger>;
 }
 
 async function runInWorkspace(attempt: Attempt): Promise<number> {
   const { id, job, options, driver, directory, workspace, progress, context, logger } = attempt;
-  const outputs: Record<string, unknown> = {};
-  const lua = createLuaEngine();
+  // Without a prototype, so that an output may have any name.
+  const outputs: Record<string, unknown> = Object.create(null);
   const beganAt = performance.now();
-  try {
-    const outcome = await runJob(
-      {
-        id,
-        attempt: 1,
-        pipeline: job.definition.name,
-        version: 1,
-        launchedBy: 'rivet run',
-        url: undefined,
-        source: job.source.kind === 'empty' ? 'none' : 'tree',
-        bundle: job.bundle,
-        definition: undefined,
-        inputs: job.inputs,
-        onlyStage: job.onlyStage,
-      },
-      {
-        driver,
-        lua,
-        logger,
-        workspace,
-        stateDirectory: directory.state,
-        defaultImage: options.defaultImage,
-        limits: LIMITS,
-        observer: {
-          line: (line) => progress.line(line),
-          stage: (change) => progress.stage(change),
-          output: (name, value) => {
-            if (value === undefined) delete outputs[name];
-            else outputs[name] = value;
-          },
+  const outcome = await runJob(
+    {
+      id,
+      attempt: 1,
+      pipeline: job.definition.name,
+      version: 1,
+      launchedBy: 'rivet run',
+      url: undefined,
+      source: job.source.kind === 'empty' ? 'none' : 'tree',
+      bundle: job.bundle,
+      definition: undefined,
+      inputs: job.inputs,
+      onlyStage: job.onlyStage,
+    },
+    {
+      driver,
+      lua: context.lua,
+      logger,
+      workspace,
+      stateDirectory: directory.state,
+      defaultImage: options.defaultImage,
+      limits: LIMITS,
+      observer: {
+        line: (line) => progress.line(line),
+        stage: (change) => progress.stage(change),
+        output: (name, value) => {
+          if (value === undefined) delete outputs[name];
+          else outputs[name] = value;
         },
-        labels: { [RUN_LABEL]: id },
       },
-      context.interrupt.signal,
-    );
-    progress.end({ ...outcome, durationMs: performance.now() - beganAt, outputs });
-    return exitCodeOf(outcome, context);
-  } finally {
-    await lua.close();
-  }
+      labels: runLabels(id),
+    },
+    context.interrupt.signal,
+  );
+  progress.end({ ...outcome, durationMs: performance.now() - beganAt, outputs });
+  return exitCodeOf(outcome, context);
 }
 
 function exitCodeOf(outcome: JobOutcome, { interrupt }: CommandContext): number {
@@ -190,7 +189,7 @@ function forcedEnd(
 ): Promise<never> {
   return new Promise((_, reject) => {
     interrupt.force.addEventListener('abort', () => {
-      const removed = driver.removeLabelled({ [RUN_LABEL]: id }).catch(() => 0);
+      const removed = driver.removeLabelled(runLabels(id)).catch(() => 0);
       void Promise.race([removed, sleep(FORCE_MS)]).then(() => reject(interrupt.force.reason));
     });
   });

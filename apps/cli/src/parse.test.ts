@@ -21,6 +21,7 @@ const command = defineCommand({
     state: choice('STATE', 'A state', ['queued', 'running']),
     limit: integer('N', 'How many', 1, 100),
     json: flag('JSON'),
+    noInput: flag('Never ask'),
   },
   run: async () => 0,
 });
@@ -38,7 +39,13 @@ describe('parseCommand', () => {
       state: undefined,
       limit: 5,
       json: true,
+      noInput: false,
     });
+  });
+
+  it('keeps a flag that begins with no apart from the option without it', () => {
+    const { options } = parse('p.lua', '--input', 'a=1', '--no-input');
+    expect(options).toMatchObject({ input: ['a=1'], noInput: true });
   });
 
   it('takes values and arguments that begin with a dash', () => {

@@ -41,7 +41,12 @@ export function parseCommand(name: string, command: Command, argv: readonly stri
 
 function parserOption(key: string, definition: Option): ParserOption {
   const name = optionName(key);
-  if (definition.kind === 'flag') return new ParserOption(name);
+  if (definition.kind === 'flag') {
+    const option = new ParserOption(name);
+    // `--no-input` is a flag of its own here, not the opposite of `--input`.
+    option.negate = false;
+    return option;
+  }
   const option = new ParserOption(`${name} <value>`);
   // The values are collected as text also where one is allowed, so that a second one is noticed.
   return option.argParser((value: string, before: string[] | undefined) => [

@@ -2,7 +2,7 @@
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileAtomically } from '@rivet/base';
-import type { ContainerDriver } from '@rivet/containers';
+import { type ContainerDriver, LABEL_OWNER } from '@rivet/containers';
 import { identifyProcess, isProcessAlive, type ProcessIdentity } from '@rivet/processes';
 
 export interface RunDirectory {
@@ -19,8 +19,10 @@ interface Owner {
   readonly process: ProcessIdentity;
 }
 
-/** Label that the containers of a `rivet run` carry, so that a later one finds those of a killed one. */
-export const RUN_LABEL = 'dev.rivet.run';
+/** Labels of the containers of a `rivet run`, so that a later one finds those of a killed one. */
+export function runLabels(id: string): Readonly<Record<string, string>> {
+  return { [LABEL_OWNER]: `run-${id}` };
+}
 
 /** Makes the directories of the job `id` below `<dataDirectory>/runs`. */
 export async function createRunDirectory(dataDirectory: string, id: string): Promise<RunDirectory> {
@@ -52,7 +54,7 @@ export async function removeDeadRuns(
     const owner = await readOwner(path);
     if (owner === undefined || (await isProcessAlive(owner.process))) continue;
     try {
-      await driver.removeLabelled({ [RUN_LABEL]: owner.job });
+      await driver.removeLabelled(runLabels(owner.job));
       await driver.removeTree(path);
     } catch {
       // Another run may be removing it at this moment.

@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import { readBundle, renderIssues } from '@rivet/pipeline';
 import { defineCommand, flag, required } from '../command.ts';
-import { checkBundleOnce } from '../engine-session.ts';
+import { createEngineSession } from '../engine-session.ts';
 import { exitCodes } from '../exit-codes.ts';
 
 export const check = defineCommand({
@@ -18,7 +18,8 @@ export const check = defineCommand({
   async run(context, { file }, options) {
     const { output } = context;
     const bundle = await readBundle(resolve(context.cwd, file));
-    const checked = await checkBundleOnce(bundle);
+    const session = createEngineSession();
+    const checked = await session.check(bundle).finally(session.close);
     const issues = checked.ok ? [] : checked.issues;
     if (options.json) {
       output.json({ valid: checked.ok, issues });

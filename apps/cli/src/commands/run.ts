@@ -1,14 +1,14 @@
 // `rivet run`: runs a pipeline on this machine, with the engine that the runners use.
 import { resolve } from 'node:path';
 import { RivetError } from '@rivet/base';
-import { inputsInvalid, pipelineInvalid, readBundle } from '@rivet/pipeline';
-import type { InputValues, PipelineBundle, PipelineDefinition } from '@rivet/protocol';
+import { type InputChecker, inputsInvalid, pipelineInvalid, readBundle } from '@rivet/pipeline';
+import type { PipelineBundle } from '@rivet/protocol';
 import { type CommandContext, defineCommand, flag, repeated, required, text } from '../command.ts';
 import { loadConfig } from '../config.ts';
-import { checkBundleOnce, createInputSession } from '../engine-session.ts';
+import { createEngineSession, type EngineSession } from '../engine-session.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { collectInputs } from '../launch-inputs.ts';
-import { runLocally, type WorkspaceSource } from '../local-run.ts';
+import { type LocalJob, runLocally, type WorkspaceSource } from '../local-run.ts';
 import { makePlan, planLines, refuseUnknownStage } from '../plan.ts';
 
 export const run = defineCommand({
@@ -61,25 +61,24 @@ export const run = defineCommand({
     const source = workspaceSource(options, context);
     const config = await loadConfig(context.env);
     const bundle = await readBundle(resolve(context.cwd, file));
-    const checked = await checkBundleOnce(bundle);
-    if (!checked.ok) throw pipelineInvalid(checked.issues);
-    const { definition } = checked;
-    refuseUnknownStage(definition, options.stage);
-    const given = { pairs: options.input, file: options.inputFile, ask: !options.noInput };
-    const inputs = await checkedInputs(bundle, definition, given, context);
-    const defaultImage = options.image ?? config.defaultImage;
-    if (options.dryRun) {
-      const plan = makePlan(definition, inputs, defaultImage, options.stage);
+    const session = createEngineSession();
+    try {
+      const job = await prepareJob(bundle, options, session, context);
+      const defaultImage = options.image ?? config.defaultImage;
+      if (!options.dryRun) {
+        const { keep, json } = options;
+        return await runLocally({ ...job, source }, { defaultImage, keep, json }, config, {
+          ...context,
+          lua: session.lua(),
+        });
+      }
+      const plan = makePlan(job.definition, job.inputs, defaultImage, options.stage);
       if (options.json) context.output.json(plan);
       else for (const line of planLines(plan, context.output.style)) context.output.line(line);
       return exitCodes.success;
+    } finally {
+      await session.close();
     }
-    return await runLocally(
-      { bundle, definition, inputs, onlyStage: options.stage, source },
-      { defaultImage, keep: options.keep, json: options.json },
-      config,
-      context,
-    );
   },
 });
 
@@ -100,19 +99,28 @@ function workspaceSource(
   return { kind: 'tree', directory: resolve(cwd, tree ?? '.') };
 }
 
-async function checkedInputs(
+interface JobOptions {
+  readonly input: readonly string[];
+  readonly inputFile: string | undefined;
+  readonly noInput: boolean;
+  readonly stage: string | undefined;
+}
+
+/** Everything that can be wrong without starting anything is found here. */
+async function prepareJob(
   bundle: PipelineBundle,
-  definition: PipelineDefinition,
-  given: Parameters<typeof collectInputs>[1],
+  options: JobOptions,
+  session: EngineSession,
   context: CommandContext,
-): Promise<InputValues> {
-  const session = createInputSession(bundle, definition);
-  try {
-    const values = await collectInputs(definition, given, context, session.checker);
-    const check = await session.checker().check(values);
-    if (!check.ok) throw inputsInvalid(check);
-    return check.values;
-  } finally {
-    await session.close();
-  }
+): Promise<Omit<LocalJob, 'source'>> {
+  const checked = await session.check(bundle);
+  if (!checked.ok) throw pipelineInvalid(checked.issues);
+  const { definition } = checked;
+  refuseUnknownStage(definition, options.stage);
+  const checker = (): InputChecker => session.checker(bundle, definition);
+  const given = { pairs: options.input, file: options.inputFile, ask: !options.noInput };
+  const values = await collectInputs(definition, given, context, checker);
+  const check = await checker().check(values);
+  if (!check.ok) throw inputsInvalid(check);
+  return { bundle, definition, inputs: check.values, onlyStage: options.stage };
 }

@@ -1,7 +1,7 @@
 // `rivet pipeline launch`: checks and asks for inputs, queues a job, and follows it when wanted.
 import { userInfo } from 'node:os';
 import { defineCommand, flag, integer, repeated, required, text } from '../../command.ts';
-import { createInputSession } from '../../engine-session.ts';
+import { createEngineSession } from '../../engine-session.ts';
 import { exitCodes } from '../../exit-codes.ts';
 import { followJob } from '../../follow.ts';
 import { jobExitCode } from '../../job-text.ts';
@@ -48,12 +48,12 @@ export const pipelineLaunch = defineCommand({
     const { signal } = interrupt;
     const client = await openClient(context, options.url);
     const pipeline = await client.getPipeline({ ref, signal });
-    const session = createInputSession(pipeline.bundle, pipeline.definition);
+    const session = createEngineSession();
     const inputs = await collectInputs(
       pipeline.definition,
       { pairs: options.input, file: options.inputFile, ask: !options.noInput },
       context,
-      session.checker,
+      () => session.checker(pipeline.bundle, pipeline.definition),
     ).finally(session.close);
     const { idempotencyKey, priority } = options;
     const job = await client.launchPipeline({
