@@ -5,7 +5,7 @@ export const serverErrors = defineErrors({
   RIVET_SERVER_UNREACHABLE: {
     message: "the Rivet server at {url} can't be reached: {reason}",
     solve:
-      'Start it with `rivet orchestrator start` (or `rivet dev`), or point RIVET_SERVER at the one that runs.',
+      'Start it with `rivet orchestrator start` (or `rivet dev`), or point RIVET_URL at the one that runs.',
     status: 503,
     exit: 3,
     fault: 'operator',
