@@ -13,15 +13,15 @@ import { type Program, startProgram } from './program.ts';
 const run = promisify(execFile);
 
 /** The image that the set-up makes on every machine. */
-export const BASE_IMAGE = 'localhost/rivet/base:latest';
+const BASE_IMAGE = 'localhost/rivet/base:latest';
 
-export interface Orchestrator extends Program {
+interface Orchestrator extends Program {
   readonly url: string;
   readonly port: number;
   readonly client: Client;
 }
 
-export interface Runner extends Program {
+interface Runner extends Program {
   readonly stateDirectory: string;
 }
 
@@ -37,7 +37,7 @@ export interface Installation {
   stop(): Promise<string[]>;
 }
 
-export interface RunnerOptions {
+interface RunnerOptions {
   readonly url?: string;
   readonly capacity?: number;
   readonly stateDirectory?: string;

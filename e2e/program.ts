@@ -8,7 +8,7 @@ const STOP_MS = 60_000;
 const STDERR_BYTES_MAX = 200_000;
 
 /** One JSON line that a program wrote to its standard output. */
-export type Announcement = Readonly<Record<string, unknown>> & { readonly event: string };
+type Announcement = Readonly<Record<string, unknown>> & { readonly event: string };
 
 export interface Program {
   readonly name: string;

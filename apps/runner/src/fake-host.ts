@@ -40,7 +40,7 @@ export function memoryDriver(): MemoryDriver {
 }
 
 /** What a played job is given. */
-export interface PlayedJob {
+interface PlayedJob {
   readonly spec: JobSpec;
   readonly host: JobHost;
   readonly signal: AbortSignal;

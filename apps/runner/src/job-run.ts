@@ -5,6 +5,7 @@ import {
   isRivetError,
   type Logger,
   RivetError,
+  sleep,
   toRivetError,
 } from '@rivet/base';
 import type { ContainerDriver } from '@rivet/containers';
@@ -22,6 +23,8 @@ import type { AttemptDirectory, StateDirectory } from './state-directory.ts';
 
 /** What the engine may take beyond its graces to end a job, in milliseconds. */
 const STOP_MARGIN_MS = 30_000;
+const GIVE_UP_MS = 10_000;
+const SICK_PAUSE_MS = 10_000;
 
 /** What all attempts of a runner share. */
 export interface JobRunContext {
@@ -37,6 +40,8 @@ export interface JobRunContext {
   readonly deliveryDeadlineMs: number;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** The runner stops: jobs that run may end. */
+  readonly stopping: AbortSignal;
   /** The runner stops and its grace is over: running jobs are canceled, their end is still reported. */
   readonly stopJobs: AbortSignal;
   /** The runner leaves now: nothing is reported any more. */
@@ -64,12 +69,34 @@ export async function runClaimedJob(
     await spool.close();
     logger.info({ end }, 'the attempt has ended');
   } catch (error) {
-    // Without a directory there is nothing to report with: the lease ends, and the server decides.
     logger.error({ err: error }, `the job can't be run here: ${describeThrown(error)}`);
+    await giveUp(job, error, context);
   } finally {
     lease.close();
     if (directory !== undefined) await removeTree(context.driver, directory.path, logger);
   }
+}
+
+/**
+ * Ends a job that this runner has no place on disk for, and keeps its slot for a while: a sick runner that
+ * fails at once would take the jobs of the healthy ones.
+ */
+async function giveUp(job: ClaimedJob, cause: unknown, context: JobRunContext): Promise<void> {
+  const { api, state, stopping, abandon } = context;
+  const error = RivetError.of('RIVET_RUNNER_STATE_UNUSABLE', {
+    directory: state.path,
+    reason: describeThrown(cause),
+  });
+  try {
+    const { attempt, lease_id } = job;
+    const empty = { seq: 1, logs: [], stages: [], outputs: {} };
+    const body = { attempt, lease_id, ...empty, outcome: failureOf(error) };
+    await api.report(job.id, body, { timeoutMs: GIVE_UP_MS, signal: abandon });
+  } catch (thrown) {
+    // Its lease ends, and the server decides.
+    context.logger.warn({ err: thrown, job: job.id }, 'the end of a job could not be told');
+  }
+  await sleep(SICK_PAUSE_MS, stopping);
 }
 
 class Attempt {

@@ -1,5 +1,5 @@
 // The runner against a server that fails in every way that the protocol allows for.
-import { readdir } from 'node:fs/promises';
+import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LABEL_JOB, LABEL_OWNER } from '@rivet/containers';
 import type { JobOutcome } from '@rivet/protocol';
@@ -119,6 +119,23 @@ describe('a runner', () => {
       code: 'RIVET_INTERNAL',
     });
     expect(job.outcomes[0]!.message).toContain('the engine broke');
+  });
+
+  it('without a place on its disk ends the job with why, and does not take the next at once', async () => {
+    const test = await start(succeed, { RIVET_RUNNER_CAPACITY: '1' });
+    await rm(join(test.directory, 'jobs'), { recursive: true });
+    await writeFile(join(test.directory, 'jobs'), '');
+    const job = server.launch(1);
+    const next = server.launch(2);
+    await until(() => job.outcomes.length > 0);
+    expect(job.outcomes[0]).toMatchObject({
+      state: 'failed',
+      reason: 'infrastructure',
+      code: 'RIVET_RUNNER_STATE_UNUSABLE',
+    });
+    expect(test.runner.running).toBe(1);
+    await test.runner.stop();
+    expect(next.outcomes).toEqual([]);
   });
 
   it('cancels a job when a report is answered with cancel', async () => {

@@ -160,6 +160,7 @@ export class Runner {
       deliveryDeadlineMs: config.deliveryDeadlineMs,
       clock,
       logger,
+      stopping: this.#stop.signal,
       stopJobs: this.#stopJobs.signal,
       abandon: this.#abandon.signal,
     };

@@ -10,7 +10,7 @@ import {
   type ReportResponse,
 } from '@rivet/protocol';
 
-export interface CallLimits {
+interface CallLimits {
   /** Until the answer has been read, in milliseconds. */
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
