@@ -1,0 +1,97 @@
+// The orchestrator's settings: the only place that reads its environment variables.
+import { isIP } from 'node:net';
+import {
+  choiceSetting,
+  didYouMean,
+  durationSetting,
+  integerSetting,
+  type LogLevel,
+  RivetError,
+  readSettings,
+  textSetting,
+  unknownVariables,
+} from '@rivet/base';
+
+export interface Config {
+  readonly databaseUrl: string;
+  readonly databaseConnectionsMax: number;
+  readonly host: string;
+  /** 0: a free one. */
+  readonly port: number;
+  readonly logLevel: LogLevel;
+  /** Whether to bring the schema up to date before serving. */
+  readonly migrate: boolean;
+  /** How long a claim or report holds an attempt. */
+  readonly leaseSeconds: number;
+  /** Longest answer to a long poll or stop, for proxies in between, in milliseconds. */
+  readonly pollMsMax: number;
+}
+
+const settings = {
+  DATABASE_URL: textSetting(''),
+  RIVET_LISTEN: textSetting('127.0.0.1:7450'),
+  RIVET_LOG_LEVEL: choiceSetting<LogLevel>('info', ['debug', 'info', 'warn', 'error', 'silent']),
+  RIVET_MIGRATE: choiceSetting('auto', ['auto', 'never']),
+  RIVET_LEASE: durationSetting(30_000),
+  RIVET_POLL: durationSetting(20_000),
+  RIVET_DATABASE_CONNECTIONS: integerSetting(10, 2, 200),
+};
+
+/** Those of the other programs, which may be set for all of them together. */
+const OTHER_PROGRAMS =
+  /^RIVET_(SERVER|TOKEN|RUNNER|DEFAULT|CONTAINER|DATA|CLI|JOB|WORKSPACE|STATE)/;
+
+const LEASE_MS_MIN = 2000;
+
+/**
+ * Reads the settings.
+ * @throws RIVET_CONFIG_INVALID, RIVET_DATABASE_URL_MISSING, RIVET_LISTEN_INVALID, RIVET_LISTEN_NOT_LOOPBACK
+ */
+export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
+  const values = readSettings(settings, env);
+  if (values.DATABASE_URL === '') {
+    throw RivetError.of('RIVET_DATABASE_URL_MISSING', { found: 'not set' });
+  }
+  if (values.RIVET_LEASE < LEASE_MS_MIN) {
+    throw RivetError.of('RIVET_CONFIG_INVALID', {
+      key: 'RIVET_LEASE',
+      found: JSON.stringify(env.RIVET_LEASE),
+      expected: 'at least 2s',
+    });
+  }
+  return {
+    ...readListen(values.RIVET_LISTEN),
+    databaseUrl: values.DATABASE_URL,
+    databaseConnectionsMax: values.RIVET_DATABASE_CONNECTIONS,
+    logLevel: values.RIVET_LOG_LEVEL,
+    migrate: values.RIVET_MIGRATE === 'auto',
+    leaseSeconds: Math.round(values.RIVET_LEASE / 1000),
+    pollMsMax: values.RIVET_POLL,
+  };
+}
+
+/** One sentence for each variable that looks like ours and is not. */
+export function settingWarnings(env: Readonly<Record<string, string | undefined>>): string[] {
+  const known = Object.keys(settings);
+  return unknownVariables(known, env)
+    .filter(({ name, nearest }) => nearest !== undefined && !OTHER_PROGRAMS.test(name))
+    .map(({ name }) => `${name} is no setting of the orchestrator${didYouMean(name, known)}`);
+}
+
+function readListen(text: string): { host: string; port: number } {
+  const match = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text);
+  const host = match?.[1] ?? match?.[2] ?? '';
+  const port = Number(match?.[3]);
+  if (match === null || port > 65_535) {
+    throw RivetError.of('RIVET_LISTEN_INVALID', { found: JSON.stringify(text) });
+  }
+  if (!isLoopback(host)) {
+    throw RivetError.of('RIVET_LISTEN_NOT_LOOPBACK', { found: JSON.stringify(text) });
+  }
+  return { host, port };
+}
+
+function isLoopback(host: string): boolean {
+  if (host === 'localhost' || host === '::1') return true;
+  return isIP(host) === 4 && host.startsWith('127.');
+}

@@ -1,0 +1,60 @@
+// Ends attempts whose lease has run out: their runner died, or can't reach us.
+import type { Logger } from '@rivet/base';
+import {
+  type Database,
+  listExpiredAttempts,
+  lockJob,
+  type Notifier,
+  readAttempt,
+} from '@rivet/store';
+import { lose } from '../jobs/transitions.ts';
+import type { Metrics } from '../metrics.ts';
+import type { Duty } from './duty.ts';
+
+export interface ExpireLeasesServices {
+  readonly database: Database;
+  readonly notifier: Notifier;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+}
+
+const BATCH = 100;
+
+export function expireLeases(services: ExpireLeasesServices): Duty {
+  return { name: 'expire-leases', everyMs: 1000, run: () => expireOnce(services) };
+}
+
+/** Ends every attempt whose lease has run out by now. */
+export async function expireOnce(services: ExpireLeasesServices): Promise<void> {
+  const { database, notifier, metrics, logger } = services;
+  for (;;) {
+    const expired = await listExpiredAttempts(database, BATCH);
+    for (const { job_id: id, attempt } of expired) {
+      const ending = await expire(database, id, attempt);
+      if (ending === undefined) continue;
+      logger.warn({ job: id, attempt, ending }, 'the lease of an attempt ran out');
+      notifier.jobChanged(id);
+      if (ending === 'queued') notifier.queueChanged();
+      else metrics.finished('failed');
+    }
+    if (expired.length < BATCH) return;
+  }
+}
+
+function expire(
+  database: Database,
+  id: string,
+  attempt: number,
+): Promise<'ended' | 'queued' | undefined> {
+  return database.transaction(
+    async (tx) => {
+      const job = await lockJob(tx, id);
+      const current = await readAttempt(tx, id, attempt);
+      // It may have reported since it was found.
+      const over = current?.result === null && current.expired;
+      if (job?.state !== 'running' || job.attempt !== attempt || !over) return undefined;
+      return lose(tx, job);
+    },
+    { repeatable: true },
+  );
+}

@@ -1,0 +1,116 @@
+// The HTTP server: serves exactly the route table, refuses everything else with a problem document.
+import type { IncomingMessage } from 'node:http';
+import { type Logger, RivetError, uuidv7 } from '@rivet/base';
+import { type Route, type RouteName, routePath, routes } from '@rivet/protocol';
+import { type FastifyInstance, fastify } from 'fastify';
+import type { Metrics } from '../metrics.ts';
+import type { Call, Handlers } from './handler.ts';
+import { parseJsonBody } from './json-body.ts';
+import { clientError, sendProblem } from './problem.ts';
+import { createValidator, type Validate } from './validation.ts';
+
+export interface AppOptions {
+  readonly handlers: Handlers<RouteName>;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+const MEGABYTE = 1024 * 1024;
+const BODY_BYTES_MAX = MEGABYTE;
+/** A bundle of 10 MB with every line feed and quote escaped. */
+const BUNDLE_BODY_BYTES_MAX = 24 * MEGABYTE;
+const REPORT_BODY_BYTES_MAX = 32 * MEGABYTE;
+
+const bodyLimits: Partial<Record<RouteName, number>> = {
+  createPipeline: BUNDLE_BODY_BYTES_MAX,
+  checkPipeline: BUNDLE_BODY_BYTES_MAX,
+  reportJob: REPORT_BODY_BYTES_MAX,
+};
+
+/** Makes the server; it does not listen yet. */
+export function createApp({ handlers, logger, metrics }: AppOptions): FastifyInstance {
+  const app = fastify({
+    bodyLimit: BODY_BYTES_MAX,
+    exposeHeadRoutes: false,
+    genReqId: () => uuidv7(),
+    // Headers must come within 10 s and a whole request within 60 s, however slowly they are sent.
+    requestTimeout: 60_000,
+    http: { headersTimeout: 10_000 },
+    keepAliveTimeout: 75_000,
+    routerOptions: { maxParamLength: 200, ignoreTrailingSlash: false },
+    // Validation is ours: it knows unknown names and says what was meant.
+    schemaController: { compilersFactory: {} },
+    frameworkErrors: (error, request, reply) => {
+      sendProblem(reply, clientError(error, request, logger));
+    },
+  });
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_, body, done) => {
+    try {
+      done(null, parseJsonBody(body as Buffer));
+    } catch (error) {
+      done(error as Error);
+    }
+  });
+  app.setErrorHandler((error: Error, request, reply) =>
+    sendProblem(reply, clientError(error, request, logger)),
+  );
+  app.setNotFoundHandler((request, reply) => {
+    const allowed = allowedMethods(request.raw);
+    const path = new URL(request.url, 'http://x').pathname;
+    if (allowed.length === 0)
+      return sendProblem(reply, RivetError.of('RIVET_REQUEST_PATH', { path }));
+    reply.header('allow', allowed.join(', '));
+    const facts = { method: request.method, path, allowed: allowed.join(' or ') };
+    return sendProblem(reply, RivetError.of('RIVET_REQUEST_METHOD', facts));
+  });
+  app.addHook('onResponse', async (request, reply) => {
+    metrics.observeRequest(request.routeOptions.url ?? 'unknown', reply);
+  });
+  for (const name of Object.keys(routes) as RouteName[]) register(app, name, handlers);
+  return app;
+}
+
+function register<Name extends RouteName>(
+  app: FastifyInstance,
+  name: Name,
+  handlers: Handlers<RouteName>,
+): void {
+  const route: Route = routes[name];
+  const anyText = name === 'reportJob';
+  const validators: Partial<Record<'params' | 'query' | 'body', Validate>> = {
+    ...(route.params && { params: createValidator(route.params, 'path', { anyText }) }),
+    ...(route.query && { query: createValidator(route.query, 'query', { anyText }) }),
+    ...(route.body && { body: createValidator(route.body, 'body', { anyText }) }),
+  };
+  const handle = handlers[name] as (call: Call<Name>) => Promise<unknown>;
+  app.route({
+    method: route.method,
+    url: routePath(route),
+    bodyLimit: bodyLimits[name] ?? BODY_BYTES_MAX,
+    handler: async (request, reply) => {
+      const parts = {
+        params: validators.params?.(request.params),
+        query: validators.query?.(request.query),
+        body: validators.body?.(request.body),
+      };
+      const answer = await handle({ ...parts, request, reply } as Call<Name>);
+      if (route.stream !== undefined) return reply;
+      if (answer === undefined) return reply.status(204).send();
+      return reply
+        .header('content-type', 'application/json; charset=utf-8')
+        .send(JSON.stringify(answer));
+    },
+  });
+}
+
+/** The methods that the table has for a path. */
+function allowedMethods(request: IncomingMessage): string[] {
+  const path = (request.url ?? '').split('?', 1)[0] ?? '';
+  return Object.values<Route>(routes)
+    .filter((route) => {
+      const pattern = routePath(route).replaceAll(/:\w+/g, '[^/]+').replaceAll('.', '\\.');
+      return new RegExp(`^${pattern}$`).test(path);
+    })
+    .map((route) => route.method);
+}

@@ -1,0 +1,75 @@
+// What a request is refused with: RFC 9457 problem documents, made from errors.
+import { STATUS_CODES } from 'node:http';
+import { type Detail, formatSize, isRivetError, type Logger, RivetError } from '@rivet/base';
+import type { DefinitionIssue, Problem } from '@rivet/protocol';
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+
+/** Details that are not facts of the message, or go into a field of their own. */
+const NOT_FACTS = new Set(['issues', 'errors', 'hint', 'status', 'retry_after_ms']);
+
+/** The problem document of an error. */
+export function toProblem(error: RivetError): Problem {
+  const { status } = error.entry;
+  const facts = Object.entries(error.details).filter(([name]) => !NOT_FACTS.has(name));
+  const { issues, errors } = error.details;
+  const list = issues ?? errors;
+  return {
+    type: `urn:rivet:error:${error.code}`,
+    title: STATUS_CODES[status] ?? 'Error',
+    status,
+    detail: error.message,
+    code: error.code,
+    solve: error.solve,
+    ...(Array.isArray(list) ? { errors: list as unknown as DefinitionIssue[] } : {}),
+    ...(facts.length > 0 ? { details: Object.fromEntries(facts) } : {}),
+  };
+}
+
+/** Answers a request with a problem document. */
+export function sendProblem(reply: FastifyReply, error: RivetError): FastifyReply {
+  const problem = toProblem(error);
+  // Whatever is away now may be back in a second: clients wait for as long as this says.
+  if (problem.status === 503) reply.header('retry-after', '1');
+  return reply
+    .status(problem.status)
+    .header('content-type', 'application/problem+json')
+    .send(JSON.stringify(problem));
+}
+
+/** The error that a client is told. What is a defect of ours goes to the log and not to the client. */
+export function clientError(
+  error: FastifyError | Error,
+  request: FastifyRequest,
+  logger: Logger,
+): RivetError {
+  if (isRivetError(error) && error.code !== 'RIVET_INTERNAL') {
+    if (error.fault === 'operator') {
+      logger.warn({ request: request.id, code: error.code, err: error.cause }, error.message);
+    }
+    return error;
+  }
+  const { code, statusCode } = error as Partial<FastifyError>;
+  const { method, url, routeOptions } = request;
+  switch (code) {
+    case 'FST_ERR_CTP_BODY_TOO_LARGE':
+      return RivetError.of('RIVET_REQUEST_TOO_LARGE', {
+        limit: formatSize(routeOptions.bodyLimit),
+      });
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
+    case 'FST_ERR_CTP_EMPTY_TYPE': {
+      const found: Detail = request.headers['content-type'] ?? 'missing';
+      return RivetError.of('RIVET_REQUEST_MEDIA_TYPE', { found });
+    }
+    case 'FST_ERR_CTP_EMPTY_JSON_BODY':
+      return RivetError.of('RIVET_REQUEST_JSON', { problem: 'it is empty' });
+    case 'FST_ERR_BAD_URL':
+      return RivetError.of('RIVET_REQUEST_PATH', { path: url });
+    default:
+  }
+  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
+    return RivetError.of('RIVET_REQUEST_INVALID', { summary: error.message });
+  }
+  logger.error({ request: request.id, method, url, err: error }, 'a request failed');
+  const reason = `an unexpected error; the log of the orchestrator has it as request ${request.id}`;
+  return RivetError.of('RIVET_INTERNAL', { reason }, error);
+}

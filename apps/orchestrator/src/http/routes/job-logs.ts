@@ -1,0 +1,56 @@
+// Routes of the logs of a job: pages, the whole as text, and the stream that follows it.
+import { Readable } from 'node:stream';
+import type { LogLine } from '@rivet/protocol';
+import type { Database, JobRow } from '@rivet/store';
+import { findJob } from '../../find.ts';
+import { followLog, readLogPage, readWholeLog, startPosition } from '../../jobs/log-reader.ts';
+import type { Services } from '../../services.ts';
+import { streamEvents } from '../event-stream.ts';
+import type { Handlers } from '../handler.ts';
+
+type Names = 'getJobLogs' | 'getRawJobLogs' | 'streamJobLogs';
+
+export function jobLogRoutes(services: Services): Handlers<Names> {
+  const { database, watcher, stopping } = services;
+  return {
+    getJobLogs: async ({ params, query }) =>
+      readLogPage(database, await findJob(database, params.id), query),
+    getRawJobLogs: async ({ params, reply }) => {
+      const job = await findJob(database, params.id);
+      reply.header('content-type', 'text/plain; charset=utf-8');
+      reply.header('x-content-type-options', 'nosniff');
+      reply.header('content-disposition', `attachment; filename="${job.id}.log"`);
+      await reply.send(Readable.from(rawText(database, job)));
+      return undefined;
+    },
+    streamJobLogs: async ({ params, request, reply }) => {
+      const job = await findJob(database, params.id);
+      const header = request.headers['last-event-id'];
+      const from = await startPosition(
+        database,
+        job,
+        header === undefined ? header : String(header),
+      );
+      await streamEvents(reply, stopping, async (stream) => {
+        const watch = watcher.watch(job.id);
+        try {
+          for await (const part of followLog(database, job.id, from, watch, stream.signal)) {
+            if (part.kind === 'end') return await stream.send('end', part.job);
+            for (const line of part.lines) {
+              await stream.send('line', line, `${part.attempt}:${line.n}`);
+            }
+          }
+        } finally {
+          watch.close();
+        }
+      });
+      return undefined;
+    },
+  };
+}
+
+async function* rawText(database: Database, job: JobRow): AsyncGenerator<string> {
+  for await (const lines of readWholeLog(database, job)) {
+    yield lines.map((line: LogLine) => `${line.text}\n`).join('');
+  }
+}

@@ -1,0 +1,81 @@
+// Routes of the resource "jobs": list, show, cancel, retry, explain, events.
+
+import { RivetError } from '@rivet/base';
+import { findJobs, type JobRow, listJobs, lockJob } from '@rivet/store';
+import { findJob } from '../../find.ts';
+import { explainJob } from '../../jobs/explain.ts';
+import { readJobDetail } from '../../jobs/job-detail.ts';
+import { relaunch } from '../../jobs/launch.ts';
+import { cancel, hasEnded } from '../../jobs/transitions.ts';
+import { presentJob } from '../../present.ts';
+import type { Services } from '../../services.ts';
+import { decodeCursor, encodeCursor, toPage } from '../cursor.ts';
+import { type EventStream, streamEvents } from '../event-stream.ts';
+import type { Handlers } from '../handler.ts';
+
+type Names = 'listJobs' | 'getJob' | 'cancelJob' | 'retryJob' | 'explainJob' | 'streamJobEvents';
+
+const LIMIT_DEFAULT = 50;
+const ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+const AFTER_ALL = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+
+export function jobRoutes(services: Services): Handlers<Names> {
+  const { database } = services;
+  return {
+    listJobs: async ({ query }) => {
+      const limit = query.limit ?? LIMIT_DEFAULT;
+      const before =
+        query.cursor === undefined ? AFTER_ALL : decodeCursor('jobs', query.cursor, ID);
+      const { state, pipeline } = query;
+      const rows = await listJobs(database, { before, state, pipeline, limit: limit + 1 });
+      return toPage(rows, limit, presentJob, (row) => encodeCursor('jobs', row.id));
+    },
+    getJob: async ({ params }) => readJobDetail(database, await findJob(database, params.id)),
+    cancelJob: async ({ params }) => presentJob(await cancelJob(services, params.id)),
+    retryJob: async ({ params }) => presentJob(await relaunch(services, params.id)),
+    explainJob: async ({ params }) => explainJob(database, await findJob(database, params.id)),
+    streamJobEvents: async ({ params, reply }) => {
+      const { id } = await findJob(database, params.id);
+      await streamEvents(reply, services.stopping, (stream) => writeChanges(services, id, stream));
+      return undefined;
+    },
+  };
+}
+
+/** Canceling a canceled job again changes nothing; any other finished job stays as it is. */
+async function cancelJob(services: Services, prefix: string): Promise<JobRow> {
+  const { database, notifier } = services;
+  const { id } = await findJob(database, prefix);
+  await database.transaction(
+    async (tx) => {
+      const job = await lockJob(tx, id);
+      if (job === undefined || job.state === 'canceled') return;
+      if (hasEnded(job)) throw RivetError.of('RIVET_JOB_FINISHED', { id, state: job.state });
+      await cancel(tx, job);
+    },
+    { repeatable: true },
+  );
+  notifier.jobChanged(id);
+  return findJob(database, id);
+}
+
+async function writeChanges(services: Services, id: string, stream: EventStream): Promise<void> {
+  const { database, watcher } = services;
+  const watch = watcher.watch(id);
+  try {
+    let last = '';
+    while (!stream.signal.aborted) {
+      const [job] = await findJobs(database, id);
+      if (job === undefined) return;
+      const detail = await readJobDetail(database, job);
+      const text = JSON.stringify(detail);
+      // A report may have changed nothing that is shown here.
+      if (text !== last) await stream.send('job', detail);
+      last = text;
+      if (hasEnded(job)) return await stream.send('end', presentJob(job));
+      await watch.changed(stream.signal);
+    }
+  } finally {
+    watch.close();
+  }
+}

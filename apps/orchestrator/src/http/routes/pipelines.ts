@@ -1,0 +1,78 @@
+// Routes of the resource "pipelines".
+import { RivetError } from '@rivet/base';
+import { listPipelines, listPipelineVersions } from '@rivet/store';
+import { findPipeline, versionOf } from '../../find.ts';
+import { launchPipeline } from '../../jobs/launch.ts';
+import { createPipeline, removePipeline, rollbackPipeline } from '../../pipelines/versions.ts';
+import { presentJob, presentPipeline } from '../../present.ts';
+import type { Services } from '../../services.ts';
+import { decodeCursor, encodeCursor, toPage } from '../cursor.ts';
+import type { Handlers } from '../handler.ts';
+
+type Names =
+  | 'createPipeline'
+  | 'checkPipeline'
+  | 'listPipelines'
+  | 'getPipeline'
+  | 'deletePipeline'
+  | 'listPipelineVersions'
+  | 'rollbackPipeline'
+  | 'launchPipeline';
+
+const LIMIT_DEFAULT = 50;
+/** Versions of one answer: the route has no pages, and nobody reads more. */
+const VERSIONS_MAX = 500;
+
+export function pipelineRoutes(services: Services): Handlers<Names> {
+  const { database, checker } = services;
+  return {
+    createPipeline: ({ body }) => createPipeline(database, checker, body.bundle),
+    checkPipeline: async ({ body }) => {
+      const checked = await checker.check(body.bundle);
+      return checked.ok
+        ? { valid: true, issues: [], definition: checked.definition }
+        : { valid: false, issues: checked.issues, definition: null };
+    },
+    listPipelines: async ({ query }) => {
+      const limit = query.limit ?? LIMIT_DEFAULT;
+      const after =
+        query.cursor === undefined ? '' : decodeCursor('pipelines', query.cursor, /^[^\0]{1,100}$/);
+      const options = { after, search: query.search ?? '', limit: limit + 1 };
+      const rows = await listPipelines(database, options);
+      return toPage(rows, limit, presentPipeline, (row) => encodeCursor('pipelines', row.name));
+    },
+    getPipeline: async ({ params }) => {
+      const pipeline = await findPipeline(database, params.ref);
+      const { definition, bundle } = await versionOf(database, pipeline.id, pipeline.version);
+      return { ...presentPipeline(pipeline), definition, bundle };
+    },
+    deletePipeline: async ({ params }) => {
+      await removePipeline(database, params.ref);
+      return undefined;
+    },
+    listPipelineVersions: async ({ params }) => {
+      const { id, version: current } = await findPipeline(database, params.ref);
+      const before = 2 ** 31 - 1;
+      const rows = await listPipelineVersions(database, id, { before, limit: VERSIONS_MAX });
+      const items = rows.map(({ version, digest, created_at }) => ({
+        version,
+        digest,
+        created_at: created_at.toISOString(),
+        current: version === current,
+      }));
+      return { items, next_cursor: null };
+    },
+    rollbackPipeline: ({ params, body }) => rollbackPipeline(database, params.ref, body.version),
+    launchPipeline: async ({ params, body, request }) => {
+      const key = readIdempotencyKey(request.headers['idempotency-key']);
+      return presentJob(await launchPipeline(services, params.ref, body, key));
+    },
+  };
+}
+
+function readIdempotencyKey(header: string | string[] | undefined): string | undefined {
+  if (header === undefined) return undefined;
+  if (typeof header === 'string' && /^[\x21-\x7e]{1,200}$/.test(header)) return header;
+  const summary = 'the header idempotency-key has 1 to 200 visible ASCII characters';
+  throw RivetError.of('RIVET_REQUEST_INVALID', { summary });
+}

@@ -1,0 +1,177 @@
+// Answers waiting polls with jobs: all runners with the same tags are served by one statement.
+import { type Logger, uuidv7 } from '@rivet/base';
+import { type ClaimedRow, type ClaimSlot, type Database, readClaimedJobs } from '@rivet/store';
+import { start, undoClaim } from './transitions.ts';
+
+export interface ClaimPoll {
+  readonly runnerId: string;
+  readonly requestId: string;
+  readonly capacity: number;
+  /** What the runner's tags fulfil, sorted. */
+  readonly fulfils: readonly string[];
+  readonly waitMs: number;
+  /** Aborts when the runner is gone. */
+  readonly signal: AbortSignal;
+}
+
+export interface ClaimDispatcherOptions {
+  readonly database: Database;
+  readonly leaseSeconds: number;
+  readonly logger: Logger;
+  /** A claim was undone: others may take its jobs. */
+  readonly onUndone: () => void;
+}
+
+/** Jobs of one statement at most. */
+const SLOTS_MAX = 500;
+/** The slow poll: for jobs whose notification was lost or whose `run_after` has come. */
+const SWEEP_MS = 1000;
+
+interface Waiter {
+  readonly poll: ClaimPoll;
+  /** Whether it has its answer. */
+  settled: boolean;
+  readonly settle: (rows: ClaimedRow[]) => void;
+  readonly fail: (error: unknown) => void;
+}
+
+/** Polls with the same tags. One statement at a time serves them. */
+interface Group {
+  readonly waiters: Set<Waiter>;
+  sweeping: boolean;
+  again: boolean;
+}
+
+/** Holds the polls of the runners that wait here. */
+export class ClaimDispatcher {
+  readonly #options: ClaimDispatcherOptions;
+  readonly #groups = new Map<string, Group>();
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(options: ClaimDispatcherOptions) {
+    this.#options = options;
+  }
+
+  /** Up to `capacity` jobs as soon as there are some, none after `waitMs` or when the dispatcher closes. */
+  async claim(poll: ClaimPoll): Promise<ClaimedRow[]> {
+    const { database, leaseSeconds } = this.#options;
+    const { requestId, runnerId } = poll;
+    const earlier = await readClaimedJobs(database, { requestId, runnerId, leaseSeconds });
+    if (earlier.length > 0 || this.#closed || poll.signal.aborted) return earlier;
+    return this.#wait(poll);
+  }
+
+  /** Something may be claimable: looks at once. */
+  wake(): void {
+    for (const [key, group] of this.#groups) this.#sweep(key, group);
+  }
+
+  /** Undoes a claim whose answer could not be written. Never throws: the lease would run out anyway. */
+  async undo(poll: Pick<ClaimPoll, 'requestId' | 'runnerId'>): Promise<void> {
+    const { database, logger, onUndone } = this.#options;
+    try {
+      if ((await undoClaim(database, poll.requestId, poll.runnerId)) > 0) onUndone();
+    } catch (error) {
+      logger.warn({ err: error, request: poll.requestId }, 'a claim could not be undone');
+    }
+  }
+
+  /** Answers all polls with no jobs, and later ones too. */
+  close(): void {
+    this.#closed = true;
+    clearInterval(this.#timer);
+    for (const { waiters } of this.#groups.values())
+      for (const waiter of waiters) waiter.settle([]);
+  }
+
+  #wait(poll: ClaimPoll): Promise<ClaimedRow[]> {
+    const key = JSON.stringify(poll.fulfils);
+    const group = this.#groups.get(key) ?? { waiters: new Set(), sweeping: false, again: false };
+    this.#groups.set(key, group);
+    this.#timer ??= setInterval(() => this.wake(), SWEEP_MS);
+    return new Promise((resolve, reject) => {
+      const leave = (): void => {
+        waiter.settled = true;
+        clearTimeout(timer);
+        poll.signal.removeEventListener('abort', giveUp);
+        group.waiters.delete(waiter);
+        if (group.waiters.size === 0 && !group.sweeping) this.#groups.delete(key);
+      };
+      const waiter: Waiter = {
+        poll,
+        settled: false,
+        settle: (rows) => {
+          leave();
+          resolve(rows);
+        },
+        fail: (error) => {
+          leave();
+          reject(error);
+        },
+      };
+      const giveUp = (): void => waiter.settle([]);
+      const timer = setTimeout(giveUp, poll.waitMs);
+      poll.signal.addEventListener('abort', giveUp, { once: true });
+      group.waiters.add(waiter);
+      this.#sweep(key, group);
+    });
+  }
+
+  /** Serves a group; what arrives meanwhile is served by another round. */
+  #sweep(key: string, group: Group): void {
+    group.again = true;
+    if (group.sweeping || group.waiters.size === 0) return;
+    group.sweeping = true;
+    void this.#rounds(group).finally(() => {
+      group.sweeping = false;
+      if (group.waiters.size === 0) this.#groups.delete(key);
+    });
+  }
+
+  async #rounds(group: Group): Promise<void> {
+    while (group.again && group.waiters.size > 0 && !this.#closed) {
+      group.again = false;
+      // Polls that arrive in the same turn are answered by the same statement.
+      await new Promise((resolve) => setImmediate(resolve));
+      const waiters = [...group.waiters];
+      try {
+        const filled = await this.#serve(waiters);
+        // A full statement may have left more behind.
+        if (filled) group.again = true;
+      } catch (error) {
+        for (const waiter of waiters) waiter.fail(error);
+      }
+    }
+  }
+
+  async #serve(waiters: readonly Waiter[]): Promise<boolean> {
+    const { database, leaseSeconds } = this.#options;
+    const slots = makeSlots(waiters.map(({ poll }) => poll));
+    const fulfils = waiters[0]?.poll.fulfils ?? [];
+    if (slots.length === 0) return false;
+    const rows = await start(database, { slots, fulfils, leaseSeconds });
+    const byRequest = Map.groupBy(rows, (row) => row.request_id);
+    for (const waiter of waiters) {
+      const mine = byRequest.get(waiter.poll.requestId);
+      if (mine === undefined) continue;
+      // Gone or timed out while the statement ran: nobody would get these.
+      if (waiter.settled) await this.undo(waiter.poll);
+      else waiter.settle(mine);
+    }
+    return rows.length === slots.length;
+  }
+}
+
+/** One slot for each runner, then a second one each, and so on: a large runner does not take all. */
+function makeSlots(polls: readonly ClaimPoll[]): ClaimSlot[] {
+  const slots: ClaimSlot[] = [];
+  const most = Math.max(0, ...polls.map(({ capacity }) => capacity));
+  for (let round = 0; round < most && slots.length < SLOTS_MAX; round += 1) {
+    for (const { capacity, runnerId, requestId } of polls) {
+      const free = round < capacity && slots.length < SLOTS_MAX;
+      if (free) slots.push({ runnerId, requestId, leaseId: uuidv7() });
+    }
+  }
+  return slots;
+}

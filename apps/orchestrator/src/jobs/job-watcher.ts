@@ -1,0 +1,97 @@
+// Tells streams that a job has changed: through notifications, and by looking once a second.
+import { createService, type Logger, type Service } from '@rivet/base';
+import { type Database, readJobMarks } from '@rivet/store';
+
+export interface JobWatch {
+  /** Resolves when something has changed since the last call, or when `signal` aborts. */
+  changed(signal: AbortSignal): Promise<void>;
+  close(): void;
+}
+
+export interface JobWatcher extends Service {
+  watch(jobId: string): JobWatch;
+  /** Ids with spaces between, `*` for any. */
+  notified(payload: string): void;
+}
+
+interface Watched {
+  readonly watches: Set<{ wake(): void }>;
+  mark: string | undefined;
+}
+
+const POLL_MS = 1000;
+
+export function createJobWatcher(database: Database, logger: Logger): JobWatcher {
+  const jobs = new Map<string, Watched>();
+  let timer: NodeJS.Timeout | undefined;
+  let polling: Promise<void> | undefined;
+
+  const wake = (id: string): void => {
+    for (const watch of jobs.get(id)?.watches ?? []) watch.wake();
+  };
+  const poll = async (): Promise<void> => {
+    try {
+      for (const { id, mark } of await readJobMarks(database, [...jobs.keys()])) {
+        const watched = jobs.get(id);
+        if (watched === undefined || watched.mark === mark) continue;
+        watched.mark = mark;
+        wake(id);
+      }
+    } catch (error) {
+      logger.debug({ err: error }, 'looking for changed jobs failed');
+    }
+  };
+  const service = createService('job watcher', {
+    async start() {
+      timer = setInterval(() => {
+        if (jobs.size === 0 || polling !== undefined) return;
+        polling = poll().finally(() => {
+          polling = undefined;
+        });
+      }, POLL_MS);
+    },
+    async stop() {
+      clearInterval(timer);
+      await polling;
+    },
+  });
+  return {
+    ...service,
+    notified(payload) {
+      for (const id of payload === '*' ? jobs.keys() : payload.split(' ')) wake(id);
+    },
+    watch(jobId) {
+      const watched = jobs.get(jobId) ?? { watches: new Set(), mark: undefined };
+      jobs.set(jobId, watched);
+      const watch = createWatch(() => {
+        watched.watches.delete(watch);
+        if (watched.watches.size === 0) jobs.delete(jobId);
+      });
+      watched.watches.add(watch);
+      return watch;
+    },
+  };
+}
+
+/** Remembers a change that comes while nobody waits. */
+function createWatch(close: () => void): JobWatch & { wake(): void } {
+  let pending = false;
+  let resume: (() => void) | undefined;
+  return {
+    wake() {
+      pending = true;
+      resume?.();
+    },
+    async changed(signal) {
+      if (!pending && !signal.aborted) {
+        await new Promise<void>((resolve) => {
+          resume = resolve;
+          signal.addEventListener('abort', () => resolve(), { once: true });
+        });
+        resume = undefined;
+      }
+      pending = false;
+    },
+    close,
+  };
+}

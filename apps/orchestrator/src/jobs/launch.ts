@@ -1,0 +1,182 @@
+// Launches jobs: the inputs are checked before a job exists, and a repeated request makes no second one.
+import { createHash } from 'node:crypto';
+import { RivetError, uuidv7 } from '@rivet/base';
+import type { DefinitionIssue, InputValues, LaunchRequest } from '@rivet/protocol';
+import {
+  type Database,
+  findIdempotencyKey,
+  type IdempotencyKeyRow,
+  type JobRow,
+  type NewJob,
+  type Notifier,
+  readJobContent,
+  sharePipeline,
+  useIdempotencyKey,
+} from '@rivet/store';
+import { findJob, findPipeline, versionOf } from '../find.ts';
+import type { PipelineChecker } from '../pipelines/pipeline-checker.ts';
+import { hasEnded, launch } from './transitions.ts';
+
+export interface LaunchServices {
+  readonly database: Database;
+  readonly checker: PipelineChecker;
+  readonly notifier: Notifier;
+}
+
+/** A version that changes while its inputs are checked is checked again, so often. */
+const VERSION_TRIES = 5;
+
+/**
+ * Launches the current version of a pipeline.
+ * @param key the same key with the same request gives the same job
+ * @throws RIVET_PIPELINE_NOT_FOUND, RIVET_LAUNCH_INPUTS_INVALID, RIVET_IDEMPOTENCY_KEY_REUSED
+ */
+export async function launchPipeline(
+  services: LaunchServices,
+  ref: string,
+  request: LaunchRequest,
+  key: string | undefined,
+): Promise<JobRow> {
+  const { database } = services;
+  const digest = digestOf([ref, request]);
+  const used = key === undefined ? undefined : await findIdempotencyKey(database, key);
+  if (key !== undefined && used !== undefined) return sameJob(database, key, digest, used);
+  const id = uuidv7();
+  for (let tried = 1; ; tried += 1) {
+    const pipeline = await findPipeline(database, ref);
+    const inputs = await checkedInputs(services, pipeline, request.inputs ?? {});
+    const { definition } = await versionOf(database, pipeline.id, pipeline.version);
+    const stored = await store(services, { key, digest }, pipeline.version, {
+      id,
+      pipelineId: pipeline.id,
+      pipelineName: pipeline.name,
+      version: pipeline.version,
+      inputs,
+      launchedBy: request.launched_by ?? 'api',
+      tags: definition.runner,
+      priority: request.priority ?? 0,
+      retryOf: null,
+    });
+    if (stored === 'version-changed' && tried < VERSION_TRIES) continue;
+    if (stored === 'version-changed') {
+      throw RivetError.of('RIVET_TIMEOUT', { what: 'the launch', limit: `${VERSION_TRIES} tries` });
+    }
+    if (stored !== 'launched') return sameJob(database, key ?? '', digest, stored);
+    services.notifier.queueChanged();
+    return findJob(database, id);
+  }
+}
+
+/**
+ * Launches a new job with the version and inputs of a finished one.
+ * @throws RIVET_JOB_NOT_FOUND, RIVET_JOB_NOT_FINISHED, RIVET_PIPELINE_NOT_FOUND
+ */
+export async function relaunch(services: LaunchServices, prefix: string): Promise<JobRow> {
+  const { database } = services;
+  const job = await findJob(database, prefix);
+  if (!hasEnded(job)) {
+    throw RivetError.of('RIVET_JOB_NOT_FINISHED', { id: job.id, state: job.state });
+  }
+  const content = await readJobContent(database, job.id);
+  const id = uuidv7();
+  await store(services, undefined, undefined, {
+    id,
+    pipelineId: job.pipeline_id,
+    pipelineName: job.pipeline_name,
+    version: job.version,
+    inputs: content?.inputs ?? {},
+    launchedBy: job.launched_by,
+    tags: content?.tags ?? [],
+    priority: job.priority,
+    retryOf: job.id,
+  });
+  services.notifier.queueChanged();
+  return findJob(database, id);
+}
+
+async function checkedInputs(
+  services: LaunchServices,
+  pipeline: { id: string; name: string; version: number },
+  inputs: InputValues,
+): Promise<InputValues> {
+  const { bundle, definition } = await versionOf(services.database, pipeline.id, pipeline.version);
+  const result = await services.checker.checkInputs(bundle, definition, inputs);
+  if (result.ok) return result.values;
+  throw RivetError.of('RIVET_LAUNCH_INPUTS_INVALID', {
+    pipeline: pipeline.name,
+    summary: summarize(result.issues),
+    issues: result.issues.map((issue) => ({ ...issue })),
+    missing: result.missing,
+  });
+}
+
+type Stored = 'launched' | 'version-changed' | IdempotencyKeyRow;
+
+function store(
+  { database }: LaunchServices,
+  use: { key: string | undefined; digest: string } | undefined,
+  version: number | undefined,
+  job: NewJob,
+): Promise<Stored> {
+  return database
+    .transaction(
+      async (tx): Promise<Stored> => {
+        // Until the job is there, nobody deletes the pipeline or gives it another version.
+        const pipeline = await sharePipeline(tx, job.pipelineId);
+        if (pipeline === undefined) {
+          const ref = JSON.stringify(job.pipelineName);
+          throw RivetError.of('RIVET_PIPELINE_NOT_FOUND', { ref, suggestion: '' });
+        }
+        if (version !== undefined && pipeline.version !== version) return 'version-changed';
+        if (!(await launch(tx, job)) || use?.key === undefined) return 'launched';
+        const { key, digest } = use;
+        const earlier = await useIdempotencyKey(tx, { key, digest, jobId: job.id });
+        if (earlier === undefined) return 'launched';
+        // Undoes this launch: the job of the earlier one stands.
+        throw new KeyTaken(earlier);
+      },
+      { repeatable: true },
+    )
+    .catch((error: unknown) => {
+      if (error instanceof KeyTaken) return error.use;
+      throw error;
+    });
+}
+
+/** Carries the earlier use of a key out of the transaction that it undoes. */
+class KeyTaken extends Error {
+  readonly use: IdempotencyKeyRow;
+
+  constructor(use: IdempotencyKeyRow) {
+    super('the idempotency key is taken');
+    this.use = use;
+  }
+}
+
+function sameJob(
+  database: Database,
+  key: string,
+  digest: string,
+  used: IdempotencyKeyRow,
+): Promise<JobRow> {
+  if (used.digest !== digest) {
+    throw RivetError.of('RIVET_IDEMPOTENCY_KEY_REUSED', { key: JSON.stringify(key) });
+  }
+  return findJob(database, used.job_id);
+}
+
+/** SHA-256 of a value, whatever the order of its keys. */
+function digestOf(value: unknown): string {
+  const text = JSON.stringify(value, (_, part: unknown) =>
+    typeof part === 'object' && part !== null && !Array.isArray(part)
+      ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : part,
+  );
+  return createHash('sha256').update(text).digest('hex');
+}
+
+function summarize(issues: readonly DefinitionIssue[]): string {
+  const [first] = issues;
+  const more = issues.length > 1 ? ` (and ${issues.length - 1} more)` : '';
+  return `${first?.path ?? ''}: ${first?.message ?? ''}${more}`;
+}

@@ -1,0 +1,155 @@
+// The only place that changes the state of a job. Each function is one row of the diagram in
+// docs/architecture.md; all but the claim take a transaction that has locked the job.
+import { backoffMs } from '@rivet/base';
+import {
+  type FailureReason,
+  isFinalJobState,
+  type JobOutcome,
+  type RetryCause,
+  retryCauses,
+} from '@rivet/protocol';
+import {
+  claimJobs,
+  closeOpenStages,
+  countSpentAttempts,
+  type Database,
+  dequeueJob,
+  endAttempt,
+  enqueueJob,
+  insertJob,
+  type JobRow,
+  listSilentAttempts,
+  lockJob,
+  type NewJob,
+  type Queryable,
+  readAttempt,
+  readJobContent,
+  requestJobCancel,
+  setJobState,
+} from '@rivet/store';
+import { versionOf } from '../find.ts';
+
+/** The pause before another attempt: with jitter, so that many do not come back together. */
+const RETRY_BACKOFF = { baseMs: 2000, maxMs: 60_000 };
+
+/** nothing → queued. False when the job is there already. */
+export async function launch(tx: Queryable, job: NewJob): Promise<boolean> {
+  if (!(await insertJob(tx, job))) return false;
+  await enqueueJob(tx, { jobId: job.id, priority: job.priority, delayMs: 0, tags: job.tags });
+  return true;
+}
+
+/** queued → running, for as many jobs as there are slots: one statement. */
+export const start = claimJobs;
+
+/** queued → canceled at once; a running job is asked through its runner. */
+export async function cancel(tx: Queryable, job: JobRow): Promise<void> {
+  if (job.state === 'running') return requestJobCancel(tx, job.id);
+  await dequeueJob(tx, job.id);
+  const message = 'canceled before it began';
+  await setJobState(tx, { id: job.id, state: 'canceled', reason: null, message });
+}
+
+/** running → what the runner says, or queued where the pipeline allows another attempt. */
+export async function finish(
+  tx: Queryable,
+  job: JobRow,
+  outcome: JobOutcome,
+): Promise<'ended' | 'queued'> {
+  const reason = outcome.state === 'failed' ? (outcome.reason ?? 'infrastructure') : null;
+  const message = outcome.message ?? null;
+  await endAttempt(tx, {
+    jobId: job.id,
+    attempt: job.attempt,
+    result: outcome.state,
+    reason,
+    message,
+    code: outcome.code ?? null,
+  });
+  await closeOpenStages(tx, job.id, job.attempt, 'the job ended');
+  if (reason !== null && (await retryLater(tx, job, reason))) return 'queued';
+  await setJobState(tx, { id: job.id, state: outcome.state, reason, message });
+  return 'ended';
+}
+
+/** running → failed, canceled or queued, because the lease ran out. */
+export async function lose(tx: Queryable, job: JobRow): Promise<'ended' | 'queued'> {
+  const message = `the runner ${job.runner_name ?? 'of it'} was not heard of until its lease ran out`;
+  await endAttempt(tx, {
+    jobId: job.id,
+    attempt: job.attempt,
+    result: 'lost',
+    reason: 'runner_lost',
+    message,
+    code: null,
+  });
+  await closeOpenStages(tx, job.id, job.attempt, 'the runner was lost');
+  if (await retryLater(tx, job, 'runner_lost')) return 'queued';
+  const state = job.cancel_requested ? 'canceled' : 'failed';
+  const reason = job.cancel_requested ? null : 'runner_lost';
+  await setJobState(tx, { id: job.id, state, reason, message });
+  return 'ended';
+}
+
+/**
+ * running → queued, for the jobs of a claim whose answer its runner never got. An attempt that has
+ * reported is left alone: its runner did get the answer. Returns how many went back.
+ */
+export async function undoClaim(
+  database: Database,
+  requestId: string,
+  runnerId: string,
+): Promise<number> {
+  const silent = await listSilentAttempts(database, requestId, runnerId);
+  let undone = 0;
+  for (const { job_id, attempt } of silent) {
+    const done = await database.transaction((tx) => giveBack(tx, job_id, attempt), {
+      repeatable: true,
+    });
+    undone += done ? 1 : 0;
+  }
+  return undone;
+}
+
+async function giveBack(tx: Queryable, jobId: string, attempt: number): Promise<boolean> {
+  const job = await lockJob(tx, jobId);
+  const current = await readAttempt(tx, jobId, attempt);
+  const untouched = current?.result === null && current.last_seq === 0;
+  if (job?.state !== 'running' || job.attempt !== attempt || !untouched) return false;
+  const message = 'the runner went away before it got the job';
+  const text = { reason: null, message, code: null };
+  await endAttempt(tx, { jobId, attempt, result: 'returned', ...text });
+  if (job.cancel_requested) {
+    await setJobState(tx, { id: jobId, state: 'canceled', reason: null, message });
+  } else {
+    await requeue(tx, job, 0);
+  }
+  return true;
+}
+
+/** Puts the job back into the queue when its pipeline allows another attempt for this reason. */
+async function retryLater(tx: Queryable, job: JobRow, reason: FailureReason): Promise<boolean> {
+  if (job.cancel_requested || !isRetryCause(reason)) return false;
+  const { definition } = await versionOf(tx, job.pipeline_id, job.version);
+  if (definition.retry === null || !definition.retry.on.includes(reason)) return false;
+  const spent = await countSpentAttempts(tx, job.id);
+  if (spent > definition.retry.max) return false;
+  await requeue(tx, job, backoffMs(spent, RETRY_BACKOFF));
+  return true;
+}
+
+async function requeue(tx: Queryable, job: JobRow, delayMs: number): Promise<void> {
+  await setJobState(tx, { id: job.id, state: 'queued', reason: null, message: null });
+  const content = await readJobContent(tx, job.id);
+  const { id: jobId, priority } = job;
+  await enqueueJob(tx, { jobId, priority, delayMs, tags: content?.tags ?? [] });
+}
+
+function isRetryCause(reason: FailureReason): reason is FailureReason & RetryCause {
+  return (retryCauses as readonly string[]).includes(reason);
+}
+
+/** Whether nothing can change the job any more. */
+export function hasEnded(job: JobRow): boolean {
+  return isFinalJobState(job.state);
+}

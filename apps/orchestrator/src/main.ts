@@ -1,0 +1,30 @@
+// The program "orchestrator": serves until a signal, then stops gracefully.
+import { once } from 'node:events';
+import { createLogger, RivetError, withDeadline } from '@rivet/base';
+import { createOrchestrator } from './compose.ts';
+import { readConfig, settingWarnings } from './config.ts';
+import { announce, runProgram } from './program.ts';
+
+/** Shorter than the grace of those who stop programs, which is 30 s as a rule. */
+const STOP_MS_MAX = 25_000;
+
+await runProgram(async () => {
+  const config = readConfig(process.env);
+  const logger = createLogger({ name: 'orchestrator', level: config.logLevel });
+  for (const warning of settingWarnings(process.env)) logger.warn({}, warning);
+  const asked = Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
+  const orchestrator = createOrchestrator(config, logger);
+  await orchestrator.start();
+  announce({ event: 'listening', url: orchestrator.url });
+  logger.info({ url: orchestrator.url }, 'listening');
+  await asked;
+  logger.info({}, 'stopping');
+  // A second signal means: now.
+  const hurry = Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]).then(() => {
+    throw RivetError.of('RIVET_INTERRUPTED', { by: 'a second signal' });
+  });
+  const stopped = withDeadline(orchestrator.stop(), STOP_MS_MAX, () =>
+    RivetError.of('RIVET_TIMEOUT', { what: 'stopping', limit: `${STOP_MS_MAX / 1000} s` }),
+  );
+  await Promise.race([stopped, hurry]);
+});

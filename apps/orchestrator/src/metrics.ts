@@ -1,0 +1,52 @@
+// Numbers about this orchestrator in the format of Prometheus.
+import type { FastifyReply } from 'fastify';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+
+export interface Metrics {
+  observeRequest(route: string, reply: FastifyReply): void;
+  claimed(jobs: number): void;
+  finished(state: string): void;
+  /** The text of all of them; `queued` is read from the database at that moment. */
+  render(queued: number): Promise<string>;
+}
+
+export function createMetrics(): Metrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const registers = [registry];
+  const requests = new Histogram({
+    name: 'rivet_http_request_seconds',
+    help: 'Time to answer a request; long polls and streams last as long as they wait',
+    labelNames: ['route', 'method', 'status'],
+    buckets: [0.005, 0.02, 0.1, 0.5, 2, 10, 60],
+    registers,
+  });
+  const claims = new Counter({
+    name: 'rivet_jobs_claimed_total',
+    help: 'Jobs given to runners by this orchestrator',
+    registers,
+  });
+  const ends = new Counter({
+    name: 'rivet_jobs_finished_total',
+    help: 'Jobs whose end this orchestrator stored, by state',
+    labelNames: ['state'],
+    registers,
+  });
+  const queue = new Gauge({
+    name: 'rivet_jobs_queued',
+    help: 'Jobs that wait for a runner, in the whole installation',
+    registers,
+  });
+  return {
+    observeRequest(route, reply) {
+      const labels = { route, method: reply.request.method, status: reply.statusCode };
+      requests.observe(labels, reply.elapsedTime / 1000);
+    },
+    claimed: (jobs) => claims.inc(jobs),
+    finished: (state) => ends.inc({ state }),
+    async render(queued) {
+      queue.set(queued);
+      return registry.metrics();
+    },
+  };
+}

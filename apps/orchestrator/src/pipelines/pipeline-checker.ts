@@ -1,0 +1,62 @@
+// Evaluates pipeline files and checks inputs, in Lua processes with the limits of creation.
+import { coreModules, globalAliases } from '@rivet/engine';
+import type { LuaEngine } from '@rivet/lua';
+import {
+  type CheckedPipeline,
+  checkPipeline,
+  createInputChecker,
+  type InputCheck,
+} from '@rivet/pipeline';
+import type { PipelineBundle, PipelineDefinition } from '@rivet/protocol';
+
+export interface PipelineChecker {
+  /**
+   * Validates a bundle; all its mistakes at once.
+   * @throws RIVET_PIPELINE_BUNDLE_INVALID, RIVET_PIPELINE_TOO_LARGE
+   */
+  check(bundle: PipelineBundle): Promise<CheckedPipeline>;
+  /** Checks inputs, defaults filled in; all mistakes at once. */
+  checkInputs(
+    bundle: PipelineBundle,
+    definition: PipelineDefinition,
+    inputs: unknown,
+  ): Promise<InputCheck>;
+}
+
+/** Evaluations at the same time: each has a process of its own with 64 MB. */
+const CONCURRENT_MAX = 4;
+
+export function createPipelineChecker(engine: LuaEngine): PipelineChecker {
+  const options = { modules: coreModules(), globals: globalAliases };
+  const limited = createLimiter(CONCURRENT_MAX);
+  return {
+    check: (bundle) => limited(() => checkPipeline(engine, bundle, options)),
+    checkInputs: (bundle, definition, inputs) =>
+      limited(async () => {
+        const checker = createInputChecker(engine, bundle, definition, options);
+        try {
+          return await checker.check(inputs);
+        } finally {
+          await checker.close();
+        }
+      }),
+  };
+}
+
+/** Lets `max` actions run at the same time; the others wait in the order they came. */
+export function createLimiter(max: number): <T>(action: () => Promise<T>) => Promise<T> {
+  let running = 0;
+  const waiting: (() => void)[] = [];
+  return async (action) => {
+    if (running >= max) await new Promise<void>((resolve) => waiting.push(resolve));
+    else running += 1;
+    try {
+      return await action();
+    } finally {
+      // The place goes to the next one without being free in between.
+      const next = waiting.shift();
+      if (next === undefined) running -= 1;
+      else next();
+    }
+  };
+}

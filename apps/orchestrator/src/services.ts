@@ -1,0 +1,23 @@
+// What the HTTP routes work with: made in compose.ts, passed to each of them.
+import type { Logger } from '@rivet/base';
+import type { Database, Notifier } from '@rivet/store';
+import type { ClaimDispatcher } from './jobs/claim-dispatcher.ts';
+import type { JobWatcher } from './jobs/job-watcher.ts';
+import type { Metrics } from './metrics.ts';
+import type { PipelineChecker } from './pipelines/pipeline-checker.ts';
+
+export interface Services {
+  readonly version: string;
+  readonly database: Database;
+  readonly notifier: Notifier;
+  readonly checker: PipelineChecker;
+  readonly dispatcher: ClaimDispatcher;
+  readonly watcher: JobWatcher;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  readonly leaseSeconds: number;
+  /** Longest wait of a long poll, in milliseconds. */
+  readonly pollMsMax: number;
+  /** Aborts when the orchestrator begins to stop: streams end. */
+  readonly stopping: AbortSignal;
+}
