@@ -13,6 +13,7 @@ export function createDispatcher(job: JobContext): LuaHost {
   return {
     async call(call) {
       const branch = job.branches.of(call.branch);
+      countAfterStop(branch);
       if (branch.stage.parked) return await never();
       journal(job, () => job.journal.begin(call, job.log.last));
       const answer = await perform(job, branch, call);
@@ -50,6 +51,18 @@ function refuseEffect(branch: Branch, name: string): void {
   if (branch.stage.inCondition) {
     throw RivetError.of('RIVET_STAGE_CONDITION_EFFECT', { function: name });
   }
+}
+
+/** What a script may still do to clean up once its stage is being stopped. */
+const CALLS_AFTER_STOP_MAX = 200;
+
+/** A script that catches why it is stopped and goes on is left where it is. */
+function countAfterStop({ stage }: Branch): void {
+  if (!stage.signal.aborted) return;
+  stage.callsAfterStop += 1;
+  if (stage.callsAfterStop <= CALLS_AFTER_STOP_MAX) return;
+  stage.parked = true;
+  stage.abandon();
 }
 
 function remember(job: JobContext, branch: Branch, error: RivetError): void {

@@ -1,5 +1,4 @@
 // Runs one attempt of a job from its pipeline file to its outcome.
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type RivetError, toRivetError } from '@rivet/base';
 import type { LuaHost } from '@rivet/lua';
@@ -65,7 +64,6 @@ function createAttempt(spec: JobSpec, host: JobHost): Attempt {
 
   return {
     async run(signal) {
-      await mkdir(host.stateDirectory, { recursive: true, mode: 0o700 });
       journal = createJournal(join(host.stateDirectory, 'journal'), spec);
       let dispatcher: LuaHost | undefined;
       const calls: LuaHost = {

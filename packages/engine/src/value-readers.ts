@@ -119,7 +119,9 @@ export function options<const S extends OptionSchema>(schema: S): OptionsReader<
     options: names,
     read(value, place) {
       const record = asRecord(value);
-      if (record === undefined) throw wrongValue(value, expected, place);
+      if (record === undefined) {
+        throw wrongValue(value, expected, { ...place, path: place.path || 'options' });
+      }
       const found: Record<string, unknown> = {};
       for (const [name, entry] of Object.entries(record)) {
         const known = Object.hasOwn(schema, name) ? schema[name] : undefined;

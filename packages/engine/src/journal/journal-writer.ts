@@ -1,5 +1,6 @@
 // Appends host calls to the journal of an attempt.
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { describeThrown, RivetError } from '@rivet/base';
 import type { HostCall, LuaValue } from '@rivet/lua';
 import {
@@ -24,7 +25,7 @@ export interface JournalWriter {
 }
 
 /**
- * Creates the journal; a file that is there already is an error, for it belongs to another run.
+ * Creates the journal, and its directory when it is missing; a file that is there already is an error, for it belongs to another run.
  *
  * Records are written with write(2) and never synced: they survive the death of the runner, which is
  * what a journal is for. A power failure takes the containers along, so a journal of an earlier
@@ -34,7 +35,10 @@ export function createJournal(
   path: string,
   job: { readonly id: string; readonly attempt: number },
 ): JournalWriter {
-  const file = attempt(() => openSync(path, 'wx', 0o600));
+  const file = attempt(() => {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    return openSync(path, 'wx', 0o600);
+  });
   const append = (record: JournalRecord): void => {
     const bytes = formatRecord(record);
     attempt(() => {

@@ -71,16 +71,15 @@ function startTimeout(stage: StageDefinition, run: StageRun): NodeJS.Timeout | u
   return setTimeout(expire, timeoutMs);
 }
 
-/** Rejects when a stopped script has not ended long after its commands were killed. */
+/** Rejects when a stopped script goes on: long after its commands were killed, or with call after call. */
 async function stopDeadline(job: JobContext, run: StageRun): Promise<never> {
-  await new Promise<void>((resolve) => {
-    if (run.signal.aborted) resolve();
-    else run.signal.addEventListener('abort', () => resolve(), { once: true });
-  });
-  // Without holding the program: the script has most likely ended long before.
-  await new Promise<void>((resolve) => {
-    setTimeout(resolve, job.host.limits.killGraceMs + STOPPED_SCRIPT_MS).unref();
-  });
+  const wait = (): void => {
+    // Without holding the program: the script has most likely ended long before.
+    setTimeout(run.abandon, job.host.limits.killGraceMs + STOPPED_SCRIPT_MS).unref();
+  };
+  if (run.signal.aborted) wait();
+  else run.signal.addEventListener('abort', wait, { once: true });
+  await run.abandoned;
   throw run.signal.reason;
 }
 

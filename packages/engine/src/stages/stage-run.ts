@@ -19,6 +19,11 @@ export interface StageRun {
   /** Aborts when the stage must stop. */
   readonly signal: AbortSignal;
   stop(reason: RivetError): void;
+  /** Host calls since the stage was told to stop. */
+  callsAfterStop: number;
+  /** Gives up waiting for a script that goes on although it was told to stop. */
+  abandon(): void;
+  readonly abandoned: Promise<void>;
   /** Set when the stage has ended although its script has not: its calls are never answered again. */
   parked: boolean;
   readonly unchecked: Map<number, UncheckedExit>;
@@ -42,6 +47,7 @@ export interface ParallelGroup {
 
 export function createStageRun(stage: string, run: number): StageRun {
   const controller = new AbortController();
+  const abandoned = Promise.withResolvers<void>();
   let last = 0;
   return {
     stage,
@@ -49,6 +55,9 @@ export function createStageRun(stage: string, run: number): StageRun {
     inCondition: false,
     signal: controller.signal,
     stop: (reason) => controller.abort(reason),
+    callsAfterStop: 0,
+    abandon: () => abandoned.resolve(),
+    abandoned: abandoned.promise,
     parked: false,
     unchecked: new Map(),
     spawned: new Map(),
