@@ -530,6 +530,11 @@ const luaV_execute = function(L) {
                 let b = i.B;
                 if (b !== 0) ldo.adjust_top(L, ra+b);  /* else previous instruction set top */
                 if (ldo.luaD_precall(L, ra, LUA_MULTRET)) { // JS function
+                } else if (L.ci.func.value.p.trusted && !cl.p.trusted) {
+                    /* the caller's frame stays: it is the line that errors and positions point at.
+                       The next instruction returns all results of the call. */
+                    ci = L.ci;
+                    continue newframe;
                 } else {
                     /* tail call: put called frame (n) in place of caller one (o) */
                     let nci = L.ci;
@@ -566,7 +571,8 @@ const luaV_execute = function(L) {
                 ci = L.ci;
                 if (b) ldo.adjust_top(L, ci.top);
                 lua_assert(ci.callstatus & lstate.CIST_LUA);
-                lua_assert(ci.l_code[ci.l_savedpc - 1].opcode === OP_CALL);
+                lua_assert(ci.l_code[ci.l_savedpc - 1].opcode === OP_CALL ||
+                    ci.l_code[ci.l_savedpc - 1].opcode === OP_TAILCALL); /* of Rivet's own Lua */
                 continue newframe;
             }
             case OP_FORLOOP: {
