@@ -23,10 +23,9 @@ export function renderIssues(
 }
 
 function renderIssue(issue: DefinitionIssue, style: IssueStyle): string {
-  const subject = issue.path === '' ? '' : `${style.bold(inert(issue.path))}: `;
-  const lines = [`${style.error('error:')} ${subject}${inert(issue.message)}`];
+  const lines = [`${style.error('error:')} ${style.bold(inert(issue.message))}`];
   const place = placeOf(issue);
-  if (place !== undefined) lines.push(`  ${style.dim('-->')} ${place}`);
+  if (place !== '') lines.push(`  ${style.dim('-->')} ${place}`);
   lines.push(...excerpt(issue, style));
   const found = issue.found === undefined ? [] : [`found ${inert(issue.found)}`];
   const expected = issue.expected === undefined ? [] : [`expected ${inert(issue.expected)}`];
@@ -36,9 +35,12 @@ function renderIssue(issue: DefinitionIssue, style: IssueStyle): string {
   return lines.join('\n');
 }
 
-function placeOf({ file, line, column }: DefinitionIssue): string | undefined {
-  if (file === undefined) return undefined;
-  return [inert(file), line, column].filter((part) => part !== undefined).join(':');
+/** `pipeline.lua:14:17 (stages[2].needs[1])`, as far as it is known. */
+function placeOf({ file, line, column, path }: DefinitionIssue): string {
+  const at = [file === undefined ? undefined : inert(file), line, column];
+  const place = file === undefined ? '' : at.filter((part) => part !== undefined).join(':');
+  if (path === '') return place;
+  return place === '' ? inert(path) : `${place} (${inert(path)})`;
 }
 
 const WIDTH_MAX = 100;

@@ -4,7 +4,7 @@ import type { InputValue } from '@rivet/protocol';
 import { type Scalar, type ScalarRules, scalarBreach } from '../inputs/scalar-rules.ts';
 import { LIST_ITEMS_MAX, type ListInputRules } from './input-rules.ts';
 import { fieldPath, type IssueList, itemPath } from './issue-list.ts';
-import type { PatternCheck } from './pattern-checks.ts';
+import type { PatternCheck } from './lua-checks.ts';
 import { fieldOf, labelOf, listReader } from './read-fields.ts';
 import { showValue } from './show-value.ts';
 

@@ -4,7 +4,7 @@ import { type InputDefinition, inputTypes } from '@rivet/protocol';
 import { optionChecks, readDefault } from './input-default.ts';
 import { inputRules, readListRules, readRules } from './input-rules.ts';
 import { fieldPath, type IssueList } from './issue-list.ts';
-import type { PatternCheck } from './pattern-checks.ts';
+import type { PatternCheck } from './lua-checks.ts';
 import {
   choiceReader,
   fieldOf,

@@ -68,9 +68,7 @@ export class IssueList {
 
   /** The issues in the order of the file: by line, those without one first. */
   toArray(): DefinitionIssue[] {
-    const sorted = [...this.#issues].sort(
-      (a, b) => compareText(a.file ?? '', b.file ?? '') || (a.line ?? 0) - (b.line ?? 0),
-    );
+    const sorted = [...this.#issues].sort(byLine);
     if (this.#more) {
       const message = `there are more mistakes than these ${ISSUES_MAX}; correct them to see the rest`;
       sorted.push({ path: '', message });
@@ -129,6 +127,9 @@ function parentPath(path: string): string {
   return inner === path ? '' : inner;
 }
 
-function compareText(a: string, b: string): number {
-  return a === b ? 0 : a < b ? -1 : 1;
+/** Orders issues as a reader goes through the files; those of no file come last. */
+export function byLine(a: DefinitionIssue, b: DefinitionIssue): number {
+  const [fileA = '\uffff', fileB = '\uffff'] = [a.file, b.file];
+  if (fileA !== fileB) return fileA < fileB ? -1 : 1;
+  return (a.line ?? 0) - (b.line ?? 0);
 }

@@ -3,8 +3,8 @@ import { asRecord, type LuaFunction, type LuaValue } from '@rivet/lua';
 import type { DefinitionIssue, PipelineDefinition } from '@rivet/protocol';
 import { type ReadInput, readInput } from './input-definition.ts';
 import { fieldPath, IssueList, type IssueSources, itemPath } from './issue-list.ts';
+import type { LuaChecks } from './lua-checks.ts';
 import { checkInputName, readName } from './names.ts';
-import type { DefaultCheck, PatternCheck } from './pattern-checks.ts';
 import { readPolicy } from './policy.ts';
 import {
   fieldOf,
@@ -39,9 +39,8 @@ export interface ValidatedDefinition {
   readonly functions: PipelineFunctions | undefined;
   /** In the order of the file. */
   readonly issues: DefinitionIssue[];
-  /** What only Lua can check: defaults and options against patterns, defaults against `validate`. */
-  readonly patternChecks: readonly PatternCheck[];
-  readonly defaultChecks: readonly DefaultCheck[];
+  /** What only Lua can check, of the inputs without a mistake. */
+  readonly luaChecks: LuaChecks;
 }
 
 const KNOWN = [
@@ -87,7 +86,8 @@ export function validateDefinition(
   const retry = at('retry', readRetry) ?? null;
   const policy = at('policy', readPolicy) ?? {};
   const stages = required(record, 'stages', '', issues, 'a list of stages', readStages) ?? [];
-  if (issues.length > 0 || name === undefined) return failed(issues);
+  const luaChecks = collectLuaChecks(inputs);
+  if (issues.length > 0 || name === undefined) return failed(issues, luaChecks);
   return {
     definition: {
       name,
@@ -104,19 +104,15 @@ export function validateDefinition(
     },
     functions: collectFunctions(inputs, stages),
     issues: [],
-    patternChecks: inputs.flatMap((input) => input.patternChecks),
-    defaultChecks: defaultChecks(inputs),
+    luaChecks,
   };
 }
 
-function failed(issues: IssueList): ValidatedDefinition {
-  return {
-    definition: undefined,
-    functions: undefined,
-    issues: issues.toArray(),
-    patternChecks: [],
-    defaultChecks: [],
-  };
+function failed(
+  issues: IssueList,
+  luaChecks: LuaChecks = { patterns: [], defaults: [] },
+): ValidatedDefinition {
+  return { definition: undefined, functions: undefined, issues: issues.toArray(), luaChecks };
 }
 
 function collectFunctions(
@@ -137,13 +133,15 @@ function collectFunctions(
   };
 }
 
-function defaultChecks(inputs: readonly ReadInput[]): DefaultCheck[] {
-  return inputs
-    .filter(({ definition, validate }) => validate !== undefined && 'default' in definition)
-    .map(({ definition }) => ({
-      path: fieldPath(fieldPath('inputs', definition.name), 'default'),
-      input: definition.name,
-    }));
+function collectLuaChecks(inputs: readonly ReadInput[]): LuaChecks {
+  const defaults = inputs.flatMap(({ definition, validate }) => {
+    const { name, default: value } = definition;
+    if (validate === undefined || value === undefined) return [];
+    return [
+      { path: fieldPath(fieldPath('inputs', name), 'default'), input: name, value, validate },
+    ];
+  });
+  return { patterns: inputs.flatMap((input) => input.patternChecks), defaults };
 }
 
 const readInputs: Reader<ReadInput[]> = (value, path, issues) => {

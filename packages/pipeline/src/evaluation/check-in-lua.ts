@@ -2,27 +2,27 @@
 import type { LuaFunction, LuaVm } from '@rivet/lua';
 import type { DefinitionIssue } from '@rivet/protocol';
 import { IssueList, type IssueSources } from '../definition/issue-list.ts';
+import type { LuaChecks } from '../definition/lua-checks.ts';
 import { labelOf } from '../definition/read-fields.ts';
 import { showValue } from '../definition/show-value.ts';
-import type { ValidatedDefinition } from '../definition/validate-definition.ts';
 import { createLuaRules } from '../inputs/lua-rules.ts';
 import { patternExpected } from '../inputs/scalar-rules.ts';
 
 /**
  * Checks what `validateDefinition` left to Lua.
- * @throws what the VM throws when a limit is reached
+ * @throws what the VM throws when it can't be asked
  */
 export async function checkInLua(
   vm: LuaVm,
   matchAll: LuaFunction,
-  validated: ValidatedDefinition,
+  { patterns, defaults }: LuaChecks,
   sources: IssueSources,
 ): Promise<DefinitionIssue[]> {
-  const { definition, functions, patternChecks, defaultChecks } = validated;
   const issues = new IssueList(sources);
-  const rules = createLuaRules(vm, matchAll, functions?.inputs ?? new Map());
-  const refusals = await rules.matchAll(patternChecks);
-  for (const [index, { path, pattern, text }] of patternChecks.entries()) {
+  const validators = new Map(defaults.map(({ input, validate }) => [input, validate]));
+  const rules = createLuaRules(vm, matchAll, validators);
+  const refusals = await rules.matchAll(patterns);
+  for (const [index, { path, pattern, text }] of patterns.entries()) {
     const refusal = refusals[index];
     if (refusal === undefined) continue;
     issues.add(path, {
@@ -31,9 +31,9 @@ export async function checkInLua(
       expected: patternExpected(pattern),
     });
   }
-  for (const { path, input } of defaultChecks) {
-    const value = definition?.inputs.find(({ name }) => name === input)?.default;
-    if (value === undefined) continue;
+  for (const { path, input, value } of defaults) {
+    // A check that used up a limit was told; the VM can't be asked any more.
+    if (rules.ended()) break;
     const refusal = await rules.validate(input, value);
     if (refusal === undefined) continue;
     issues.add(path, { message: `${labelOf(path)} ${refusal}`, found: showValue(value) });

@@ -13,6 +13,7 @@ import {
 } from '@rivet/lua';
 import type { DefinitionIssue, PipelineBundle, PipelineDefinition } from '@rivet/protocol';
 import { checkBundle } from '../bundle/check-bundle.ts';
+import { byLine } from '../definition/issue-list.ts';
 import { fieldOf } from '../definition/read-fields.ts';
 import { showValue } from '../definition/show-value.ts';
 import { type PipelineFunctions, validateDefinition } from '../definition/validate-definition.ts';
@@ -121,14 +122,15 @@ async function evaluateIn(vm: LuaVm, bundle: PipelineBundle): Promise<EvaluatedP
   const returned = readReturned(evaluation, bundle);
   if ('issue' in returned) return { ok: false, issues: [returned.issue] };
   const sources = { positions: definitionPositions(evaluation.positions), files: bundle.files };
-  const validated = validateDefinition(returned.definition, sources);
-  const { definition, functions } = validated;
-  if (definition === undefined || functions === undefined) {
-    return { ok: false, issues: validated.issues };
-  }
+  const { definition, functions, ...validated } = validateDefinition(returned.definition, sources);
   const { matchAll } = returned;
-  const issues = await checkInLua(vm, matchAll, validated, sources);
-  if (issues.length > 0) return { ok: false, issues };
+  const issues = [
+    ...validated.issues,
+    ...(await checkInLua(vm, matchAll, validated.luaChecks, sources)),
+  ];
+  if (definition === undefined || functions === undefined || issues.length > 0) {
+    return { ok: false, issues: issues.sort(byLine) };
+  }
   return { ok: true, definition, functions, vm, matchAll };
 }
 

@@ -38,7 +38,8 @@ export function createLuaRules(
     argument: LuaValue,
   ): Promise<readonly LuaValue[] | string> => {
     calls += 1;
-    const options = { branch: `check-${calls}`, hostCalls: 'refused' } as const;
+    // With a colon, which no stage has in its name: branches of one VM have different names.
+    const options = { branch: `check:${calls}`, hostCalls: 'refused' } as const;
     try {
       return await vm.call(fn, [argument], options);
     } catch (error) {
