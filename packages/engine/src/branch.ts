@@ -23,8 +23,8 @@ export interface Branches {
   /** The branch of a host call; one below a known branch starts as a copy of that. */
   of(name: string): Branch;
   parentOf(branch: Branch): Branch | undefined;
-  /** Forgets a branch and those below it. */
-  forget(name: string): void;
+  /** Forgets a branch and those below it, and returns them. */
+  forget(name: string): readonly Branch[];
 }
 
 export function createBranches(): Branches {
@@ -62,9 +62,11 @@ export function createBranches(): Branches {
       return dot === -1 ? undefined : branches.get(name.slice(0, dot));
     },
     forget(name) {
-      for (const key of branches.keys()) {
-        if (key === name || key.startsWith(`${name}.`)) branches.delete(key);
-      }
+      const forgotten = [...branches.values()].filter(
+        (branch) => branch.name === name || branch.name.startsWith(`${name}.`),
+      );
+      for (const branch of forgotten) branches.delete(branch.name);
+      return forgotten;
     },
   };
 }

@@ -32,7 +32,8 @@ async function perform(job: JobContext, branch: Branch, call: HostCall): Promise
     const fn = findHostFunction(call.name);
     if (fn === undefined) throw RivetError.of('RIVET_CALL_UNKNOWN', { function: call.name });
     if (fn.effect) refuseEffect(branch, call.name);
-    const { name, position, args } = call;
+    const { position, args } = call;
+    const name = call.name.replace('process.handle_', 'handle:');
     return {
       result: await fn.run({ name, job, branch, position, argumentCount: args.length }, args),
     };

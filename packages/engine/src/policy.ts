@@ -1,6 +1,7 @@
 // What a pipeline allows itself: held against every command and every container.
 import { posix } from 'node:path';
 import { RivetError } from '@rivet/base';
+import { qualifyImageName } from '@rivet/containers';
 import type { ContainerOptions, PipelinePolicy } from '@rivet/protocol';
 
 /** Throws RIVET_POLICY_DENIED for what is not allowed. */
@@ -30,7 +31,7 @@ export function createPolicy(rules: PipelinePolicy): Policy {
     },
     checkContainer(options) {
       const { images, network, pull } = container;
-      if (images !== undefined && !images.some((glob) => imageMatches(glob, options.image))) {
+      if (images !== undefined && !images.some((glob) => allowsImage(glob, options.image))) {
         throw refused(`the image "${options.image}"`, `container.images is ${list(images)}`);
       }
       if (network === 'none' && options.network === 'default') {
@@ -50,6 +51,11 @@ export function createPolicy(rules: PipelinePolicy): Policy {
 
 function commandMatches(rule: string, command: string): boolean {
   return rule.includes('/') ? rule === command : rule === posix.basename(command);
+}
+
+/** A short name such as `alpine` may also be allowed under its full name. */
+function allowsImage(glob: string, image: string): boolean {
+  return imageMatches(glob, image) || imageMatches(glob, qualifyImageName(image));
 }
 
 /** Linear in the length of both, whatever the rule: no backtracking. */

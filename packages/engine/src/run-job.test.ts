@@ -237,6 +237,13 @@ describe('the end of a stage', () => {
     });
   });
 
+  it('comes although the script catches why it is stopped and goes on for ever', async () => {
+    const body =
+      'while true do pcall(process.parallel, { 1 }, function() container.with("i", function() time.sleep(60) end) end) end';
+    const job = await run(script(body, 'timeout = "300ms",'));
+    expect(job.outcome).toMatchObject({ code: 'RIVET_STAGE_TIMEOUT' });
+  });
+
   it('has the exit codes that nobody looked at, with their lines', async () => {
     const body = `
       process.run({ "one" })
@@ -373,7 +380,10 @@ describe('a call with wrong arguments', () => {
       'process.run({ "x", cmd = "y" })',
       'process.run: cmd is "y"; expected nothing, as the command is given as a list',
     ],
-    ['process.run({ "x", 1 })', 'process.run: command[2] is 1; expected a string without NUL'],
+    [
+      'process.run({ "x", true })',
+      'process.run: command[2] is true; expected a string without NUL, or a number',
+    ],
     [
       'process.run({ "x", timeout = "soon" })',
       'timeout is "soon"; expected seconds or text such as "90s" or "5m"',
@@ -416,6 +426,52 @@ describe('a call with wrong arguments', () => {
     expect(job.outcome.message).toContain(message);
     expect(job.outcome.message).toContain('pipeline.lua:1: ');
     expect(job.driver.started).toEqual([]);
+  });
+});
+
+describe('process.spawn', () => {
+  it('gives a handle that waits, tells its output and stops', async () => {
+    const body = `
+      local server = process.spawn({ "serve", 8080, cwd = "site" })
+      output.set("early", { server:running(), server:wait(0.05) == nil })
+      server:signal("HUP")
+      local result = server:stop(1)
+      output.set("late", { server:running(), result.signal, server:logs(1)[1] })
+      local ok, message = pcall(server.stop)
+      output.set("colon", message)`;
+    const job = await run(script(body), {
+      commands: () => ({
+        stdout: 'one\ntwo\n',
+        delayMs: Number.POSITIVE_INFINITY,
+        ignores: ['HUP'],
+      }),
+    });
+    expect(job.outcome.state, text(job)).toBe('succeeded');
+    expect(job.driver.commands[0]).toMatchObject({
+      argv: ['serve', '8080'],
+      cwd: '/workspace/site',
+    });
+    expect(job.outputs.get('early')).toEqual([true, true]);
+    expect(job.outputs.get('late')).toEqual([false, 'SIGTERM', 'two']);
+    expect(job.outputs.get('colon')).toContain('handle:stop()');
+  });
+
+  it('is stopped with its container, and refuses handles of an ended stage', async () => {
+    const job = await run(
+      `stages = {
+      { name = "a", script = function()
+        container.with("i", function() server = process.spawn({ "serve" }) end)
+        output.set("running", server:running())
+      end },
+      { name = "b", script = function() server:running() end } }`,
+      {
+        commands: () => ({ delayMs: Number.POSITIVE_INFINITY }),
+      },
+    );
+    expect(job.outputs.get('running')).toBe(false);
+    expect(job.outcome.message).toContain(
+      'handle:running: this command belongs to a stage that has ended',
+    );
   });
 });
 

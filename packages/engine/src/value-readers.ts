@@ -44,6 +44,11 @@ export const boolean = reader('true or false', (v) => (typeof v === 'boolean' ? 
 export const text = reader('a string without NUL', (v) =>
   typeof v === 'string' && !v.includes('\0') ? v : undefined,
 );
+/** An argument of a command: text, or a number as it is written. */
+export const argument = reader('a string without NUL, or a number', (v) => {
+  if (typeof v === 'number' && Number.isFinite(v)) return String(v);
+  return typeof v === 'string' && !v.includes('\0') ? v : undefined;
+});
 export const plainText = reader('a string of UTF-8', (v) =>
   typeof v === 'string' ? v : undefined,
 );

@@ -4,6 +4,7 @@ import { DURATION_MS_MAX, RivetError } from '@rivet/base';
 import type { LuaValue } from '@rivet/lua';
 import type { LogLineLevel } from '@rivet/protocol';
 import {
+  argument,
   boolean,
   bytes,
   choice,
@@ -34,7 +35,7 @@ const shSchema = {
   capture_stderr: choice<boolean | 'both'>(true, false, 'both'),
 } as const;
 
-const programSchema = { cmd: text, args: listOf(text) } as const;
+const programSchema = { cmd: text, args: listOf(argument) } as const;
 
 export const shOptions = options(shSchema);
 export const runOptions = options({ ...programSchema, ...shSchema });

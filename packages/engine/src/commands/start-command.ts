@@ -1,5 +1,5 @@
 // Starts a command in the innermost container of a branch, and stops it.
-import { formatDuration, RivetError, withDeadline } from '@rivet/base';
+import { formatDuration, RivetError, sleep, withDeadline } from '@rivet/base';
 import type { CommandExit, RunningCommand } from '@rivet/containers';
 import type { ModuleCall } from '../host-function.ts';
 import { type CommandOutput, createCommandOutput } from './command-output.ts';
@@ -69,6 +69,7 @@ export async function startCommand(
 
 function createStop(running: RunningCommand, exit: Promise<CommandExit>, request: CommandRequest) {
   return async (graceMs: number): Promise<CommandExit> => {
+    await untilStarted(running, graceMs);
     await running.signal('TERM');
     const kill = setTimeout(() => void running.signal('KILL').catch(() => {}), graceMs);
     try {
@@ -82,6 +83,21 @@ function createStop(running: RunningCommand, exit: Promise<CommandExit>, request
       clearTimeout(kill);
     }
   };
+}
+
+const STARTED_POLL_MS = 10;
+
+/** Resolves when the command has a process, which a signal can reach, or has ended; at the latest after `ms`. */
+export async function untilStarted(running: RunningCommand, ms: number): Promise<void> {
+  let ended = false;
+  const end = (): void => {
+    ended = true;
+  };
+  running.exit.then(end, end);
+  const deadline = performance.now() + ms;
+  while (running.pid === undefined && !ended && performance.now() < deadline) {
+    await sleep(STARTED_POLL_MS);
+  }
 }
 
 /** Unique in every container of the job: branches are unique in an attempt, sequences in a branch. */

@@ -17,9 +17,7 @@ const id = required('handle', integer(1, Number.MAX_SAFE_INTEGER));
 function commandOf({ branch, name }: ModuleCall, handle: number): SpawnedCommand {
   const command = branch.stage.spawned.get(handle);
   if (command !== undefined) return command;
-  throw RivetError.of('RIVET_PROCESS_HANDLE', {
-    function: name.replace('process.handle_', 'handle:'),
-  });
+  throw RivetError.of('RIVET_PROCESS_HANDLE', { function: name });
 }
 
 const signalName: Reader<string> = {

@@ -8,7 +8,7 @@ import {
 } from '../commands/command-request.ts';
 import { type CommandResult, resultRecord, runCommand } from '../commands/run-command.ts';
 import { trackSpawned } from '../commands/spawned-command.ts';
-import { startCommand } from '../commands/start-command.ts';
+import { startCommand, untilStarted } from '../commands/start-command.ts';
 import {
   type HostModule,
   hostFunction,
@@ -16,12 +16,12 @@ import {
   optional,
   required,
 } from '../host-function.ts';
-import { integer, listOf, text } from '../value-readers.ts';
+import { argument, integer, listOf, text } from '../value-readers.ts';
 import { handleFunctions } from './process-handle.ts';
 import { parallelFunctions } from './process-parallel.ts';
 import { moduleSource } from './sources.ts';
 
-const argv = optional('command', listOf(text));
+const argv = optional('command', listOf(argument));
 
 /**
  * The results of a call that ran a command: the record, and the number under which a non-zero exit
@@ -58,6 +58,9 @@ const sh = hostFunction(
   { effect: true },
 );
 
+/** How long process.spawn waits for the process id of what it started, in milliseconds. */
+const STARTED_WAIT_MS = 2000;
+
 const spawn = hostFunction(
   [argv, required('options', spawnOptions)],
   async (call, list, given) => {
@@ -67,6 +70,7 @@ const spawn = hostFunction(
     const id = call.branch.stage.nextId();
     const command = trackSpawned(request, started);
     call.branch.stage.spawned.set(id, command);
+    await untilStarted(started.running, STARTED_WAIT_MS);
     return [id, command.pid ?? null];
   },
   { effect: true },

@@ -38,7 +38,7 @@ export async function executeStage(
     const options =
       stage.container === null ? undefined : job.policy.checkContainer(stage.container);
     const containers = environment.containers.forStage(options, stage.readonly);
-    const branch = job.branches.open(call.branch, run, containers);
+    job.branches.open(call.branch, run, containers);
     try {
       run.signal.throwIfAborted();
       const results = await Promise.race([
@@ -49,8 +49,11 @@ export async function executeStage(
       return results;
     } finally {
       run.parked = true;
-      await settle(job, run, () => branch.containers.closeAll());
-      job.branches.forget(call.branch);
+      // Branches below it may still be there when its script was left where it is.
+      const branches = job.branches.forget(call.branch);
+      await settle(job, run, () =>
+        Promise.all(branches.map((branch) => branch.containers.closeAll())),
+      );
     }
   } catch (error) {
     // A command that was stopped fails too: why it was stopped is the news.
@@ -86,7 +89,7 @@ async function stopDeadline(job: JobContext, run: StageRun): Promise<never> {
 async function settle(
   job: JobContext,
   run: StageRun,
-  closeContainers: () => Promise<void>,
+  closeContainers: () => Promise<unknown>,
 ): Promise<void> {
   const { stage } = run;
   await stopSpawned(run, undefined, job.host.limits.killGraceMs, (problem) =>

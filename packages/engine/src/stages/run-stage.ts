@@ -2,6 +2,7 @@
 import { RivetError, toRivetError } from '@rivet/base';
 import type { LuaFunction } from '@rivet/lua';
 import type { StageChange, StageDefinition } from '@rivet/protocol';
+import { describeFailure } from '../outcome.ts';
 import { renderFailure } from '../render-failure.ts';
 import { executeStage, type StageEnvironment } from './execute-stage.ts';
 import { createStageRun, type StageRun } from './stage-run.ts';
@@ -60,7 +61,7 @@ export async function runStage(
     await tell({
       state,
       run,
-      reason: error.message,
+      reason: describeFailure(error),
       ...(state === 'failed' ? { code: error.code } : {}),
       ...(unchecked === 0 ? {} : { unchecked_exits: unchecked }),
     });
