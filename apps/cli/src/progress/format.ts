@@ -46,7 +46,7 @@ export function createLineFormat(stages: readonly string[], style: Style): LineF
         began === undefined || change.state === 'running' || change.state === 'pending'
           ? ''
           : ` after ${formatDuration(Math.max(0, at - began))}`;
-      const why = change.reason === undefined ? '' : `: ${change.reason}`;
+      const why = change.reason === undefined ? '' : `: ${firstLineOf(change.reason)}`;
       const again = change.run > 1 && change.state === 'running' ? ` (run ${change.run})` : '';
       const state = paintState(change.state, style)(change.state);
       return `${prefix(change.t, change.stage)} : ${state}${again}${took}${why}`;
@@ -60,6 +60,11 @@ export function paintState(state: StageState | 'queued', style: Style): (text: s
   if (state === 'failed') return style.red;
   if (state === 'running') return style.blue;
   return state === 'canceled' ? style.yellow : style.dim;
+}
+
+/** The first line of a reason, without the colon that led to the rest. */
+export function firstLineOf(text: string): string {
+  return (text.split('\n', 1)[0] ?? '').replace(/:$/, '');
 }
 
 /** Local time of day; what is no time gives dashes. */

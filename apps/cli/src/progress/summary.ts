@@ -1,9 +1,8 @@
 // The end of a job: its stages with times, what failed and where, what to do, and its outputs.
 import { findErrorEntry, formatDuration } from '@rivet/base';
 import type { StageChange, StageState } from '@rivet/protocol';
-import { inertLine } from '../inert.ts';
 import type { Style } from '../output.ts';
-import { paintState } from './format.ts';
+import { firstLineOf, paintState } from './format.ts';
 import type { JobEnd } from './progress.ts';
 
 /** What is known about a stage. */
@@ -121,8 +120,4 @@ function outputLines(outputs: Readonly<Record<string, unknown>>, style: Style): 
 function shown(value: unknown): string {
   if (typeof value === 'string' && !value.includes('\n')) return value;
   return JSON.stringify(value) ?? 'null';
-}
-
-function firstLineOf(text: string): string {
-  return inertLine(text.split('\n', 1)[0] ?? '', { color: false });
 }
