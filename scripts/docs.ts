@@ -1,10 +1,12 @@
 // `npm run docs`: writes the pages that are made from code. The tests beside the makers compare them.
 import { writeFileSync } from 'node:fs';
 import { renderCliReference } from '../apps/cli/src/reference-page.ts';
+import { renderLuaReference } from '../packages/engine/src/reference/lua-reference.ts';
 import { renderErrorsPage } from './errors-page.ts';
 
 const pages: readonly (readonly [path: string, text: string])[] = [
   ['docs/errors.md', renderErrorsPage()],
+  ['docs/reference/lua.md', renderLuaReference('stubs')],
   ['docs/reference/cli.md', await renderCliReference()],
 ];
 

@@ -8,5 +8,4 @@ export {
   type JournalHeader,
 } from './journal/journal-record.ts';
 export { coreModules, globalAliases } from './modules/registry.ts';
-export { renderLuaReference } from './reference/lua-reference.ts';
 export { runJob } from './run-job.ts';
