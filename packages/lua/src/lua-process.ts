@@ -56,7 +56,9 @@ export class LuaProcess {
       stdin: 'ignore',
       stdout: 'ignore',
       extraPipes: 1,
-      ...(hardLimit ? { dataBytesMax: NODE_DATA_BYTES + memoryBytes + DATA_MARGIN_BYTES } : {}),
+      ...(hardLimit
+        ? { dataBytesMax: NODE_DATA_BYTES + slack(memoryBytes) + DATA_MARGIN_BYTES }
+        : {}),
     });
     this.#process.stderr?.on('data', (chunk: Buffer) => {
       if (this.#stderr.length < STDERR_BYTES_MAX) this.#stderr += chunk.toString('utf8');
@@ -139,11 +141,16 @@ export class LuaProcess {
   }
 }
 
+/** What the heap may reach before the process' own check has noticed: tables grow in large steps. */
+function slack(memoryBytes: number): number {
+  return memoryBytes * 1.5 + 64 * MEGABYTE;
+}
+
 function nodeArguments(memoryBytes: number): string[] {
-  const megabytes = Math.ceil(memoryBytes / MEGABYTE);
+  const megabytes = Math.ceil(slack(memoryBytes) / MEGABYTE);
   return [
     // The process' own check ends it first, with the line; this holds when it can't.
-    `--max-old-space-size=${megabytes + 32}`,
+    `--max-old-space-size=${megabytes}`,
     '--max-semi-space-size=8',
     // No helper threads: memory is free when a collection returns, CPU time is that of the script.
     '--v8-pool-size=0',

@@ -13,7 +13,8 @@ import { bytesOf, exactTextOf, textOf } from './text.ts';
 const { lua, lobject } = fengari;
 
 const DEPTH_MAX = 100;
-const VALUES_MAX = 1_000_000;
+const VALUES_MAX = 250_000;
+const POSITIONS_MAX = 50_000;
 /** A list may have this many holes, and as many again as it has items. */
 const HOLES_MAX = 16;
 
@@ -106,11 +107,9 @@ export class ValueReader {
     const fields: [string, WireValue][] = [];
     for (let entry = table.f; entry !== undefined; entry = entry.n) {
       if (!entry.key.ttisstring()) {
-        throw new ValueError(
-          path,
-          `a table with both string keys and ${describeKey(entry.key)}`,
-          ONE_KIND,
-        );
+        const isItem = entry.key.ttisinteger();
+        const what = isItem ? BOTH_KINDS : `both string keys and ${describeKey(entry.key)}`;
+        throw new ValueError(path, `a table with ${what}`, ONE_KIND);
       }
       const key = exactTextOf(entry.key.svalue());
       if (key === undefined)
@@ -127,9 +126,7 @@ export class ValueReader {
     for (let entry = table.f; entry !== undefined; entry = entry.n) {
       const index = entry.key.value;
       if (!entry.key.ttisinteger() || typeof index !== 'number' || index < 1) {
-        const what = entry.key.ttisstring()
-          ? 'both a list and string keys'
-          : describeKey(entry.key);
+        const what = entry.key.ttisstring() ? BOTH_KINDS : describeKey(entry.key);
         throw new ValueError(path, `a table with ${what}`, ONE_KIND);
       }
       length = Math.max(length, index);
@@ -149,13 +146,14 @@ export class ValueReader {
   }
 
   #mark(table: Table, key: unknown, value: TValue, path: string): void {
-    if (!this.#withPositions) return;
+    if (!this.#withPositions || this.positions.length >= POSITIONS_MAX) return;
     const born = value.ttistable() ? (value.value as Table).born : null;
     const place = table.marks?.get(key) ?? born;
     if (place !== null && place !== undefined) this.positions.push([path, wirePlace(place)]);
   }
 }
 
+const BOTH_KINDS = 'both a list and string keys';
 const ONE_KIND = 'a list with the keys 1, 2, 3, … or a table whose keys are strings';
 const IDENTIFIER = /^[A-Za-z_][A-Za-z0-9_]*$/;
 

@@ -57,8 +57,10 @@ function tableMessage(L: LuaState, value: TValue): string {
 /** What the `__tostring` of an error object says, undefined when there is none or it fails. */
 function ownText(L: LuaState, value: TValue): string | undefined {
   if ((value.value as Table).metatable === null) return undefined;
-  const helper = lua.lua_newthread(L);
-  lua.lua_pop(L, 1);
+  // The stack of a thread that died of an overflow has no room.
+  const { mainthread } = L.l_G;
+  const helper = lua.lua_newthread(mainthread);
+  lua.lua_pop(mainthread, 1);
   lua.lua_pushcfunction(helper, (H) => {
     lauxlib.luaL_tolstring(H, 1);
     return 1;

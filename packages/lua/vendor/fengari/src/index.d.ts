@@ -71,7 +71,7 @@ export interface LuaState {
   hostcall: unknown;
   isbranch: boolean;
   resumer: LuaState | null;
-  l_G: { syntaxerror: Place | null };
+  l_G: { mainthread: LuaState; syntaxerror: Place | null };
 }
 
 export interface LuaDebug {

@@ -1190,6 +1190,7 @@ const luaK_posfix = function(fs, op, e1, e2, line) {
 ** Change line information associated with current position.
 */
 const luaK_fixline = function(fs, line, column) {
+    if (Array.isArray(line)) [line, column] = line;  /* of an operator */
     fs.f.lineinfo[fs.pc - 1] = line;
     if (column !== undefined) fs.f.columns[fs.pc - 1] = column;
 };

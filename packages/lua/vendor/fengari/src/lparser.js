@@ -831,6 +831,7 @@ const constructor = function(ls, t) {
     let fs = ls.fs;
     let line = ls.linenumber;
     let pc = luaK_codeABC(fs, OP_NEWTABLE, 0, 0, 0);
+    luaK_fixline(fs, ls.t.line, ls.t.column);
     let cc = new ConsControl();
     cc.na = cc.nh = cc.tostore = 0;
     cc.places = [];
@@ -1135,7 +1136,7 @@ const subexpr = function(ls, v, limit) {
     enterlevel(ls);
     let uop = getunopr(ls.t.token);
     if (uop !== OPR_NOUNOPR) {
-        let line = ls.linenumber;
+        let line = [ls.t.line, ls.t.column];
         llex.luaX_next(ls);
         subexpr(ls, v, UNARY_PRIORITY);
         luaK_prefix(ls.fs, uop, v, line);
@@ -1145,7 +1146,7 @@ const subexpr = function(ls, v, limit) {
     let op = getbinopr(ls.t.token);
     while (op !== OPR_NOBINOPR && priority[op].left > limit) {
         let v2 = new expdesc();
-        let line = ls.linenumber;
+        let line = [ls.t.line, ls.t.column];
         llex.luaX_next(ls);
         luaK_infix(ls.fs, op, v);
         /* read sub-expression with higher priority */
