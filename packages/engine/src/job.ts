@@ -1,5 +1,5 @@
-// What the engine is given, what it tells, and how it ends: the contract between it and the programs
-// that run jobs (`rivet run` and the runner).
+// What the engine is given, what it tells, and how it ends: the contract between it and the
+// programs that run jobs (`rivet run` and the runner).
 import type { Logger } from '@rivet/base';
 import type { ContainerDriver } from '@rivet/containers';
 import type { LuaEngine, LuaLimits } from '@rivet/lua';
@@ -68,8 +68,8 @@ export interface JobLimits {
 }
 
 /**
- * Runs one attempt of a job to its end and removes its containers. Never throws: whatever happens is
- * an outcome. Aborting `signal` cancels: running commands get TERM, then KILL; `always` stages still
+ * Runs one attempt of a job to its end and removes its containers. Never throws: whatever happens
+ * is an outcome. Aborting `signal` cancels: running commands get TERM, then KILL; `always` stages still
  * run within their grace.
  */
 export type RunJob = (spec: JobSpec, host: JobHost, signal: AbortSignal) => Promise<JobOutcome>;

@@ -19,7 +19,7 @@ const REASONS: Partial<Record<ErrorCode, FailureReason>> = {
 };
 
 /** Whoever wrote the pipeline can mend a `stage_failed`; whoever runs Rivet an `infrastructure`. */
-export function failureReason(error: RivetError): FailureReason {
+function failureReason(error: RivetError): FailureReason {
   const cause = error.details.cause_code;
   const code = isErrorCode(cause) ? cause : error.code;
   const known = REASONS[code];

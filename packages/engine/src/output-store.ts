@@ -4,8 +4,8 @@ import { LuaFunction, type LuaValue } from '@rivet/lua';
 import { describeValue } from './value-readers.ts';
 
 /** Bytes of JSON of one output, and of all outputs of a job. */
-export const OUTPUT_BYTES_MAX = 64 * 1024;
-export const OUTPUTS_BYTES_MAX = 1024 * 1024;
+const OUTPUT_BYTES_MAX = 64 * 1024;
+const OUTPUTS_BYTES_MAX = 1024 * 1024;
 
 export interface OutputStore {
   get(name: string): LuaValue | undefined;

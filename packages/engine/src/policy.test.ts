@@ -1,3 +1,4 @@
+// What a policy lets through and what it refuses.
 import { describe, expect, it } from 'vitest';
 import { createPolicy } from './policy.ts';
 

@@ -1,3 +1,4 @@
+// How jobs end and what they tell, with real Lua and a scripted container driver.
 import { createFakeDriver, type FakeDriverOptions } from '@rivet/containers';
 import { createLuaEngine } from '@rivet/lua';
 import { checkPipeline } from '@rivet/pipeline';

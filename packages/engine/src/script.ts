@@ -20,7 +20,8 @@ export interface Script {
 
 /**
  * Evaluates the file of a job.
- * @throws RIVET_PIPELINE_INVALID, RIVET_JOB_DEFINITION_CHANGED, and what starting a Lua process raises
+ * @throws RIVET_PIPELINE_INVALID, RIVET_JOB_DEFINITION_CHANGED, and what starting a Lua process
+ *   raises
  */
 export async function openScript(
   spec: JobSpec,

@@ -7,9 +7,9 @@ import type { LogWriter } from '../log/log-writer.ts';
 import type { CommandRequest } from './command-request.ts';
 
 /** Bytes of each stream that a script can capture. */
-export const CAPTURE_BYTES_MAX = 10 * 1024 * 1024;
+const CAPTURE_BYTES_MAX = 10 * 1024 * 1024;
 /** Lines kept of both streams, for failure messages and `handle:logs()`. */
-export const RECENT_LINES_MAX = 1000;
+const RECENT_LINES_MAX = 1000;
 
 export interface CommandOutput {
   readonly sink: OutputSink;

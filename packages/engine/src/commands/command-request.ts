@@ -41,7 +41,7 @@ export const shOptions = options(shSchema);
 export const runOptions = options({ ...programSchema, ...shSchema });
 export const spawnOptions = options({ ...programSchema, ...spawnSchema });
 
-export type Capture = boolean | 'both';
+type Capture = boolean | 'both';
 
 /** A command as it is started. */
 export interface CommandRequest {

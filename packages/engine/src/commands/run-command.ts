@@ -88,7 +88,7 @@ async function explainEnd(
 }
 
 /** How a command ended, as it continues its name. */
-export function describeEnd(
+function describeEnd(
   request: Pick<CommandRequest, 'timeoutMs'>,
   result: Pick<CommandResult, 'exitCode' | 'timedOut' | 'signal' | 'cause'>,
 ): string {
@@ -113,7 +113,7 @@ export function describeEnd(
 const QUOTED_LINES_MAX = 10;
 const QUOTED_LENGTH_MAX = 2000;
 
-export function commandFailed(request: CommandRequest, result: CommandResult): RivetError {
+function commandFailed(request: CommandRequest, result: CommandResult): RivetError {
   const lines = result.output.recent(QUOTED_LINES_MAX, 'stderr').join('\n');
   const output = lines === '' ? '' : `:\n${lines.slice(-QUOTED_LENGTH_MAX)}`;
   return RivetError.of('RIVET_PROCESS_FAILED', {

@@ -1,5 +1,5 @@
-// The containers of a job: one default container for all stages, one for each stage that asks for its
-// own, and those that branches open on top.
+// The containers of a job: a default one for all stages, one for each stage that asks for its own,
+// and those that branches open on top.
 import { createHash } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';

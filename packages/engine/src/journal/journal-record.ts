@@ -1,4 +1,4 @@
-// The format of the journal: one record a line, each with its checksum. Described in docs/journal.md.
+// The format of the journal, which docs/journal.md describes: a record a line, with its checksum.
 import { crc32 } from 'node:zlib';
 
 /** Raised whenever an old reader would misread a new journal. */
@@ -28,7 +28,7 @@ export interface BeginRecord {
 }
 
 /** What a call that failed is answered with. */
-export interface JournalError {
+interface JournalError {
   readonly code: string;
   readonly message: string;
   readonly details: Readonly<Record<string, unknown>>;

@@ -13,7 +13,7 @@ import {
 import { encodeValue } from './journal-values.ts';
 
 /** How a host call ended. */
-export type CallEnd = { readonly result: readonly LuaValue[] } | { readonly error: RivetError };
+type CallEnd = { readonly result: readonly LuaValue[] } | { readonly error: RivetError };
 
 /** An open journal. Records are in the file when a method returns. */
 export interface JournalWriter {
@@ -25,10 +25,11 @@ export interface JournalWriter {
 }
 
 /**
- * Creates the journal, and its directory when it is missing; a file that is there already is an error, for it belongs to another run.
+ * Creates the journal, and its directory when it is missing; a file that is there already is an
+ * error, for it belongs to another run.
  *
- * Records are written with write(2) and never synced: they survive the death of the runner, which is
- * what a journal is for. A power failure takes the containers along, so a journal of an earlier
+ * Records are written with write(2) and never synced: they survive the death of the runner, which
+ * is what a journal is for. A power failure takes the containers along, so a journal of an earlier
  * boot is never used.
  */
 export function createJournal(

@@ -1,3 +1,4 @@
+// What a journal gives back, wherever its writer died.
 import { appendFile, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

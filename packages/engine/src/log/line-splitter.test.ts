@@ -1,3 +1,4 @@
+// Lines of any bytes in any chunks.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { CONTINUES, createLineSplitter, LINE_LENGTH_MAX } from './line-splitter.ts';

@@ -1,3 +1,4 @@
+// Numbers, order, limit and back-pressure of the log.
 import type { RivetError } from '@rivet/base';
 import type { LogLine } from '@rivet/protocol';
 import { describe, expect, it } from 'vitest';

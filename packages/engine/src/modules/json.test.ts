@@ -1,3 +1,4 @@
+// JSON both ways, and where a text stops being JSON.
 import { LuaFunction, type LuaRecord, type LuaValue } from '@rivet/lua';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';

@@ -1,3 +1,4 @@
+// Holds the modules and their trusted Lua together.
 import { describe, expect, it } from 'vitest';
 import { coreModules, findHostFunction, hostModules } from './registry.ts';
 

@@ -1,3 +1,4 @@
+// Dates as strftime writes them.
 import { describe, expect, it } from 'vitest';
 import { formatDate } from './strftime.ts';
 

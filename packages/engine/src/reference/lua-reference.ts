@@ -10,7 +10,7 @@ import {
 } from './stub-parser.ts';
 
 /** The stubs, in the order in which the reference shows them. */
-export const stubModules = [
+const stubModules = [
   'pipeline',
   'log',
   'input',
@@ -41,14 +41,14 @@ export function renderLuaReference(directory: string): string {
 
 const introduction = `# The Lua reference
 
-What a \`pipeline.lua\` sees besides Lua itself. This page is made from the files in \`stubs/\` by \`npm run docs\`;
-editors read the same files (\`rivet init\` copies them into a project). A test fails when stubs, this page and
-the program differ.
+What a \`pipeline.lua\` sees besides Lua itself. This page is made from the files in \`stubs/\` by
+\`npm run docs\`; editors read the same files (\`rivet init\` copies them into a project). A test fails
+when stubs, this page and the program differ.
 
-Lua is version 5.3. Its standard library is there as far as it has no effect: \`string\`, \`table\`, \`math\`, \`utf8\`,
-\`coroutine\`, \`pcall\` and its kin. Effects are calls of the modules below; each may only be made inside of the functions of
-the pipeline, not while the file is evaluated. Integers are exact up to 2^53. An option that does not exist is an error
-that names the nearest one.
+Lua is version 5.3. Its standard library is there as far as it has no effect: \`string\`, \`table\`,
+\`math\`, \`utf8\`, \`coroutine\`, \`pcall\` and its kin. Effects are calls of the modules below; they may
+only be made inside of the functions of the pipeline, not while the file is evaluated. Integers are
+exact up to 2^53. An option that does not exist is an error that names the nearest one.
 `;
 
 function renderStub(stub: Stub): string {

@@ -1,6 +1,7 @@
 // Holds stubs, modules and the reference page equal.
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { definitionModules } from '@rivet/pipeline';
 import { describe, expect, it } from 'vitest';
 import { optionNames } from '../host-function.ts';
 import { JOB_FIELDS } from '../modules/job.ts';
@@ -75,6 +76,16 @@ it('every handle method of the stub is a host function', () => {
     .filter((key) => key.startsWith('handle_'))
     .map((key) => key.replace('handle_', 'handle:'));
   expect(methods.map((fn) => fn.name).sort()).toEqual(known.sort());
+});
+
+describe('stub of pipeline', () => {
+  const source = definitionModules().find(({ name }) => name === 'pipeline')!.source!;
+  const names = stubOf('pipeline').functions.map((fn) => fn.name);
+
+  it('has exactly the functions of the module', () => {
+    const known = [...source.matchAll(/^function (pipeline\.\w+)\(/gm)].map((match) => match[1]!);
+    expect(names.filter((name) => name.startsWith('pipeline.')).sort()).toEqual(known.sort());
+  });
 });
 
 it('the reference page is made from the stubs (mend with: npm run docs)', () => {

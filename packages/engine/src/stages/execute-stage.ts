@@ -1,4 +1,4 @@
-// Executes the script of a stage once: its branch, its container, its timeout, and what is left behind.
+// Executes the script of a stage once: branch, container and timeout, and what it leaves behind.
 import { formatDuration, RivetError, toRivetError } from '@rivet/base';
 import type { LuaFunction, LuaValue, LuaVm } from '@rivet/lua';
 import type { StageDefinition } from '@rivet/protocol';

@@ -1,4 +1,4 @@
-// Decides whether a running job goes on: failures, cancellation, its timeout, the grace of `always` stages.
+// Decides whether a running job goes on: failures, cancellation, timeout, grace of `always` stages.
 import { formatDuration, RivetError } from '@rivet/base';
 import type { StageRun } from './stage-run.ts';
 

@@ -1,3 +1,4 @@
+// When stages start, and which are left out.
 import type { StageDefinition } from '@rivet/protocol';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';

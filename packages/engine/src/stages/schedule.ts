@@ -1,4 +1,4 @@
-// Runs the stages of a job: each when what it waits for has ended, none after a failure but `always` ones.
+// Runs the stages of a job: each when what it waits for has ended, `always` ones after failures.
 import type { StageDefinition, StageState } from '@rivet/protocol';
 import type { StageEnd } from './run-stage.ts';
 

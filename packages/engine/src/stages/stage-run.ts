@@ -4,7 +4,7 @@ import type { SourcePosition } from '@rivet/lua';
 import type { SpawnedCommand } from '../commands/spawned-command.ts';
 
 /** A command whose exit code was not zero and that nobody looked at yet. */
-export interface UncheckedExit {
+interface UncheckedExit {
   readonly shown: string;
   readonly exitCode: number;
   readonly position: SourcePosition | undefined;
