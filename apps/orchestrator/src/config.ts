@@ -38,8 +38,7 @@ const settings = {
 };
 
 /** Those of the other programs, which may be set for all of them together. */
-const OTHER_PROGRAMS =
-  /^RIVET_(SERVER|TOKEN|RUNNER|DEFAULT|CONTAINER|DATA|CLI|JOB|WORKSPACE|STATE)/;
+const OTHER_PROGRAMS = /^RIVET_(URL|TOKEN|RUNNER|DEFAULT|CONTAINER|DATA|CLI|JOB|WORKSPACE|STATE)/;
 
 const LEASE_MS_MIN = 2000;
 

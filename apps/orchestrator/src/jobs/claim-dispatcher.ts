@@ -31,6 +31,10 @@ interface Waiter {
   readonly poll: ClaimPoll;
   /** Whether it has its answer. */
   settled: boolean;
+  /** Whether a statement that serves it is still to end: what it gives must not be thrown away. */
+  served: 'not yet' | 'now' | 'before';
+  /** Whether its time is up. */
+  due: boolean;
   readonly settle: (rows: ClaimedRow[]) => void;
   readonly fail: (error: unknown) => void;
 }
@@ -101,6 +105,8 @@ export class ClaimDispatcher {
       const waiter: Waiter = {
         poll,
         settled: false,
+        served: 'not yet',
+        due: false,
         settle: (rows) => {
           leave();
           resolve(rows);
@@ -111,7 +117,11 @@ export class ClaimDispatcher {
         },
       };
       const giveUp = (): void => waiter.settle([]);
-      const timer = setTimeout(giveUp, poll.waitMs);
+      const timer = setTimeout(() => {
+        // Every poll looks once, also one that does not want to wait.
+        waiter.due = true;
+        if (waiter.served === 'before') giveUp();
+      }, poll.waitMs);
       poll.signal.addEventListener('abort', giveUp, { once: true });
       group.waiters.add(waiter);
       this.#sweep(key, group);
@@ -149,13 +159,24 @@ export class ClaimDispatcher {
     const { database, leaseSeconds } = this.#options;
     const slots = makeSlots(waiters.map(({ poll }) => poll));
     const fulfils = waiters[0]?.poll.fulfils ?? [];
-    if (slots.length === 0) return false;
+    if (slots.length === 0) {
+      for (const waiter of waiters) {
+        waiter.served = 'before';
+        if (waiter.due) waiter.settle([]);
+      }
+      return false;
+    }
+    for (const waiter of waiters) waiter.served = 'now';
     const rows = await start(database, { slots, fulfils, leaseSeconds });
     const byRequest = Map.groupBy(rows, (row) => row.request_id);
     for (const waiter of waiters) {
       const mine = byRequest.get(waiter.poll.requestId);
-      if (mine === undefined) continue;
-      // Gone or timed out while the statement ran: nobody would get these.
+      waiter.served = 'before';
+      if (mine === undefined) {
+        if (waiter.due) waiter.settle([]);
+        continue;
+      }
+      // Its runner went away while the statement ran: nobody would get these.
       if (waiter.settled) await this.undo(waiter.poll);
       else waiter.settle(mine);
     }

@@ -1,0 +1,418 @@
+import { randomUUID } from 'node:crypto';
+import { silentLogger } from '@rivet/base';
+import type { Client, PipelineDefinition, StageDefinition } from '@rivet/protocol';
+import { createNotifier, type Database } from '@rivet/store';
+import { useTestDatabase } from '@rivet/testing';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { expireOnce } from '../duties/expire-leases.ts';
+import { createMetrics } from '../metrics.ts';
+import {
+  FakeRunner,
+  logLine,
+  openTestDatabase,
+  reportOf,
+  seedPipeline,
+  startTestOrchestrator,
+  type TestOrchestrator,
+} from '../test-orchestrator.ts';
+
+const testDatabase = useTestDatabase();
+let database: Database;
+let server: TestOrchestrator;
+let client: Client;
+let runner: FakeRunner;
+
+beforeAll(async () => {
+  database = openTestDatabase(testDatabase.url);
+  server = await startTestOrchestrator(testDatabase.url);
+  client = server.client;
+});
+
+afterAll(async () => {
+  await server.orchestrator.stop();
+  await database.close();
+});
+
+beforeEach(async () => {
+  // Each test has the queue for itself.
+  for (const state of ['queued', 'running'] as const) {
+    const { items } = await client.listJobs({ query: { state, limit: 500 } });
+    for (const { id } of items) await client.cancelJob({ id });
+  }
+  runner = await FakeRunner.register(client);
+});
+
+async function launch(changes: Partial<PipelineDefinition> = {}, body: object = {}) {
+  return client.launchPipeline({ ref: await seedPipeline(database, changes), body });
+}
+
+const stage = (name: string): StageDefinition => ({
+  name,
+  needs: null,
+  container: null,
+  has_condition: false,
+  timeout_ms: null,
+  retry_max: 0,
+  allow_failure: false,
+  readonly: false,
+  always: false,
+});
+
+/** Lets the lease of every attempt run out, and does what the duty does then. */
+async function expireLeases(): Promise<void> {
+  const text = `UPDATE job_attempts SET lease_until = now() - interval '1 s' WHERE ended_at IS NULL`;
+  await database.query({ name: 'expire_all', text, repeatable: true });
+  const notifier = createNotifier(database, silentLogger);
+  const logger = silentLogger;
+  await expireOnce({ database, notifier, metrics: createMetrics(), logger });
+  await notifier.close();
+}
+
+/** Puts back the pause before another attempt, so that the test need not wait for it. */
+async function skipBackoff(): Promise<void> {
+  const text = 'UPDATE job_queue SET run_after = now()';
+  await database.query({ name: 'skip_backoff', text, repeatable: true });
+}
+
+describe('a job', () => {
+  test('goes from its launch to its end, with log, stages and outputs', async () => {
+    const launched = await launch({ stages: [stage('build'), stage('test')] });
+    expect(launched).toMatchObject({ state: 'queued', attempt: 0, runner: null });
+    const job = await runner.claimOne();
+    expect(job).toMatchObject({ id: launched.id, attempt: 1, version: 1 });
+    const t = '2026-01-01T00:00:00.000Z';
+    await client.reportJob({
+      id: job.id,
+      body: reportOf(job, {
+        logs: [logLine(1), logLine(2, 'NUL \0 and half \ud800 a pair')],
+        stages: [{ stage: 'build', state: 'running', t, run: 1 }],
+        outputs: { version: '1.2', list: [1, { a: '\0' }] },
+      }),
+    });
+    expect(await client.getJob({ id: job.id })).toMatchObject({
+      state: 'running',
+      log_lines: 2,
+      stages: [
+        { name: 'build', position: 1, state: 'running', started_at: t },
+        { name: 'test', position: 2, state: 'pending', started_at: null },
+      ],
+    });
+    await client.reportJob({
+      id: job.id,
+      body: reportOf(job, {
+        seq: 2,
+        stages: [{ stage: 'build', state: 'succeeded', t, run: 1 }],
+        outcome: { state: 'succeeded' },
+      }),
+    });
+    const done = await client.getJob({ id: job.id });
+    expect(done).toMatchObject({ state: 'succeeded', outputs: { version: '1.2' } });
+    expect(done.stages.map(({ state }) => state)).toEqual(['succeeded', 'skipped']);
+    const { lines, complete, last } = await client.getJobLogs({ id: job.id });
+    expect(lines.map(({ text }) => text)).toEqual(['line 1', 'NUL \0 and half \ud800 a pair']);
+    expect({ complete, last }).toEqual({ complete: true, last: 2 });
+  });
+
+  test('waits for a runner with its tags, where * is any value', async () => {
+    await launch({
+      runner: [
+        { key: 'os', value: 'linux' },
+        { key: 'gpu', value: '*' },
+      ],
+    });
+    const tags = [{ key: 'os', value: 'linux' }];
+    const plain = await FakeRunner.register(client, { tags });
+    const able = await FakeRunner.register(client, { tags: [...tags, { key: 'gpu', value: 'x' }] });
+    expect(await plain.claim()).toEqual([]);
+    expect(await able.claim()).toHaveLength(1);
+  });
+
+  test('with a higher priority is claimed first, and the oldest among equals', async () => {
+    const first = await launch();
+    const second = await launch();
+    const urgent = await launch({}, { priority: 5 });
+    const jobs = await runner.claim({ capacity: 3 });
+    expect(jobs.map(({ id }) => id)).toEqual([urgent.id, first.id, second.id]);
+  });
+
+  test('is given to a runner that waits, as soon as it is launched', async () => {
+    const claiming = runner.claim({ waitMs: 15_000 });
+    const launched = await launch();
+    const started = performance.now();
+    expect((await claiming).map(({ id }) => id)).toEqual([launched.id]);
+    expect(performance.now() - started).toBeLessThan(5000);
+  });
+
+  test('that is queued is canceled at once, and nobody gets it', async () => {
+    const { id } = await launch();
+    expect(await client.cancelJob({ id })).toMatchObject({ state: 'canceled' });
+    expect(await client.cancelJob({ id })).toMatchObject({ state: 'canceled' });
+    expect(await runner.claim()).toEqual([]);
+  });
+
+  test('that runs is canceled through its runner', async () => {
+    await launch();
+    const job = await runner.claimOne();
+    const canceling = await client.cancelJob({ id: job.id });
+    expect(canceling).toMatchObject({ state: 'running', cancel_requested: true });
+    const answer = await client.reportJob({ id: job.id, body: reportOf(job, {}) });
+    expect(answer.cancel).toBe(true);
+    await runner.finish(job, { state: 'canceled' }, 2);
+    expect(await client.getJob({ id: job.id })).toMatchObject({ state: 'canceled', reason: null });
+  });
+
+  test('that has ended stays as it is', async () => {
+    await launch();
+    const job = await runner.claimOne();
+    await runner.finish(job, { state: 'succeeded' });
+    await expect(client.cancelJob({ id: job.id })).rejects.toMatchObject({
+      code: 'RIVET_JOB_FINISHED',
+    });
+    await expect(runner.finish(job, { state: 'canceled' }, 2)).rejects.toMatchObject({
+      code: 'RIVET_LEASE_LOST',
+    });
+    expect(await client.getJob({ id: job.id })).toMatchObject({ state: 'succeeded' });
+  });
+
+  test('that has ended can be launched again as a new one', async () => {
+    const { id } = await launch();
+    await expect(client.retryJob({ id })).rejects.toMatchObject({ code: 'RIVET_JOB_NOT_FINISHED' });
+    await client.cancelJob({ id });
+    const again = await client.retryJob({ id });
+    expect(again).toMatchObject({ state: 'queued', version: 1 });
+    expect(again.id).not.toBe(id);
+  });
+});
+
+describe('a launch', () => {
+  test('repeated with its key gives the same job, 20 times at once too', async () => {
+    const ref = await seedPipeline(database);
+    const args = { ref, body: { priority: 1 }, idempotencyKey: randomUUID() };
+    const jobs = await Promise.all(Array.from({ length: 20 }, () => client.launchPipeline(args)));
+    expect(new Set(jobs.map(({ id }) => id)).size).toBe(1);
+    const { items } = await client.listJobs({ query: { pipeline: ref } });
+    expect(items).toHaveLength(1);
+    await expect(client.launchPipeline({ ...args, body: {} })).rejects.toMatchObject({
+      code: 'RIVET_IDEMPOTENCY_KEY_REUSED',
+    });
+  });
+
+  test('with wrong inputs makes no job and names every mistake', async () => {
+    const ref = await seedPipeline(database, {
+      inputs: [
+        { name: 'level', type: 'string', required: true, secret: false, has_validate: false },
+        { name: 'count', type: 'number', required: false, secret: false, has_validate: false },
+      ],
+    });
+    const error = await client
+      .launchPipeline({ ref, body: { inputs: { count: 'many', levle: 'x' } } })
+      .catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ code: 'RIVET_LAUNCH_INPUTS_INVALID', entry: { exit: 2 } });
+    const { errors } = (error as { details: { errors: { path: string }[] } }).details;
+    expect(errors.length).toBeGreaterThanOrEqual(2);
+    expect((await client.listJobs({ query: { pipeline: ref } })).items).toEqual([]);
+  });
+
+  test('keeps its pipeline from being deleted until the job has ended', async () => {
+    const ref = await seedPipeline(database);
+    const { id } = await client.launchPipeline({ ref, body: {} });
+    await expect(client.deletePipeline({ ref })).rejects.toMatchObject({
+      code: 'RIVET_PIPELINE_IN_USE',
+    });
+    await client.cancelJob({ id });
+    await client.deletePipeline({ ref });
+    await expect(client.getPipeline({ ref })).rejects.toMatchObject({
+      code: 'RIVET_PIPELINE_NOT_FOUND',
+      entry: { exit: 4 },
+    });
+    expect(await client.getJob({ id })).toMatchObject({ pipeline: ref, state: 'canceled' });
+  });
+});
+
+describe('a claim', () => {
+  test('with a repeated request id gets the same jobs again', async () => {
+    await launch();
+    await launch();
+    const requestId = randomUUID();
+    const first = await runner.claim({ requestId, capacity: 1 });
+    const again = await runner.claim({ requestId, capacity: 1 });
+    expect(first).toHaveLength(1);
+    expect(again).toEqual(first);
+  });
+
+  test('of a runner that went away is undone at once', async () => {
+    const gone = new AbortController();
+    const claiming = runner.claim({ waitMs: 15_000, signal: gone.signal }).catch(() => []);
+    // Between the launch and the answer, whichever comes first.
+    const launched = await launch();
+    gone.abort();
+    await claiming;
+    const other = await FakeRunner.register(client);
+    const [job] = await other.claim({ waitMs: 10_000 });
+    expect(job?.id).toBe(launched.id);
+  });
+
+  test('under a session that was replaced is refused', async () => {
+    const name = `twin-${randomUUID()}`;
+    const first = await FakeRunner.register(client, { name });
+    await FakeRunner.register(client, { name });
+    await expect(first.claim()).rejects.toMatchObject({ code: 'RIVET_RUNNER_UNKNOWN' });
+  });
+
+  test('of a runner that drains gets nothing, and says so in the list', async () => {
+    await launch();
+    const name = `drains-${randomUUID()}`;
+    const draining = await FakeRunner.register(client, { name });
+    expect(await draining.claim({ draining: true })).toEqual([]);
+    expect(await draining.claim({ draining: true, waitMs: 50 })).toEqual([]);
+    const { items } = await client.listRunners();
+    expect(items.find((item) => item.name === name)).toMatchObject({ state: 'draining' });
+  });
+
+  test('never gets more than asked for', async () => {
+    for (let count = 0; count < 5; count += 1) await launch();
+    expect(await runner.claim({ capacity: 3 })).toHaveLength(3);
+    expect(await runner.claim({ capacity: 3 })).toHaveLength(2);
+  });
+});
+
+describe('a report', () => {
+  test('that is repeated changes nothing and is answered like the first time', async () => {
+    await launch();
+    const job = await runner.claimOne();
+    const body = reportOf(job, { logs: [logLine(1)], outcome: { state: 'succeeded' } });
+    const first = await client.reportJob({ id: job.id, body });
+    expect(await client.reportJob({ id: job.id, body })).toEqual(first);
+    expect((await client.getJobLogs({ id: job.id })).lines).toHaveLength(1);
+  });
+
+  test('sent ten times at once is stored once', async () => {
+    await launch();
+    const job = await runner.claimOne();
+    const body = reportOf(job, { logs: [logLine(1), logLine(2)] });
+    await Promise.all(Array.from({ length: 10 }, () => client.reportJob({ id: job.id, body })));
+    expect((await client.getJobLogs({ id: job.id })).lines.map(({ n }) => n)).toEqual([1, 2]);
+  });
+
+  test('with a gap is refused, says what is expected, and stores nothing', async () => {
+    await launch();
+    const job = await runner.claimOne();
+    await client.reportJob({ id: job.id, body: reportOf(job, { logs: [logLine(1)] }) });
+    const gap = (body: object, expected: number) =>
+      expect(client.reportJob({ id: job.id, body: reportOf(job, body) })).rejects.toMatchObject({
+        code: 'RIVET_REPORT_GAP',
+        details: { expected },
+      });
+    await gap({ seq: 2, logs: [logLine(3)] }, 2);
+    await gap({ seq: 2, logs: [logLine(1)] }, 2);
+    await gap({ seq: 2, logs: [logLine(2), logLine(4)] }, 3);
+    await gap({ seq: 3, logs: [logLine(2)] }, 2);
+    expect((await client.getJob({ id: job.id })).log_lines).toBe(1);
+  });
+
+  test('of a stale attempt changes nothing', async () => {
+    await launch({ retry: { max: 1, on: ['runner_lost'] } });
+    const stale = await runner.claimOne();
+    await expireLeases();
+    await skipBackoff();
+    const current = await runner.claimOne();
+    expect(current).toMatchObject({ id: stale.id, attempt: 2 });
+    const lost = { code: 'RIVET_LEASE_LOST' };
+    const body = reportOf(stale, {
+      logs: [logLine(1)],
+      outcome: { state: 'failed', reason: 'timeout' },
+    });
+    await expect(client.reportJob({ id: stale.id, body })).rejects.toMatchObject(lost);
+    const forged = { ...body, attempt: 2 };
+    await expect(client.reportJob({ id: stale.id, body: forged })).rejects.toMatchObject(lost);
+    await runner.finish(current, { state: 'succeeded' });
+    expect(await client.getJob({ id: current.id })).toMatchObject({
+      state: 'succeeded',
+      attempt: 2,
+    });
+    expect((await client.getJobLogs({ id: stale.id, query: { attempt: 1 } })).lines).toEqual([]);
+  });
+
+  test('keeps the lease: an attempt that reports is not lost', async () => {
+    await launch();
+    const job = await runner.claimOne();
+    const text = `UPDATE job_attempts SET lease_until = now() - interval '1 s' WHERE job_id = $1`;
+    await database.query({ name: 'expire_one', text, repeatable: true }, [job.id]);
+    await client.reportJob({ id: job.id, body: reportOf(job, {}) });
+    const notifier = createNotifier(database, silentLogger);
+    await expireOnce({ database, notifier, metrics: createMetrics(), logger: silentLogger });
+    await notifier.close();
+    expect(await client.getJob({ id: job.id })).toMatchObject({ state: 'running', attempt: 1 });
+  });
+
+  test('of a failure without a reason, or of an impossible stage, is refused', async () => {
+    await launch();
+    const job = await runner.claimOne();
+    const t = new Date(0).toISOString();
+    const running = { stage: 's', state: 'running', t, run: 1 } as const;
+    const done = { ...running, state: 'succeeded' } as const;
+    await client.reportJob({ id: job.id, body: reportOf(job, { stages: [running, done] }) });
+    const refused = (changes: object) =>
+      expect(
+        client.reportJob({ id: job.id, body: reportOf(job, { seq: 2, ...changes }) }),
+      ).rejects.toMatchObject({ code: 'RIVET_REQUEST_INVALID' });
+    await refused({ outcome: { state: 'failed' } });
+    await refused({ stages: [running] });
+    const rerun = { ...running, run: 2 };
+    await client.reportJob({ id: job.id, body: reportOf(job, { seq: 2, stages: [rerun] }) });
+  });
+});
+
+describe('a lost runner', () => {
+  test('fails its job when the pipeline allows no other attempt', async () => {
+    await launch();
+    const job = await runner.claimOne();
+    await expireLeases();
+    expect(await client.getJob({ id: job.id })).toMatchObject({
+      state: 'failed',
+      reason: 'runner_lost',
+      message: expect.stringContaining('lease'),
+    });
+  });
+
+  test('uses up the attempts that the pipeline allows, and no more', async () => {
+    await launch({ retry: { max: 2, on: ['runner_lost'] } });
+    const seen: number[] = [];
+    for (let count = 0; count < 3; count += 1) {
+      const job = await runner.claimOne();
+      seen.push(job.attempt);
+      await expireLeases();
+      await skipBackoff();
+    }
+    expect(seen).toEqual([1, 2, 3]);
+    expect(await runner.claim()).toEqual([]);
+  });
+
+  test('is not waited for when somebody asked to cancel', async () => {
+    await launch({ retry: { max: 2, on: ['runner_lost'] } });
+    const job = await runner.claimOne();
+    await client.cancelJob({ id: job.id });
+    await expireLeases();
+    expect(await client.getJob({ id: job.id })).toMatchObject({ state: 'canceled' });
+  });
+});
+
+test('a failure is tried again after a pause where the pipeline says so', async () => {
+  await launch({ retry: { max: 1, on: ['stage_failed'] } });
+  const job = await runner.claimOne();
+  await runner.finish(job, { state: 'failed', reason: 'stage_failed', message: 'no' });
+  expect(await client.getJob({ id: job.id })).toMatchObject({ state: 'queued', attempt: 1 });
+  const { reasons } = await client.explainJob({ id: job.id });
+  expect(reasons[0]).toBe('Attempt 1 is over: no.');
+  await skipBackoff();
+  const again = await runner.claimOne();
+  expect(again.attempt).toBe(2);
+  await runner.finish(again, { state: 'failed', reason: 'stage_failed', message: 'no' });
+  expect(await client.getJob({ id: job.id })).toMatchObject({ state: 'failed' });
+});
+
+test('an explanation names the tag that no runner has', async () => {
+  const { id } = await launch({ runner: [{ key: 'arch', value: 'vax' }] });
+  const { reasons } = await client.explainJob({ id });
+  expect(reasons).toContain('No runner that is online has the tag arch=vax.');
+});

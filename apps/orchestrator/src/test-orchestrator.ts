@@ -1,0 +1,145 @@
+// For tests: orchestrators in this process, pipelines without Lua, and runners that only talk.
+import { randomUUID } from 'node:crypto';
+import { silentLogger, uuidv7 } from '@rivet/base';
+import {
+  type ClaimedJob,
+  type Client,
+  createClient,
+  type JobOutcome,
+  type LogLine,
+  type PipelineDefinition,
+  type ReportRequest,
+  type RunnerTag,
+} from '@rivet/protocol';
+import { createDatabase, type Database, insertPipeline, insertPipelineVersion } from '@rivet/store';
+import { createOrchestrator, type Orchestrator } from './compose.ts';
+import type { Config } from './config.ts';
+
+export interface TestOrchestrator {
+  readonly orchestrator: Orchestrator;
+  readonly client: Client;
+}
+
+/** Starts an orchestrator on a free port; the caller stops it. */
+export async function startTestOrchestrator(
+  databaseUrl: string,
+  changes: Partial<Config> = {},
+): Promise<TestOrchestrator> {
+  const config: Config = {
+    databaseUrl,
+    databaseConnectionsMax: 10,
+    host: '127.0.0.1',
+    port: 0,
+    logLevel: 'silent',
+    migrate: true,
+    leaseSeconds: 30,
+    pollMsMax: 20_000,
+    ...changes,
+  };
+  const orchestrator = createOrchestrator(config, silentLogger);
+  await orchestrator.start();
+  return { orchestrator, client: createClient({ url: orchestrator.url }) };
+}
+
+/** A connection of the test's own. */
+export function openTestDatabase(url: string): Database {
+  return createDatabase({ url, applicationName: 'test', logger: silentLogger });
+}
+
+/** Stores a pipeline whose definition is `changes` on an empty one, without evaluating any Lua. */
+export async function seedPipeline(
+  database: Database,
+  changes: Partial<PipelineDefinition> = {},
+): Promise<string> {
+  const definition: PipelineDefinition = {
+    name: `p-${randomUUID()}`,
+    description: '',
+    inputs: [],
+    runner: [],
+    plugins: [],
+    secrets: [],
+    env: {},
+    timeout_ms: null,
+    retry: null,
+    policy: {},
+    stages: [],
+    ...changes,
+  };
+  const { name, description } = definition;
+  await database.transaction(
+    async (tx) => {
+      const pipeline = await insertPipeline(tx, { id: uuidv7(), name, description });
+      if (pipeline === undefined) throw new Error(`there is a pipeline ${name} already`);
+      const bundle = { main: 'pipeline.lua', files: { 'pipeline.lua': '' } };
+      await insertPipelineVersion(tx, pipeline.id, 1, { digest: randomUUID(), bundle, definition });
+    },
+    { repeatable: false },
+  );
+  return name;
+}
+
+export function logLine(n: number, text = `line ${n}`): LogLine {
+  return { n, t: new Date(0).toISOString(), stage: '', level: 'info', stream: 'log', text };
+}
+
+/** A report with nothing in it but what `changes` says. */
+export function reportOf(job: ClaimedJob, changes: Partial<ReportRequest>): ReportRequest {
+  const { attempt, lease_id } = job;
+  return { attempt, lease_id, seq: 1, logs: [], stages: [], outputs: {}, ...changes };
+}
+
+/** A runner that claims and reports and runs nothing. */
+export class FakeRunner {
+  readonly #client: Client;
+  readonly #id: string;
+  readonly #session: string;
+
+  private constructor(client: Client, id: string, session: string) {
+    this.#client = client;
+    this.#id = id;
+    this.#session = session;
+  }
+
+  static async register(
+    client: Client,
+    options: { name?: string; tags?: RunnerTag[]; capacity?: number } = {},
+  ): Promise<FakeRunner> {
+    const { name = `r-${randomUUID()}`, tags = [], capacity = 100 } = options;
+    const body = { name, tags, capacity, version: 'test' };
+    const { runner_id, session } = await client.registerRunner({ body });
+    return new FakeRunner(client, runner_id, session);
+  }
+
+  async claim(
+    options: {
+      capacity?: number;
+      waitMs?: number;
+      requestId?: string;
+      signal?: AbortSignal;
+      draining?: boolean;
+    } = {},
+  ): Promise<ClaimedJob[]> {
+    const { capacity = 1, waitMs = 0, requestId = randomUUID(), signal, draining } = options;
+    const body = {
+      runner_id: this.#id,
+      session: this.#session,
+      request_id: requestId,
+      capacity,
+      wait_ms: waitMs,
+      ...(draining && { draining }),
+    };
+    const { jobs } = await this.#client.claimJobs({ body, ...(signal && { signal }) });
+    return jobs;
+  }
+
+  /** One claim that must give a job. */
+  async claimOne(waitMs = 5000): Promise<ClaimedJob> {
+    const [job] = await this.claim({ waitMs });
+    if (job === undefined) throw new Error('there was no job to claim');
+    return job;
+  }
+
+  finish(job: ClaimedJob, outcome: JobOutcome, seq = 1): Promise<unknown> {
+    return this.#client.reportJob({ id: job.id, body: reportOf(job, { seq, outcome }) });
+  }
+}
