@@ -7,13 +7,12 @@ export const SOURCE_BYTES_MAX = 1024 * 1024;
 export const BUNDLE_BYTES_MAX = 10 * 1024 * 1024;
 export const BUNDLE_FILES_MAX = 1000;
 
-/** The error for `what` of `bytes` where `limit` bytes are allowed; exact bytes when both round alike. */
+/** The error for `what` of `bytes` where `limit` bytes are allowed; exact when the two are close. */
 export function tooLarge(what: string, bytes: number, limit: number): RivetError {
-  const rounded = formatSize(bytes);
-  const found = rounded === formatSize(limit) ? `${bytes} bytes` : rounded;
+  const close = bytes < limit * 1.1;
   return RivetError.of('RIVET_PIPELINE_TOO_LARGE', {
     what,
-    found,
-    limit: found === rounded ? formatSize(limit) : `${limit} bytes`,
+    found: close ? `${bytes} bytes` : formatSize(bytes),
+    limit: close ? `${limit} bytes` : formatSize(limit),
   });
 }

@@ -39,7 +39,8 @@ export async function checkInputs(
   const missing: string[] = [];
   const values: InputValues = {};
   for (const input of definition.inputs) {
-    const value = ownValue(given, input.name) ?? input.default;
+    const own = ownValue(given, input.name);
+    const value = own === undefined ? input.default : own;
     if (value === undefined) {
       if (!input.required) continue;
       missing.push(input.name);
