@@ -39,6 +39,10 @@ class ProcessEngine implements LuaEngine {
 
   async open(program: LuaProgram, host: LuaHost, limits: LuaLimits): Promise<LuaVm> {
     if (this.#closed) throw RivetError.of('RIVET_LUA_CLOSED', {});
+    if (!program.files.has(program.main)) {
+      const reason = `the program has no file ${program.main}`;
+      throw RivetError.of('RIVET_INTERNAL', { reason });
+    }
     const wire = wireProgram(program, limits);
     const vm = new ProcessVm(await this.#takeProcess(limits), program, host, limits);
     this.#open.add(vm);

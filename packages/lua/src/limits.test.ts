@@ -153,6 +153,30 @@ describe('memory', () => {
     expect(error.message).toMatch(/^main\.lua:1:\d+: the script used more than 48MB of memory/);
   });
 
+  test('counts what host calls under way hold', async () => {
+    const branches = {
+      name: 'work',
+      functions: [],
+      source: 'local work, host, branches = ... work.run = branches.run',
+    };
+    const body = `local functions = {}
+      for i = 1, 20 do functions[i] = function() host.keep(("x"):rep(5e6)) end end
+      work.run(functions)`;
+    const { vm } = await openProgram(
+      `return function() ${body} end`,
+      {},
+      {
+        modules: [{ name: 'host', functions: ['keep'] }, branches],
+        limits: { ...limits, cpuMs: 5000 },
+      },
+      () => new Promise(() => {}),
+    );
+    const [fn] = (await vm.evaluate()).values;
+    await expect(vm.call(fn as LuaFunction, [], { branch: 'main' })).rejects.toMatchObject({
+      code: 'RIVET_LUA_MEMORY_LIMIT',
+    });
+  });
+
   test('is not reached by garbage', async () => {
     const body = 'for i = 1, 200 do local s = ("x"):rep(1e6) .. i end return "done"';
     const { values } = await run(body, {}, { limits: { ...limits, cpuMs: 5000 } });

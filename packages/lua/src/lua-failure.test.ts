@@ -124,6 +124,21 @@ hint: Follow the traceback to the line that raised the error. \`pcall\` catches 
     }
   });
 
+  test('has its column in characters, not bytes', async () => {
+    const error = await failureOf(evaluate('\ufefflocal s = "äöü€😀" .. nothing'));
+    const at = 'local s = "äöü€😀" .. nothing'.indexOf('..') + 1;
+    expect(positionOf(error)).toEqual({ file: 'main.lua', line: 1, column: at });
+    expect(error.details.source_line).toBe('local s = "äöü€😀" .. nothing');
+  });
+
+  test('has a traceback for xpcall too', async () => {
+    const { values } = await run('\nreturn xpcall(function()\n error("x") end, debug.traceback)');
+    expect(values).toEqual([
+      false,
+      'main.lua:3: x\nstack traceback:\n\tmain.lua:3: in function <main.lua:2>\n\tmain.lua:2: in function <main.lua:1>',
+    ]);
+  });
+
   test('in a coroutine is at the line that raised it', async () => {
     const error = await failureOf(
       run('\nlocal co = coroutine.wrap(function()\n error("inside")\n end)\n co()'),

@@ -1,18 +1,17 @@
 // The errors of a program as RivetErrors, and as text for a person.
 import { type Detail, formatDuration, formatSize, RivetError, toRivetError } from '@rivet/base';
+import type { SourceLines } from './source-lines.ts';
 import type { SourcePosition } from './values.ts';
-import type { LuaLimits, LuaProgram } from './vm.ts';
+import type { LuaLimits } from './vm.ts';
 import type { WireError, WirePlace } from './wire/messages.ts';
-
-const SOURCE_LINE_CHARACTERS_MAX = 300;
 
 /** Makes the errors of one program: knows its source. */
 export class LuaFailures {
-  readonly #files: LuaProgram['files'];
+  readonly #source: SourceLines;
   readonly #limits: LuaLimits;
 
-  constructor(program: LuaProgram, limits: LuaLimits) {
-    this.#files = program.files;
+  constructor(source: SourceLines, limits: LuaLimits) {
+    this.#source = source;
     this.#limits = limits;
   }
 
@@ -51,21 +50,15 @@ export class LuaFailures {
 
   #facts(place: WirePlace | null, traceback: readonly string[]): Facts {
     if (place === null) return { where: 'Lua', traceback };
-    const [file, line, column] = place;
-    const sourceLine = this.#sourceLine(file, line);
+    const position = this.#source.position(place);
+    const { file, line, column } = position;
+    const sourceLine = this.#source.line(file, line);
     return {
-      where: column > 0 ? `${file}:${line}:${column}` : `${file}:${line}`,
-      position: column > 0 ? { file, line, column } : { file, line },
+      where: column === undefined ? `${file}:${line}` : `${file}:${line}:${column}`,
+      position: column === undefined ? { file, line } : { file, line, column },
       ...(sourceLine === undefined ? {} : { source_line: sourceLine }),
       traceback,
     };
-  }
-
-  #sourceLine(file: string, line: number): string | undefined {
-    const source = this.#files.get(file);
-    if (source === undefined) return undefined;
-    const text = typeof source === 'string' ? source : Buffer.from(source).toString('utf8');
-    return text.split(/\r\n|\n\r|\n|\r/)[line - 1]?.slice(0, SOURCE_LINE_CHARACTERS_MAX);
   }
 }
 

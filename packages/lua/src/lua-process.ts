@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { type HostProcess, startProcess } from '@rivet/processes';
-import { encodeFrame, FrameReader } from './wire/frames.ts';
+import { encodeFrame, type Frame, FrameReader } from './wire/frames.ts';
 import type { ToChild } from './wire/messages.ts';
 
 const PACKAGE = fileURLToPath(new URL('..', import.meta.url));
@@ -22,7 +22,8 @@ export interface ProcessEnd {
 }
 
 export interface LuaProcessListener {
-  message(message: unknown): void;
+  /** @param bytes size of the frame it came in */
+  message(message: unknown, bytes: number): void;
   /** Called once, after the last message. */
   end(end: ProcessEnd): void;
 }
@@ -32,7 +33,7 @@ export class LuaProcess {
   readonly #process: HostProcess;
   readonly #reader = new FrameReader();
   #listener: LuaProcessListener | undefined;
-  #early: unknown[] = [];
+  #early: Frame[] = [];
   #ended: ProcessEnd | undefined;
   #stderr = '';
   #violation: string | undefined;
@@ -87,7 +88,7 @@ export class LuaProcess {
     this.#listener = listener;
     const early = this.#early;
     this.#early = [];
-    for (const message of early) listener.message(message);
+    for (const { message, bytes } of early) listener.message(message, bytes);
     if (this.#ended !== undefined) listener.end(this.#ended);
   }
 
@@ -113,11 +114,11 @@ export class LuaProcess {
   #receive(chunk: Buffer): void {
     if (this.#violation !== undefined) return;
     try {
-      for (const message of this.#reader.push(chunk)) {
+      for (const frame of this.#reader.push(chunk)) {
         // The first message says that the process is ready, whatever it is.
         this.#isReady(true);
-        if (this.#listener === undefined) this.#early.push(message);
-        else this.#listener.message(message);
+        if (this.#listener === undefined) this.#early.push(frame);
+        else this.#listener.message(frame.message, frame.bytes);
       }
     } catch (error) {
       this.fail(`it sent what is no message (${error instanceof Error ? error.message : error})`);

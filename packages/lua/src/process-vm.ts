@@ -3,6 +3,7 @@
 import { describeThrown, RivetError } from '@rivet/base';
 import { LuaFailures } from './lua-failure.ts';
 import { cpuTimeMs, type LuaProcess, type ProcessEnd, residentBytes } from './lua-process.ts';
+import { SourceLines } from './source-lines.ts';
 import type { LuaFunction, LuaValue, SourcePosition } from './values.ts';
 import type { LuaEvaluation, LuaHost, LuaLimits, LuaProgram, LuaVm } from './vm.ts';
 import { encodeFrame, FRAME_BYTES_MAX } from './wire/frames.ts';
@@ -30,12 +31,14 @@ export class ProcessVm implements LuaVm {
   readonly #host: LuaHost;
   readonly #limits: LuaLimits;
   readonly #failures: LuaFailures;
+  readonly #source: SourceLines;
   readonly #requests = new Map<number, Request>();
   readonly #hostErrors = new Map<number, unknown>();
   readonly #watch: NodeJS.Timeout;
   #ids = 0;
   #hostErrorIds = 0;
   #idleBytes: number | undefined;
+  #bytesUnderWay = 0;
   #cpuMsAtMessage: number | undefined;
   /** Why there is no program any more. */
   #over: RivetError | undefined;
@@ -44,12 +47,13 @@ export class ProcessVm implements LuaVm {
     this.#process = process;
     this.#host = host;
     this.#limits = limits;
-    this.#failures = new LuaFailures(program, limits);
+    this.#source = new SourceLines(program.files);
+    this.#failures = new LuaFailures(this.#source, limits);
     this.#watch = setInterval(() => this.#look(), WATCH_INTERVAL_MS);
     this.#watch.unref();
     this.ended = process.exited();
     process.attach({
-      message: (message) => this.#receive(message),
+      message: (message, bytes) => this.#receive(message, bytes),
       end: (end) => this.#ended(end),
     });
   }
@@ -62,9 +66,7 @@ export class ProcessVm implements LuaVm {
   async evaluate(): Promise<LuaEvaluation> {
     const done = await this.#request((id) => ({ type: 'evaluate', id }));
     const positions = new Map<string, SourcePosition>();
-    for (const [path, [file, line, column]] of done.positions) {
-      positions.set(path, column > 0 ? { file, line, column } : { file, line });
-    }
+    for (const [path, place] of done.positions) positions.set(path, this.#source.position(place));
     return { values: done.values.map((value) => fromWire(value)), positions };
   }
 
@@ -105,17 +107,17 @@ export class ProcessVm implements LuaVm {
     });
   }
 
-  #receive(raw: unknown): void {
+  #receive(raw: unknown, bytes: number): void {
     if (this.#over !== undefined) return;
     this.#noteCpuTime();
     try {
-      this.#handle(messageFrom(raw));
+      this.#handle(messageFrom(raw), bytes);
     } catch (error) {
       this.#process.fail(`it sent what is no message (${describeThrown(error)})`);
     }
   }
 
-  #handle(message: FromChild): void {
+  #handle(message: FromChild, bytes: number): void {
     switch (message.type) {
       case 'ready':
         return;
@@ -129,7 +131,7 @@ export class ProcessVm implements LuaVm {
         return;
       }
       case 'host':
-        void this.#perform(message);
+        this.#admit(message, bytes);
         return;
       case 'limit':
         this.#end(this.#failures.limit(message.limit, message.place, message.traceback));
@@ -146,11 +148,23 @@ export class ProcessVm implements LuaVm {
     return request;
   }
 
+  /** Starts a host call, unless those under way hold more than the script may use. */
+  #admit(message: Extract<FromChild, { type: 'host' }>, bytes: number): void {
+    this.#bytesUnderWay += bytes;
+    if (this.#bytesUnderWay > Math.max(this.#limits.memoryBytes, FRAME_BYTES_MAX)) {
+      this.#end(this.#failures.limit('memory', message.place, []));
+      return;
+    }
+    void this.#perform(message).finally(() => {
+      this.#bytesUnderWay -= bytes;
+    });
+  }
+
   async #perform(message: Extract<FromChild, { type: 'host' }>): Promise<void> {
     const { call, branch, sequence, name, place } = message;
     try {
       const args = message.args.map((arg) => fromWire(arg));
-      const position = place === null ? undefined : positionFrom(place);
+      const position = place === null ? undefined : this.#source.position(place);
       const results = await this.#host.call({ branch, sequence, name, args, position });
       const values = results.map((value, i) => toWire(value, `result ${i + 1} of ${name}`));
       const frame = encodeFrame({ type: 'result', call, values });
@@ -216,15 +230,11 @@ export class ProcessVm implements LuaVm {
   }
 }
 
-function positionFrom([file, line, column]: readonly [string, number, number]): SourcePosition {
-  return column > 0 ? { file, line, column } : { file, line };
-}
-
 function tooLarge(): RivetError {
   return RivetError.of('RIVET_LUA_VALUE', {
     where: 'host',
     path: 'the values',
-    found: 'more than 64 MB as JSON',
+    found: 'more than 32 MB as JSON',
     expected: 'smaller values',
   });
 }

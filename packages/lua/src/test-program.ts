@@ -29,12 +29,14 @@ export async function closeEngine(): Promise<void> {
 
 /**
  * Opens a program, closed when the test ends.
- * @param hosts what answers the host calls, by name; others answer with nothing
+ * @param hosts what answers the host calls, by name
+ * @param otherwise what answers all others; with nothing when absent
  */
 export async function openProgram(
   files: string | Record<string, string | Uint8Array>,
   hosts: Record<string, Answer> = {},
   more: Partial<LuaProgram> & { limits?: Partial<LuaLimits> } = {},
+  otherwise: Answer = () => [],
 ): Promise<TestProgram> {
   const calls: HostCall[] = [];
   const sources = typeof files === 'string' ? { 'main.lua': files } : files;
@@ -56,7 +58,7 @@ export async function openProgram(
     {
       async call(call) {
         calls.push(call);
-        return (await hosts[call.name]?.(call)) ?? [];
+        return (hosts[call.name] ?? otherwise)(call);
       },
     },
     { ...LIMITS, ...limits },

@@ -18,7 +18,9 @@ export interface LuaModuleSpec {
   readonly fields?: Readonly<Record<string, LuaValue>>;
   /**
    * Trusted Lua that completes the module: a chunk called with (module, host, branches), where
-   * `host.call(name, ...)` makes the host call `name` (also one that is not in `functions`) and
+   * `host.call(name, ...)` makes the host call `name` (also one that is not in `functions`),
+   * `host.keep` is a handler for `xpcall` with which an error keeps its place and traceback when it
+   * is raised again by `error(value, 0)`, and
    * `branches.run(functions, { max, fail_fast })` runs functions at the same time, each as a branch
    * of the caller's. It returns one table for each, in order: `{ ok = true, value = first, values =
    * { n =, … } }`, `{ ok = false, error = … }`, or `{ ok = false, skipped = true }` for one that was

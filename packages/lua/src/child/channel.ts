@@ -19,7 +19,8 @@ export function receive(): ToChild {
     const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
     const length = retry(() => readSync(PIPE, chunk, 0, CHUNK_BYTES, null));
     if (length === 0) process.exit(0);
-    inbox.push(...(reader.push(chunk.subarray(0, length)) as ToChild[]));
+    const frames = reader.push(chunk.subarray(0, length));
+    inbox.push(...frames.map((frame) => frame.message as ToChild));
   }
 }
 

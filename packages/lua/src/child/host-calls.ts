@@ -68,7 +68,7 @@ export class HostCalls {
       place: placeOf(L),
     } as const;
     if (!fits(message)) {
-      throwValue(L, name, new ValueError('args', 'more than 64 MB', 'smaller values'));
+      throwValue(L, name, new ValueError('args', 'more than 32 MB', 'smaller values'));
     }
     branch.sequence = sequence;
     const pending = { branch, answer: undefined };

@@ -93,7 +93,7 @@ class Program {
     try {
       const values: WireValue[] = end.values.map((value, i) => reader.read(value, String(i + 1)));
       const done: FromChild = { type: 'done', id, values, positions: reader.positions };
-      if (!fits(done)) throw new ValueError('1', 'more than 64 MB', 'smaller values');
+      if (!fits(done)) throw new ValueError('1', 'more than 32 MB', 'smaller values');
       send(done);
     } catch (error) {
       if (!(error instanceof ValueError)) throw error;

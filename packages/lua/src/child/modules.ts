@@ -9,7 +9,7 @@ import { branchesRun } from './branches.ts';
 import { type FunctionRegistry, pushWire } from './convert.ts';
 import { errorOf, syntaxErrorOf } from './errors.ts';
 import type { HostCalls } from './host-calls.ts';
-import { topOf } from './raised.ts';
+import { remember, topOf } from './raised.ts';
 import { freeze, pushGlobalTable, pushPristineGlobals } from './sandbox.ts';
 import type { Scheduler } from './scheduler.ts';
 import { bytesOf, textOf } from './text.ts';
@@ -69,6 +69,7 @@ function runTrusted(L: LuaState, module: WireModule, { hostCalls, scheduler }: P
   lua.lua_setupvalue(L, -2, 1);
   pushGlobalTable(L, module.name);
   lua.lua_createtable(L, 0, 2);
+  pushField(L, 'keep', keepError);
   pushField(L, 'call', (state) => {
     const target = textOf(lauxlib.luaL_checkstring(state, 1));
     return hostCalls.call(state, target, 2);
@@ -78,6 +79,20 @@ function runTrusted(L: LuaState, module: WireModule, { hostCalls, scheduler }: P
   if (lua.lua_pcall(L, 3, 0, 0) !== lua.LUA_OK) {
     throw new Error(`the Lua of module ${module.name}: ${errorOf(L).message}`);
   }
+}
+
+/**
+ * A message handler for `xpcall`: remembers where an error was raised, so that it can be raised again
+ * after cleaning up. A text without a place may be a constant that is raised elsewhere too.
+ */
+function keepError(L: LuaState): number {
+  lua.lua_settop(L, 1);
+  const value = topOf(L);
+  const placed = value.ttisstring()
+    ? /^[^\n]{1,200}?:\d+: /.test(textOf(value.svalue().subarray(0, 300)))
+    : value.ttistable();
+  if (placed) remember(value, errorOf(L));
+  return 1;
 }
 
 function pushField(L: LuaState, name: string, fn: (L: LuaState) => number): void {

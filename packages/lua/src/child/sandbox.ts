@@ -2,6 +2,7 @@
 // built-in tables that can't be changed.
 import fengari, { type LuaState, type Table } from '../../vendor/fengari/src/index.js';
 import { OutOfTime, outOfMemory } from './limits.ts';
+import { tracebackOf } from './places.ts';
 import { topOf } from './raised.ts';
 import { bytesOf } from './text.ts';
 
@@ -98,13 +99,23 @@ function getenv(L: LuaState, env: ReadonlyMap<string, string>): number {
   return 1;
 }
 
+/** `debug.traceback([thread,] [message])`, without Rivet's own frames. */
 function traceback(L: LuaState): number {
-  const message = lua.lua_gettop(L) === 0 ? null : lua.lua_tostring(L, 1);
-  if (message === null && lua.lua_gettop(L) > 0 && !lua.lua_isnil(L, 1)) {
-    lua.lua_settop(L, 1);
+  const thread = lua.lua_tothread(L, 1);
+  const at = thread === null ? 1 : 2;
+  if (lua.lua_gettop(L) >= at && !lua.lua_isnil(L, at) && lua.lua_tostring(L, at) === null) {
+    // What is no text comes back as it is.
+    lua.lua_pushvalue(L, at);
     return 1;
   }
-  lauxlib.luaL_traceback(L, L, message, 1);
+  const message = lua.lua_gettop(L) >= at ? lua.lua_tostring(L, at) : null;
+  const frames = ['stack traceback:', ...tracebackOf(thread ?? L).map((frame) => `\t${frame}`)];
+  lua.lua_pushstring(L, bytesOf(frames.join('\n')));
+  if (message === null) return 1;
+  lua.lua_pushvalue(L, at);
+  lua.lua_pushliteral(L, '\n');
+  lua.lua_pushvalue(L, -3);
+  lua.lua_concat(L, 3);
   return 1;
 }
 

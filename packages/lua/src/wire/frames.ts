@@ -1,7 +1,7 @@
 // Frames on the pipe between the engine and a Lua process: four bytes of length, then JSON.
 
 /** Bytes of JSON one frame may have; what is larger is refused by the side that would send it. */
-export const FRAME_BYTES_MAX = 64 * 1024 * 1024;
+export const FRAME_BYTES_MAX = 32 * 1024 * 1024;
 
 const HEADER_BYTES = 4;
 
@@ -15,27 +15,34 @@ export function encodeFrame(message: unknown): Buffer {
   return frame;
 }
 
+/** A message, parsed, and the bytes of JSON it came in. */
+export interface Frame {
+  readonly message: unknown;
+  readonly bytes: number;
+}
+
 /** Takes bytes as they arrive and gives the frames among them. */
 export class FrameReader {
   #chunks: Buffer[] = [];
   #bytes = 0;
 
   /**
-   * The messages that are complete now, parsed.
+   * The frames that are complete now.
    * @throws when a frame is larger than `FRAME_BYTES_MAX` or no JSON
    */
-  push(chunk: Buffer): unknown[] {
+  push(chunk: Buffer): Frame[] {
     this.#chunks.push(chunk);
     this.#bytes += chunk.length;
-    const messages: unknown[] = [];
+    const frames: Frame[] = [];
     for (let length = this.#next(); length !== undefined; length = this.#next()) {
       if (this.#bytes < HEADER_BYTES + length) break;
       const all = this.#joined();
-      messages.push(JSON.parse(all.toString('utf8', HEADER_BYTES, HEADER_BYTES + length)));
+      const text = all.toString('utf8', HEADER_BYTES, HEADER_BYTES + length);
+      frames.push({ message: JSON.parse(text), bytes: length });
       this.#chunks = [all.subarray(HEADER_BYTES + length)];
       this.#bytes -= HEADER_BYTES + length;
     }
-    return messages;
+    return frames;
   }
 
   /** Length of the frame at the front, undefined while its header is incomplete. */

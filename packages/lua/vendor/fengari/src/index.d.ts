@@ -139,6 +139,7 @@ declare const fengari: {
     lua_setupvalue(L: LuaState, index: number, n: number): unknown;
     lua_toboolean(L: LuaState, index: number): boolean;
     lua_tointeger(L: LuaState, index: number): number;
+    lua_tothread(L: LuaState, index: number): LuaState | null;
     lua_tojsstring(L: LuaState, index: number): string | null;
     lua_tostring(L: LuaState, index: number): LuaString | null;
     lua_type(L: LuaState, index: number): number;
@@ -159,7 +160,6 @@ declare const fengari: {
     luaL_checktype(L: LuaState, index: number, type: number): void;
     luaL_error(L: LuaState, format: LuaString, ...args: (LuaString | number)[]): number;
     luaL_tolstring(L: LuaState, index: number): LuaString;
-    luaL_traceback(L: LuaState, of: LuaState, message: LuaString | null, level: number): void;
   };
   lobject: {
     TValue: new (type: number, value: unknown) => TValue;
