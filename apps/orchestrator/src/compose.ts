@@ -41,6 +41,9 @@ export interface Orchestrator extends Service {
   readonly url: string;
 }
 
+/** What requests under way have when the server stops, in milliseconds. */
+const CLOSE_MS_MAX = 10_000;
+
 /** Makes an orchestrator; nothing is connected or listened to before `start`. One that was made is stopped. */
 export function createOrchestrator(config: Config, logger: Logger): Orchestrator {
   const database = createDatabase({
@@ -166,7 +169,12 @@ function httpService(
     async stop() {
       // Streams and polls end first, or the server would wait for them.
       beforeClose();
+      // A connection that is kept alive after its last answer would hold the server open.
+      const idle = setInterval(() => app.server.closeIdleConnections(), 20);
+      const late = setTimeout(() => app.server.closeAllConnections(), CLOSE_MS_MAX);
       await app.close();
+      clearInterval(idle);
+      clearTimeout(late);
     },
   });
   const url = (): string => {

@@ -1,7 +1,6 @@
-import { type HostProcess, startProcess } from '@rivet/processes';
 import { type ClaimedJob, type Client, createClient, isFinalJobState } from '@rivet/protocol';
 import type { Database } from '@rivet/store';
-import { useTestDatabase } from '@rivet/testing';
+import { startProgram, type TestProgram, useTestDatabase } from '@rivet/testing';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import {
   FakeRunner,
@@ -16,7 +15,7 @@ import {
 const testDatabase = useTestDatabase();
 let database: Database;
 const servers: TestOrchestrator[] = [];
-const children: HostProcess[] = [];
+const children: TestProgram[] = [];
 
 beforeAll(() => {
   database = openTestDatabase(testDatabase.url);
@@ -24,7 +23,7 @@ beforeAll(() => {
 
 afterEach(async () => {
   await Promise.all(servers.splice(0).map(({ orchestrator }) => orchestrator.stop()));
-  await Promise.all(children.splice(0).map((child) => child.stop(5000)));
+  await Promise.all(children.splice(0).map((child) => child.stop()));
 });
 
 afterAll(() => database.close());
@@ -69,26 +68,16 @@ test('two orchestrators give 500 jobs to 16 runners, each job once', async () =>
 }, 120_000);
 
 /** An orchestrator that can be killed. */
-async function spawnOrchestrator(port: string): Promise<{ child: HostProcess; url: string }> {
-  const child = startProcess({
-    file: process.execPath,
-    args: [new URL('../main.ts', import.meta.url).pathname],
-    env: {
-      PATH: process.env.PATH,
-      DATABASE_URL: testDatabase.url,
-      RIVET_LISTEN: `127.0.0.1:${port}`,
-      RIVET_LOG_LEVEL: 'silent',
-      RIVET_LEASE: '3s',
-    },
-    stdin: 'ignore',
-    stderr: 'inherit',
+async function spawnOrchestrator(port: string): Promise<{ child: TestProgram; url: string }> {
+  const child = startProgram(new URL('../main.ts', import.meta.url), {
+    DATABASE_URL: testDatabase.url,
+    RIVET_LISTEN: `127.0.0.1:${port}`,
+    RIVET_LOG_LEVEL: 'silent',
+    RIVET_LEASE: '3s',
   });
   children.push(child);
-  const url = await new Promise<string>((resolve, reject) => {
-    child.stdout?.once('data', (text) => resolve(JSON.parse(String(text)).url));
-    child.exit.then((exit) => reject(new Error(`it ended: ${JSON.stringify(exit)}`)));
-  });
-  return { child, url };
+  const { url } = await child.event('listening');
+  return { child, url: String(url) };
 }
 
 test('jobs end once, with whole logs, while an orchestrator is killed again and again', async () => {
@@ -134,8 +123,8 @@ test('jobs end once, with whole logs, while an orchestrator is killed again and 
   const kill = async (): Promise<void> => {
     for (let times = 0; times < 4; times += 1) {
       await new Promise((resolve) => setTimeout(resolve, 100 + Math.random() * 400));
-      victim.child.kill('SIGKILL');
-      await victim.child.exit;
+      victim.child.signal('SIGKILL');
+      await victim.child.ended;
       victim = await spawnOrchestrator(port);
     }
   };

@@ -1,0 +1,127 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { silentLogger } from '@rivet/base';
+import { createClient } from '@rivet/protocol';
+import {
+  startDatabaseServer,
+  startProgram,
+  type TestProgram,
+  useTestDatabase,
+} from '@rivet/testing';
+import { afterEach, expect, test } from 'vitest';
+import {
+  FakeRunner,
+  openTestDatabase,
+  seedPipeline,
+  startTestOrchestrator,
+} from './test-orchestrator.ts';
+
+const testDatabase = useTestDatabase();
+const cleanups: (() => Promise<unknown>)[] = [];
+
+afterEach(async () => {
+  for (const cleanUp of cleanups.splice(0).reverse()) await cleanUp();
+});
+
+function program(name: 'main' | 'migrate', env: Record<string, string>): TestProgram {
+  const started = startProgram(new URL(`./${name}.ts`, import.meta.url), env);
+  cleanups.push(() => started.stop());
+  return started;
+}
+
+test('a database that is away makes 503 with Retry-After, and all is well when it is back', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'rivet-outage-'));
+  cleanups.push(() => rm(directory, { recursive: true, force: true }));
+  const options = {
+    dataDirectory: join(directory, 'data'),
+    logger: silentLogger,
+    persistent: true,
+    durable: false,
+  };
+  let postgres = await startDatabaseServer(options);
+  cleanups.push(async () => {
+    await postgres.stop();
+    await postgres.remove();
+  });
+  const { orchestrator } = await startTestOrchestrator(postgres.url);
+  cleanups.push(() => orchestrator.stop());
+  const client = createClient({ url: orchestrator.url, triesMax: 1 });
+  const database = openTestDatabase(postgres.url);
+  cleanups.push(() => database.close());
+  const ref = await seedPipeline(database);
+  const runner = await FakeRunner.register(client);
+  const waiting = runner.claim({ waitMs: 20_000 }).catch((error: unknown) => error);
+
+  await postgres.stop();
+  const response = await fetch(`${orchestrator.url}/api/jobs`);
+  expect(response.status).toBe(503);
+  expect(response.headers.get('retry-after')).toBe('1');
+  expect(await response.json()).toMatchObject({ code: 'RIVET_DATABASE_UNREACHABLE' });
+  expect(await waiting).toMatchObject({ code: 'RIVET_DATABASE_UNREACHABLE' });
+  expect(await client.getHealth()).toMatchObject({ status: 'ok' });
+  await expect(client.getReadiness()).rejects.toMatchObject({ entry: { status: 503 } });
+
+  const { port } = postgres;
+  postgres = await startDatabaseServer({ ...options, port });
+  await expect.poll(() => client.getReadiness().catch(() => undefined)).toBeDefined();
+  const launched = await client.launchPipeline({ ref, body: {} });
+  expect((await runner.claimOne()).id).toBe(launched.id);
+});
+
+test('a database that is down at the start is one sentence and exit code 3', async () => {
+  const env = { DATABASE_URL: 'postgres://u:secret@127.0.0.1:1/db', RIVET_LISTEN: '127.0.0.1:0' };
+  for (const name of ['main', 'migrate'] as const) {
+    const { code, stderr } = await program(name, env).ended;
+    expect(code).toBe(3);
+    expect(stderr).toContain(
+      "error: the database at 127.0.0.1:1/db can't be reached: connection refused",
+    );
+    expect(stderr).toContain('Start PostgreSQL');
+    expect(stderr).not.toContain('secret');
+    expect(stderr).not.toContain('    at ');
+  }
+});
+
+test.each([
+  [{ DATABASE_URL: '' }, 2, 'DATABASE_URL is not set'],
+  [{ RIVET_LISTEN: '0.0.0.0:0' }, 2, 'no authentication yet'],
+  [{ RIVET_LISTEN: '[::]:7450' }, 2, 'no authentication yet'],
+  [{ RIVET_LISTEN: 'nonsense' }, 2, 'expected host:port'],
+  [{ RIVET_LEASE: 'soon' }, 2, 'RIVET_LEASE is "soon"; expected a duration'],
+])('the settings %j are refused with exit code %i', async (env, exit, text) => {
+  const { code, stderr } = await program('main', { DATABASE_URL: testDatabase.url, ...env }).ended;
+  expect(stderr).toContain(text);
+  expect(code).toBe(exit);
+});
+
+test('a port in use is said so', async () => {
+  const first = program('main', { DATABASE_URL: testDatabase.url, RIVET_LISTEN: '127.0.0.1:0' });
+  const { url } = (await first.event('listening')) as { url: string };
+  const listen = new URL(url).host;
+  const second = program('main', { DATABASE_URL: testDatabase.url, RIVET_LISTEN: listen });
+  const { code, stderr } = await second.ended;
+  expect(stderr).toContain(`can't listen on ${listen}: the port is in use`);
+  expect(code).toBe(1);
+});
+
+test('TERM answers waiting polls, ends streams and exits with 0', async () => {
+  const started = program('main', { DATABASE_URL: testDatabase.url, RIVET_LISTEN: '127.0.0.1:0' });
+  const { url } = (await started.event('listening')) as { url: string };
+  const client = createClient({ url, triesMax: 1 });
+  const database = openTestDatabase(testDatabase.url);
+  cleanups.push(() => database.close());
+  const { id } = await client.launchPipeline({ ref: await seedPipeline(database), body: {} });
+  const stream = await fetch(`${url}/api/jobs/${id}/logs/stream`);
+  await client.cancelJob({ id });
+  const runner = await FakeRunner.register(client);
+  const waiting = runner.claim({ waitMs: 20_000 });
+  // The poll is there once the runner has been seen.
+  await expect
+    .poll(async () => (await client.listRunners()).items.length, { timeout: 5000 })
+    .toBeGreaterThan(0);
+  started.signal('SIGTERM');
+  expect(await waiting).toEqual([]);
+  expect(await stream.text()).toContain('retry: ');
+  expect((await started.ended).code).toBe(0);
+});
