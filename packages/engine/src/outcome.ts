@@ -1,5 +1,5 @@
 // From the error that ended a job to its outcome and the reason that is recorded.
-import { type ErrorCode, errorCatalogue, type RivetError } from '@rivet/base';
+import { describeThrown, type ErrorCode, errorCatalogue, RivetError } from '@rivet/base';
 import type { FailureReason, JobOutcome } from '@rivet/protocol';
 
 const REASONS: Partial<Record<ErrorCode, FailureReason>> = {
@@ -40,6 +40,11 @@ export function failedOutcome(error: RivetError): JobOutcome {
     message: describeFailure(error),
     code: error.code,
   };
+}
+
+/** The program that runs the job did not take what the job told. */
+export function reportFailed(error: unknown): RivetError {
+  return RivetError.of('RIVET_JOB_REPORT', { reason: describeThrown(error) }, error);
 }
 
 /** `pipeline.lua:12: what happened`, where the place is known. */

@@ -430,6 +430,18 @@ describe('a call with wrong arguments', () => {
   });
 });
 
+describe('an error inside of container.with', () => {
+  it('is told with its own line, and with the calls that led to it', async () => {
+    const job = await run(
+      script(
+        '\nlocal function deep()\n  local t = nil\n  return t.x\nend\ncontainer.with("i", function()\n  deep()\nend)',
+      ),
+    );
+    expect(job.outcome.message).toContain('pipeline.lua:4:');
+    expect(text(job)).toContain('pipeline.lua:7');
+  });
+});
+
 describe('process.spawn', () => {
   it('gives a handle that waits, tells its output and stops', async () => {
     const body = `

@@ -10,7 +10,7 @@ import type { JobHost, JobSpec, RunJob } from './job.ts';
 import type { JobContext } from './job-context.ts';
 import { createJournal, type JournalWriter } from './journal/journal-writer.ts';
 import { createLogWriter } from './log/log-writer.ts';
-import { failedOutcome } from './outcome.ts';
+import { failedOutcome, reportFailed } from './outcome.ts';
 import { createOutputStore } from './output-store.ts';
 import { createPolicy } from './policy.ts';
 import { renderFailure } from './render-failure.ts';
@@ -87,7 +87,13 @@ function createAttempt(spec: JobSpec, host: JobHost): Attempt {
         policy,
         log,
         journal,
-        outputs: createOutputStore((name, value) => host.observer.output(name, value)),
+        outputs: createOutputStore(async (name, value) => {
+          try {
+            await host.observer.output(name, value);
+          } catch (error) {
+            fail(reportFailed(error));
+          }
+        }),
         branches: createBranches(),
         logger,
         startedAtMs,

@@ -67,11 +67,11 @@ export function commandRequest(
   name: string,
   argv: readonly string[],
   given: Common,
-  defaults: { readonly check: boolean },
+  defaults: { readonly check: boolean; readonly shown?: string },
 ): CommandRequest {
   return {
     argv,
-    shown: showCommand(argv),
+    shown: defaults.shown ?? showCommand(argv),
     env: given.env ?? {},
     cwd: insideWorkspace(name, given.cwd ?? '.'),
     stdin: typeof given.stdin === 'string' ? Buffer.from(given.stdin) : given.stdin,
@@ -108,6 +108,13 @@ function insideWorkspace(name: string, cwd: string): string {
   const path = posix.resolve(WORKSPACE, cwd);
   if (path === WORKSPACE || path.startsWith(`${WORKSPACE}/`)) return path;
   throw RivetError.of('RIVET_PROCESS_CWD_OUTSIDE', { function: name, found: JSON.stringify(cwd) });
+}
+
+/** A script by its first line. */
+export function showScript(script: string): string {
+  const [first = '', ...more] = script.trim().split('\n');
+  const line = first.length > SHOWN_LENGTH_MAX ? first.slice(0, SHOWN_LENGTH_MAX) : first.trim();
+  return line.length < first.length || more.length > 0 ? `${line} …` : line;
 }
 
 const SHOWN_LENGTH_MAX = 300;

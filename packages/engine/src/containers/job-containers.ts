@@ -13,7 +13,7 @@ import type { BranchContainers } from './branch-containers.ts';
 
 export interface JobContainers {
   /** @param own what the stage runs in; the job's default container when undefined */
-  forStage(own: ContainerOptions | undefined, readonly: boolean): BranchContainers;
+  forStage(stage: string, own: ContainerOptions | undefined, readonly: boolean): BranchContainers;
   /** Removes everything, also what a failed start left. */
   closeAll(): Promise<void>;
 }
@@ -21,18 +21,17 @@ export interface JobContainers {
 /** A container that is started when it is first needed, once for whoever needs it. */
 interface LazyContainer {
   readonly image: string;
-  get(signal: AbortSignal): Promise<Container>;
+  get(use: Use): Promise<Container>;
   /** The container, when it was started. */
   readonly started: Container | undefined;
   remove(): Promise<void>;
 }
 
-/** Starts a container from options: what the branches below share. */
-type Starter = (
-  options: ContainerOptions,
-  readonly: boolean,
-  signal: AbortSignal,
-) => Promise<Container>;
+/** For which stage a container is needed, and what ends the wait for it. */
+interface Use {
+  readonly stage: string;
+  readonly signal: AbortSignal;
+}
 
 /**
  * @param defaults what the policy makes of the default container; called when it is first needed
@@ -48,7 +47,11 @@ export function createJobContainers(
   const env = jobEnvironment(spec, definition);
   let count = 0;
 
-  const start: Starter = async (options, readonly, signal) => {
+  const start = async (
+    options: ContainerOptions,
+    readonly: boolean,
+    { stage, signal }: Use,
+  ): Promise<Container> => {
     await host.driver.ensureImage(options.image, { pull: options.pull ?? 'missing', signal });
     signal.throwIfAborted();
     count += 1;
@@ -65,7 +68,7 @@ export function createJobContainers(
       signal,
     );
     await log.write(
-      { stage: '', level: 'debug', stream: 'system', groups: [] },
+      { stage, level: 'debug', stream: 'system', groups: [] },
       `started container ${name} from ${options.image}`,
     );
     return withDirectory(container, controlDirectory);
@@ -76,19 +79,20 @@ export function createJobContainers(
   const sharedContainer = (readonly: boolean): LazyContainer => {
     const known = shared.get(readonly);
     if (known !== undefined) return known;
-    const lazy = lazyContainer(host.defaultImage, (signal) => start(defaults(), readonly, signal));
+    const lazy = lazyContainer(host.defaultImage, (use) => start(defaults(), readonly, use));
     shared.set(readonly, lazy);
     return lazy;
   };
 
   return {
-    forStage(own, readonly) {
+    forStage(stage, own, readonly) {
       const base =
         own === undefined
           ? sharedContainer(readonly)
-          : lazyContainer(own.image, (signal) => start(own, readonly, signal));
-      return branchContainers([base], own === undefined ? [] : [base], (options, signal) =>
-        start(options, readonly, signal),
+          : lazyContainer(own.image, (use) => start(own, readonly, use));
+      const owned = own === undefined ? [] : [base];
+      return branchContainers(stage, [base], owned, (options, use) =>
+        start(options, readonly, use),
       );
     },
     async closeAll() {
@@ -147,10 +151,7 @@ function withDirectory(container: Container, controlDirectory: string): Containe
   };
 }
 
-function lazyContainer(
-  image: string,
-  start: (signal: AbortSignal) => Promise<Container>,
-): LazyContainer {
+function lazyContainer(image: string, start: (use: Use) => Promise<Container>): LazyContainer {
   let starting: Promise<Container> | undefined;
   let started: Container | undefined;
   return {
@@ -158,10 +159,10 @@ function lazyContainer(
     get started() {
       return started;
     },
-    async get(signal) {
+    async get(use) {
       for (;;) {
         const own = starting === undefined;
-        starting ??= start(signal).then((container) => {
+        starting ??= start(use).then((container) => {
           started = container;
           return container;
         });
@@ -171,7 +172,7 @@ function lazyContainer(
         } catch (error) {
           if (starting === awaited) starting = undefined;
           // Whoever started it may have been stopped meanwhile; that is no reason for the others.
-          if (own || signal.aborted) throw error;
+          if (own || use.signal.aborted) throw error;
         }
       }
     },
@@ -185,9 +186,10 @@ function lazyContainer(
 }
 
 function branchContainers(
+  stage: string,
   inherited: readonly LazyContainer[],
   owned: readonly LazyContainer[],
-  start: (options: ContainerOptions, signal: AbortSignal) => Promise<Container>,
+  start: (options: ContainerOptions, use: Use) => Promise<Container>,
 ): BranchContainers {
   const stack: { id: number; container: LazyContainer }[] = [];
   let lastId = 0;
@@ -204,10 +206,10 @@ function branchContainers(
     get image() {
       return innermost().image;
     },
-    current: (signal) => innermost().get(signal),
+    current: (signal) => innermost().get({ stage, signal }),
     async push(options, signal) {
-      const container = lazyContainer(options.image, (each) => start(options, each));
-      await container.get(signal);
+      const container = lazyContainer(options.image, (use) => start(options, use));
+      await container.get({ stage, signal });
       lastId += 1;
       stack.push({ id: lastId, container });
       return lastId;
@@ -217,7 +219,7 @@ function branchContainers(
       await withoutId(id)?.remove();
     },
     fork: () =>
-      branchContainers([...inherited, ...stack.map((entry) => entry.container)], [], start),
+      branchContainers(stage, [...inherited, ...stack.map((entry) => entry.container)], [], start),
     async closeAll() {
       const closing = [...stack.splice(0).map((entry) => entry.container), ...owned];
       await Promise.all(closing.map((container) => container.remove()));

@@ -1,6 +1,7 @@
 // The log of one attempt: numbers the lines without gaps, holds the limit, passes them on in order.
-import { formatSize, RivetError, toRivetError } from '@rivet/base';
+import { formatSize, RivetError } from '@rivet/base';
 import type { LogLine, LogLineLevel, LogStream } from '@rivet/protocol';
+import { reportFailed } from '../outcome.ts';
 import { createLineSplitter } from './line-splitter.ts';
 
 /** What a line carries besides its text. */
@@ -51,7 +52,7 @@ export function createLogWriter(options: LogWriterOptions): LogWriter {
     tail = tail
       .then(() => options.line(line))
       .catch((error: unknown) => {
-        stop(RivetError.of('RIVET_JOB_REPORT', { reason: toRivetError(error).message }, error));
+        stop(reportFailed(error));
       });
   };
   const add = (origin: LineOrigin, text: string): void => {

@@ -4,6 +4,7 @@ import {
   programArguments,
   runOptions,
   shOptions,
+  showScript,
   spawnOptions,
 } from '../commands/command-request.ts';
 import { type CommandResult, resultRecord, runCommand } from '../commands/run-command.ts';
@@ -21,7 +22,7 @@ import { handleFunctions } from './process-handle.ts';
 import { parallelFunctions } from './process-parallel.ts';
 import { moduleSource } from './sources.ts';
 
-const argv = optional('command', listOf(argument));
+const commandList = optional('command', listOf(argument));
 
 /**
  * The results of a call that ran a command: the record, and the number under which a non-zero exit
@@ -40,7 +41,7 @@ export function commandResults(
 }
 
 const run = hostFunction(
-  [argv, required('options', runOptions)],
+  [commandList, required('options', runOptions)],
   async (call, list, given) => {
     const program = programArguments(call.name, list, given);
     const request = commandRequest(call.name, program, given, { check: false });
@@ -52,7 +53,9 @@ const run = hostFunction(
 const sh = hostFunction(
   [required('script', text), optional('options', shOptions)],
   async (call, script, given = {}) => {
-    const request = commandRequest(call.name, ['sh', '-eu', '-c', script], given, { check: true });
+    const argv = ['sh', '-eu', '-c', script];
+    const defaults = { check: true, shown: showScript(script) };
+    const request = commandRequest(call.name, argv, given, defaults);
     return commandResults(call, await runCommand(call, request), request.shown);
   },
   { effect: true },
@@ -62,7 +65,7 @@ const sh = hostFunction(
 const STARTED_WAIT_MS = 2000;
 
 const spawn = hostFunction(
-  [argv, required('options', spawnOptions)],
+  [commandList, required('options', spawnOptions)],
   async (call, list, given) => {
     const program = programArguments(call.name, list, given);
     const request = commandRequest(call.name, program, given, { check: false });

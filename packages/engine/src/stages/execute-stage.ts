@@ -37,7 +37,7 @@ export async function executeStage(
   try {
     const options =
       stage.container === null ? undefined : job.policy.checkContainer(stage.container);
-    const containers = environment.containers.forStage(options, stage.readonly);
+    const containers = environment.containers.forStage(stage.name, options, stage.readonly);
     job.branches.open(call.branch, run, containers);
     try {
       run.signal.throwIfAborted();

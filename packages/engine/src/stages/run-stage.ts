@@ -1,8 +1,8 @@
 // Runs a stage from its condition to its final state: runs again where it may, tells every change.
-import { RivetError, toRivetError } from '@rivet/base';
+import { type RivetError, toRivetError } from '@rivet/base';
 import type { LuaFunction } from '@rivet/lua';
 import type { StageChange, StageDefinition } from '@rivet/protocol';
-import { describeFailure } from '../outcome.ts';
+import { describeFailure, reportFailed } from '../outcome.ts';
 import { renderFailure } from '../render-failure.ts';
 import { executeStage, type StageEnvironment } from './execute-stage.ts';
 import { createStageRun, type StageRun } from './stage-run.ts';
@@ -78,7 +78,7 @@ export async function tellStage(
   try {
     await job.host.observer.stage({ ...change, stage, t: new Date().toISOString() });
   } catch (error) {
-    control.stop(RivetError.of('RIVET_JOB_REPORT', { reason: toRivetError(error).message }, error));
+    control.stop(reportFailed(error));
   }
 }
 

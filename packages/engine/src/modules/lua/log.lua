@@ -16,7 +16,7 @@ end
 
 function module.group(name, fn)
   host.call("log.group", name, type(fn))
-  local results = table.pack(pcall(fn))
+  local results = table.pack(xpcall(fn, host.keep))
   host.call("log.group_end")
   if not results[1] then error(results[2], 0) end
   return table.unpack(results, 2, results.n)

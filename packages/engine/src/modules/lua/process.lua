@@ -93,6 +93,13 @@ function module.spawn(options)
   return handle
 end
 
+-- The address in the text of a plain table says nothing, and differs from run to run.
+local function text_of(problem)
+  if type(problem) ~= "table" then return tostring(problem) end
+  local text = tostring(problem)
+  return text:find("^table: ") and "an error object that is a table" or text
+end
+
 local function label(item, index)
   local kind = type(item)
   if kind == "string" or kind == "number" or kind == "boolean" then return tostring(item) end
@@ -108,9 +115,9 @@ function module.parallel(items, fn, options)
     local item = items[index]
     functions[index] = function()
       host.call("process.branch", group, index, label(item, index))
-      local results = table.pack(pcall(fn, item, index))
+      local results = table.pack(xpcall(fn, host.keep, item, index))
       if results[1] then values[index] = results[2] end
-      local problem = not results[1] and tostring(results[2]) or nil
+      local problem = not results[1] and text_of(results[2]) or nil
       host.call("process.branch_end", group, index, label(item, index), problem)
       if not results[1] then error(results[2], 0) end
     end
