@@ -131,5 +131,5 @@ function parentPath(path: string): string {
 export function byLine(a: DefinitionIssue, b: DefinitionIssue): number {
   const [fileA = '\uffff', fileB = '\uffff'] = [a.file, b.file];
   if (fileA !== fileB) return fileA < fileB ? -1 : 1;
-  return (a.line ?? 0) - (b.line ?? 0);
+  return (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0);
 }

@@ -10,7 +10,7 @@ export interface PatternCheck {
 }
 
 /** The default of an input that has a `validate` function of its own. */
-export interface DefaultCheck {
+interface DefaultCheck {
   readonly path: string;
   readonly input: string;
   readonly value: InputValue;

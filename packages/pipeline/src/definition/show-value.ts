@@ -1,5 +1,5 @@
 // Shows a Lua value in a message: short, on one line, and harmless to a terminal.
-import { LuaFunction, type LuaValue } from '@rivet/lua';
+import { LuaFunction } from '@rivet/lua';
 
 const TEXT_LENGTH_MAX = 80;
 
@@ -28,13 +28,6 @@ export function showValue(value: unknown): string {
   if (typeof value !== 'object') return `a ${typeof value}`;
   const [first] = Object.keys(value);
   return first === undefined ? 'an empty table' : `a table with the key ${showText(first)}`;
-}
-
-/** The kind alone: for values that must not be shown. */
-export function showKind(value: LuaValue | undefined): string {
-  if (typeof value === 'string') return 'text';
-  if (typeof value === 'number') return 'a number';
-  return typeof value === 'boolean' ? 'a bool' : showValue(value);
 }
 
 function showNumber(value: number): string {

@@ -10,7 +10,7 @@ export interface PatternQuestion {
 }
 
 /** What Lua says of a value: undefined when it is good, else why not, ending "the value …". */
-export type Refusal = string | undefined;
+type Refusal = string | undefined;
 
 /** Asks the VM of an evaluated pipeline. */
 export interface LuaRules {

@@ -21,7 +21,7 @@ export interface RuleBreach {
 const TYPE_WORDS = { string: 'text', number: 'a number', bool: 'true or false' } as const;
 
 /** UTF-8 bytes of one text value. */
-export const INPUT_TEXT_BYTES_MAX = 64 * 1024;
+const INPUT_TEXT_BYTES_MAX = 64 * 1024;
 
 /** The first rule that `value` breaks, patterns left out. */
 export function scalarBreach(value: unknown, rules: ScalarRules): RuleBreach | undefined {
