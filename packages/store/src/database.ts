@@ -109,6 +109,11 @@ async function run<Row extends object>(
 async function inTransaction<T>(pool: Pool, work: (tx: Queryable) => Promise<T>): Promise<T> {
   const client = await pool.connect();
   let broken = false;
+  // A connection that breaks between two statements says so by an event: unheard, it ends the process.
+  const onError = (): void => {
+    broken = true;
+  };
+  client.on('error', onError);
   try {
     await client.query('BEGIN');
     const result = await work({ query: (statement, values) => run(client, statement, values) });
@@ -120,6 +125,7 @@ async function inTransaction<T>(pool: Pool, work: (tx: Queryable) => Promise<T>)
     });
     throw error;
   } finally {
+    client.off('error', onError);
     client.release(broken);
   }
 }

@@ -1,0 +1,67 @@
+import type { LogLine } from '@rivet/protocol';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { idRange } from './id-range.ts';
+import { fulfilledTags, tagText } from './job-queue.ts';
+import { decodeLogChunk, encodeLogChunk } from './log-chunk.ts';
+
+const lines = fc.array(
+  fc.record(
+    {
+      t: fc.string(),
+      stage: fc.string({ unit: 'binary' }),
+      level: fc.constantFrom('debug' as const, 'info' as const),
+      stream: fc.constantFrom('log' as const, 'stderr' as const),
+      group: fc.string(),
+      text: fc.string({ unit: 'binary' }),
+    },
+    { requiredKeys: ['t', 'stage', 'level', 'stream', 'text'], noNullPrototype: true },
+  ),
+  { minLength: 1 },
+);
+
+test('log lines come out of a chunk as they went in, whatever characters they hold', async () => {
+  await fc.assert(
+    fc.asyncProperty(lines, fc.integer({ min: 1, max: 1_000_000 }), async (bodies, first) => {
+      const numbered: LogLine[] = bodies.map((body, index) => ({ n: first + index, ...body }));
+      expect(await decodeLogChunk(first, await encodeLogChunk(numbered))).toEqual(numbered);
+    }),
+  );
+});
+
+test('a chunk that was damaged is an error, never other lines', async () => {
+  const line: LogLine = { n: 1, t: '', stage: '', level: 'info', stream: 'log', text: 'x' };
+  const bytes = await encodeLogChunk([line]);
+  bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
+  await expect(decodeLogChunk(1, bytes)).rejects.toThrow();
+});
+
+test('the range of a prefix holds exactly the ids that begin with it', () => {
+  fc.assert(
+    fc.property(fc.uuid(), fc.uuid(), fc.integer({ min: 1, max: 36 }), (id, other, length) => {
+      const prefix = id.slice(0, length);
+      const range = idRange(prefix);
+      if (range === undefined) throw new Error(`no range for ${prefix}`);
+      const within = (value: string): boolean => range.from <= value && value <= range.to;
+      expect(within(id)).toBe(true);
+      expect(within(other)).toBe(other.startsWith(prefix));
+    }),
+  );
+});
+
+test.each(['', 'xyz', '0195-0000', 'a'.repeat(33), ' 1', "1'"])('%j begins no id', (prefix) => {
+  expect(idRange(prefix)).toBeUndefined();
+});
+
+test('a prefix may leave the dashes away and be in upper case', () => {
+  expect(idRange('0195A1B2C3')).toEqual(idRange('0195a1b2-c3'));
+});
+
+test('tags with the same characters in other places are other tags', () => {
+  expect(tagText({ key: 'a', value: 'b=c' })).not.toBe(tagText({ key: 'a=b', value: 'c' }));
+});
+
+test('a tag fulfils itself and any value of its key, and nothing else', () => {
+  const has = fulfilledTags([{ key: 'os', value: 'linux' }]);
+  expect(has).toEqual([tagText({ key: 'os', value: '*' }), tagText({ key: 'os', value: 'linux' })]);
+});

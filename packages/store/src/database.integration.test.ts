@@ -1,0 +1,132 @@
+import { silentLogger } from '@rivet/base';
+import { useTestDatabase } from '@rivet/testing';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { createDatabase, type Database } from './database.ts';
+import { withDutyLock } from './duty-lock.ts';
+import { createListener } from './listen.ts';
+import { createNotifier, JOB_CHANNEL, QUEUE_CHANNEL } from './notify.ts';
+import { once, repeatable } from './statement.ts';
+
+const testDatabase = useTestDatabase();
+let database: Database;
+let other: Database;
+
+const open = (): Database =>
+  createDatabase({
+    url: testDatabase.url,
+    applicationName: 'test',
+    logger: silentLogger,
+    statementTimeoutMs: 500,
+  });
+
+beforeEach(async () => {
+  database = open();
+  other = open();
+  await other.query(once('make', 'CREATE TABLE IF NOT EXISTS counter (id int, value int)'));
+  await other.query(once('empty', 'DELETE FROM counter'));
+  await other.query(once('fill', 'INSERT INTO counter VALUES (1, 0), (2, 0)'));
+});
+
+afterEach(async () => {
+  await database.close();
+  await other.close();
+});
+
+const add = once('add', 'UPDATE counter SET value = value + 1 WHERE id = $1');
+const values = repeatable('values', 'SELECT value FROM counter ORDER BY id');
+const cut = once(
+  'cut',
+  `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+   WHERE datname = current_database() AND pid <> pg_backend_pid()`,
+);
+
+test('two transactions in a deadlock both come through', async () => {
+  const bothLocked = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const crosswise = (first: number, second: number) =>
+    database.transaction(
+      async (tx) => {
+        await tx.query(add, [first]);
+        bothLocked[first - 1]?.resolve();
+        await bothLocked[second - 1]?.promise;
+        await tx.query(add, [second]);
+      },
+      { repeatable: false },
+    );
+  // The statement timeout must not end it before the server finds the deadlock.
+  await database.query(once('patience', `SELECT set_config('deadlock_timeout', '50', false)`));
+  await Promise.all([crosswise(1, 2), crosswise(2, 1)]);
+  expect(await other.query(values)).toEqual([{ value: 2 }, { value: 2 }]);
+});
+
+test('a transaction whose connection is cut runs again when it may, and not otherwise', async () => {
+  let tries = 0;
+  const cutOnce = (repeat: boolean) =>
+    database.transaction(
+      async (tx) => {
+        await tx.query(add, [1]);
+        tries += 1;
+        if (tries === 1) await other.query(cut);
+        await tx.query(add, [2]);
+      },
+      { repeatable: repeat },
+    );
+  await cutOnce(true);
+  expect(tries).toBe(2);
+  expect(await other.query(values)).toEqual([{ value: 1 }, { value: 1 }]);
+  tries = 0;
+  await expect(cutOnce(false)).rejects.toMatchObject({ code: 'RIVET_DATABASE_UNREACHABLE' });
+  expect(await other.query(values)).toEqual([{ value: 1 }, { value: 1 }]);
+});
+
+test('a statement that takes too long is ended', async () => {
+  const slow = once('slow', 'SELECT pg_sleep(10)');
+  await expect(database.query(slow)).rejects.toMatchObject({
+    code: 'RIVET_DATABASE_UNREACHABLE',
+    message: expect.stringContaining('a query took too long'),
+  });
+});
+
+test('what is notified is heard, also after the listening connection was cut', async () => {
+  const heard: string[] = [];
+  let connections = 0;
+  const listener = createListener({
+    database: other,
+    channels: [QUEUE_CHANNEL, JOB_CHANNEL],
+    logger: silentLogger,
+    onNotification: (channel, payload) => heard.push(`${channel} ${payload}`),
+    onConnected: () => {
+      connections += 1;
+    },
+  });
+  await listener.start();
+  const notifier = createNotifier(database, silentLogger);
+  try {
+    await expect.poll(() => connections, { timeout: 5000 }).toBe(1);
+    for (const id of ['a', 'b', 'a']) notifier.jobChanged(id);
+    notifier.queueChanged();
+    notifier.queueChanged();
+    await expect.poll(() => heard.toSorted()).toEqual([`${JOB_CHANNEL} a b`, `${QUEUE_CHANNEL} `]);
+    await database.query(cut).catch(() => undefined);
+    await expect.poll(() => connections, { timeout: 5000 }).toBe(2);
+    notifier.queueChanged();
+    await expect.poll(() => heard.length).toBe(3);
+  } finally {
+    await notifier.close();
+    await listener.stop();
+  }
+});
+
+test('a duty is done by one at a time', async () => {
+  const entered = Promise.withResolvers<void>();
+  const leave = Promise.withResolvers<void>();
+  const first = withDutyLock(database, 'sweep', async () => {
+    entered.resolve();
+    await leave.promise;
+  });
+  await entered.promise;
+  expect(await withDutyLock(other, 'sweep', () => Promise.reject(new Error('twice')))).toBe(false);
+  expect(await withDutyLock(other, 'another', async () => undefined)).toBe(true);
+  leave.resolve();
+  expect(await first).toBe(true);
+  expect(await withDutyLock(other, 'sweep', async () => undefined)).toBe(true);
+});
