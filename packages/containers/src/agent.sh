@@ -57,10 +57,10 @@ rivet_require() {
   rivet_find "$1" && return
   rivet_code=$?
   if [ $rivet_code = 127 ]; then
-    echo "failed not-found" >>"$rivet_status"
+    echo "failed not-found" >&7
     printf 'rivet: %s: not found\n' "$1" >&2
   else
-    echo "failed not-executable" >>"$rivet_status"
+    echo "failed not-executable" >&7
     printf 'rivet: %s: not executable\n' "$rivet_found" >&2
   fi
   exit $rivet_code
@@ -69,19 +69,20 @@ rivet_require() {
 # Becomes the program, in a session of its own where the image has setsid.
 rivet_become() {
   rivet_self
-  echo "started $rivet_pid $rivet_supervisor" >>"$rivet_status"
+  echo "started $rivet_pid $rivet_supervisor" >&7
+  exec 7>&-
   [ "$rivet_setsid" = '' ] || exec "$rivet_setsid" -- "$@"
   exec "$@"
 }
 
-# Supervises one command: 8 and 9 are pipes to its output files.
+# Supervises one command: 8 and 9 are pipes to its output files, 7 is its status file.
 rivet_supervise() {
   # A signal to every process of the container must not end it before its command.
   trap : HUP INT TERM
   rivet_self
   rivet_supervisor=$rivet_pid
   (
-    exec >&8 2>&9 8>&- 9>&-
+    exec >&8 2>&9 4>&- 5>&- 8>&- 9>&-
     if [ -f "$rivet_in/$rivet_id.stdin" ]; then
       exec <"$rivet_in/$rivet_id.stdin"
     else
@@ -91,47 +92,49 @@ rivet_supervise() {
     rivet_program
   )
   rivet_code=$?
-  echo "exit $rivet_code" >>"$rivet_status"
+  echo "exit $rivet_code" >&7
   printf "$rivet_mark" >&8
   printf "$rivet_mark" >&9
 }
 
-# Copies a pipe to the output file $1 and kills the shell $2, which waits for the whole pipeline.
+# Copies a pipe to the output file that is its standard output and kills the shell $1, which waits for the whole pipeline.
 # A command must not have the file itself: "> /dev/stderr" would truncate it.
 rivet_relay() {
   trap '' HUP INT TERM
-  kill -9 "$2"
-  exec 8>&- 9>&-
-  exec "$rivet_cat" >>"$1"
+  kill -9 "$1"
+  exec 4>&- 5>&- 7>&- 8>&- 9>&-
+  exec "$rivet_cat"
 }
 
 # Starts the command rivet_id and leaves it running; called in a subshell, which is killed.
 rivet_run() {
-  rivet_status=$rivet_out/$rivet_id.status
-  exec 3<&- </dev/null
+  # Opened here, before the command runs: it may delete or replace them.
+  exec 3<&- </dev/null 4>>"$rivet_out/$rivet_id.stdout" 5>>"$rivet_out/$rivet_id.stderr" \
+    7>>"$rivet_out/$rivet_id.status"
   . "$rivet_in/$rivet_id.request"
   cd "$rivet_cwd" || {
-    echo "failed cwd" >>"$rivet_status"
+    echo "failed cwd" >&7
     exit
   }
   rivet_self
   rivet_outer=$rivet_pid
   if [ "$rivet_cat" = '' ]; then
-    rivet_supervise 8>>"$rivet_out/$rivet_id.stdout" 9>>"$rivet_out/$rivet_id.stderr" |
+    rivet_supervise 8>&4 9>&5 |
       kill -9 "$rivet_outer"
   fi
   {
     rivet_self
     rivet_inner=$rivet_pid
     { rivet_supervise; } 9>&1 >/dev/null |
-      rivet_relay "$rivet_out/$rivet_id.stderr" "$rivet_inner"
-  } 8>&1 | rivet_relay "$rivet_out/$rivet_id.stdout" "$rivet_outer"
+      rivet_relay "$rivet_inner" >&5
+  } 8>&1 | rivet_relay "$rivet_outer" >&4
 }
 
 # Sends the signal $2 to the command with the process $1: to its group, then to the rest of its
 # session, or to its descendants where there are no sessions.
 rivet_signal() {
-  [ "$rivet_setsid" = '' ] || kill -s "$2" -- "-$1"
+  # Just after the start it has no group of its own yet.
+  [ "$rivet_setsid" = '' ] || kill -s "$2" -- "-$1" || kill -s "$2" "$1"
   rivet_round=0
   rivet_targets=" "
   [ "$rivet_setsid" != '' ] || {

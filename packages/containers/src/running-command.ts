@@ -122,13 +122,15 @@ class CommandFollower implements RunningCommand {
   }
 
   async #finish(status: Promise<Status>, outputs: readonly Promise<void>[]): Promise<void> {
-    const results = await Promise.allSettled([status, ...outputs]);
+    const [ended, ...given] = await Promise.allSettled([status, ...outputs]);
     await this.#host.control.drop(this.id, this.#files).catch(() => undefined);
-    const failure = results.find((result) => result.status === 'rejected');
     try {
+      if (ended?.status === 'rejected') throw ended.reason;
+      // It did start: only the exit tells of output that nobody took.
+      this.#begun.resolve();
+      const failure = given.find((result) => result.status === 'rejected');
       if (failure !== undefined) throw failure.reason;
       const exit = await this.#describeExit(await status);
-      this.#begun.resolve();
       this.#exit.resolve(exit);
     } catch (error) {
       this.#begun.reject(error);

@@ -67,6 +67,7 @@ function mountFlag(mount: Mount): string {
   return `--mount=${fields.map(csvField).join(',')}`;
 }
 
-function csvField(field: string): string {
+/** A field of the lines of CSV that some flags of Podman take. */
+export function csvField(field: string): string {
   return /[",\s]/.test(field) ? `"${field.replaceAll('"', '""')}"` : field;
 }

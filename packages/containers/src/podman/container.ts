@@ -1,5 +1,6 @@
 // A container that Podman runs: commands go to its agent, its life is watched through /proc.
 import { readFile } from 'node:fs/promises';
+import { RivetError } from '@rivet/base';
 import { isProcessAlive, type ProcessIdentity } from '@rivet/processes';
 import type { ControlDirectory } from '../control-directory.ts';
 import type {
@@ -10,6 +11,8 @@ import type {
   RunningCommand,
 } from '../driver.ts';
 import { type CommandHost, runCommand } from '../running-command.ts';
+
+const REMOVED = 'Rivet removed it';
 
 export interface PodmanContainerOptions {
   readonly spec: ContainerSpec;
@@ -41,12 +44,15 @@ export class PodmanContainer implements Container {
       env: options.spec.env,
       isAlive: () => isProcessAlive(options.main),
       describeEnd: async () =>
-        this.#removal === undefined ? await options.describeEnd() : 'Rivet removed it',
+        this.#removal === undefined ? await options.describeEnd() : REMOVED,
       ranOutOfMemory: () => this.#ranOutOfMemory(),
     };
   }
 
   async run(command: CommandSpec, sink: OutputSink): Promise<RunningCommand> {
+    if (this.#removal !== undefined) {
+      throw RivetError.of('RIVET_CONTAINER_LOST', { container: this.name, reason: REMOVED });
+    }
     const running = await runCommand(this.#host, command, sink);
     this.#commands.add(running);
     const forget = (): boolean => this.#commands.delete(running);

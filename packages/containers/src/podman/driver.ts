@@ -16,7 +16,7 @@ import type {
   PullPolicy,
 } from '../driver.ts';
 import { LABEL_OWNER, LABEL_RIVET } from '../labels.ts';
-import { runArgs } from './args.ts';
+import { csvField, runArgs } from './args.ts';
 import { checkPodman } from './check.ts';
 import { essence, PodmanCli, type PodmanResult } from './cli.ts';
 import { PodmanContainer } from './container.ts';
@@ -134,7 +134,9 @@ class PodmanDriver implements ContainerDriver {
         ...this.#flags.global,
         'ps',
         '--all',
-        ...Object.entries(labels).map(([key, value]) => `--filter=label=${key}=${value}`),
+        ...Object.entries(labels).map(
+          ([key, value]) => `--filter=${csvField(`label=${key}=${value}`)}`,
+        ),
         '--format=json',
       ],
       timeoutMs: QUERY_TIMEOUT_MS,
