@@ -2,8 +2,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createClient } from '@rivet/protocol';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -75,8 +76,7 @@ describe.skipIf(nginx === undefined)('behind nginx (needs nginx)', () => {
 /** Runs the shipped configuration with the ports and paths of this test; returns how to stop it. */
 async function startNginx(installation: Installation, port: number): Promise<() => Promise<void>> {
   const shipped = new URL('../containerfiles/nginx.conf', import.meta.url);
-  const directory = join(installation.directory, 'nginx');
-  await mkdir(directory);
+  const directory = await mkdtemp(join(tmpdir(), 'rivet-nginx-'));
   let text = readFileSync(shipped, 'utf8');
   const replace = (from: string, to: string): void => {
     expect(text, 'the shipped configuration').toContain(from);
@@ -87,17 +87,21 @@ async function startNginx(installation: Installation, port: number): Promise<() 
   replace('server 127.0.0.1:7451', `server 127.0.0.1:${one!.port}`);
   replace('server 127.0.0.1:7452', `server 127.0.0.1:${two!.port}`);
   replace('/tmp/', `${directory}/`);
+  replace('error_log stderr', `error_log ${directory}/error.log`);
   const path = join(directory, 'nginx.conf');
   await writeFile(path, text);
   const child = spawn(nginx!, ['-c', path, '-p', directory, '-g', 'daemon off;'], {
     stdio: ['ignore', 'ignore', 'inherit'],
   });
-  await waitForPort(port);
-  return async () => {
-    const exit = once(child, 'exit');
-    child.kill('SIGTERM');
-    await exit;
+  const stop = async (): Promise<void> => {
+    if (child.exitCode === null && child.kill('SIGTERM')) await once(child, 'exit');
+    await rm(directory, { recursive: true, force: true });
   };
+  await waitForPort(port).catch(async (error: unknown) => {
+    await stop();
+    throw error;
+  });
+  return stop;
 }
 
 async function waitForPort(port: number): Promise<void> {

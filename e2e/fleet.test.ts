@@ -21,7 +21,8 @@ return pipeline.define({
       output.set("number", input.get("number"))
     end },
     { name = "second", script = function()
-      if input.get("command") then process.run({ "seq", "-f", "second %g", "1", "${LINES}" })
+      if input.get("command") then
+        process.sh("i=0; while [ $i -lt ${LINES} ]; do i=$((i+1)); echo second $i; done")
       else for i = 1, ${LINES} do log.info("second " .. i) end end
     end },
   },
