@@ -1,5 +1,6 @@
 // From the error that ended a job to its outcome and the reason that is recorded.
 import { describeThrown, type ErrorCode, errorCatalogue, RivetError } from '@rivet/base';
+import { positionOf } from '@rivet/lua';
 import type { FailureReason, JobOutcome } from '@rivet/protocol';
 
 const REASONS: Partial<Record<ErrorCode, FailureReason>> = {
@@ -49,11 +50,8 @@ export function reportFailed(error: unknown): RivetError {
 
 /** `pipeline.lua:12: what happened`, where the place is known. */
 export function describeFailure(error: RivetError): string {
-  const position = error.details.position;
-  if (position === null || typeof position !== 'object' || Array.isArray(position)) {
-    return error.message;
-  }
-  const { file, line } = position as { file?: unknown; line?: unknown };
-  const place = `${String(file)}:${String(line)}:`;
+  const position = positionOf(error);
+  if (position === undefined) return error.message;
+  const place = `${position.file}:${position.line}:`;
   return error.message.startsWith(place) ? error.message : `${place} ${error.message}`;
 }

@@ -186,6 +186,25 @@ describe('the end of a stage', () => {
     expect(job.stages).toEqual({ s: 'failed', later: 'skipped', clean: 'succeeded' });
   });
 
+  it('at a limit stops the commands of the other stages too, before the always stages run', async () => {
+    const job = await run(
+      `stages = {
+        { name = "a", script = function() process.run({ "forever" }) end },
+        { name = "b", needs = {}, script = function() time.sleep(0.3) while true do end end },
+        { name = "clean", always = true, script = function() process.run({ "clean" }) end } }`,
+      {
+        limits: { lua: { cpuMs: 300, memoryBytes: 128 * 1024 * 1024 } },
+        commands: ({ argv }) => (argv[0] === 'clean' ? {} : { stdout: 'x', delayMs: Infinity }),
+      },
+    );
+    expect(job.outcome).toMatchObject({ reason: 'lua_limit' });
+    expect(job.stages).toEqual({ a: 'failed', b: 'failed', clean: 'succeeded' });
+    const texts = job.lines.map((line) => line.text);
+    const ended = texts.findIndex((line) => line.startsWith('forever was ended by SIGTERM'));
+    expect(ended).toBeGreaterThan(-1);
+    expect(texts.indexOf('$ clean')).toBeGreaterThan(ended);
+  });
+
   it('is a cancel when the job is canceled: waiting calls end, always stages run', async () => {
     const cancel = new AbortController();
     const job = await run(

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { type RivetError, toRivetError } from '@rivet/base';
 import type { LuaHost } from '@rivet/lua';
+import { renderLuaError } from '@rivet/lua';
 import type { JobOutcome } from '@rivet/protocol';
 import { createBranches } from './branch.ts';
 import { createJobContainers, type JobContainers } from './containers/job-containers.ts';
@@ -13,7 +14,6 @@ import { createLogWriter } from './log/log-writer.ts';
 import { failedOutcome, reportFailed } from './outcome.ts';
 import { createOutputStore } from './output-store.ts';
 import { createPolicy } from './policy.ts';
-import { renderFailure } from './render-failure.ts';
 import { createScriptHolder, openScript, type ScriptHolder } from './script.ts';
 import { createJobControl, type JobControl } from './stages/job-control.ts';
 import { runStages } from './stages/run-stages.ts';
@@ -105,7 +105,7 @@ function createAttempt(spec: JobSpec, host: JobHost): Attempt {
     async failed(error) {
       if (error.fault !== 'user') logger.error({ err: error }, 'a job could not be run');
       const origin = { stage: '', level: 'error', stream: 'system', groups: [] } as const;
-      await log.write(origin, renderFailure(error));
+      await log.write(origin, renderLuaError(error));
       return failedOutcome(error);
     },
     async close() {

@@ -54,15 +54,17 @@ export async function startCommand(
     await output.end();
     return ended;
   });
-  // Whoever needs the end awaits it; until then a rejection must not be an unhandled one.
-  exit.catch(() => {});
-  const started = {
+  const started: StartedCommand = {
     running,
     container: container.name,
     output,
     exit,
     stop: createStop(running, exit, request),
   };
+  branch.stage.running.add(started);
+  const forget = (): boolean => branch.stage.running.delete(started);
+  // Whoever needs the end awaits it; until then a rejection must not be an unhandled one.
+  exit.then(forget, forget);
   void overflowed.then(() => started.stop(job.host.limits.killGraceMs)).catch(() => {});
   return started;
 }

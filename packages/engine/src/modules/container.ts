@@ -1,7 +1,7 @@
 // The module `container`: containers that are open while a function runs.
 import type { ContainerOptions } from '@rivet/protocol';
 import { functionType, type HostModule, hostFunction, required } from '../host-function.ts';
-import { stopSpawned } from '../stages/stage-run.ts';
+import { stopCommands } from '../stages/stage-run.ts';
 import {
   choice,
   environment,
@@ -75,8 +75,8 @@ const close = hostFunction(
   async ({ job, branch }, id) => {
     const container = branch.containers.find(id);
     if (container !== undefined) {
-      await stopSpawned(branch.stage, container.name, job.host.limits.killGraceMs, (problem) =>
-        job.logger.warn({ container: container.name, problem }, 'a spawned command did not stop'),
+      await stopCommands(branch.stage, container.name, job.host.limits.killGraceMs, (problem) =>
+        job.logger.warn({ container: container.name, problem }, 'a command did not stop'),
       );
     }
     await branch.containers.pop(id);

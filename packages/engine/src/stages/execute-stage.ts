@@ -2,10 +2,11 @@
 import { formatDuration, RivetError, toRivetError } from '@rivet/base';
 import type { LuaFunction, LuaValue, LuaVm } from '@rivet/lua';
 import type { StageDefinition } from '@rivet/protocol';
+import type { Branch } from '../branch.ts';
 import type { JobContainers } from '../containers/job-containers.ts';
 import type { JobContext } from '../job-context.ts';
 import type { JobControl } from './job-control.ts';
-import { type StageRun, stopSpawned } from './stage-run.ts';
+import { type StageRun, stopCommands } from './stage-run.ts';
 
 /** How much longer than its commands a stopped script may take to end, in milliseconds. */
 const STOPPED_SCRIPT_MS = 20_000;
@@ -31,37 +32,35 @@ export async function executeStage(
   run: StageRun,
   call: { readonly fn: LuaFunction; readonly branch: string },
 ): Promise<readonly LuaValue[]> {
-  const { job, control, vm } = environment;
+  const { job, control } = environment;
   const leave = control.enter(run, stage.always);
   const timer = startTimeout(stage, run);
   try {
-    const options =
-      stage.container === null ? undefined : job.policy.checkContainer(stage.container);
-    const containers = environment.containers.forStage(stage.name, options, stage.readonly);
-    job.branches.open(call.branch, run, containers);
-    try {
-      run.signal.throwIfAborted();
-      const results = await Promise.race([
-        vm.call(call.fn, [], { branch: call.branch }),
-        stopDeadline(job, run),
-      ]);
-      run.signal.throwIfAborted();
-      return results;
-    } finally {
-      run.parked = true;
-      // Branches below it may still be there when its script was left where it is.
-      const branches = job.branches.forget(call.branch);
-      await settle(job, run, () =>
-        Promise.all(branches.map((branch) => branch.containers.closeAll())),
-      );
-    }
+    return await callScript(environment, stage, run, call);
   } catch (error) {
     // A command that was stopped fails too: why it was stopped is the news.
     throw toRivetError(run.signal.aborted ? run.signal.reason : error);
   } finally {
     clearTimeout(timer);
     leave();
+    run.parked = true;
+    // Branches below it may still be there when its script was left where it is.
+    await settle(job, run, job.branches.forget(call.branch));
   }
+}
+
+async function callScript(
+  { job, containers, vm }: StageEnvironment,
+  stage: StageDefinition,
+  run: StageRun,
+  { fn, branch }: { readonly fn: LuaFunction; readonly branch: string },
+): Promise<readonly LuaValue[]> {
+  const own = stage.container === null ? undefined : job.policy.checkContainer(stage.container);
+  job.branches.open(branch, run, containers.forStage(stage.name, own, stage.readonly));
+  run.signal.throwIfAborted();
+  const results = await Promise.race([vm.call(fn, [], { branch }), stopDeadline(job, run)]);
+  run.signal.throwIfAborted();
+  return results;
 }
 
 function startTimeout(stage: StageDefinition, run: StageRun): NodeJS.Timeout | undefined {
@@ -86,14 +85,10 @@ async function stopDeadline(job: JobContext, run: StageRun): Promise<never> {
   throw run.signal.reason;
 }
 
-async function settle(
-  job: JobContext,
-  run: StageRun,
-  closeContainers: () => Promise<unknown>,
-): Promise<void> {
+async function settle(job: JobContext, run: StageRun, branches: readonly Branch[]): Promise<void> {
   const { stage } = run;
-  await stopSpawned(run, undefined, job.host.limits.killGraceMs, (problem) =>
-    job.logger.warn({ stage, problem }, 'a spawned command did not stop'),
+  await stopCommands(run, undefined, job.host.limits.killGraceMs, (problem) =>
+    job.logger.warn({ stage, problem }, 'a command did not stop'),
   );
   for (const { shown, exitCode, position } of run.unchecked.values()) {
     const where = position === undefined ? '' : `${position.file}:${position.line}: `;
@@ -103,7 +98,7 @@ async function settle(
     );
   }
   try {
-    await closeContainers();
+    await Promise.all(branches.map((branch) => branch.containers.closeAll()));
   } catch (error) {
     // The sweep at the end of the job removes what is left.
     job.logger.warn({ stage, problem: toRivetError(error).message }, 'a container did not close');

@@ -1,9 +1,9 @@
 // Runs a stage from its condition to its final state: runs again where it may, tells every change.
-import { type RivetError, toRivetError } from '@rivet/base';
+import { isRivetError, type RivetError, toRivetError } from '@rivet/base';
 import type { LuaFunction } from '@rivet/lua';
+import { renderLuaError } from '@rivet/lua';
 import type { StageChange, StageDefinition } from '@rivet/protocol';
 import { describeFailure, reportFailed } from '../outcome.ts';
-import { renderFailure } from '../render-failure.ts';
 import { executeStage, type StageEnvironment } from './execute-stage.ts';
 import { createStageRun, type StageRun } from './stage-run.ts';
 
@@ -117,7 +117,13 @@ function mayRunAgain({ control }: StageEnvironment, error: RivetError): boolean 
 
 /** Whether the Lua process is gone. */
 export function endsScript(error: RivetError): boolean {
-  return ['RIVET_LUA_CPU_LIMIT', 'RIVET_LUA_MEMORY_LIMIT', 'RIVET_LUA_CLOSED'].includes(error.code);
+  return isRivetError(
+    error,
+    'RIVET_LUA_CPU_LIMIT',
+    'RIVET_LUA_MEMORY_LIMIT',
+    'RIVET_LUA_PROCESS',
+    'RIVET_LUA_CLOSED',
+  );
 }
 
 async function logAgain(
@@ -127,7 +133,7 @@ async function logAgain(
   count: number,
 ): Promise<void> {
   const origin = { stage: stage.name, stream: 'system', groups: [] } as const;
-  await job.log.write({ ...origin, level: 'error' }, renderFailure(error));
+  await job.log.write({ ...origin, level: 'error' }, renderLuaError(error));
   const runs = stage.retry_max + 1;
   await job.log.write(
     { ...origin, level: 'warning' },
@@ -140,6 +146,6 @@ async function logFailure(
   stage: string,
   error: RivetError,
 ): Promise<void> {
-  const text = `stage "${stage}" failed: ${renderFailure(error)}`;
+  const text = `stage "${stage}" failed: ${renderLuaError(error)}`;
   await job.log.write({ stage, level: 'error', stream: 'system', groups: [] }, text);
 }

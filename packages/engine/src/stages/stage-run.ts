@@ -2,6 +2,7 @@
 import { describeThrown, type RivetError } from '@rivet/base';
 import type { SourcePosition } from '@rivet/lua';
 import type { SpawnedCommand } from '../commands/spawned-command.ts';
+import type { StartedCommand } from '../commands/start-command.ts';
 
 /** A command whose exit code was not zero and that nobody looked at yet. */
 interface UncheckedExit {
@@ -27,6 +28,8 @@ export interface StageRun {
   /** Set when the stage has ended although its script has not: its calls are never answered again. */
   parked: boolean;
   readonly unchecked: Map<number, UncheckedExit>;
+  /** Commands that run now, spawned ones among them. */
+  readonly running: Set<StartedCommand>;
   readonly spawned: Map<number, SpawnedCommand>;
   readonly parallels: Map<number, ParallelGroup>;
   /** A number that was not given before in this run. */
@@ -60,6 +63,7 @@ export function createStageRun(stage: string, run: number): StageRun {
     abandoned: abandoned.promise,
     parked: false,
     unchecked: new Map(),
+    running: new Set(),
     spawned: new Map(),
     parallels: new Map(),
     nextId() {
@@ -69,14 +73,14 @@ export function createStageRun(stage: string, run: number): StageRun {
   };
 }
 
-/** Stops the spawned commands, all of them or those of one container; resolves when they have ended. */
-export async function stopSpawned(
+/** Stops what runs, all of it or what is in one container; resolves when it has ended. */
+export async function stopCommands(
   stage: StageRun,
   container: string | undefined,
   graceMs: number,
   report: (problem: string) => void,
 ): Promise<void> {
-  const stopping = [...stage.spawned.values()].filter(
+  const stopping = [...stage.running].filter(
     (command) => container === undefined || command.container === container,
   );
   await Promise.all(
