@@ -72,10 +72,12 @@ class ProcessEngine implements LuaEngine {
     if (warm?.running === true && (await warm.ready)) return warm;
     const memoryBytes = Math.max(limits.memoryBytes, this.#memoryBytes);
     const cold = new LuaProcess(memoryBytes, this.#hardLimit);
-    if (!this.#hardLimit || (await cold.ready)) return cold;
+    if ((await cold.ready) || !this.#hardLimit) return cold;
     // A machine may not let us set the limit, or Node may need more: the other checks have to do.
     this.#hardLimit = false;
-    return new LuaProcess(memoryBytes, false);
+    const unlimited = new LuaProcess(memoryBytes, false);
+    await unlimited.ready;
+    return unlimited;
   }
 
   #prepare(): void {

@@ -37,12 +37,13 @@ export class ProcessVm implements LuaVm {
   readonly #watch: NodeJS.Timeout;
   #ids = 0;
   #hostErrorIds = 0;
-  #idleBytes: number | undefined;
+  readonly #idleBytes: number | undefined;
   #bytesUnderWay = 0;
   #cpuMsAtMessage: number | undefined;
   /** Why there is no program any more. */
   #over: RivetError | undefined;
 
+  /** @param process one that is ready: what it uses now is what an idle one does */
   constructor(process: LuaProcess, program: LuaProgram, host: LuaHost, limits: LuaLimits) {
     this.#process = process;
     this.#host = host;
@@ -52,6 +53,7 @@ export class ProcessVm implements LuaVm {
     this.#watch = setInterval(() => this.#look(), WATCH_INTERVAL_MS);
     this.#watch.unref();
     this.ended = process.exited();
+    this.#idleBytes = process.pid === undefined ? undefined : residentBytes(process.pid);
     process.attach({
       message: (message, bytes) => this.#receive(message, bytes),
       end: (end) => this.#ended(end),
@@ -203,8 +205,7 @@ export class ProcessVm implements LuaVm {
       return;
     }
     const bytes = residentBytes(pid);
-    if (bytes === undefined) return;
-    this.#idleBytes ??= bytes;
+    if (bytes === undefined || this.#idleBytes === undefined) return;
     if (bytes - this.#idleBytes > this.#limits.memoryBytes + MEMORY_MARGIN_BYTES) {
       this.#end(this.#failures.limit('memory', null, []));
     }

@@ -1,4 +1,5 @@
 // Opens small programs for tests, with a host that answers from a table of functions.
+import { isRivetError } from '@rivet/base';
 import { onTestFinished } from 'vitest';
 import { createLuaEngine } from './engine.ts';
 import { LuaFunction, type LuaValue } from './values.ts';
@@ -24,11 +25,12 @@ export function testEngine(): LuaEngine {
 
 export async function closeEngine(): Promise<void> {
   await shared?.close();
+  loaders.clear();
   shared = undefined;
 }
 
 /**
- * Opens a program, closed when the test ends.
+ * Opens a program, closed when the test ends unless `forThisTest` is false.
  * @param hosts what answers the host calls, by name
  * @param otherwise what answers all others; with nothing when absent
  */
@@ -37,6 +39,7 @@ export async function openProgram(
   hosts: Record<string, Answer> = {},
   more: Partial<LuaProgram> & { limits?: Partial<LuaLimits> } = {},
   otherwise: Answer = () => [],
+  forThisTest = true,
 ): Promise<TestProgram> {
   const calls: HostCall[] = [];
   const sources = typeof files === 'string' ? { 'main.lua': files } : files;
@@ -63,7 +66,7 @@ export async function openProgram(
     },
     { ...LIMITS, ...limits },
   );
-  onTestFinished(() => vm.close());
+  if (forThisTest) onTestFinished(() => vm.close());
   return { vm, calls };
 }
 
@@ -73,15 +76,62 @@ export async function evaluate(source: string): Promise<readonly LuaValue[]> {
   return (await vm.evaluate()).values;
 }
 
-/** Runs the body of a function of a program, with the host calls it may make. */
+interface Loader extends TestProgram {
+  readonly load: LuaFunction;
+}
+
+const loaders = new Map<object, Promise<Loader>>();
+const NO_HOSTS = {};
+
+/** A program that loads functions from text: one for all tests of a file with the same hosts. */
+function sharedLoader(hosts: Record<string, Answer>): Promise<Loader> {
+  const known = loaders.get(hosts);
+  if (known !== undefined) return known;
+  const source = 'return function(source) return assert(load(source, "@main.lua"))() end';
+  const opened = openProgram(source, hosts, {}, () => [], false).then(async (program) => {
+    const [load] = (await program.vm.evaluate()).values;
+    if (!(load instanceof LuaFunction)) throw new Error('the program returned no function');
+    return { ...program, load };
+  });
+  loaders.set(hosts, opened);
+  return opened;
+}
+
+/**
+ * Runs the body of a function, with the host calls it may make. Without `more` the functions of all
+ * tests with the same hosts are loaded into one program.
+ */
 export async function run(
   body: string,
-  hosts: Record<string, Answer> = {},
-  more: Partial<LuaProgram> & { limits?: Partial<LuaLimits> } = {},
+  hosts: Record<string, Answer> = NO_HOSTS,
+  more?: Partial<LuaProgram> & { limits?: Partial<LuaLimits> },
 ): Promise<{ values: readonly LuaValue[]; calls: HostCall[] }> {
-  const { vm, calls } = await openProgram(`return function(...) ${body}\nend`, hosts, more);
-  const { values } = await vm.evaluate();
-  const [fn] = values;
-  if (!(fn instanceof LuaFunction)) throw new Error('the program returned no function');
-  return { values: await vm.call(fn, [], { branch: 'main' }), calls };
+  const source = `return function(...) ${body}\nend`;
+  const { vm, calls, fn } = await (more === undefined
+    ? loadShared(source, hosts)
+    : openAlone(source, hosts, more));
+  const before = calls.length;
+  try {
+    return { values: await vm.call(fn, [], { branch: 'main' }), calls: calls.slice(before) };
+  } catch (error) {
+    // It may have been the end of the program.
+    if (isRivetError(error, 'RIVET_LUA_CPU_LIMIT', 'RIVET_LUA_MEMORY_LIMIT')) loaders.clear();
+    throw error;
+  }
+}
+
+async function loadShared(source: string, hosts: Record<string, Answer>) {
+  const { vm, calls, load } = await sharedLoader(hosts);
+  const [fn] = await vm.call(load, [source], { branch: 'load' });
+  return { vm, calls, fn: fn as LuaFunction };
+}
+
+async function openAlone(
+  source: string,
+  hosts: Record<string, Answer>,
+  more: Partial<LuaProgram> & { limits?: Partial<LuaLimits> },
+) {
+  const { vm, calls } = await openProgram(source, hosts, more);
+  const [fn] = (await vm.evaluate()).values;
+  return { vm, calls, fn: fn as LuaFunction };
 }
