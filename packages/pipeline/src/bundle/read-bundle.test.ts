@@ -174,6 +174,6 @@ describe('size', () => {
     const main = await put('pipeline.lua', piece.repeat(count));
     const start = performance.now();
     await readBundle(main);
-    expect(performance.now() - start).toBeLessThan(2000);
+    expect(performance.now() - start).toBeLessThan(10_000);
   });
 });

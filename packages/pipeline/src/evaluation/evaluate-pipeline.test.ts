@@ -3,7 +3,7 @@ import type { DefinitionIssue, PipelineBundle } from '@rivet/protocol';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { luaPatternProblem } from '../definition/lua-pattern.ts';
-import { checkPipeline, evaluatePipeline } from './evaluate-pipeline.ts';
+import { CREATION_LIMITS, checkPipeline, evaluatePipeline } from './evaluate-pipeline.ts';
 
 const modules: LuaModuleSpec[] = [{ name: 'process', functions: ['run'] }];
 let engine: LuaEngine;
@@ -21,7 +21,8 @@ async function issuesOf(
   source: string,
   others?: Record<string, string>,
 ): Promise<DefinitionIssue[]> {
-  const checked = await checkPipeline(engine, bundleOf(source, others), { modules });
+  const limits = { ...CREATION_LIMITS, cpuMs: 500 };
+  const checked = await checkPipeline(engine, bundleOf(source, others), { modules, limits });
   return checked.ok ? [] : checked.issues;
 }
 
@@ -175,6 +176,10 @@ describe('a file with mistakes', () => {
   });
 });
 
+test('creation gives a file 2 seconds of CPU and 64 MB', () => {
+  expect(CREATION_LIMITS).toEqual({ cpuMs: 2000, memoryBytes: 67_108_864 });
+});
+
 describe('a good file', () => {
   test('its functions can be called on the VM that stays open', async () => {
     const source = `return pipeline.define({ name = "a",
@@ -279,7 +284,7 @@ describe('the builder', () => {
         const built = await definitionOf(`return pipeline.builder()${calls.join('')}:build()`);
         expect(built).toEqual(await definitionOf(`return pipeline.define(${lua(parts)})`));
       }),
-      { numRuns: 10 },
+      { numRuns: 6 },
     );
   });
 });

@@ -73,7 +73,14 @@ export async function valueIssues(
   // A default was validated when the pipeline was created.
   if (!input.has_validate || value === input.default) return [];
   const refusal = await lua.validate(input.name, value as InputValue);
-  return refusal === undefined ? [] : [inputIssue(input.name, refusal, shown(input, value))];
+  if (refusal === undefined) return [];
+  return [inputIssue(input.name, withoutSecret(input, value, refusal), shown(input, value))];
+}
+
+/** The reason of a `validate` function, which may have quoted the value. */
+function withoutSecret(input: InputDefinition, value: unknown, reason: string): string {
+  if (!input.secret || typeof value !== 'string' || value === '') return reason;
+  return reason.replaceAll(value, '***');
 }
 
 /** The required inputs that `given` has no value for, in the order of the file. */

@@ -21,7 +21,8 @@ return pipeline.define({
     jobs = { type = "number", default = 4, min = 1, max = 64, integer = true },
     verbose = { type = "bool", required = false },
     targets = { type = "list", items = { type = "string", pattern = "^%l+$" }, default = { "linux" }, min_items = 1 },
-    token = { type = "string", secret = true, required = false, pattern = "^tok%-" },
+    token = { type = "string", secret = true, required = false, pattern = "^tok%-",
+      validate = function(v) return v ~= "tok-quoted", v .. " is no token" end },
     version = { type = "string", validate = version },
     constructor = { type = "string", required = false },
   },
@@ -145,6 +146,9 @@ describe('wrong values', () => {
     const check = await checker.check({ ...good, token: 'hunter2' });
     expect(said(check)).toEqual(['inputs.token: the input "token" does not match the pattern']);
     expect(JSON.stringify(check)).not.toContain('hunter2');
+    expect(said(await checker.check({ ...good, token: 'tok-quoted' }))).toEqual([
+      'inputs.token: the input "token" is refused by the pipeline: *** is no token',
+    ]);
   });
 
   test('a million unknown names are not all listed', async () => {

@@ -49,7 +49,7 @@ export function createInputChecker(
     await there?.vm.close();
   }
 
-  /** Asks the rules; a VM that a script has ended is replaced before the next question. */
+  /** Asks the rules; a VM that was lost or used up is replaced before the next question. */
   async function ask<T>(question: (rules: LuaRules) => Promise<T>): Promise<T> {
     opened ??= open();
     const { vm, rules } = await opened.catch(async (error: unknown) => {
@@ -58,6 +58,9 @@ export function createInputChecker(
     });
     try {
       return await question(rules);
+    } catch (error) {
+      await close();
+      throw error;
     } finally {
       if (rules.ended()) {
         if (opened !== undefined && (await opened).vm === vm) opened = undefined;
