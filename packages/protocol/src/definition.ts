@@ -80,7 +80,7 @@ export type RetryRule = Static<typeof RetryRule>;
 
 export const StageDefinition = Type.Object({
   name: Type.String(),
-  /** Null: after the stage before it in the file. */
+  /** Null: after all the stages before it in the file. */
   needs: Nullable(Type.Array(Type.String())),
   container: Nullable(ContainerOptions),
   has_condition: Type.Boolean(),
