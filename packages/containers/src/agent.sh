@@ -5,7 +5,7 @@
 #   DIRECTORY/out  "agent" (says "ready"), and for each command ID.stdout, ID.stderr and ID.status,
 #                  all made by the runner beforehand
 # Requests are lines: "run ID MARK", "signal PID NAME", "check ID PID".
-# A status file gets lines: "started PID SUPERVISOR", "failed cwd|not-found|not-executable",
+# A status file gets lines: "taken", "started PID SUPERVISOR", "failed cwd|not-found|not-executable",
 # "exit CODE", "lost". After the exit each output file ends with MARK: what comes later was written by
 # processes that outlived their command.
 #
@@ -97,8 +97,9 @@ rivet_supervise() {
   printf "$rivet_mark" >&9
 }
 
-# Copies a pipe to the output file that is its standard output and kills the shell $1, which waits for the whole pipeline.
-# A command must not have the file itself: "> /dev/stderr" would truncate it.
+# Copies a pipe to the output file that is its standard output, and kills the shell $1, which waits
+# for the whole pipeline. A command must not have the file itself: "> /dev/stderr"
+# would truncate it.
 rivet_relay() {
   trap '' HUP INT TERM
   kill -9 "$1"
@@ -130,37 +131,35 @@ rivet_run() {
   } 8>&1 | rivet_relay "$rivet_outer" >&4
 }
 
-# Sends the signal $2 to the command with the process $1: to its group, then to the rest of its
-# session, or to its descendants where there are no sessions.
+# Sends the signal $2 to the command with the process $1: to its group and then to whatever else is
+# of its session, or to its descendants where there are no sessions.
 rivet_signal() {
   # Just after the start it has no group of its own yet.
   [ "$rivet_setsid" = '' ] || kill -s "$2" -- "-$1" || kill -s "$2" "$1"
   rivet_round=0
-  rivet_targets=" "
-  [ "$rivet_setsid" != '' ] || {
-    kill -s "$2" "$1"
-    rivet_targets=" $1 "
-  }
-  while [ $rivet_round -lt 16 ]; do
+  rivet_targets=" $1 "
+  # What was found may have started more in the meantime.
+  while rivet_more= && [ $rivet_round -lt 16 ]; do
     rivet_round=$((rivet_round + 1))
-    rivet_more=
     for rivet_file in /proc/[0-9]*/stat; do
       read -r rivet_line <"$rivet_file" || continue
       rivet_pid=${rivet_line%% *}
       case $rivet_targets in *" $rivet_pid "*) continue ;; esac
-      set -- "$1" "$2" ${rivet_line##*) }
       # $3 state, $4 parent, $5 group, $6 session
+      set -- "$1" "$2" ${rivet_line##*) }
       if [ "$rivet_setsid" = '' ]; then
         case $rivet_targets in *" $4 "*) ;; *) continue ;; esac
       else
         [ "$6" = "$1" ] && [ "$5" != "$1" ] || continue
+        kill -s "$2" "$rivet_pid"
       fi
-      kill -s "$2" "$rivet_pid" && rivet_more=yes
       rivet_targets="$rivet_targets$rivet_pid "
+      rivet_more=yes
     done
-    # Only what was found can have started more in the meantime.
     [ "$rivet_more" = yes ] || break
   done
+  # Only now: the children of a process that ended are nobody's descendants.
+  [ "$rivet_setsid" != '' ] || kill -s "$2" $rivet_targets
 }
 
 rivet_serve() {
@@ -173,7 +172,11 @@ rivet_serve() {
     read -r rivet_verb rivet_id rivet_mark <&3 || continue
     case $rivet_id in '' | *[!A-Za-z0-9_-]*) continue ;; esac
     case $rivet_verb in
-    run) (rivet_run) ;;
+    run)
+      # Where no process can be started any more this is all that the runner hears.
+      echo taken >>"$rivet_out/$rivet_id.status"
+      (rivet_run)
+      ;;
     signal) rivet_signal "$rivet_id" "$rivet_mark" ;;
     check) [ -d "/proc/$rivet_mark" ] || echo lost >>"$rivet_out/$rivet_id.status" ;;
     esac

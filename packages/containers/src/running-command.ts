@@ -1,6 +1,6 @@
 // Follows one command of a container from the request to its exit.
 import { constants } from 'node:os';
-import { RivetError } from '@rivet/base';
+import { formatDuration, RivetError } from '@rivet/base';
 import { type CommandFiles, type ControlDirectory, printfMark } from './control-directory.ts';
 import type { CommandExit, CommandSpec, OutputSink, RunningCommand } from './driver.ts';
 import { followOutput } from './output-follower.ts';
@@ -9,8 +9,10 @@ import { checkCommand, writeRequest } from './request.ts';
 const POLL_MS = 250;
 /** How often the agent is asked whether the process that watches a command is still there. */
 const CHECK_INTERVAL_MS = 2_000;
-/** How long the agent may take to start a command on a busy machine. */
+/** How long a request may wait for the agent on a busy machine. */
 const START_TIMEOUT_MS = 60_000;
+/** How long from there to the start of the command; longer when no process can be started any more. */
+const FORK_TIMEOUT_MS = 15_000;
 const STATUS_BYTES_MAX = 4_096;
 
 /** What a command must know of its container. */
@@ -52,6 +54,7 @@ export async function runCommand(
 
 /** What the status file says so far. */
 interface Status {
+  readonly taken: boolean;
   readonly pid: number | undefined;
   readonly supervisor: number | undefined;
   readonly failed: string | undefined;
@@ -69,6 +72,7 @@ class CommandFollower implements RunningCommand {
   readonly #begun = Promise.withResolvers<void>();
   readonly #exit = Promise.withResolvers<CommandExit>();
   #pid: number | undefined;
+  #takenAt: number | undefined;
   #state: 'running' | 'exited' | 'gone' = 'running';
 
   constructor(host: CommandHost, command: CommandSpec, files: CommandFiles) {
@@ -187,10 +191,14 @@ class CommandFollower implements RunningCommand {
       this.#pid = status.pid;
       await this.#host.control.dropRequest(this.id);
       this.#begun.resolve();
-    } else if (performance.now() - this.#startedAt > START_TIMEOUT_MS) {
+      return;
+    }
+    if (status.taken) this.#takenAt ??= performance.now();
+    const limitMs = this.#takenAt === undefined ? START_TIMEOUT_MS : FORK_TIMEOUT_MS;
+    if (performance.now() - (this.#takenAt ?? this.#startedAt) > limitMs) {
       throw RivetError.of('RIVET_CONTAINER_AGENT_SILENT', {
         container: this.#host.name,
-        limit: `${START_TIMEOUT_MS / 1000} s`,
+        limit: formatDuration(limitMs),
       });
     }
   }
@@ -226,6 +234,7 @@ export function parseStatus(text: string): Status {
   const [, failed] = /^failed (cwd|not-found|not-executable)\n/m.exec(text) ?? [];
   const [, exitCode] = /^exit (\d{1,3})\n/m.exec(text) ?? [];
   return {
+    taken: /^taken\n/m.test(text),
     pid: pid === undefined ? undefined : Number(pid),
     supervisor: supervisor === undefined ? undefined : Number(supervisor),
     failed,

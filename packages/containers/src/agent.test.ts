@@ -1,0 +1,218 @@
+// The agent in the shells that images bring, without a container around it.
+
+import { existsSync } from 'node:fs';
+import {
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  symlink,
+  unlink,
+  writeFile,
+} from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type HostProcess, startProcess } from '@rivet/processes';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ControlDirectory } from './control-directory.ts';
+import type { CommandExit, CommandSpec } from './driver.ts';
+import { runCommand } from './running-command.ts';
+
+const PATH = '/usr/local/bin:/usr/bin:/bin';
+/** Name, command line, and whether the image lacks cat and setsid. */
+const SHELLS: readonly (readonly [string, readonly string[], boolean])[] = [
+  ['dash', ['/bin/dash'], false],
+  ['bash', ['/bin/bash'], false],
+  ['busybox', ['/bin/busybox', 'sh'], false],
+  ['dash without cat and setsid', ['/bin/dash'], true],
+];
+
+describe.each(SHELLS)('the agent in %s', (_, shell, isBare) => {
+  const isThere = existsSync(shell[0] ?? '');
+  let directory: string;
+  let control: ControlDirectory;
+  let agent: HostProcess;
+  let count = 0;
+  const containerEnv: Record<string, string> = { KEPT: 'yes' };
+
+  const start = (changes: Partial<CommandSpec>, onOutput: () => void = () => undefined) => {
+    count += 1;
+    const text = { stdout: '', stderr: '' };
+    const spec = { id: `c${count}`, argv: ['true'], env: {}, cwd: '/', stdin: undefined };
+    const host = {
+      name: 'none',
+      control,
+      env: containerEnv,
+      isAlive: async () => agent.running,
+      describeEnd: async () => 'the agent ended',
+      ranOutOfMemory: async () => false,
+    };
+    const running = runCommand(host, { ...spec, ...changes }, (stream, bytes) => {
+      text[stream] += Buffer.from(bytes).toString();
+      onOutput();
+    });
+    return { running, text };
+  };
+  const run = async (
+    changes: Partial<CommandSpec>,
+  ): Promise<{ exit: CommandExit; stdout: string; stderr: string }> => {
+    const { running, text } = start(changes);
+    const exit = await (await running).exit;
+    return { exit, ...text };
+  };
+  const sh = (script: string, changes: Partial<CommandSpec> = {}) =>
+    run({ argv: ['sh', '-c', script], ...changes });
+
+  beforeAll(async () => {
+    if (!isThere) return;
+    directory = await mkdtemp(join(tmpdir(), 'rivet-agent-'));
+    control = await ControlDirectory.create(join(directory, 'control'));
+    const [file = '', ...args] = shell;
+    if (isBare) {
+      containerEnv.PATH = PATH;
+      await mkdir(join(directory, 'none'));
+    }
+    agent = startProcess({
+      file,
+      args: [...args, join(control.path, 'in/agent'), control.path],
+      env: { PATH: isBare ? join(directory, 'none') : PATH, IMAGE: 'of the image' },
+      stdin: 'ignore',
+      stdout: 'ignore',
+      stderr: 'ignore',
+      group: true,
+    });
+  });
+  afterAll(async () => {
+    if (!isThere) return;
+    await agent.stop(0);
+    await control.close();
+    await rm(directory, { recursive: true, force: true });
+  });
+
+  it.runIf(isThere && !isBare)(
+    'lets a command write to /dev/stderr without losing what it wrote before',
+    async () => {
+      const { stderr } = await sh('echo one >&2; echo two > /dev/stderr; echo three >&2');
+      expect(stderr).toBe('one\ntwo\nthree\n');
+    },
+  );
+
+  it.runIf(isThere)('leaves no signal ignored', async () => {
+    const { stdout } = await run({ argv: ['grep', '-E', 'Sig(Ign|Blk)', '/proc/self/status'] });
+    expect(stdout.match(/\d{16}/g)).toEqual(['0000000000000000', '0000000000000000']);
+  });
+
+  it.runIf(isThere)('leaves no file open but the three of every program', async () => {
+    const { stdout } = await run({ argv: ['ls', '/proc/self/fd'] });
+    const direct = startProcess({ file: 'ls', args: ['/proc/self/fd'], env: { PATH } });
+    const expected = (await direct.stdout?.setEncoding('utf8').toArray())?.join('');
+    expect(stdout).toBe(expected);
+  });
+
+  it.runIf(isThere)('hands on any text as argument, variable and working directory', async () => {
+    const odd = fc.string({ unit: 'binary', maxLength: 40 }).filter((text) => !text.includes('\0'));
+    await fc.assert(
+      fc.asyncProperty(fc.array(odd, { maxLength: 5 }), odd, async (words, value) => {
+        const script = 'printf "%s\\0" "$VALUE" "$@"';
+        const { stdout } = await run({
+          argv: ['sh', '-c', script, 'sh', ...words],
+          env: { VALUE: value },
+        });
+        expect(stdout).toBe([value, ...words].map((word) => `${word}\0`).join(''));
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it.runIf(isThere)('sets variables that shells treat specially or can not name', async () => {
+    const env = { IFS: 'x', OPTIND: 'y', UID: '5', 'a.b-c': '1', PWD: '/p', RANDOM: '7', _: 'u' };
+    const { stdout, exit } = await run({ argv: ['env'], env });
+    expect(exit.exitCode).toBe(0);
+    const lines = stdout.split('\n');
+    for (const [name, value] of Object.entries({ ...env, KEPT: 'yes', IMAGE: 'of the image' })) {
+      expect(lines).toContain(`${name}=${value}`);
+    }
+    expect(stdout).not.toContain('rivet_');
+  });
+
+  it.runIf(isThere)('looks programs up in the PATH of the command', async () => {
+    const path = join(directory, 'programs');
+    await mkdir(path);
+    await writeFile(join(path, 'tool'), '#!/bin/sh\necho "tool $0"\n', { mode: 0o755 });
+    await writeFile(join(path, 'data'), '', { mode: 0o644 });
+    const env = { PATH: `${path}:${PATH}` };
+    expect((await run({ argv: ['tool'], env })).stdout).toBe(`tool ${path}/tool\n`);
+    expect((await run({ argv: ['data'], env })).exit).toMatchObject({
+      exitCode: 126,
+      cause: 'not-executable',
+    });
+    expect((await run({ argv: ['tool'] })).exit).toMatchObject({ exitCode: 127 });
+    expect((await run({ argv: [path] })).exit).toMatchObject({ exitCode: 126 });
+    expect((await run({ argv: [`${path}/none`] })).exit).toMatchObject({ exitCode: 127 });
+  });
+
+  it.runIf(isThere)('refuses a working directory that is not there', async () => {
+    const refused = run({ cwd: '/no such directory' });
+    await expect(refused).rejects.toMatchObject({ code: 'RIVET_CONTAINER_CWD_MISSING' });
+  });
+
+  it.runIf(isThere)(
+    'signals every process of the session, also in groups of their own',
+    async () => {
+      const ready = Promise.withResolvers<void>();
+      // A shell with job control gives each job a group of its own.
+      const script = 'set -m; sleep 1000 & echo $!; wait';
+      const { running, text } = start({ argv: ['bash', '-c', script] }, () => ready.resolve());
+      const command = await running;
+      await ready.promise;
+      await command.signal('KILL');
+      expect(await command.exit).toMatchObject({ exitCode: 137, signal: 'SIGKILL' });
+      const child = text.stdout.trim();
+      await expect
+        .poll(async () => await readFile(`/proc/${child}/cmdline`, 'utf8').catch(() => ''))
+        .not.toContain('sleep');
+    },
+  );
+
+  it.runIf(isThere)(
+    'ends though its output is still held by a process that it left behind',
+    async () => {
+      const { stdout, exit } = await sh('(sleep 3; echo late) & echo now');
+      expect(stdout).toBe('now\n');
+      expect(exit).toMatchObject({ exitCode: 0 });
+      expect(exit.durationMs).toBeLessThan(2_500);
+    },
+  );
+
+  it.runIf(isThere)('tells the end of a command whose watcher was killed', async () => {
+    const { exit } = await sh('kill -9 $PPID; sleep 1000');
+    expect(exit).toMatchObject({ exitCode: 137, signal: 'SIGKILL' });
+  });
+
+  it.runIf(isThere)('reads what it opened though the command replaced the files', async () => {
+    const out = join(control.path, 'out');
+    const secret = join(directory, 'secret');
+    await writeFile(secret, 'secret');
+    const script = `for f in ${out}/c*; do rm -f $f; ln -s ${secret} $f; done; echo shown; exit 4`;
+    const { stdout, exit } = await sh(script);
+    expect({ stdout, exitCode: exit.exitCode }).toEqual({ stdout: 'shown\n', exitCode: 4 });
+    expect(await readFile(secret, 'utf8')).toBe('secret');
+  });
+
+  it.runIf(isThere)('refuses to write through a link that waits for the next command', async () => {
+    const target = join(directory, 'target');
+    const link = join(control.path, 'out', `c${count + 1}.stdout`);
+    await symlink(target, link);
+    await expect(run({})).rejects.toMatchObject({ code: 'EEXIST' });
+    expect(existsSync(target)).toBe(false);
+    await unlink(link);
+  });
+
+  it.runIf(isThere)('deletes the files of a command that ended', async () => {
+    await sh('echo done', { stdin: Buffer.from('input') });
+    expect((await readdir(join(control.path, 'in'))).toSorted()).toEqual(['agent', 'requests']);
+    expect(await readdir(join(control.path, 'out'))).toEqual(['agent']);
+  });
+});
