@@ -1,16 +1,16 @@
 // Runs one attempt of a job from its pipeline file to its outcome.
 import { join } from 'node:path';
-import { type RivetError, toRivetError } from '@rivet/base';
+import { type Logger, type RivetError, toRivetError } from '@rivet/base';
 import type { LuaHost } from '@rivet/lua';
 import { renderLuaError } from '@rivet/lua';
-import type { JobOutcome } from '@rivet/protocol';
+import type { JobOutcome, PipelineDefinition } from '@rivet/protocol';
 import { createBranches } from './branch.ts';
 import { createJobContainers, type JobContainers } from './containers/job-containers.ts';
 import { createDispatcher } from './dispatcher.ts';
 import type { JobHost, JobSpec, RunJob } from './job.ts';
 import type { JobContext } from './job-context.ts';
 import { createJournal, type JournalWriter } from './journal/journal-writer.ts';
-import { createLogWriter } from './log/log-writer.ts';
+import { createLogWriter, type LogWriter } from './log/log-writer.ts';
 import { failedOutcome, reportFailed } from './outcome.ts';
 import { createOutputStore } from './output-store.ts';
 import { createPolicy } from './policy.ts';
@@ -20,7 +20,7 @@ import { runStages } from './stages/run-stages.ts';
 
 /** Runs one attempt of a job; see `RunJob`. */
 export const runJob: RunJob = async (spec, host, signal) => {
-  const attempt = createAttempt(spec, host);
+  const attempt = new Attempt(spec, host);
   try {
     return await attempt.run(signal);
   } catch (error) {
@@ -30,90 +30,105 @@ export const runJob: RunJob = async (spec, host, signal) => {
   }
 };
 
-interface Attempt {
-  run(signal: AbortSignal): Promise<JobOutcome>;
-  failed(error: RivetError): Promise<JobOutcome>;
-  close(): Promise<void>;
-}
+/** What an attempt has opened so far, and how it is closed, whatever happened. */
+class Attempt {
+  readonly #spec: JobSpec;
+  readonly #host: JobHost;
+  readonly #logger: Logger;
+  readonly #log: LogWriter;
+  readonly #startedAtMs = Date.now();
+  #control: JobControl | undefined;
+  #journal: JournalWriter | undefined;
+  #containers: JobContainers | undefined;
+  #scripts: ScriptHolder | undefined;
+  /** A failure from before the job was under control. */
+  #early: RivetError | undefined;
 
-function createAttempt(spec: JobSpec, host: JobHost): Attempt {
-  const startedAtMs = Date.now();
-  const logger = host.logger.child({ job: spec.id, attempt: spec.attempt });
-  let control: JobControl | undefined;
-  let journal: JournalWriter | undefined;
-  let containers: JobContainers | undefined;
-  let scripts: ScriptHolder | undefined;
-  /** A failure from before the job is under control. */
-  let early: RivetError | undefined;
-  const fail = (error: RivetError): void => {
-    early ??= error;
-    control?.stop(error);
-  };
-  const log = createLogWriter({
-    bytesMax: host.limits.logBytesMax,
-    line: (line) => host.observer.line(line),
-    onFailure: fail,
-  });
-  const cleanUp = async (what: string, action: () => void | Promise<void>): Promise<void> => {
+  constructor(spec: JobSpec, host: JobHost) {
+    this.#spec = spec;
+    this.#host = host;
+    this.#logger = host.logger.child({ job: spec.id, attempt: spec.attempt });
+    this.#log = createLogWriter({
+      bytesMax: host.limits.logBytesMax,
+      line: (line) => host.observer.line(line),
+      onFailure: (error) => this.#fail(error),
+    });
+  }
+
+  async run(signal: AbortSignal): Promise<JobOutcome> {
+    const { limits, stateDirectory, defaultImage } = this.#host;
+    this.#journal = createJournal(join(stateDirectory, 'journal'), this.#spec);
+    let dispatcher: LuaHost | undefined;
+    const calls: LuaHost = {
+      call: (call) =>
+        dispatcher?.call(call) ?? Promise.reject(new Error('a host call during the evaluation')),
+    };
+    this.#scripts = createScriptHolder(() =>
+      openScript(this.#spec, this.#host, calls, this.#startedAtMs),
+    );
+    const { definition } = await this.#scripts.current();
+    const timeoutMs = definition.timeout_ms ?? limits.timeoutMs;
+    this.#control = createJobControl({ timeoutMs, cancelGraceMs: limits.cancelGraceMs, signal });
+    if (this.#early !== undefined) this.#control.stop(this.#early);
+    const job = this.#context(definition, this.#journal);
+    this.#containers = createJobContainers(this.#spec, this.#host, definition, this.#log, () =>
+      job.policy.checkContainer({ image: defaultImage }),
+    );
+    dispatcher = createDispatcher(job);
+    const environment = { job, control: this.#control, containers: this.#containers };
+    return await runStages(environment, this.#scripts);
+  }
+
+  /** The outcome of an attempt that could not run its stages. */
+  async failed(error: RivetError): Promise<JobOutcome> {
+    if (error.fault !== 'user') this.#logger.error({ err: error }, 'a job could not be run');
+    const origin = { stage: '', level: 'error', stream: 'system', groups: [] } as const;
+    await this.#log.write(origin, renderLuaError(error));
+    return failedOutcome(error);
+  }
+
+  async close(): Promise<void> {
+    this.#control?.close();
+    await this.#cleanUp('the Lua process', () => this.#scripts?.close());
+    await this.#cleanUp('the containers', () => this.#containers?.closeAll());
+    await this.#cleanUp('the log', () => this.#log.flush());
+    await this.#cleanUp('the journal', () => this.#journal?.close());
+  }
+
+  #context(definition: PipelineDefinition, journal: JournalWriter): JobContext {
+    return {
+      spec: this.#spec,
+      host: this.#host,
+      definition,
+      policy: createPolicy(definition.policy),
+      log: this.#log,
+      journal,
+      outputs: createOutputStore((name, value) => this.#tellOutput(name, value)),
+      branches: createBranches(),
+      logger: this.#logger,
+      startedAtMs: this.#startedAtMs,
+      fail: (error) => this.#fail(error),
+    };
+  }
+
+  async #tellOutput(name: string, value: unknown): Promise<void> {
+    try {
+      await this.#host.observer.output(name, value);
+    } catch (error) {
+      this.#fail(reportFailed(error));
+    }
+  }
+
+  #fail(error: RivetError): void {
+    this.#early ??= error;
+    this.#control?.stop(error);
+  }
+
+  async #cleanUp(what: string, action: () => unknown): Promise<void> {
     try {
       await action();
     } catch (error) {
-      logger.error({ err: error, what }, 'a job could not be cleaned up');
+      this.#logger.error({ err: error, what }, 'a job could not be cleaned up');
     }
-  };
-
-  return {
-    async run(signal) {
-      journal = createJournal(join(host.stateDirectory, 'journal'), spec);
-      let dispatcher: LuaHost | undefined;
-      const calls: LuaHost = {
-        call: (call) =>
-          dispatcher?.call(call) ?? Promise.reject(new Error('a host call during the evaluation')),
-      };
-      scripts = createScriptHolder(() => openScript(spec, host, calls, startedAtMs));
-      const { definition } = await scripts.current();
-      const timeoutMs = definition.timeout_ms ?? host.limits.timeoutMs;
-      const { cancelGraceMs } = host.limits;
-      control = createJobControl({ timeoutMs, cancelGraceMs, signal });
-      if (early !== undefined) control.stop(early);
-      const policy = createPolicy(definition.policy);
-      containers = createJobContainers(spec, host, definition, log, () =>
-        policy.checkContainer({ image: host.defaultImage }),
-      );
-      const job: JobContext = {
-        spec,
-        host,
-        definition,
-        policy,
-        log,
-        journal,
-        outputs: createOutputStore(async (name, value) => {
-          try {
-            await host.observer.output(name, value);
-          } catch (error) {
-            fail(reportFailed(error));
-          }
-        }),
-        branches: createBranches(),
-        logger,
-        startedAtMs,
-        fail,
-      };
-      dispatcher = createDispatcher(job);
-      return await runStages({ job, control, containers }, scripts);
-    },
-    async failed(error) {
-      if (error.fault !== 'user') logger.error({ err: error }, 'a job could not be run');
-      const origin = { stage: '', level: 'error', stream: 'system', groups: [] } as const;
-      await log.write(origin, renderLuaError(error));
-      return failedOutcome(error);
-    },
-    async close() {
-      control?.close();
-      await cleanUp('the Lua process', () => scripts?.close());
-      await cleanUp('the containers', () => containers?.closeAll());
-      await cleanUp('the log', () => log.flush());
-      await cleanUp('the journal', () => journal?.close());
-    },
-  };
+  }
 }
