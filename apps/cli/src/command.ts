@@ -51,7 +51,7 @@ export type ArgumentsOf<A extends Arguments> = {
   readonly [K in keyof A]: A[K]['optional'] extends true ? string | undefined : string;
 };
 
-export interface Example {
+interface Example {
   readonly command: string;
   readonly what: string;
 }

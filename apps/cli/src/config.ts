@@ -58,7 +58,10 @@ export const configKeys = {
 
 type KeyName = keyof typeof configKeys;
 
-/** The path of the configuration file: RIVET_CONFIG, else XDG's place when XDG_CONFIG_HOME is set, else ~/.rivet/config. */
+/**
+ * The path of the configuration file: RIVET_CONFIG, else XDG's place when XDG_CONFIG_HOME is set,
+ * else ~/.rivet/config.
+ */
 export function configPath(env: Environment): string {
   if (env.RIVET_CONFIG !== undefined && env.RIVET_CONFIG !== '') return env.RIVET_CONFIG;
   if (isAbsolute(env.XDG_CONFIG_HOME)) return join(env.XDG_CONFIG_HOME, 'rivet', 'config');

@@ -1,11 +1,13 @@
-// The services of `rivet dev`: the database, and the orchestrator and the runner as child processes.
+// The services of `rivet dev`: the database, and the orchestrator and the runner as child
+// processes.
 import { createInterface } from 'node:readline';
 import { createService, RivetError, type Service, withDeadline } from '@rivet/base';
-import { type HostProcess, startProcess } from '@rivet/processes';
-import { type Program, programEntry } from './installation.ts';
+import type { HostProcess } from '@rivet/processes';
+import { startGuarded } from './guarded-program.ts';
+import type { Program } from './installation.ts';
 
 /** What a program prints on standard output once it works. */
-export interface ReadyEvent {
+interface ReadyEvent {
   readonly event: string;
   readonly [key: string]: unknown;
 }
@@ -13,7 +15,9 @@ export interface ReadyEvent {
 export interface ProgramService extends Service {
   /** What it said when it was ready; undefined before. */
   readonly ready: ReadyEvent | undefined;
-  /** Rejects with RIVET_CLI_PROGRAM_ENDED when it ends without having been asked to; never resolves. */
+  /**
+   * Rejects with RIVET_CLI_PROGRAM_ENDED when it ends without having been asked to; never resolves.
+   */
   readonly failed: Promise<never>;
 }
 
@@ -29,7 +33,9 @@ interface ProgramOptions {
   readonly force: AbortSignal;
 }
 
-/** A program of the installation as a service: started when it says so, stopped by TERM, then KILL. */
+/**
+ * A program of the installation as a service: started when it says so, stopped by TERM, then KILL.
+ */
 export function createProgramService(options: ProgramOptions): ProgramService {
   let child: HostProcess | undefined;
   let ready: ReadyEvent | undefined;
@@ -42,14 +48,7 @@ export function createProgramService(options: ProgramOptions): ProgramService {
   failed.catch(() => undefined);
   const service = createService(options.program, {
     async start() {
-      const started = startProcess({
-        file: process.execPath,
-        args: [programEntry(options.program)],
-        env: options.env(),
-        stdin: 'ignore',
-        stderr: 'inherit',
-        group: true,
-      });
+      const started = startGuarded(options.program, options.env(), { stdout: 'pipe' });
       child = started;
       const ended = started.exit.then(({ code, signal, error }) => {
         const how =
@@ -91,7 +90,10 @@ export function createProgramService(options: ProgramOptions): ProgramService {
   };
 }
 
-/** The first line of standard output that is the event; the rest is read and dropped, so that no pipe fills. */
+/**
+ * The first line of standard output that is the event; the rest is read and dropped, so that no
+ * pipe fills.
+ */
 function readyLine(child: HostProcess, event: string): Promise<ReadyEvent> {
   return new Promise((resolve) => {
     if (child.stdout === undefined) return;

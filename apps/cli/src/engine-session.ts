@@ -42,7 +42,9 @@ export function createEngineSession(): EngineSession {
   };
 }
 
-/** What a script sees besides `pipeline`: the modules of the engine, whose calls are refused here. */
+/**
+ * What a script sees besides `pipeline`: the modules of the engine, whose calls are refused here.
+ */
 function evaluationOptions(): EvaluationOptions {
   return { modules: coreModules(), globals: globalAliases };
 }

@@ -1,4 +1,5 @@
-// Turns whatever ended a command into text on standard error and an exit code. The one place that does.
+// Turns whatever ended a command into text on standard error and an exit code. The one place that
+// does.
 import { isRivetError, RivetError, toRivetError } from '@rivet/base';
 import type { DefinitionIssue } from '@rivet/protocol';
 import type { Environment } from './config.ts';
@@ -37,7 +38,10 @@ export async function reportError(
   return error.entry.exit;
 }
 
-/** The single mistakes behind an error: those of a pipeline or its inputs, found here or by the server. */
+/**
+ * The single mistakes behind an error: those of a pipeline or its inputs, found here or by the
+ * server.
+ */
 function issuesOf({ details }: RivetError): readonly DefinitionIssue[] {
   const found = details.issues ?? details.errors;
   if (!Array.isArray(found)) return [];
@@ -48,7 +52,7 @@ function issuesOf({ details }: RivetError): readonly DefinitionIssue[] {
 }
 
 /** The shape of an error in JSON: documented in docs/reference/cli.md. */
-export function errorDocument(error: RivetError): Record<string, unknown> {
+function errorDocument(error: RivetError): Record<string, unknown> {
   return {
     code: error.code,
     message: error.message,
@@ -58,7 +62,7 @@ export function errorDocument(error: RivetError): Record<string, unknown> {
 }
 
 /** Errors of the operating system that a person can act on get a code of their own. */
-export function asRivetError(thrown: unknown): RivetError {
+function asRivetError(thrown: unknown): RivetError {
   if (isRivetError(thrown)) return thrown;
   if (!(thrown instanceof Error)) return toRivetError(thrown);
   const { code, path, syscall } = thrown as NodeJS.ErrnoException;

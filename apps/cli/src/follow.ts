@@ -1,11 +1,6 @@
 // Follows a job on the server to its end: log lines and stage changes into a progress.
-import {
-  type Client,
-  type Job,
-  type JobDetail,
-  jobStates,
-  type StageChange,
-} from '@rivet/protocol';
+import type { Client, Job, JobDetail, StageChange } from '@rivet/protocol';
+import { type CourseMerger, createCourseMerger } from './course-merger.ts';
 import type { Progress } from './progress/progress.ts';
 
 export interface FollowOptions {
@@ -24,10 +19,15 @@ export async function followJob(options: FollowOptions): Promise<JobDetail> {
   // One of the two streams failing ends the other.
   const stop = new AbortController();
   const signal = AbortSignal.any([options.signal, stop.signal]);
+  const merger = createCourseMerger(options.progress);
   try {
-    await Promise.all([followStages({ ...options, signal }), followLines({ ...options, signal })]);
+    await Promise.all([
+      followStages({ ...options, signal }, merger),
+      followLines({ ...options, signal }, merger),
+    ]);
   } finally {
     stop.abort();
+    merger.flush();
   }
   const job = await options.client.getJob({ id: options.id, signal: options.signal });
   options.progress.end({
@@ -41,47 +41,59 @@ export async function followJob(options: FollowOptions): Promise<JobDetail> {
   return job;
 }
 
-async function followLines({ client, id, progress, signal }: FollowOptions): Promise<void> {
+async function followLines(
+  { client, id, signal }: FollowOptions,
+  merger: CourseMerger,
+): Promise<void> {
   for await (const event of client.streamJobLogs({ id, signal })) {
-    if (event.event === 'line') progress.line(event.data);
+    if (event.event === 'line') merger.line(event.data);
   }
 }
 
-async function followStages({ client, id, progress, signal }: FollowOptions): Promise<void> {
-  const tracker = createStageTracker(progress);
+async function followStages(
+  { client, id, progress, signal }: FollowOptions,
+  merger: CourseMerger,
+): Promise<void> {
+  const changesOf = createStageTracker();
+  let attempt: number | undefined;
   for await (const event of client.streamJobEvents({ id, signal })) {
-    if (event.event === 'job') tracker(event.data);
+    if (event.event !== 'job') continue;
+    const job = event.data;
+    if (attempt === undefined && job.state === 'queued') {
+      progress.remark(`job ${job.id} is queued`);
+    }
+    if (attempt !== undefined && job.attempt !== attempt && job.attempt > 1) {
+      merger.reset();
+      progress.remark(`attempt ${job.attempt} begins`);
+    }
+    attempt = job.attempt;
+    merger.changes(job, changesOf(job));
   }
 }
 
 /** Turns snapshots of a job into the changes between them. */
-export function createStageTracker(progress: Progress): (job: JobDetail) => void {
+export function createStageTracker(): (job: JobDetail) => StageChange[] {
   let attempt: number | undefined;
   let seen = new Map<string, string>();
   return (job) => {
-    if (attempt !== undefined && job.attempt !== attempt) {
-      progress.remark(`attempt ${job.attempt} begins`);
-      seen = new Map();
-    }
-    if (attempt === undefined && job.state === jobStates[0]) {
-      progress.remark(`job ${job.id} is queued`);
-    }
+    if (job.attempt !== attempt) seen = new Map();
     attempt = job.attempt;
-    for (const stage of job.stages) {
+    return job.stages.flatMap((stage) => {
+      const before = seen.get(stage.name);
       const key = `${stage.state} ${stage.run}`;
-      if (seen.get(stage.name) === key || stage.state === 'pending') continue;
-      // A stage that ended between two snapshots was running too: its start gives it a duration.
-      const skippedStart = !seen.get(stage.name)?.endsWith(` ${stage.run}`);
+      if (before === key || stage.state === 'pending') return [];
       seen.set(stage.name, key);
-      if (skippedStart && stage.state !== 'running' && stage.started_at !== null) {
-        progress.stage({ ...changeOf(stage), state: 'running', t: stage.started_at });
-      }
-      progress.stage({
+      const change: StageChange = {
         ...changeOf(stage),
         ...(stage.state === 'running' || stage.reason === null ? {} : { reason: stage.reason }),
         ...(stage.code === null ? {} : { code: stage.code }),
-      });
-    }
+      };
+      // A stage that ended between two snapshots was running too: its start gives it a duration.
+      const startWasSeen = before?.endsWith(` ${stage.run}`) === true;
+      return startWasSeen || stage.state === 'running' || stage.started_at === null
+        ? [change]
+        : [{ ...changeOf(stage), state: 'running', t: stage.started_at }, change];
+    });
   };
 }
 

@@ -11,8 +11,8 @@ interface GitResult {
 }
 
 /**
- * Paths relative to `directory`, as bytes, each once; undefined where git has no say: no work tree, no git
- * installed, or a directory that the repository around it ignores as a whole.
+ * Paths relative to `directory`, as bytes, each once; undefined where git has no say: no work tree,
+ * no git installed, or a directory that the repository around it ignores as a whole.
  * @throws RIVET_CLI_TREE_FAILED when git is there and fails, or the reason of `signal`
  */
 export async function gitFiles(
@@ -46,8 +46,9 @@ async function git(
   signal.throwIfAborted();
   const child = startProcess({
     file: 'git',
-    // The user asks for a copy of files they can read: whom they belong to does not matter (git refuses
-    // repositories of others to protect from their hooks and configuration; listing runs no hook).
+    // The user asks for a copy of files they can read: whom they belong to does not matter (git
+    // refuses repositories of others to protect from their hooks and configuration; listing runs no
+    // hook).
     args: [
       '-c',
       'safe.directory=*',

@@ -1,4 +1,5 @@
-// The help texts: examples first, then usage, arguments and options. docs/reference/cli.md is made from the same values.
+// The help texts: examples first, then usage, arguments and options. docs/reference/cli.md is made
+// from the same values.
 import { type Command, type Option, optionName } from './command.ts';
 import { exitCodeMeanings } from './exit-codes.ts';
 import type { Style } from './output.ts';

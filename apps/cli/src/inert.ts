@@ -1,6 +1,7 @@
 // Makes text from jobs and servers harmless to a terminal: only SGR colours pass (catalogue S9).
 
-// Everything that is not plain printable text: C0 (a tab is plain), DEL, C1, bidi controls, line separators.
+// Everything that is not plain printable text: C0 (a tab is plain), DEL, C1, bidi controls, line
+// separators.
 const SUSPECT = /(?!\t)[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/u;
 const SUSPECTS = new RegExp(SUSPECT.source, 'gu');
 
@@ -21,7 +22,8 @@ const RESET = '\u001b[0m';
 
 /**
  * One line of text without anything a terminal would obey. Complete control sequences are dropped,
- * single control and direction characters are shown as symbols; a line that coloured ends uncoloured.
+ * single control and direction characters are shown as symbols; a line that coloured ends
+ * uncoloured.
  * @param options.color whether SGR colours pass; without, they are dropped too
  */
 export function inertLine(line: string, options: { color: boolean }): string {

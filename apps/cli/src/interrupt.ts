@@ -1,4 +1,5 @@
-// Ctrl-C and its relatives: the first asks the command to stop, the second forces, the third ends at once.
+// Ctrl-C and its relatives: the first asks the command to stop, the second forces, the third ends
+// at once.
 import { RivetError } from '@rivet/base';
 
 export interface Interrupt {

@@ -3,7 +3,7 @@ import { formatDuration } from '@rivet/base';
 import { finalJobStates, type Job, type JobDetail, type JobState } from '@rivet/protocol';
 import { exitCodes } from './exit-codes.ts';
 import type { Style } from './output.ts';
-import { paintState } from './progress/format.ts';
+import { firstLineOf, paintState } from './progress/format.ts';
 
 /** How long it ran, or has run by `now` (milliseconds since the epoch); empty before its start. */
 export function jobDuration(job: Pick<Job, 'started_at' | 'finished_at'>, now: number): string {
@@ -39,7 +39,7 @@ export function describeJob(job: JobDetail, style: Style, now: number): string[]
   if (job.message !== null) lines.push(...job.message.split('\n').map((line) => `  ${line}`));
   lines.push(...section('Inputs', Object.entries(job.inputs), style));
   if (job.stages.length > 0) {
-    lines.push(style.bold('Stages'), ...job.stages.map((stage) => stageLine(stage, style, now)));
+    lines.push(style.bold('Stages'), ...stageLines(job.stages, style, now));
   }
   lines.push(...section('Outputs', Object.entries(job.outputs), style));
   return lines;
@@ -50,10 +50,13 @@ function stateText(job: JobDetail): string {
   return job.cancel_requested && !isFinal(job.state) ? `${job.state}, being canceled` : job.state;
 }
 
-function stageLine(stage: JobDetail['stages'][number], style: Style, now: number): string {
-  const state = paintState(stage.state, style)(stage.state.padEnd(9));
-  const reason = stage.reason === null ? '' : `  ${stage.reason.split('\n', 1)[0]}`;
-  return `  ${stage.name}  ${state}  ${jobDuration(stage, now)}${reason}`;
+function stageLines(stages: JobDetail['stages'], style: Style, now: number): string[] {
+  const width = Math.max(...stages.map((stage) => stage.name.length));
+  return stages.map((stage) => {
+    const state = paintState(stage.state, style)(stage.state.padEnd(9));
+    const reason = stage.reason === null ? '' : `  ${firstLineOf(stage.reason)}`;
+    return `  ${stage.name.padEnd(width)}  ${state}  ${jobDuration(stage, now)}${reason}`.trimEnd();
+  });
 }
 
 function section(

@@ -1,4 +1,5 @@
-// Collects the inputs of a launch: a file, options on the command line, and questions for what is missing.
+// Collects the inputs of a launch: a file, options on the command line, and questions for what is
+// missing.
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { text as readText } from 'node:stream/consumers';
@@ -9,7 +10,10 @@ import type { CommandContext } from './command.ts';
 import { describeInput } from './describe-pipeline.ts';
 import { askInput } from './prompts.ts';
 
-/** What was typed: `--input` pairs as they are, and the path of `--input-file`; `-` is standard input. */
+/**
+ * What was typed: `--input` pairs as they are, and the path of `--input-file`; `-` is standard
+ * input.
+ */
 export interface GivenInputs {
   readonly pairs: readonly string[];
   readonly file: string | undefined;
@@ -18,10 +22,12 @@ export interface GivenInputs {
 }
 
 /**
- * The values given, with answers for required inputs that have none where somebody can be asked. Options win over
- * the file. Values of the file are not checked here: `InputChecker.check` or the server does.
+ * The values given, with answers for required inputs that have none where somebody can be asked.
+ * Options win over the file. Values of the file are not checked here: `InputChecker.check` or the
+ * server does.
  * @param checker opened only when a question is asked
- * @throws RIVET_USAGE, RIVET_CLI_INPUT_FILE_INVALID, RIVET_INPUT_INVALID, RIVET_INPUT_MISSING, RIVET_INTERRUPTED
+ * @throws RIVET_USAGE, RIVET_CLI_INPUT_FILE_INVALID, RIVET_INPUT_INVALID, RIVET_INPUT_MISSING,
+ *   RIVET_INTERRUPTED
  */
 export async function collectInputs(
   definition: PipelineDefinition,
@@ -57,7 +63,7 @@ function inputsMissing(missing: readonly InputDefinition[]): RivetError {
 }
 
 /** `name=value`; the value may hold more equals signs and may be empty. */
-export function splitPair(pair: string): [name: string, value: string] {
+function splitPair(pair: string): [name: string, value: string] {
   const at = pair.indexOf('=');
   if (at > 0) return [pair.slice(0, at).trim(), pair.slice(at + 1)];
   throw RivetError.of('RIVET_USAGE', {

@@ -1,4 +1,5 @@
-// Runs one job with the engine on this machine: workspace, containers, progress, interruption, clean-up.
+// Runs one job with the engine on this machine: workspace, containers, progress, interruption,
+// clean-up.
 import { stat } from 'node:fs/promises';
 import { createLogger, formatDuration, formatSize, RivetError, sleep, uuidv7 } from '@rivet/base';
 import { type ContainerDriver, createPodmanDriver } from '@rivet/containers';

@@ -88,7 +88,7 @@ export function wantsColor(stream: { readonly isTTY?: boolean }, env: Environmen
 }
 
 /** Colours, or functions that give the text back. */
-export function createStyle(color: boolean): Style {
+function createStyle(color: boolean): Style {
   const paint = (code: number) => (text: string) =>
     color && text !== '' ? `\u001b[${code}m${text}\u001b[0m` : text;
   return {

@@ -1,4 +1,5 @@
-// Parses the arguments of one command with commander; what is wrong becomes RIVET_USAGE with the nearest name.
+// Parses the arguments of one command with commander; what is wrong becomes RIVET_USAGE with the
+// nearest name.
 import { didYouMean, RivetError } from '@rivet/base';
 import { CommanderError, Command as Parser, Option as ParserOption } from 'commander';
 import { type Command, type Option, optionName } from './command.ts';

@@ -11,7 +11,7 @@ export interface Plan {
   readonly stages: readonly PlannedStage[];
 }
 
-export interface PlannedStage {
+interface PlannedStage {
   readonly name: string;
   /** Stages of the same wave run at the same time; waves count from 1. */
   readonly wave: number;
@@ -115,7 +115,9 @@ function withNeeds(stage: string, dependencies: Dependencies): Set<string> {
   return wanted;
 }
 
-/** One more than the latest of what it waits for. Without recursion: a chain of stages may be long. */
+/**
+ * One more than the latest of what it waits for. Without recursion: a chain of stages may be long.
+ */
 function waveOf(name: string, dependencies: Dependencies, waves: Map<string, number>): number {
   const stack = [name];
   for (let at = stack.at(-1); at !== undefined; at = stack.at(-1)) {

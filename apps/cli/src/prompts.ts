@@ -1,4 +1,5 @@
-// Asks for inputs at a terminal: the kind of question follows the input's type; a bad answer is asked again.
+// Asks for inputs at a terminal: the kind of question follows the input's type; a bad answer is
+// asked again.
 import * as clack from '@clack/prompts';
 import { RivetError } from '@rivet/base';
 import { inputFromText } from '@rivet/pipeline';
@@ -9,7 +10,8 @@ type Scalar = string | number | boolean;
 type Answer = { value: InputValue } | { issue: DefinitionIssue };
 
 /**
- * Asks until the answer is a valid value. Questions go to standard error, so that a piped result stays clean.
+ * Asks until the answer is a valid value. Questions go to standard error, so that a piped result
+ * stays clean.
  * @param check the first mistake in a value, or undefined
  * @throws RIVET_INTERRUPTED on Ctrl-C or when `signal` aborts
  */

@@ -25,12 +25,14 @@ function introduction(): string {
   );
   return `# The \`rivet\` command
 
-This page is made from the commands themselves by \`npm run docs\`; a test fails when the two differ.
+This page is made from the commands themselves by \`npm run docs\`; a test fails when the two
+differ.
 
-Results go to standard output; progress, hints and errors go to standard error. At a terminal there are colours and
-live progress, in a pipe plain lines. \`NO_COLOR\` switches colours off, \`FORCE_COLOR=1\` on. Whatever a job or a
-server prints is made harmless to the terminal: colours pass, every other control sequence does not. The order of
-options and arguments does not matter; after \`--\` everything is an argument.
+Results go to standard output; progress, hints and errors go to standard error. At a terminal
+there are colours and live progress, in a pipe plain lines. \`NO_COLOR\` switches colours off,
+\`FORCE_COLOR=1\` on. Whatever a job or a server prints is made harmless to the terminal: colours
+pass, every other control sequence does not. The order of options and arguments does not matter;
+after \`--\` everything is an argument.
 
 ## Exit codes
 
@@ -40,9 +42,10 @@ ${codes.join('\n')}
 
 ## Settings
 
-An environment variable wins over the configuration file; an option of a command wins over both. The file is
-\`$RIVET_CONFIG\`, else \`$XDG_CONFIG_HOME/rivet/config\` when that variable is set, else \`~/.rivet/config\`: one JSON
-object such as \`{"url": "http://127.0.0.1:7450"}\`. An unknown key is an error.
+An environment variable wins over the configuration file; an option of a command wins over both.
+The file is \`$RIVET_CONFIG\`, else \`$XDG_CONFIG_HOME/rivet/config\` when that variable is set,
+else \`~/.rivet/config\`: one JSON object such as \`{"url": "http://127.0.0.1:7450"}\`. An unknown
+key is an error.
 
 | key | variable | meaning |
 |---|---|---|
@@ -52,9 +55,10 @@ ${keys.join('\n')}
 
 ## JSON
 
-With \`--json\`, standard output holds JSON only; its shapes stand with each command. Fields are added over time, never
-renamed or removed within a major version. An error is one line on standard error:
-\`{"error": {"code", "message", "solve", "details"}}\`; the codes are those of [errors](../errors.md).`;
+With \`--json\`, standard output holds JSON only; its shapes stand with each command. Fields are
+added over time, never renamed or removed within a major version. An error is one line on standard
+error: \`{"error": {"code", "message", "solve", "details"}}\`; the codes are those of
+[errors](../errors.md).`;
 }
 
 function renderCommand({ path, summary }: RegistryEntry, command: Command): string {

@@ -40,8 +40,8 @@ export async function createRunDirectory(dataDirectory: string, id: string): Pro
 }
 
 /**
- * Removes the containers and directories of runs whose process is gone. What can't be removed now is
- * left to the next one.
+ * Removes the containers and directories of runs whose process is gone. What can't be removed now
+ * is left to the next one.
  */
 export async function removeDeadRuns(
   dataDirectory: string,

@@ -1,13 +1,14 @@
 // Runs another program of the installation in the foreground: its output is ours, signals go to it.
 
 import { RivetError } from '@rivet/base';
-import { startProcess } from '@rivet/processes';
 import type { CommandContext } from './command.ts';
 import { exitCodes } from './exit-codes.ts';
-import { type Program, programEntry } from './installation.ts';
+import { startGuarded } from './guarded-program.ts';
+import type { Program } from './installation.ts';
 
 /**
- * Starts the program and waits for its end. Ctrl-C reaches it from the terminal itself; other signals are passed on.
+ * Starts the program and waits for its end. It has a process group of its own: what Ctrl-C means
+ * reaches it once, through us.
  * @param env what to set besides our own environment
  * @returns its exit code, 130 when a signal ended it after one was passed on
  * @throws RIVET_CLI_PROGRAM_ENDED when it could not be started or was killed
@@ -18,16 +19,7 @@ export async function startProgram(
   context: CommandContext,
 ): Promise<number> {
   const { interrupt } = context;
-  const child = startProcess({
-    file: process.execPath,
-    args: [programEntry(program)],
-    env: { ...context.env, ...env },
-    stdin: 'ignore',
-    stdout: 'inherit',
-    stderr: 'inherit',
-    // Its own group: a Ctrl-C at the terminal reaches it once, through us, and not twice.
-    group: true,
-  });
+  const child = startGuarded(program, { ...context.env, ...env }, { stdout: 'inherit' });
   const pass = (): void => void child.kill('SIGTERM');
   interrupt.signal.addEventListener('abort', pass, { once: true });
   interrupt.force.addEventListener('abort', pass, { once: true });

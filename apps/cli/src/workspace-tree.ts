@@ -1,4 +1,5 @@
-// Fills a workspace with a copy of a directory: what git would see, or everything where there is no git.
+// Fills a workspace with a copy of a directory: what git would see, or everything where there is no
+// git.
 import { constants, type Stats } from 'node:fs';
 import { copyFile, lstat, mkdir, readdir, readlink, symlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -34,8 +35,9 @@ interface Copy {
 const PARALLEL = 16;
 
 /**
- * Copies the files of `source` into the existing directory `target`: in a git work tree those that are
- * tracked or untracked but not ignored, elsewhere all. Links stay links, modes are kept. Names may be any bytes.
+ * Copies the files of `source` into the existing directory `target`: in a git work tree those that
+ * are tracked or untracked but not ignored, elsewhere all. Links stay links, modes are kept. Names
+ * may be any bytes.
  * @throws RIVET_CLI_TREE_FAILED, errors of the file system, or the reason of `signal`
  */
 export async function copyTree(
@@ -158,7 +160,10 @@ function parent(path: Buffer): Buffer {
   return Buffer.from(above === '.' ? '' : above, 'latin1');
 }
 
-/** Runs `action` for each item, a bounded number at a time; the first error ends it when all under way have ended. */
+/**
+ * Runs `action` for each item, a bounded number at a time; the first error ends it when all under
+ * way have ended.
+ */
 async function inParallel<T>(
   items: readonly T[],
   action: (item: T) => Promise<void>,

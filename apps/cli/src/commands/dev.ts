@@ -1,4 +1,5 @@
-// `rivet dev`: database, orchestrator and runner in one process tree, for one person on one machine.
+// `rivet dev`: database, orchestrator and runner in one process tree, for one person on one
+// machine.
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import {
@@ -10,12 +11,12 @@ import {
   stopAll,
 } from '@rivet/base';
 import { type EmbeddedDatabase, startEmbeddedDatabase } from '@rivet/embedded-database';
-import { type HostProcess, startProcess } from '@rivet/processes';
+import type { HostProcess } from '@rivet/processes';
 import { defineCommand, flag, integer, text } from '../command.ts';
 import { type Config, type Environment, loadConfig } from '../config.ts';
 import { createProgramService, type ProgramService } from '../dev-services.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { programEntry } from '../installation.ts';
+import { startGuarded } from '../guarded-program.ts';
 import type { Output } from '../output.ts';
 import { refuseUsedPort } from '../port.ts';
 
@@ -143,20 +144,16 @@ function createParts(
   };
 }
 
-/** A service that is done when it has started: the database has the version of this installation. */
+/**
+ * A service that is done when it has started: the database has the version of this installation.
+ */
 function createMigration(env: () => Readonly<Record<string, string | undefined>>): Service {
   let child: HostProcess | undefined;
   return createService('migrate', {
     async start() {
-      child = startProcess({
-        file: process.execPath,
-        args: [programEntry('migrate')],
-        env: env(),
-        stdin: 'ignore',
-        stdout: 'ignore',
-        stderr: 'inherit',
-        group: true,
-      });
+      child = startGuarded('migrate', env(), { stdout: 'pipe' });
+      // What it prints is for programs; nobody reads it here, and the pipe must not fill.
+      child.stdout?.resume();
       const { code, signal } = await child.exit;
       if (code === 0) return;
       const how = code === null ? `by signal ${signal}` : `with exit code ${code}`;

@@ -58,7 +58,10 @@ const start = (...args: string[]): RunningCli => {
   running.push(program);
   return program;
 };
-/** Names of the containers that belong to runs of this test: their control directories lie in its data directory. */
+/**
+ * Names of the containers that belong to runs of this test: their control directories lie in its
+ * data directory.
+ */
 const containers = async (): Promise<string[]> => {
   const child = startProcess({
     file: 'podman',

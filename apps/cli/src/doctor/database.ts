@@ -1,4 +1,5 @@
-// PostgreSQL: the one that DATABASE_URL names. Whether it answers at all; the orchestrator checks the rest.
+// PostgreSQL: the one that DATABASE_URL names. Whether it answers at all; the orchestrator checks
+// the rest.
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { describeThrown } from '@rivet/base';

@@ -13,8 +13,8 @@ export interface LineFormat {
 }
 
 /**
- * Formats lines as `12:00:01 build | text`, state changes as `12:00:01 build : succeeded in 4.2s`. Sections of a
- * stage are indented below their name.
+ * Formats lines as `12:00:01 build | text`, state changes as `12:00:01 build : succeeded in 4.2s`.
+ * Sections of a stage are indented below their name.
  * @param stages names of the stages, for the width of the column
  */
 export function createLineFormat(stages: readonly string[], style: Style): LineFormat {

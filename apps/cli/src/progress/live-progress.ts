@@ -1,4 +1,5 @@
-// Progress at a terminal: the log scrolls, and below it stand the running stages with a spinner and their times.
+// Progress at a terminal: the log scrolls, and below it stand the running stages with a spinner and
+// their times.
 import { formatDuration } from '@rivet/base';
 import { inertLine } from '../inert.ts';
 import type { Output } from '../output.ts';

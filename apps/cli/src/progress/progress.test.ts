@@ -225,7 +225,9 @@ describe('timeOfDay', () => {
   });
 });
 
-/** What a terminal shows after these bytes: enough of one for cursor-up, erase-below and colours. */
+/**
+ * What a terminal shows after these bytes: enough of one for cursor-up, erase-below and colours.
+ */
 function screenOf(bytes: string): string[] {
   const lines = [''];
   let row = 0;

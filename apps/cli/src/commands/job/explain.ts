@@ -18,7 +18,10 @@ export const jobExplain = defineCommand({
     const explanation = await client.explainJob({ id, signal: interrupt.signal });
     if (options.json) output.json(explanation);
     else {
-      output.line(`The job is ${explanation.state}.`);
+      const { state } = explanation;
+      output.line(
+        state === 'succeeded' || state === 'failed' ? `The job ${state}.` : `The job is ${state}.`,
+      );
       for (const reason of explanation.reasons) output.line(`  ${reason}`);
     }
     return exitCodes.success;

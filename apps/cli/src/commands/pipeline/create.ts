@@ -1,4 +1,5 @@
-// `rivet pipeline create`: sends a pipeline file to the server, which validates it and makes a version.
+// `rivet pipeline create`: sends a pipeline file to the server, which validates it and makes a
+// version.
 import { resolve } from 'node:path';
 import { readBundle } from '@rivet/pipeline';
 import { defineCommand, required } from '../../command.ts';

@@ -1,0 +1,40 @@
+// Starts a program of the installation so that it ends with us, also when we are killed.
+import { type HostProcess, startProcess } from '@rivet/processes';
+import { type Program, programEntry } from './installation.ts';
+
+/**
+ * Waits for the program, and beside it for the end of standard input: the pipe to whoever started
+ * us breaks when that one is gone, however it went. The group's TERM is for the program alone.
+ */
+const GUARD = `
+trap '' TERM
+exec 3<&0
+( trap - TERM; exec "$@" ) </dev/null 3<&- &
+program=$!
+( read -r _ <&3; kill -TERM "$program" ) >/dev/null 2>&1 &
+guard=$!
+wait "$program"
+code=$?
+kill -KILL "$guard"
+exit "$code"
+`;
+
+/** @param options.stdout `pipe` to read it, `inherit` where it is the user's */
+export function startGuarded(
+  program: Program,
+  env: Readonly<Record<string, string | undefined>>,
+  options: { stdout: 'pipe' | 'inherit' },
+): HostProcess {
+  const child = startProcess({
+    file: '/bin/sh',
+    // Paths are parameters of the script, never part of it.
+    args: ['-c', GUARD, 'rivet', process.execPath, programEntry(program)],
+    env,
+    stdin: 'pipe',
+    stdout: options.stdout,
+    stderr: 'inherit',
+    group: true,
+  });
+  child.stdin?.on('error', () => undefined);
+  return child;
+}
