@@ -29,18 +29,18 @@ export function postpone(messages: readonly ToChild[]): void {
   inbox.unshift(...messages);
 }
 
-/** Whether a frame with this message is small enough to be sent. */
-export function fits(message: FromChild): boolean {
-  return Buffer.byteLength(JSON.stringify(message)) <= FRAME_BYTES_MAX;
-}
-
-/** Sends a message and waits until the engine's side of the pipe has taken it. */
-export function send(message: FromChild): void {
+/**
+ * Sends a message and waits until the engine's side of the pipe has taken it; false when it is
+ * larger than a frame may be.
+ */
+export function send(message: FromChild): boolean {
   const frame = encodeFrame(message);
+  if (frame.length > FRAME_BYTES_MAX) return false;
   for (let offset = 0; offset < frame.length; ) {
     const from = offset;
     offset += retry(() => writeSync(PIPE, frame, from));
   }
+  return true;
 }
 
 /** A pipe that is not ready says EAGAIN when the parent left it non-blocking. */

@@ -194,9 +194,9 @@ export function pushWire(L: LuaState, value: WireValue, functions: FunctionRegis
   if (value === null) lua.lua_pushnil(L);
   else if (typeof value === 'boolean') lua.lua_pushboolean(L, value);
   else if (typeof value === 'number') pushNumber(L, value);
-  else if (typeof value === 'string') lua.lua_pushstring(L, bytesOf(value));
+  else if (typeof value === 'string') fengari.pushbytes(L, bytesOf(value));
   else if (Array.isArray(value)) pushList(L, value as readonly WireValue[], functions);
-  else if ('b' in value) lua.lua_pushstring(L, new Uint8Array(Buffer.from(value.b, 'base64')));
+  else if ('b' in value) fengari.pushbytes(L, new Uint8Array(Buffer.from(value.b, 'base64')));
   else if ('n' in value) lua.lua_pushnumber(L, SPECIAL_NUMBERS[value.n]);
   else if ('r' in value) pushRecord(L, value.r, functions);
   else if ('f' in value) pushFunction(L, value.f[0], functions);

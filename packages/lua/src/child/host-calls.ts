@@ -2,7 +2,7 @@
 // branches run on.
 import fengari, { type LuaState } from '../../vendor/fengari/src/index.js';
 import type { ToChild, WireValue } from '../wire/messages.ts';
-import { fits, postpone, receive, send } from './channel.ts';
+import { postpone, receive, send } from './channel.ts';
 import { type FunctionRegistry, pushWire, ValueError, ValueReader } from './convert.ts';
 import { restartClock } from './limits.ts';
 import { placeOf } from './places.ts';
@@ -67,13 +67,11 @@ export class HostCalls {
       args,
       place: placeOf(L),
     } as const;
-    if (!fits(message)) {
+    if (!send(message)) {
       throwValue(L, name, new ValueError('args', 'more than 32 MB', 'smaller values'));
     }
     branch.sequence = sequence;
-    const pending = { branch, answer: undefined };
-    this.#waiting.set(call, pending);
-    send(message);
+    this.#waiting.set(call, { branch, answer: undefined });
     const waiting: Waiting = {
       block: () => this.#block(call),
       finish: (thread) => this.#finish(thread, call),

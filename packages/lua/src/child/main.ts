@@ -1,7 +1,7 @@
 // The Lua process: holds one program and does what the engine says, one message after the other.
 import fengari, { type LuaState } from '../../vendor/fengari/src/index.js';
 import type { FromChild, ToChild, WireError, WireProgram, WireValue } from '../wire/messages.ts';
-import { fits, receive, send } from './channel.ts';
+import { receive, send } from './channel.ts';
 import { FunctionRegistry, pushWire, ValueError, ValueReader } from './convert.ts';
 import { errorOf, syntaxErrorOf } from './errors.ts';
 import { HostCalls } from './host-calls.ts';
@@ -46,6 +46,10 @@ class Program {
     if (message.type === 'evaluate') this.#evaluate(message.id);
     else if (message.type === 'call') this.#call(message);
     else if (message.type !== 'open') this.#hostCalls.settle(message);
+  }
+
+  /** Runs until every branch waits. */
+  run(): void {
     this.#scheduler.runReady();
   }
 
@@ -93,8 +97,7 @@ class Program {
     try {
       const values: WireValue[] = end.values.map((value, i) => reader.read(value, String(i + 1)));
       const done: FromChild = { type: 'done', id, values, positions: reader.positions };
-      if (!fits(done)) throw new ValueError('1', 'more than 32 MB', 'smaller values');
-      send(done);
+      if (!send(done)) throw new ValueError('1', 'more than 32 MB', 'smaller values');
     } catch (error) {
       if (!(error instanceof ValueError)) throw error;
       send({ type: 'failed', id, error: valueErrorOf(error, reader) });
@@ -112,16 +115,19 @@ function valueErrorOf(
 
 function run(): void {
   send({ type: 'ready' });
-  let program: Program | undefined;
+  const first = receive();
+  if (first.type !== 'open') throw new Error(`the first message is ${first.type}`);
+  const program = new Program(first.program);
+  send({ type: 'done', id: first.id, values: [], positions: [] });
   for (;;) {
-    const message = receive();
-    if (message.type === 'open') {
-      program = new Program(message.program);
-      send({ type: 'done', id: message.id, values: [], positions: [] });
-    } else {
-      program?.handle(message);
-    }
+    deliver(program);
+    program.run();
   }
+}
+
+/** A function of its own, so that nothing holds the message, which may be large, while Lua runs. */
+function deliver(program: Program): void {
+  program.handle(receive());
 }
 
 try {

@@ -3,8 +3,7 @@ import { isUtf8 } from 'node:buffer';
 
 /** The bytes of a text in UTF-8. */
 export function bytesOf(text: string): Uint8Array {
-  const buffer = Buffer.from(text);
-  return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.length).slice();
+  return new TextEncoder().encode(text);
 }
 
 /** The text of bytes that should be UTF-8; what is not becomes U+FFFD. */

@@ -39,8 +39,8 @@ export class FrameReader {
       const all = this.#joined();
       const text = all.toString('utf8', HEADER_BYTES, HEADER_BYTES + length);
       frames.push({ message: JSON.parse(text), bytes: length });
-      this.#chunks = [all.subarray(HEADER_BYTES + length)];
       this.#bytes -= HEADER_BYTES + length;
+      this.#chunks = this.#bytes === 0 ? [] : [all.subarray(HEADER_BYTES + length)];
     }
     return frames;
   }

@@ -178,6 +178,8 @@ declare const fengari: {
     userplace(L: LuaState, ci: CallInfo): Place | null;
   };
   math_seed(seed: number): void;
+  /** Pushes a string without a copy: `bytes` must not be used by anyone else. */
+  pushbytes(L: LuaState, bytes: Uint8Array): void;
   libraries: Readonly<Record<string, CFunction>>;
   coroutines: { blocking(L: LuaState, call: unknown): void };
 };

@@ -87,7 +87,8 @@ const {
 } = require("./fengaricore.js");
 
 const { claim } = require('./lbudget.js');
-const { luaO_chunkid } = require('./lobject.js');
+const { luaO_chunkid, pushsvalue2s } = require('./lobject.js');
+const { luaS_bless } = require('./lstring.js');
 const { userplace } = require('./lmarks.js');
 
 /* extra error code for 'luaL_loadfilex' */
@@ -501,7 +502,8 @@ const luaL_addstring = function(B, s) {
 };
 
 const luaL_pushresult = function(B) {
-    lua_pushlstring(B.L, B.b, B.n);
+    if (B.n === B.b.length) pushsvalue2s(B.L, luaS_bless(B.L, B.b));  /* no copy of what is exact */
+    else lua_pushlstring(B.L, B.b, B.n);
     /* delete old buffer */
     B.n = 0;
     B.b = empty;

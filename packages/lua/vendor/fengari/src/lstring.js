@@ -2,7 +2,6 @@
 
 const {
     is_luastring,
-    luastring_from,
     to_luastring
 } = require('./defs.js');
 const { lua_assert } = require("./llimits.js");
@@ -55,7 +54,7 @@ const luaS_bless = function(L, str) {
 
 /* makes a copy */
 const luaS_new = function(L, str) {
-    return luaS_bless(L, luastring_from(str));
+    return luaS_bless(L, new Uint8Array(str));
 };
 
 /* takes a js string */
