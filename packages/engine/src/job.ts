@@ -27,7 +27,7 @@ export interface JobSpec {
   readonly definition: PipelineDefinition | undefined;
   /** Checked values, defaults filled in. */
   readonly inputs: InputValues;
-  /** Run only this stage and what it needs; undefined for all. */
+  /** Run only this stage and what it waits for, near or far; undefined for all. */
   readonly onlyStage: string | undefined;
 }
 
