@@ -1,4 +1,4 @@
--- Pipelines and their versions, jobs with their attempts, stages, logs and outputs, and the runners.
+-- Pipelines and their versions; jobs with their attempts, stages, logs and outputs; runners.
 
 CREATE TABLE runners (
   id uuid PRIMARY KEY,

@@ -1,4 +1,4 @@
--- The schema that the migrations make. Written by `npm run schema`; do not edit.
+-- The schema that the migrations make. A test writes and compares it.
 
 CREATE TABLE idempotency_keys (
   key text NOT NULL,

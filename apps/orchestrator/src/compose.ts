@@ -44,8 +44,10 @@ export interface Orchestrator extends Service {
 /** What requests under way have when the server stops, in milliseconds. */
 const CLOSE_MS_MAX = 10_000;
 
-/** Makes an orchestrator; nothing is connected or listened to before `start`. One that was made is stopped. */
-export function createOrchestrator(config: Config, logger: Logger): Orchestrator {
+/**
+ * Makes an orchestrator, which must be stopped. Nothing is connected or listened to before `start`.
+ */
+export async function createOrchestrator(config: Config, logger: Logger): Promise<Orchestrator> {
   const database = createDatabase({
     url: config.databaseUrl,
     applicationName: 'rivet-orchestrator',
@@ -77,7 +79,7 @@ export function createOrchestrator(config: Config, logger: Logger): Orchestrator
     pollMsMax,
     stopping: stopping.signal,
   };
-  const app = createApp({
+  const app = await createApp({
     logger,
     metrics,
     handlers: {

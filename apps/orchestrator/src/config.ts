@@ -44,7 +44,8 @@ const LEASE_MS_MIN = 2000;
 
 /**
  * Reads the settings.
- * @throws RIVET_CONFIG_INVALID, RIVET_DATABASE_URL_MISSING, RIVET_LISTEN_INVALID, RIVET_LISTEN_NOT_LOOPBACK
+ * @throws RIVET_CONFIG_INVALID, RIVET_DATABASE_URL_MISSING, RIVET_LISTEN_INVALID,
+ *   RIVET_LISTEN_NOT_LOOPBACK
  */
 export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
   const values = readSettings(settings, env);

@@ -3,17 +3,17 @@ import { once } from 'node:events';
 import { createLogger, RivetError, withDeadline } from '@rivet/base';
 import { createOrchestrator } from './compose.ts';
 import { readConfig, settingWarnings } from './config.ts';
-import { announce, runProgram } from './program.ts';
+import { announce, runToExit } from './exit.ts';
 
 /** Shorter than the grace of those who stop programs, which is 30 s as a rule. */
 const STOP_MS_MAX = 25_000;
 
-await runProgram(async () => {
+await runToExit(async () => {
   const config = readConfig(process.env);
   const logger = createLogger({ name: 'orchestrator', level: config.logLevel });
   for (const warning of settingWarnings(process.env)) logger.warn({}, warning);
   const asked = Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
-  const orchestrator = createOrchestrator(config, logger);
+  const orchestrator = await createOrchestrator(config, logger);
   await orchestrator.start();
   announce({ event: 'listening', url: orchestrator.url });
   logger.info({ url: orchestrator.url }, 'listening');

@@ -2,9 +2,9 @@
 import { createLogger } from '@rivet/base';
 import { checkSchema, createDatabase, migrate } from '@rivet/store';
 import { readConfig } from './config.ts';
-import { announce, runProgram } from './program.ts';
+import { announce, runToExit } from './exit.ts';
 
-await runProgram(async () => {
+await runToExit(async () => {
   const { databaseUrl, logLevel } = readConfig(process.env);
   const logger = createLogger({ name: 'migrate', level: logLevel });
   const database = createDatabase({

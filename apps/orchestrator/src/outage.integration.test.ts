@@ -1,3 +1,4 @@
+// The program itself: settings, a database that is away, a port in use, and its end.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -30,7 +31,7 @@ function program(name: 'main' | 'migrate', env: Record<string, string>): TestPro
   return started;
 }
 
-test('a database that is away makes 503 with Retry-After, and all is well when it is back', async () => {
+test('a database that is away makes 503 with Retry-After, and all is well after it', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'rivet-outage-'));
   cleanups.push(() => rm(directory, { recursive: true, force: true }));
   const options = {

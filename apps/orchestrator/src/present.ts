@@ -44,8 +44,8 @@ export function presentJob(row: JobRow): Job {
 }
 
 /**
- * The stages of the definition in its order, each as it was reported. One that was never reported is
- * pending, or was skipped when the job has ended.
+ * The stages of the definition in its order, each as it was reported. One that was never reported
+ * is pending, or was skipped when the job has ended.
  */
 export function presentStages(
   definition: PipelineDefinition,

@@ -36,7 +36,7 @@ export async function startTestOrchestrator(
     pollMsMax: 20_000,
     ...changes,
   };
-  const orchestrator = createOrchestrator(config, silentLogger);
+  const orchestrator = await createOrchestrator(config, silentLogger);
   await orchestrator.start();
   return { orchestrator, client: createClient({ url: orchestrator.url }) };
 }

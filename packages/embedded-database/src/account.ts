@@ -22,7 +22,10 @@ export async function databaseAccount(): Promise<Account | undefined> {
   throw new Error('this machine has neither an account "postgres" nor "nobody" to run it as');
 }
 
-/** Whether the account can reach what is below `directory`: every directory up to the root lets it pass. */
+/**
+ * Whether the account can reach what is below `directory`: every directory up to the root lets it
+ * pass.
+ */
 export async function canReach(account: Account | undefined, directory: string): Promise<boolean> {
   if (account === undefined) return true;
   let path = await realpath(directory);

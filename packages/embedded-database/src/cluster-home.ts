@@ -1,10 +1,13 @@
-// Where a cluster's files lie: in the data directory, or elsewhere when its account can't get there.
+// Where a cluster's files lie: in the data directory, or elsewhere when its account can't get
+// there.
 import { chown, mkdir, readFile, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { uuidv7, writeFileAtomically } from '@rivet/base';
 import { type Account, canReach } from './account.ts';
 
-/** For clusters whose data directory the database's account can't reach, such as one below /root. */
+/**
+ * For clusters whose data directory the database's account can't reach, such as one below /root.
+ */
 const SHARED_DIRECTORY = '/var/lib/rivet/databases';
 
 /**

@@ -1,4 +1,5 @@
-// One process at a time works on a data directory. The kernel gives the lock back when its holder dies.
+// One process at a time works on a data directory. The kernel gives the lock back when its holder
+// dies.
 import { createHash } from 'node:crypto';
 import { readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer, type Server } from 'node:net';

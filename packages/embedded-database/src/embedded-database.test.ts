@@ -1,3 +1,4 @@
+// Starting and ending the embedded database, also after a kill.
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';

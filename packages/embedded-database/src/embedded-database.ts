@@ -36,7 +36,8 @@ export interface EmbeddedDatabase {
 const PORT_TRIES = 5;
 
 /**
- * Starts PostgreSQL on 127.0.0.1. It ends with this process, also when that is killed; what a killed
+ * Starts PostgreSQL on 127.0.0.1. It ends with this process, also when that is killed; what a
+ * killed
  * one left behind is cleaned up by the next start.
  * @throws RIVET_EMBEDDED_DATABASE_MISSING, _BUSY, _VERSION, _FAILED
  */

@@ -40,7 +40,9 @@ export type StartResult =
   | { readonly ok: true; readonly server: HostProcess }
   | { readonly ok: false; readonly reason: string; readonly portTaken: boolean };
 
-/** Resolves when the server accepts connections, or with what its log says about why it does not. */
+/**
+ * Resolves when the server accepts connections, or with what its log says about why it does not.
+ */
 export async function startPostmaster(options: PostmasterOptions): Promise<StartResult> {
   const logBytes = await prepareLog(options.logFile, options.account);
   const server = startProcess({

@@ -25,7 +25,8 @@ export interface Programs {
 }
 
 /**
- * The programs, in a place that `account` can read. npm runs no install scripts by default, so the links
+ * The programs, in a place that `account` can read. npm runs no install scripts by default, so the
+ * links
  * between the libraries are made here.
  * @throws RIVET_EMBEDDED_DATABASE_MISSING
  */
@@ -54,7 +55,9 @@ async function packageDirectory(platform: string): Promise<string> {
   return dirname(dirname(theirs.resolve(name)));
 }
 
-/** The package itself where it can be used in place, otherwise a copy made once for this version. */
+/**
+ * The package itself where it can be used in place, otherwise a copy made once for this version.
+ */
 async function usableRoot(
   packaged: string,
   version: string,

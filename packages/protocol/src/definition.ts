@@ -52,7 +52,10 @@ export const InputDefinition = Type.Object({
 });
 export type InputDefinition = Static<typeof InputDefinition>;
 
-/** What a container of a stage or of `container.with` is asked for; absent means the installation's default. */
+/**
+ * What a container of a stage or of `container.with` is asked for; absent means the installation's
+ * default.
+ */
 export const ContainerOptions = Type.Object({
   image: Type.String(),
   entrypoint: Type.Optional(Type.Array(Type.String())),
@@ -93,7 +96,9 @@ export const StageDefinition = Type.Object({
 });
 export type StageDefinition = Static<typeof StageDefinition>;
 
-/** What the pipeline allows itself; it narrows what the installation allows. Absent means no rule. */
+/**
+ * What the pipeline allows itself; it narrows what the installation allows. Absent means no rule.
+ */
 export const PipelinePolicy = Type.Object({
   process: Type.Optional(
     Type.Object({

@@ -17,5 +17,7 @@ export { createEventParser, type RawEvent } from './client/event-parser.ts';
 export { problemError } from './client/problem-error.ts';
 export * from './definition.ts';
 export * from './job-events.ts';
+export * from './route-shapes.ts';
 export * from './routes.ts';
 export * from './states.ts';
+export { createValidator, type Validate } from './validator.ts';

@@ -1,4 +1,5 @@
-// The route table: every endpoint with its method, path, shapes and what it is for. The orchestrator
+// The route table: every endpoint with its method, path, shapes and what it is for. The
+// orchestrator
 // serves exactly these, the client calls them, and the OpenAPI document is made from them.
 import type { TSchema } from 'typebox';
 import * as jobs from './api/jobs.ts';

@@ -1,3 +1,4 @@
+// What is stored in a form of its own: log chunks, ranges of ids, tags of the queue.
 import type { LogLine } from '@rivet/protocol';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';

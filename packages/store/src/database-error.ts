@@ -1,8 +1,11 @@
-// Says what went wrong with the database: its own refusals, a lost connection, a transient conflict.
+// Says what went wrong with the database: its own refusals, a lost connection, a transient
+// conflict.
 import { describeThrown, RivetError } from '@rivet/base';
 
 const CONFLICTS = new Set(['40001', '40P01']);
-/** Shutting down, starting up, no more connections, cancelled, and the class of connection errors. */
+/**
+ * Shutting down, starting up, no more connections, cancelled, and the class of connection errors.
+ */
 const AWAY = /^(08|57P|53300|57014|25P0[234])/;
 const FULL = new Set(['53100', '53200', '53400', '54000']);
 const SYSTEM_CODES = new Set([
@@ -17,8 +20,13 @@ const SYSTEM_CODES = new Set([
   'ENOENT',
 ]);
 /** What pg says without a code. */
-const LOST_MESSAGE =
-  /Connection terminated|timeout exceeded when trying to connect|Client was closed|Client has encountered a connection error|Query read timeout/;
+const LOST_MESSAGES = [
+  'Connection terminated',
+  'timeout exceeded when trying to connect',
+  'Client was closed',
+  'Client has encountered a connection error',
+  'Query read timeout',
+];
 /** Wrong password, no such user or database, not allowed in. */
 const REFUSED = /^(28|3D000|42501)/;
 
@@ -37,7 +45,8 @@ export function isConflict(error: unknown): boolean {
 export function isConnectionLoss(error: unknown): boolean {
   const code = codeOf(error);
   if (SYSTEM_CODES.has(code) || AWAY.test(code)) return true;
-  return code === '' && error instanceof Error && LOST_MESSAGE.test(error.message);
+  if (code !== '' || !(error instanceof Error)) return false;
+  return LOST_MESSAGES.some((message) => error.message.includes(message));
 }
 
 /** Name of the constraint that was violated; undefined for any other error. */
@@ -47,7 +56,10 @@ export function violatedConstraint(error: unknown): string | undefined {
   return typeof constraint === 'string' ? constraint : undefined;
 }
 
-/** The error for people, where it is one of the database's condition; any other is returned as it is. */
+/**
+ * The error for people, where it is one of the database's condition; any other is returned as it
+ * is.
+ */
 export function toDatabaseError(error: unknown, database: string): unknown {
   const code = codeOf(error);
   const reason = describeReason(error);

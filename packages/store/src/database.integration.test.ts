@@ -1,3 +1,4 @@
+// Transactions, notifications and duties on a database that stumbles.
 import { silentLogger } from '@rivet/base';
 import { useTestDatabase } from '@rivet/testing';
 import { afterEach, beforeEach, expect, test } from 'vitest';

@@ -1,4 +1,5 @@
-// The connection pool: statements, transactions, and what is tried again when the database stumbles.
+// The connection pool: statements, transactions, and what is tried again when the database
+// stumbles.
 import { backoffMs, type Logger, RivetError, sleep } from '@rivet/base';
 import { Client, type ClientConfig, Pool, type PoolClient } from 'pg';
 import { isConflict, isConnectionLoss, toDatabaseError } from './database-error.ts';
@@ -17,11 +18,17 @@ export interface DatabaseOptions {
 }
 
 export interface TransactionOptions {
-  /** Whether the work has the same effect when it runs twice, so that it may run again after a lost connection. */
+  /**
+   * Whether the work has the same effect when it runs twice, so that it may run again after a lost
+   * connection.
+   */
   readonly repeatable: boolean;
 }
 
-/** Where the data is. All errors of its condition are RIVET_DATABASE_UNREACHABLE or RIVET_DATABASE_FULL. */
+/**
+ * Where the data is. All errors of its condition are RIVET_DATABASE_UNREACHABLE or
+ * RIVET_DATABASE_FULL.
+ */
 export interface Database extends Queryable {
   /** Host, port and name, without user and password. */
   readonly address: string;
@@ -47,7 +54,8 @@ export function createDatabase(options: DatabaseOptions): Database {
     max: options.connectionsMax ?? 10,
     idleTimeoutMillis: 30_000,
   });
-  // An idle connection that breaks is replaced by the pool; without a listener it would end the process.
+  // An idle connection that breaks is replaced by the pool; without a listener it would end the
+  // process.
   pool.on('error', (error) => options.logger.debug({ err: error }, 'an idle connection broke'));
   let closed: Promise<void> | undefined;
   return {
@@ -109,7 +117,8 @@ async function run<Row extends object>(
 async function inTransaction<T>(pool: Pool, work: (tx: Queryable) => Promise<T>): Promise<T> {
   const client = await pool.connect();
   let broken = false;
-  // A connection that breaks between two statements says so by an event: unheard, it ends the process.
+  // A connection that breaks between two statements says so by an event: unheard, it ends the
+  // process.
   const onError = (): void => {
     broken = true;
   };

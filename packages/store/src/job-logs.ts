@@ -9,7 +9,9 @@ const insert = once(
    VALUES ($1, $2, $3, $4, $5)`,
 );
 
-/** Appends lines whose numbers follow each other; the caller holds them against the last stored one. */
+/**
+ * Appends lines whose numbers follow each other; the caller holds them against the last stored one.
+ */
 export async function appendLog(
   tx: Queryable,
   jobId: string,

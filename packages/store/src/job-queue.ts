@@ -1,4 +1,5 @@
-// The jobs that wait for a runner: a small table of its own, so that a claim never looks at history.
+// The jobs that wait for a runner: a small table of its own, so that a claim never looks at
+// history.
 import type { InputValues, PipelineBundle, PipelineDefinition, RunnerTag } from '@rivet/protocol';
 import { once, type Queryable, repeatable } from './statement.ts';
 
@@ -93,7 +94,8 @@ const claim = once(
 );
 
 /**
- * Gives the first jobs of the queue to the slots, in their order, and starts an attempt of each. All the
+ * Gives the first jobs of the queue to the slots, in their order, and starts an attempt of each.
+ * All the
  * runners of the slots fulfil the same tags.
  */
 export function claimJobs(
@@ -125,7 +127,9 @@ const readClaimed = once(
    ORDER BY a.job_id`,
 );
 
-/** What an earlier claim with the same request id was given and still has; its leases begin anew. */
+/**
+ * What an earlier claim with the same request id was given and still has; its leases begin anew.
+ */
 export function readClaimedJobs(
   db: Queryable,
   request: { requestId: string; runnerId: string; leaseSeconds: number },

@@ -114,7 +114,10 @@ export function listJobs(
 
 const lock = repeatable('lock_job', `SELECT ${COLUMNS} ${FROM} WHERE j.id = $1 FOR UPDATE OF j`);
 
-/** Keeps others from changing the job until the transaction ends. Locked before its queue entry and attempts. */
+/**
+ * Keeps others from changing the job until the transaction ends. Locked before its queue entry and
+ * attempts.
+ */
 export async function lockJob(tx: Queryable, id: string): Promise<JobRow | undefined> {
   return (await tx.query<JobRow>(lock, [id]))[0];
 }
@@ -127,7 +130,9 @@ const setState = once(
    WHERE id = $1`,
 );
 
-/** Ends a job, or puts it back to "queued"; the caller has locked it. Starting is part of the claim. */
+/**
+ * Ends a job, or puts it back to "queued"; the caller has locked it. Starting is part of the claim.
+ */
 export async function setJobState(
   tx: Queryable,
   change: {

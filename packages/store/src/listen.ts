@@ -13,7 +13,8 @@ export interface ListenerOptions {
 }
 
 /**
- * The listening connection. Starting does not wait for it: without it everything still works, found by
+ * The listening connection. Starting does not wait for it: without it everything still works, found
+ * by
  * the slower polls.
  */
 export function createListener(options: ListenerOptions): Service {

@@ -1,3 +1,4 @@
+// Migrations: together, again, failing, and of a future version.
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

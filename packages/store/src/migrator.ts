@@ -14,7 +14,7 @@ export const migrationsDirectory = resolve(import.meta.dirname, '../../../migrat
 const LOCK_KEY = 727_481_001;
 const POSTGRESQL_MIN = 14;
 
-export interface SchemaState {
+interface SchemaState {
   /** Migrations of this program that the database lacks, in order. */
   readonly missing: readonly string[];
   /** Migrations of the database that this program does not know, in order. */

@@ -1,4 +1,5 @@
-// Tells the other orchestrators that something changed: after the commit, many changes as one statement.
+// Tells the other orchestrators that something changed: after the commit, many changes as one
+// statement.
 import type { Logger } from '@rivet/base';
 import type { Database } from './database.ts';
 import { repeatable } from './statement.ts';
@@ -26,7 +27,8 @@ const notify = repeatable(
 );
 
 /**
- * Coalesces notifications. One that is lost costs a listener a second, its slow poll: failures are only
+ * Coalesces notifications. One that is lost costs a listener a second, its slow poll: failures are
+ * only
  * logged.
  */
 export function createNotifier(database: Database, logger: Logger): Notifier {

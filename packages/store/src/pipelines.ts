@@ -93,7 +93,8 @@ export async function sharePipeline(tx: Queryable, id: string): Promise<Pipeline
 const insert = once(
   'insert_pipeline',
   `INSERT INTO pipelines (id, name, description, version) VALUES ($1, $2, $3, 1)
-   -- Somebody may have made the name a moment ago: then there is no row, and the caller looks again.
+   -- Somebody may have made the name a moment ago: then there is no row, and the caller looks
+   -- again.
    ON CONFLICT (name) WHERE deleted_at IS NULL DO NOTHING
    RETURNING ${COLUMNS}`,
 );

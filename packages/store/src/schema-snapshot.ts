@@ -50,7 +50,6 @@ export async function readSchemaSnapshot(database: Database): Promise<string> {
     const rows = await database.query<{ body: string }>(statement);
     statements.push(...rows.map(({ body }) => `${body.trimEnd()};`));
   }
-  const header =
-    '-- The schema that the migrations make. Written by `npm run schema`; do not edit.';
+  const header = '-- The schema that the migrations make. A test writes and compares it.';
   return `${[header, ...statements].join('\n\n')}\n`;
 }

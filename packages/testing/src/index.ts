@@ -1,4 +1,5 @@
-// What integration tests have in common: databases, our programs as processes, a check for what is left behind.
+// What integration tests have in common: databases, our programs as processes, a check for what is
+// left behind.
 export { type DatabaseServer, startDatabaseServer } from './database-server.ts';
 export { createTestDatabase, type TestDatabase, useTestDatabase } from './test-database.ts';
 export { startProgram, type TestProgram } from './test-program.ts';

@@ -1,4 +1,5 @@
-// Finds what tests left behind: containers, processes and files that belong to the directory of the run.
+// Finds what tests left behind: containers, processes and files that belong to the directory of the
+// run.
 import { readdir, readFile, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sleep } from '@rivet/base';

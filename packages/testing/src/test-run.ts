@@ -1,4 +1,5 @@
-// The things that one run of the tests shares: a directory for all temporary files, and a database server.
+// The things that one run of the tests shares: a directory for all temporary files, and a database
+// server.
 import { chmod, mkdir, mkdtemp, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,3 +1,4 @@
+// The route table as it is served, and every kind of bad input against it.
 import { randomUUID } from 'node:crypto';
 import { connect } from 'node:net';
 import { type Client, createClient, type Route, routePath, routes } from '@rivet/protocol';

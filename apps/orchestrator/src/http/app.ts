@@ -1,13 +1,19 @@
 // The HTTP server: serves exactly the route table, refuses everything else with a problem document.
 import type { IncomingMessage } from 'node:http';
 import { type Logger, RivetError, uuidv7 } from '@rivet/base';
-import { type Route, type RouteName, routePath, routes } from '@rivet/protocol';
+import {
+  createValidator,
+  type Route,
+  type RouteName,
+  routePath,
+  routes,
+  type Validate,
+} from '@rivet/protocol';
 import { type FastifyInstance, fastify } from 'fastify';
 import type { Metrics } from '../metrics.ts';
 import type { Call, Handlers } from './handler.ts';
 import { parseJsonBody } from './json-body.ts';
 import { clientError, sendProblem } from './problem.ts';
-import { createValidator, type Validate } from './validation.ts';
 
 export interface AppOptions {
   readonly handlers: Handlers<RouteName>;
@@ -28,7 +34,8 @@ const bodyLimits: Partial<Record<RouteName, number>> = {
 };
 
 /** Makes the server; it does not listen yet. */
-export function createApp({ handlers, logger, metrics }: AppOptions): FastifyInstance {
+export async function createApp(options: AppOptions): Promise<FastifyInstance> {
+  const { handlers, logger, metrics } = options;
   const app = fastify({
     bodyLimit: BODY_BYTES_MAX,
     exposeHeadRoutes: false,
@@ -67,21 +74,21 @@ export function createApp({ handlers, logger, metrics }: AppOptions): FastifyIns
   app.addHook('onResponse', async (request, reply) => {
     metrics.observeRequest(request.routeOptions.url ?? 'unknown', reply);
   });
-  for (const name of Object.keys(routes) as RouteName[]) register(app, name, handlers);
+  for (const name of Object.keys(routes) as RouteName[]) await register(app, name, handlers);
   return app;
 }
 
-function register<Name extends RouteName>(
+async function register<Name extends RouteName>(
   app: FastifyInstance,
   name: Name,
   handlers: Handlers<RouteName>,
-): void {
+): Promise<void> {
   const route: Route = routes[name];
   const anyText = name === 'reportJob';
   const validators: Partial<Record<'params' | 'query' | 'body', Validate>> = {
-    ...(route.params && { params: createValidator(route.params, 'path', { anyText }) }),
-    ...(route.query && { query: createValidator(route.query, 'query', { anyText }) }),
-    ...(route.body && { body: createValidator(route.body, 'body', { anyText }) }),
+    ...(route.params && { params: await createValidator(route.params, 'path', { anyText }) }),
+    ...(route.query && { query: await createValidator(route.query, 'query', { anyText }) }),
+    ...(route.body && { body: await createValidator(route.body, 'body', { anyText }) }),
   };
   const handle = handlers[name] as (call: Call<Name>) => Promise<unknown>;
   app.route({

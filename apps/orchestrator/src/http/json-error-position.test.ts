@@ -1,3 +1,4 @@
+// The scanner that finds where a text stops being JSON.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { findJsonError } from './json-error-position.ts';
@@ -10,7 +11,7 @@ test('a text that is JSON goes wrong nowhere before its end', () => {
   );
 });
 
-test('what stands before the position could still become JSON, with the next character it could not', () => {
+test('the position is never behind the first character at fault', () => {
   fc.assert(
     fc.property(
       fc.json(),

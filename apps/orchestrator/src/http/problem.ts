@@ -8,7 +8,7 @@ import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 const NOT_FACTS = new Set(['issues', 'errors', 'hint', 'status', 'retry_after_ms']);
 
 /** The problem document of an error. */
-export function toProblem(error: RivetError): Problem {
+function toProblem(error: RivetError): Problem {
   const { status } = error.entry;
   const facts = Object.entries(error.details).filter(([name]) => !NOT_FACTS.has(name));
   const { issues, errors } = error.details;
@@ -36,7 +36,7 @@ export function sendProblem(reply: FastifyReply, error: RivetError): FastifyRepl
     .send(JSON.stringify(problem));
 }
 
-/** The error that a client is told. What is a defect of ours goes to the log and not to the client. */
+/** The error that a client is told. What is a defect of ours goes to the log only. */
 export function clientError(
   error: FastifyError | Error,
   request: FastifyRequest,

@@ -57,7 +57,7 @@ export class ClaimDispatcher {
     this.#options = options;
   }
 
-  /** Up to `capacity` jobs as soon as there are some, none after `waitMs` or when the dispatcher closes. */
+  /** Up to `capacity` jobs as soon as there are some; none after `waitMs`, or when it closes. */
   async claim(poll: ClaimPoll): Promise<ClaimedRow[]> {
     const { database, leaseSeconds } = this.#options;
     const { requestId, runnerId } = poll;
@@ -71,7 +71,7 @@ export class ClaimDispatcher {
     for (const [key, group] of this.#groups) this.#sweep(key, group);
   }
 
-  /** Undoes a claim whose answer could not be written. Never throws: the lease would run out anyway. */
+  /** Undoes a claim whose answer could not be written. Never throws: the lease runs out anyway. */
   async undo(poll: Pick<ClaimPoll, 'requestId' | 'runnerId'>): Promise<void> {
     const { database, logger, onUndone } = this.#options;
     try {
@@ -184,7 +184,7 @@ export class ClaimDispatcher {
   }
 }
 
-/** One slot for each runner, then a second one each, and so on: a large runner does not take all. */
+/** One slot for each runner, then a second one each: a large runner does not take all. */
 function makeSlots(polls: readonly ClaimPoll[]): ClaimSlot[] {
   const slots: ClaimSlot[] = [];
   const most = Math.max(0, ...polls.map(({ capacity }) => capacity));

@@ -1,3 +1,4 @@
+// Several orchestrators and many runners at once, also while one is killed.
 import { type ClaimedJob, type Client, createClient, isFinalJobState } from '@rivet/protocol';
 import type { Database } from '@rivet/store';
 import { startProgram, type TestProgram, useTestDatabase } from '@rivet/testing';
@@ -80,7 +81,7 @@ async function spawnOrchestrator(port: string): Promise<{ child: TestProgram; ur
   return { child, url: String(url) };
 }
 
-test('jobs end once, with whole logs, while an orchestrator is killed again and again', async () => {
+test('jobs end once, with whole logs, while an orchestrator is killed repeatedly', async () => {
   const survivor = await startTestOrchestrator(testDatabase.url, { leaseSeconds: 3 });
   servers.push(survivor);
   let victim = await spawnOrchestrator('0');

@@ -1,3 +1,4 @@
+// The life of a job over HTTP: launch, claim, report, cancel, loss and retry.
 import { randomUUID } from 'node:crypto';
 import { silentLogger } from '@rivet/base';
 import type { Client, PipelineDefinition, StageDefinition } from '@rivet/protocol';
@@ -60,7 +61,8 @@ const stage = (name: string): StageDefinition => ({
 
 /** Lets the lease of every attempt run out, and does what the duty does then. */
 async function expireLeases(): Promise<void> {
-  const text = `UPDATE job_attempts SET lease_until = now() - interval '1 s' WHERE ended_at IS NULL`;
+  const text = `UPDATE job_attempts SET lease_until = now() - interval '1 s'
+    WHERE ended_at IS NULL`;
   await database.query({ name: 'expire_all', text, repeatable: true });
   const notifier = createNotifier(database, silentLogger);
   const logger = silentLogger;
@@ -208,7 +210,7 @@ describe('a launch', () => {
       .launchPipeline({ ref, body: { inputs: { count: 'many', levle: 'x' } } })
       .catch((reason: unknown) => reason);
     expect(error).toMatchObject({ code: 'RIVET_LAUNCH_INPUTS_INVALID', entry: { exit: 2 } });
-    const { errors } = (error as { details: { errors: { path: string }[] } }).details;
+    const { issues: errors } = (error as { details: { issues: { path: string }[] } }).details;
     expect(errors.length).toBeGreaterThanOrEqual(2);
     expect((await client.listJobs({ query: { pipeline: ref } })).items).toEqual([]);
   });

@@ -1,4 +1,4 @@
-// Launches jobs: the inputs are checked before a job exists, and a repeated request makes no second one.
+// Launches jobs: inputs are checked before a job exists, and a repeat makes no second one.
 import { createHash } from 'node:crypto';
 import { RivetError, uuidv7 } from '@rivet/base';
 import type { DefinitionIssue, InputValues, LaunchRequest } from '@rivet/protocol';

@@ -13,7 +13,7 @@ import { presentJob } from '../present.ts';
 import type { JobWatch } from './job-watcher.ts';
 
 const LIMIT_DEFAULT = 1000;
-/** Chunks of one statement, and statements for one page: a filter that matches little ends early. */
+/** Chunks of one statement, and statements of one page: a filter that matches little ends early. */
 const CHUNKS_MAX = 50;
 const READS_MAX = 20;
 

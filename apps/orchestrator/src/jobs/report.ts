@@ -1,4 +1,4 @@
-// Stores what a runner reports about an attempt: fenced by its lease, each report once, the log without gaps.
+// Stores what a runner reports: fenced by the lease, each report once, the log without gaps.
 import { RivetError } from '@rivet/base';
 import type { LogLine, ReportRequest, ReportResponse } from '@rivet/protocol';
 import {

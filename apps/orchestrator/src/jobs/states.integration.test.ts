@@ -1,3 +1,4 @@
+// Diagram, code and database agree on which state may follow which.
 import { readFile } from 'node:fs/promises';
 import { uuidv7 } from '@rivet/base';
 import { jobStates, jobTransitions, stageStates, stageTransitions } from '@rivet/protocol';
@@ -65,8 +66,8 @@ async function insertJob(state: string): Promise<string> {
   await database.query(
     statement(
       'insert_any_job',
-      `INSERT INTO jobs (id, pipeline_id, version, pipeline_name, inputs, launched_by, tags, priority,
-         state, reason, attempt, runner_id, started_at, finished_at)
+      `INSERT INTO jobs (id, pipeline_id, version, pipeline_name, inputs, launched_by, tags,
+         priority, state, reason, attempt, runner_id, started_at, finished_at)
        VALUES ($1, $2, 1, 'p', '{}', '', '[]', 0, $3, $4, 1, $5, now(), $6)`,
     ),
     [
@@ -118,7 +119,8 @@ test('diagram, code and database agree on how a stage may go', async () => {
   );
   const allowed = await inDatabase(stageStates, async (from, to) => {
     const name = uuidv7();
-    const insert = `INSERT INTO job_stages (job_id, attempt, name, state, run) VALUES ($1, 1, $2, $3, 1)`;
+    const insert = `INSERT INTO job_stages (job_id, attempt, name, state, run)
+      VALUES ($1, 1, $2, $3, 1)`;
     await database.query(statement('insert_any_stage', insert), [jobId, name, from]);
     const update = 'UPDATE job_stages SET state = $2 WHERE name = $1';
     await database.query(statement('change_any_stage', update), [name, to]);

@@ -1,3 +1,4 @@
+// Logs and events of a job: pages, streams, and where they resume.
 import { connect } from 'node:net';
 import type { ClaimedJob, Client } from '@rivet/protocol';
 import type { Database } from '@rivet/store';
@@ -46,7 +47,7 @@ async function follow(from: Client, id: string, lastEventId?: string): Promise<s
   return seen;
 }
 
-test('a followed log has every line in order and ends with the job, at either orchestrator', async () => {
+test('a followed log has every line in order and the end, at either orchestrator', async () => {
   const job = await claimed();
   const following = [follow(client, job.id), follow(other.client, job.id)];
   const { id } = job;

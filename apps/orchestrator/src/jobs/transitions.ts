@@ -74,7 +74,8 @@ export async function finish(
 
 /** running → failed, canceled or queued, because the lease ran out. */
 export async function lose(tx: Queryable, job: JobRow): Promise<'ended' | 'queued'> {
-  const message = `the runner ${job.runner_name ?? 'of it'} was not heard of until its lease ran out`;
+  const runner = job.runner_name ?? 'that had it';
+  const message = `the runner ${runner} was not heard of until its lease ran out`;
   await endAttempt(tx, {
     jobId: job.id,
     attempt: job.attempt,
@@ -92,8 +93,8 @@ export async function lose(tx: Queryable, job: JobRow): Promise<'ended' | 'queue
 }
 
 /**
- * running → queued, for the jobs of a claim whose answer its runner never got. An attempt that has
- * reported is left alone: its runner did get the answer. Returns how many went back.
+ * running → queued, for the jobs of a claim whose answer its runner never got. An attempt that
+ * has reported is left alone: its runner did get the answer. Returns how many went back.
  */
 export async function undoClaim(
   database: Database,

@@ -44,7 +44,7 @@ export function createPipelineChecker(engine: LuaEngine): PipelineChecker {
 }
 
 /** Lets `max` actions run at the same time; the others wait in the order they came. */
-export function createLimiter(max: number): <T>(action: () => Promise<T>) => Promise<T> {
+function createLimiter(max: number): <T>(action: () => Promise<T>) => Promise<T> {
   let running = 0;
   const waiting: (() => void)[] = [];
   return async (action) => {

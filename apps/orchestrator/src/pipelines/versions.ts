@@ -20,8 +20,8 @@ import { presentPipeline } from '../present.ts';
 import type { PipelineChecker } from './pipeline-checker.ts';
 
 /**
- * Validates a bundle and makes it the newest version of the pipeline that it names. The same files as
- * the current version make none.
+ * Validates a bundle and makes it the newest version of the pipeline that it names. The same files
+ * as the current version make none.
  * @throws RIVET_PIPELINE_INVALID with all the issues
  */
 export async function createPipeline(

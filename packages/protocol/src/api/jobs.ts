@@ -86,12 +86,16 @@ export const LogPage = Type.Object({
 export type LogPage = Static<typeof LogPage>;
 
 /**
- * Server-sent events of `GET /jobs/:id/logs/stream`: each line (event id `<attempt>:<n>`, resumed by
+ * Server-sent events of `GET /jobs/:id/logs/stream`: each line (event id `<attempt>:<n>`, resumed
+ * by
  * `Last-Event-ID`), and when the job has ended and every line was sent, one `end`.
  */
 export const logStreamEvents = { line: LogLine, end: Job };
 
-/** Server-sent events of `GET /jobs/:id/events`: the job at once and after each change, `end` at its end. */
+/**
+ * Server-sent events of `GET /jobs/:id/events`: the job at once and after each change, `end` at its
+ * end.
+ */
 export const jobStreamEvents = { job: JobDetail, end: Job };
 
 /** Why a job is in the state it is in, as sentences. */

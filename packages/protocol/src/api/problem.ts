@@ -13,7 +13,9 @@ export const Problem = Type.Object({
   /** What the reader can do about it. */
   solve: Type.Optional(Type.String()),
   errors: Type.Optional(Type.Array(DefinitionIssue)),
-  /** The facts of the message by name, for programs: `expected` of RIVET_REPORT_GAP and the like. */
+  /**
+   * The facts of the message by name, for programs: `expected` of RIVET_REPORT_GAP and the like.
+   */
   details: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
 });
 export type Problem = Static<typeof Problem>;

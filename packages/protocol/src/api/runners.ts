@@ -74,7 +74,8 @@ export type ClaimResponse = Static<typeof ClaimResponse>;
 export const ReportRef = Type.Object({ id: Type.String({ format: 'uuid' }) });
 
 /**
- * Log lines, stage changes, outputs, heartbeat and outcome in one call. `(job, attempt, seq)` is unique:
+ * Log lines, stage changes, outputs, heartbeat and outcome in one call. `(job, attempt, seq)` is
+ * unique:
  * a repeat is answered like the first time. `seq` counts from 1 in an attempt, without gaps.
  */
 export const ReportRequest = Type.Object({

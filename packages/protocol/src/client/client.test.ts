@@ -1,3 +1,4 @@
+// The client against servers that answer well, badly or not at all.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { isRivetError } from '@rivet/base';

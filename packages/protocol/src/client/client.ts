@@ -58,9 +58,12 @@ type Method<R> =
     : (args: Arguments<R>) => ResultOf<R>;
 
 /**
- * One method a route, named like it: `client.getJob({ id })`, `client.launchPipeline({ ref, body, idempotencyKey })`,
- * `for await (const event of client.streamJobLogs({ id }))`. Path parameters stand beside `query` and `body`.
- * A refused call rejects with the RivetError of the server, an unanswered one with RIVET_SERVER_UNREACHABLE.
+ * One method a route, named like it: `client.getJob({ id })`, `client.launchPipeline({ ref, body,
+ * idempotencyKey })`,
+ * `for await (const event of client.streamJobLogs({ id }))`. Path parameters stand beside `query`
+ * and `body`.
+ * A refused call rejects with the RivetError of the server, an unanswered one with
+ * RIVET_SERVER_UNREACHABLE.
  */
 export type Client = { readonly [Name in RouteName]: Method<(typeof routes)[Name]> };
 
@@ -176,7 +179,9 @@ function fillPath(path: string, args: Readonly<Record<string, unknown>>): string
   return path.replaceAll(/:(\w+)/g, (_, name: string) => encodeSegment(String(args[name])));
 }
 
-/** `.` and `..` would be taken as steps of the path, encoded or not: they become a name nothing has. */
+/**
+ * `.` and `..` would be taken as steps of the path, encoded or not: they become a name nothing has.
+ */
 function encodeSegment(text: string): string {
   return /^\.{1,2}$/.test(text) ? text.replaceAll('.', '%252E') : encodeURIComponent(text);
 }

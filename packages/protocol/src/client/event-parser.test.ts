@@ -1,3 +1,4 @@
+// Server-sent events, cut into pieces anywhere.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { createEventParser, type RawEvent } from './event-parser.ts';

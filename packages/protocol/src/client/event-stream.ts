@@ -88,7 +88,10 @@ async function reconnect(
   }
 }
 
-/** The body as text; stops after `idleMs` of silence and closes the connection when the reader leaves. */
+/**
+ * The body as text; stops after `idleMs` of silence and closes the connection when the reader
+ * leaves.
+ */
 async function* readText(response: Response, options: FollowOptions): AsyncGenerator<string> {
   if (response.body === null) return;
   const reader = response.body.getReader();

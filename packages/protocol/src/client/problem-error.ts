@@ -6,7 +6,9 @@ import { readRetryAfter } from './retry-after.ts';
 /** Statuses with which a proxy says that it could not reach the server behind it. */
 const PROXY_STATUSES = new Set([502, 503, 504]);
 
-/** The error that an answer with a status of 400 and more stands for. Reads the body; never throws. */
+/**
+ * The error that an answer with a status of 400 and more stands for. Reads the body; never throws.
+ */
 export async function problemError(response: Response, url: string): Promise<RivetError> {
   const text = await response.text().catch(() => '');
   const problem = parseProblem(text);
@@ -29,7 +31,7 @@ export async function problemError(response: Response, url: string): Promise<Riv
     ...asked,
     status: problem.status,
     hint: problem.solve,
-    errors: problem.errors as unknown as Detail | undefined,
+    issues: problem.errors as unknown as Detail | undefined,
   };
   // A newer server may know codes that this program does not.
   return findErrorEntry(problem.code) === undefined

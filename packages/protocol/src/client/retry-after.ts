@@ -1,6 +1,9 @@
 // Reads how long a server asks its callers to wait.
 
-/** Milliseconds of a `Retry-After` header, given in seconds or as a date; undefined without a usable one. */
+/**
+ * Milliseconds of a `Retry-After` header, given in seconds or as a date; undefined without a usable
+ * one.
+ */
 export function readRetryAfter(response: Response): number | undefined {
   const header = response.headers.get('retry-after');
   if (header === null) return undefined;

@@ -1,4 +1,5 @@
-// Sends one request, again after a pause where that is safe, and says clearly why there is no answer.
+// Sends one request, again after a pause where that is safe, and says clearly why there is no
+// answer.
 import { backoffMs, describeThrown, formatDuration, RivetError, sleep } from '@rivet/base';
 import { problemError } from './problem-error.ts';
 import { readRetryAfter } from './retry-after.ts';

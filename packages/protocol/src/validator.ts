@@ -1,8 +1,8 @@
-// Holds what a request says against the shapes of its route: every mistake at once, unknown names too.
+// Holds what a request says against the shapes of its route: every mistake at once, unknown names
+// too.
 import { nearest, RivetError } from '@rivet/base';
-import type { DefinitionIssue } from '@rivet/protocol';
 import type { TSchema } from 'typebox';
-import { Compile } from 'typebox/compile';
+import type { DefinitionIssue } from './definition.ts';
 
 type Place = 'path' | 'query' | 'body';
 
@@ -24,11 +24,13 @@ interface SchemaNode {
 const ISSUES_MAX = 50;
 
 /** Prepares the check of a shape, once for all requests. */
-export function createValidator(
+export async function createValidator(
   schema: TSchema,
   place: Place,
   options: ValidationOptions,
-): Validate {
+): Promise<Validate> {
+  // Only servers need it, and it takes a while to load.
+  const { Compile } = await import('typebox/compile');
   const compiled = Compile(schema);
   return (given) => {
     const value = place === 'query' ? readNumbers(schema as SchemaNode, given) : given;
@@ -43,7 +45,7 @@ export function createValidator(
 }
 
 /** The error for mistakes in a request; the message has the first of them. */
-export function requestInvalid(issues: readonly DefinitionIssue[]): RivetError {
+function requestInvalid(issues: readonly DefinitionIssue[]): RivetError {
   const first = issues[0]?.message ?? '';
   const more = issues.length > 1 ? ` (and ${issues.length - 1} more)` : '';
   return RivetError.of('RIVET_REQUEST_INVALID', {

@@ -2,10 +2,10 @@
 import { type RivetError, toRivetError } from '@rivet/base';
 
 /**
- * Runs a program to its end. An error is printed on standard error as one message with what to do, and
- * becomes the exit code of the catalogue.
+ * Runs a program to its end. An error is printed on standard error as one message with what to do,
+ * and becomes the exit code of the catalogue.
  */
-export async function runProgram(main: () => Promise<void>): Promise<void> {
+export async function runToExit(main: () => Promise<void>): Promise<void> {
   try {
     await main();
     process.exitCode = 0;
