@@ -8,7 +8,10 @@ export interface BackoffOptions {
   readonly random?: () => number;
 }
 
-/** Milliseconds to wait before try number `attempt` (from 1): uniform in [0, min(max, base * 2^(n-1))]. */
+/**
+ * Milliseconds to wait before try number `attempt` (from 1): uniform in [0, min(max, base *
+ * 2^(n-1))].
+ */
 export function backoffMs(attempt: number, options: BackoffOptions): number {
   const ceiling = Math.min(options.maxMs, options.baseMs * 2 ** Math.min(attempt - 1, 30));
   return Math.round((options.random ?? Math.random)() * ceiling);

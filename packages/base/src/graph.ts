@@ -1,4 +1,5 @@
-// Dependency graphs: an order in which everything comes after what it needs, or the cycle that forbids it.
+// Dependency graphs: an order in which everything comes after what it needs, or the cycle that
+// forbids it.
 
 /** What each node needs, by name. Names that are not keys are ignored: report them beforehand. */
 export type Needs = ReadonlyMap<string, readonly string[]>;

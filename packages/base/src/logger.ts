@@ -1,4 +1,5 @@
-// The programs' own log: structured lines for operators, on standard error so that output stays clean.
+// The programs' own log: structured lines for operators, on standard error so that output stays
+// clean.
 import { pino } from 'pino';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';

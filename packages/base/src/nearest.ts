@@ -24,7 +24,9 @@ export function didYouMean(name: string, candidates: Iterable<string>): string {
   return found === undefined ? '' : `; did you mean "${found}"?`;
 }
 
-/** Optimal string alignment: Levenshtein with swaps of neighbours, the commonest slip of a typist. */
+/**
+ * Optimal string alignment: Levenshtein with swaps of neighbours, the commonest slip of a typist.
+ */
 function editDistance(a: string, b: string): number {
   // Names are short; a long one is not a typing slip of a known name.
   if (Math.abs(a.length - b.length) > 8 || a.length > 200) return Number.POSITIVE_INFINITY;

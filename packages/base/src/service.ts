@@ -1,6 +1,8 @@
 // Everything that runs for a long time is a service: started once, stopped once, in a known order.
 
-/** A long-running thing. Stopping twice, or before it started, is safe and waits for the first stop. */
+/**
+ * A long-running thing. Stopping twice, or before it started, is safe and waits for the first stop.
+ */
 export interface Service {
   readonly name: string;
   /** Resolves when it works; rejects when it can't, leaving nothing behind. */
@@ -51,7 +53,9 @@ export async function startAll(services: readonly Service[]): Promise<void> {
   }
 }
 
-/** Stops all, last first; one that fails does not keep the others running. Throws the first error. */
+/**
+ * Stops all, last first; one that fails does not keep the others running. Throws the first error.
+ */
 export async function stopAll(services: readonly Service[]): Promise<void> {
   const errors: unknown[] = [];
   for (const service of services.toReversed()) {

@@ -41,7 +41,10 @@ type Results = readonly LuaValue[];
 export interface HostFunction {
   /** Whether scripts see it; the others serve the trusted Lua of the module. */
   readonly public: boolean;
-  /** Whether it acts on the outside: such a call is refused in conditions and in stages that are being stopped. */
+  /**
+   * Whether it acts on the outside: such a call is refused in conditions and in stages that are
+   * being stopped.
+   */
   readonly effect: boolean;
   readonly parameters: readonly Parameter<unknown>[];
   run(call: ModuleCall, args: readonly LuaValue[]): Promise<Results>;

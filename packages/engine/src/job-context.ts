@@ -21,6 +21,9 @@ export interface JobContext {
   readonly logger: Logger;
   /** Milliseconds since 1970. */
   readonly startedAtMs: number;
-  /** Ends the job with this error: running stages are stopped, no other begins. The first one counts. */
+  /**
+   * Ends the job with this error: running stages are stopped, no other begins. The first one
+   * counts.
+   */
   fail(error: RivetError): void;
 }

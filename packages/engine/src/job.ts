@@ -23,7 +23,10 @@ export interface JobSpec {
   /** How /workspace began. */
   readonly source: 'none' | 'tree' | 'git';
   readonly bundle: PipelineBundle;
-  /** What creation saw; the job fails with `definition_changed` when the file now says otherwise. Undefined in `rivet run`. */
+  /**
+   * What creation saw; the job fails with `definition_changed` when the file now says otherwise.
+   * Undefined in `rivet run`.
+   */
   readonly definition: PipelineDefinition | undefined;
   /** Checked values, defaults filled in. */
   readonly inputs: InputValues;
@@ -31,7 +34,9 @@ export interface JobSpec {
   readonly onlyStage: string | undefined;
 }
 
-/** What the engine tells while it runs. What a method returns is awaited: that is the back-pressure. */
+/**
+ * What the engine tells while it runs. What a method returns is awaited: that is the back-pressure.
+ */
 export interface JobObserver {
   line(line: LogLine): void | Promise<void>;
   stage(change: StageChange): void | Promise<void>;
@@ -46,7 +51,10 @@ export interface JobHost {
   readonly logger: Logger;
   /** Host directory mounted at /workspace in every container. */
   readonly workspace: string;
-  /** Host directory of this attempt for the journal and the control directories; the caller removes it. */
+  /**
+   * Host directory of this attempt for the journal and the control directories; the caller removes
+   * it.
+   */
   readonly stateDirectory: string;
   readonly defaultImage: string;
   readonly limits: JobLimits;
@@ -69,7 +77,7 @@ export interface JobLimits {
 
 /**
  * Runs one attempt of a job to its end and removes its containers. Never throws: whatever happens
- * is an outcome. Aborting `signal` cancels: running commands get TERM, then KILL; `always` stages still
- * run within their grace.
+ * is an outcome. Aborting `signal` cancels: running commands get TERM, then KILL; `always` stages
+ * still run within their grace.
  */
 export type RunJob = (spec: JobSpec, host: JobHost, signal: AbortSignal) => Promise<JobOutcome>;

@@ -22,7 +22,9 @@ interface Entry {
   readonly bytes: number;
 }
 
-/** @param tell called with the JSON value of an output that changed, undefined when it was cleared */
+/**
+ * @param tell called with the JSON value of an output that changed, undefined when it was cleared
+ */
 export function createOutputStore(
   tell: (name: string, value: unknown) => void | Promise<void>,
 ): OutputStore {

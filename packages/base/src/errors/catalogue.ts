@@ -1,5 +1,6 @@
 // The one table of everything that can go wrong: code, message, what to do, HTTP status, exit code.
-// It lies in base because the lowest packages raise coded errors; docs/errors.md is held equal to it.
+// It lies in base because the lowest packages raise coded errors; docs/errors.md is held equal to
+// it.
 import { cliErrors } from './cli.ts';
 import { containerErrors } from './container.ts';
 import type { ErrorEntry } from './define.ts';

@@ -1,4 +1,5 @@
-// The shape of an entry in the error catalogue, and the type that reads the placeholders of a message.
+// The shape of an entry in the error catalogue, and the type that reads the placeholders of a
+// message.
 
 /**
  * Who can mend it: `user` wrote the pipeline or typed the command, `operator` looks after the
@@ -18,7 +19,9 @@ export interface ErrorEntry {
   readonly fault: Fault;
 }
 
-/** Keeps the literal message of each row, so that its placeholders are checked where it is raised. */
+/**
+ * Keeps the literal message of each row, so that its placeholders are checked where it is raised.
+ */
 export function defineErrors<const T extends Record<string, ErrorEntry>>(entries: T): T {
   return entries;
 }

@@ -23,7 +23,9 @@ export interface CommandOutput {
   readonly overflow: RivetError | undefined;
 }
 
-/** @param onOverflow called once, when a captured stream is too long: the command should be stopped */
+/**
+ * @param onOverflow called once, when a captured stream is too long: the command should be stopped
+ */
 export function createCommandOutput(
   request: CommandRequest,
   place: { readonly log: LogWriter; readonly stage: string; readonly groups: readonly string[] },

@@ -9,7 +9,10 @@ export interface SpawnedCommand {
   readonly container: string;
   readonly pid: number | undefined;
   readonly running: boolean;
-  /** Its result; undefined when it still runs after `timeoutMs`. Rejects with the reason of `signal`. */
+  /**
+   * Its result; undefined when it still runs after `timeoutMs`. Rejects with the reason of
+   * `signal`.
+   */
   wait(timeoutMs: number | undefined, signal: AbortSignal): Promise<CommandResult | undefined>;
   signal(name: string): Promise<void>;
   /** TERM, KILL after the grace; its result. */

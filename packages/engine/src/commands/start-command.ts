@@ -89,7 +89,10 @@ function createStop(running: RunningCommand, exit: Promise<CommandExit>, request
 
 const STARTED_POLL_MS = 10;
 
-/** Resolves when the command has a process, which a signal can reach, or has ended; at the latest after `ms`. */
+/**
+ * Resolves when the command has a process, which a signal can reach, or has ended; at the latest
+ * after `ms`.
+ */
 export async function untilStarted(running: RunningCommand, ms: number): Promise<void> {
   let ended = false;
   const end = (): void => {
@@ -102,7 +105,9 @@ export async function untilStarted(running: RunningCommand, ms: number): Promise
   }
 }
 
-/** Unique in every container of the job: branches are unique in an attempt, sequences in a branch. */
+/**
+ * Unique in every container of the job: branches are unique in an attempt, sequences in a branch.
+ */
 function commandId(call: ModuleCall): string {
   const branch = call.branch.name.replaceAll(/[^a-zA-Z0-9]/g, '-');
   return `${branch}-${call.branch.stage.nextId()}`;

@@ -12,7 +12,9 @@ import {
 /** What a journal holds. */
 export interface JournalContent {
   readonly header: JournalHeader;
-  /** Calls that began and calls that ended, as they were written; the ends are the delivery order. */
+  /**
+   * Calls that began and calls that ended, as they were written; the ends are the delivery order.
+   */
   readonly records: readonly (BeginRecord | EndRecord)[];
   /** Bytes that are whole records; what follows is a torn tail. */
   readonly validBytes: number;

@@ -113,14 +113,20 @@ function prose(block: readonly string[]): string {
     .trim();
 }
 
-/** `@param name? type text`, `@field [integer] type text`; a type may hold blanks inside of brackets. */
+/**
+ * `@param name? type text`, `@field [integer] type text`; a type may hold blanks inside of
+ * brackets.
+ */
 function readField(line: string): StubField {
   const [, name = '', mark, rest = ''] = /^@\w+ (\[\w+\]|[\w.]+)(\?)? (.*)$/.exec(line) ?? [];
   const type = readType(rest);
   return { name, optional: mark === '?', type, text: rest.slice(type.length).trim() };
 }
 
-/** The type at the beginning of a text: up to a blank outside of brackets that does not go on with `:` or `,`. */
+/**
+ * The type at the beginning of a text: up to a blank outside of brackets that does not go on with
+ * `:` or `,`.
+ */
 function readType(text: string): string {
   let depth = 0;
   for (let index = 0; index < text.length; index += 1) {

@@ -20,8 +20,8 @@ export interface StageEnvironment {
 }
 
 /**
- * Calls `fn` as a stage and settles everything it left: commands, containers, exit codes that nobody
- * looked at. The stage's signal counts more than what the script made of it.
+ * Calls `fn` as a stage and settles everything it left: commands, containers, exit codes that
+ * nobody looked at. The stage's signal counts more than what the script made of it.
  * @param branch name of the branch, not used before in this attempt
  * @returns the values that the function returned
  * @throws the RivetError that the stage failed with
@@ -73,7 +73,10 @@ function startTimeout(stage: StageDefinition, run: StageRun): NodeJS.Timeout | u
   return setTimeout(expire, timeoutMs);
 }
 
-/** Rejects when a stopped script goes on: long after its commands were killed, or with call after call. */
+/**
+ * Rejects when a stopped script goes on: long after its commands were killed, or with call after
+ * call.
+ */
 async function stopDeadline(job: JobContext, run: StageRun): Promise<never> {
   const wait = (): void => {
     // Without holding the program: the script has most likely ended long before.

@@ -18,7 +18,10 @@ export type StageEnd =
   | { readonly state: 'succeeded' | 'skipped' }
   | { readonly state: 'failed' | 'canceled'; readonly error: RivetError };
 
-/** Never throws: what goes wrong is the end of the stage. Its changes have been told when it resolves. */
+/**
+ * Never throws: what goes wrong is the end of the stage. Its changes have been told when it
+ * resolves.
+ */
 export async function runStage(
   environment: StageEnvironment,
   stage: StageDefinition,

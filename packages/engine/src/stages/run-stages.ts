@@ -50,7 +50,9 @@ export async function runStages(
   return { ...outcome, message: `stage "${failedStage}" failed: ${outcome.message}` };
 }
 
-/** A lost Lua process takes the stages that run in it along; each `always` stage gets a fresh one. */
+/**
+ * A lost Lua process takes the stages that run in it along; each `always` stage gets a fresh one.
+ */
 async function runOne(
   environment: JobEnvironment,
   scripts: ScriptHolder,

@@ -38,7 +38,10 @@ export async function scheduleStages(options: ScheduleOptions): Promise<void> {
     });
     running.set(stage.name, ended);
   };
-  /** Stages that have ended; one that was left out counts as soon as all that it waits for has ended. */
+  /**
+   * Stages that have ended; one that was left out counts as soon as all that it waits for has
+   * ended.
+   */
   const settled = new Set<string>();
   const ready = (stage: StageDefinition): boolean =>
     (options.dependencies.get(stage.name) ?? []).every((name) => settled.has(name));

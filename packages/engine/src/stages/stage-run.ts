@@ -25,7 +25,9 @@ export interface StageRun {
   /** Gives up waiting for a script that goes on although it was told to stop. */
   abandon(): void;
   readonly abandoned: Promise<void>;
-  /** Set when the stage has ended although its script has not: its calls are never answered again. */
+  /**
+   * Set when the stage has ended although its script has not: its calls are never answered again.
+   */
   parked: boolean;
   readonly unchecked: Map<number, UncheckedExit>;
   /** Commands that run now, spawned ones among them. */

@@ -7,7 +7,9 @@ export const SOURCE_BYTES_MAX = 1024 * 1024;
 export const BUNDLE_BYTES_MAX = 10 * 1024 * 1024;
 export const BUNDLE_FILES_MAX = 1000;
 
-/** The error for `what` of `bytes` where `limit` bytes are allowed; exact when the two are close. */
+/**
+ * The error for `what` of `bytes` where `limit` bytes are allowed; exact when the two are close.
+ */
 export function tooLarge(what: string, bytes: number, limit: number): RivetError {
   const close = bytes < limit * 1.1;
   return RivetError.of('RIVET_PIPELINE_TOO_LARGE', {

@@ -10,9 +10,10 @@ import { decodeSource } from './source-text.ts';
 
 /**
  * Reads a pipeline file and the files below its folder that it reaches through `require("a.b")`:
- * `a/b.lua` or `a/b/init.lua`. `main` is the file's base name. CRLF becomes LF and a byte order mark is
- * dropped. A name without a file is left out: `require` says so where it is called.
- * @throws RIVET_PIPELINE_FILE_NOT_FOUND, RIVET_PIPELINE_FILE_UNREADABLE, RIVET_PIPELINE_FILE_NOT_TEXT,
+ * `a/b.lua` or `a/b/init.lua`. `main` is the file's base name. CRLF becomes LF and a byte order
+ * mark is dropped. A name without a file is left out: `require` says so where it is called.
+ * @throws RIVET_PIPELINE_FILE_NOT_FOUND, RIVET_PIPELINE_FILE_UNREADABLE,
+ * RIVET_PIPELINE_FILE_NOT_TEXT,
  *   RIVET_PIPELINE_FILE_OUTSIDE (a link that leaves the folder), RIVET_PIPELINE_TOO_LARGE
  */
 export async function readBundle(path: string): Promise<PipelineBundle> {

@@ -4,16 +4,20 @@
 const MODULE_NAME = /^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/;
 
 /**
- * One token that matters: a long comment or string, a line comment, a quoted string, a word. A string
- * that is not closed is a token too, so nothing is ever scanned twice and matching stays linear.
+ * One token that matters: a long comment or string, a line comment, a quoted string, a word. A
+ * string that is not closed is a token too, so nothing is ever scanned twice and matching stays
+ * linear.
  */
 const TOKEN =
   /--\[(?<commentLevel>=*)\[|--[^\n]*|\[(?<stringLevel>=*)\[|"(?:[^"\\\n]+|\\[\s\S])*"?|'(?:[^'\\\n]+|\\[\s\S])*'?|[A-Za-z_][A-Za-z0-9_]*|[^\s]/g;
 
-/** The names in the order of their first use. Names that no file can have are left to Lua to refuse. */
+/**
+ * The names in the order of their first use. Names that no file can have are left to Lua to refuse.
+ */
 export function requiredNames(source: string): string[] {
   const names = new Set<string>();
-  // The two tokens before the current one, to see `require "x"` and `require("x")` and not `a.require`.
+  // The two tokens before the current one, to see `require "x"` and `require("x")` and not
+  // `a.require`.
   let before = '';
   let callee = '';
   for (const token of tokens(source)) {

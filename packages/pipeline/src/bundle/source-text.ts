@@ -7,8 +7,8 @@ export type SourceText =
   | { readonly ok: false; readonly problem: string };
 
 /**
- * The text of a Lua file. A byte order mark is dropped and CRLF becomes LF: neither means anything to
- * Lua, and a checkout on Windows then has the digest of one on Linux.
+ * The text of a Lua file. A byte order mark is dropped and CRLF becomes LF: neither means anything
+ * to Lua, and a checkout on Windows then has the digest of one on Linux.
  */
 export function decodeSource(bytes: Uint8Array): SourceText {
   const problem = binaryProblem(bytes);

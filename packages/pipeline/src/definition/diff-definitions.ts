@@ -1,4 +1,5 @@
-// Says in sentences how two definitions differ: for a file that evaluates differently on the runner.
+// Says in sentences how two definitions differ: for a file that evaluates differently on the
+// runner.
 import type { PipelineDefinition } from '@rivet/protocol';
 import { showValue } from './show-value.ts';
 
@@ -7,7 +8,10 @@ type Json = null | boolean | number | string | readonly Json[] | { readonly [key
 /** More differences than this are counted, not listed. */
 const DIFFERENCES_MAX = 50;
 
-/** What is another in `now` than it was in `before`; empty when they are the same. Key order is nothing. */
+/**
+ * What is another in `now` than it was in `before`; empty when they are the same. Key order is
+ * nothing.
+ */
 export function diffDefinitions(before: PipelineDefinition, now: PipelineDefinition): string[] {
   const differences: string[] = [];
   compareFields('', plain(before), plain(now), differences);

@@ -8,8 +8,8 @@ const TAG = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
 const DIGEST = /^[a-z0-9]+(?:[+._-][a-z0-9]+)*:[0-9a-fA-F]{32,}$/;
 
 /**
- * What is wrong with an image name such as `docker.io/library/alpine:3.20@sha256:…`, as the end of the
- * sentence "the image …"; undefined when nothing is.
+ * What is wrong with an image name such as `docker.io/library/alpine:3.20@sha256:…`, as the end of
+ * the sentence "the image …"; undefined when nothing is.
  */
 export function imageProblem(image: string): string | undefined {
   if (image === '') return 'is empty';

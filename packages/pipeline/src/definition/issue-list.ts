@@ -4,7 +4,10 @@ import type { SourcePosition } from '@rivet/lua';
 import type { DefinitionIssue } from '@rivet/protocol';
 import { showText } from './show-value.ts';
 
-/** Nobody reads on after this many mistakes, and a hostile file has a million: the search ends there. */
+/**
+ * Nobody reads on after this many mistakes, and a hostile file has a million: the search ends
+ * there.
+ */
 export const ISSUES_MAX = 200;
 
 export interface IssueSources {
@@ -103,7 +106,9 @@ export function locate(
 
 const SOURCE_LINE_LENGTH_MAX = 500;
 
-/** The text of a line that counts from 1, without its end; undefined for a line that is not there. */
+/**
+ * The text of a line that counts from 1, without its end; undefined for a line that is not there.
+ */
 function sourceLine(
   files: Readonly<Record<string, string>> | undefined,
   file: string,

@@ -1,4 +1,5 @@
-// What a definition leaves for Lua to check: collected while it is read, asked in the VM afterwards.
+// What a definition leaves for Lua to check: collected while it is read, asked in the VM
+// afterwards.
 import type { LuaFunction } from '@rivet/lua';
 import type { InputValue } from '@rivet/protocol';
 

@@ -1,4 +1,5 @@
-// Finds mistakes in a Lua pattern without running it: Lua itself reports them only when a match gets there.
+// Finds mistakes in a Lua pattern without running it: Lua itself reports them only when a match
+// gets there.
 
 const CAPTURES_MAX = 32;
 

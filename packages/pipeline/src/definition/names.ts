@@ -7,7 +7,9 @@ import { showText } from './show-value.ts';
 const NAME_EXPECTED =
   '1 to 100 letters, digits, spaces and . _ / -, beginning with a letter or digit, not ending with a space';
 
-/** The name of a pipeline or stage. It begins with a letter or digit, so it is never `..` in a URL. */
+/**
+ * The name of a pipeline or stage. It begins with a letter or digit, so it is never `..` in a URL.
+ */
 export const readName: Reader<string> = textReader({
   expected: NAME_EXPECTED,
   lengthMax: 100,

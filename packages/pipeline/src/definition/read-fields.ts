@@ -1,4 +1,5 @@
-// Reads single fields of a definition: each reader returns the value, or reports and returns undefined.
+// Reads single fields of a definition: each reader returns the value, or reports and returns
+// undefined.
 import { parseDuration, parseSize } from '@rivet/base';
 import { asRecord, type LuaRecord, type LuaValue } from '@rivet/lua';
 import { fieldPath, type IssueList, itemPath } from './issue-list.ts';
@@ -108,7 +109,9 @@ export interface TextRules {
   readonly misspelt?: Iterable<string>;
 }
 
-/** Text without control characters, which no name, image or value needs (`\n` and `\t` may stand). */
+/**
+ * Text without control characters, which no name, image or value needs (`\n` and `\t` may stand).
+ */
 export function textReader(rules: TextRules): Reader<string> {
   return (value, path, issues) => {
     const { expected, lengthMax, pattern } = rules;

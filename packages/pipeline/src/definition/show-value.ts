@@ -14,7 +14,9 @@ export function showText(text: string): string {
   return `"${quoted}${short.length < text.length ? '…' : ''}"`;
 }
 
-/** What kind of thing a value is, and which one when that is short: `"tset"`, `4.5`, `a list of 3`. */
+/**
+ * What kind of thing a value is, and which one when that is short: `"tset"`, `4.5`, `a list of 3`.
+ */
 export function showValue(value: unknown): string {
   if (value === null || value === undefined) return 'nothing';
   if (typeof value === 'string') return showText(value);

@@ -7,8 +7,8 @@ import type { ReadStage } from './stage-definition.ts';
 
 /**
  * What each stage waits for, by name and in the order of the file: its `needs`, or all the stages
- * before it when it has none. Of those it names only the ones back to the last stage without `needs`,
- * which itself waited for everything before it.
+ * before it when it has none. Of those it names only the ones back to the last stage without
+ * `needs`, which itself waited for everything before it.
  */
 export function stageDependencies(
   definition: Pick<PipelineDefinition, 'stages'>,

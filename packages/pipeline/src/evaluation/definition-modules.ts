@@ -4,7 +4,9 @@ import type { LuaModuleSpec } from '@rivet/lua';
 
 const source = readFileSync(new URL('../lua/pipeline.lua', import.meta.url), 'utf8');
 
-/** The module `pipeline`: `define`, `builder`, `input`, `stage`, `tag`. It has no host functions. */
+/**
+ * The module `pipeline`: `define`, `builder`, `input`, `stage`, `tag`. It has no host functions.
+ */
 export function definitionModules(): LuaModuleSpec[] {
   return [{ name: 'pipeline', functions: [], source }];
 }

@@ -26,7 +26,9 @@ export interface EvaluationOptions {
   readonly modules: readonly LuaModuleSpec[];
   /** Global functions that are aliases of module functions, such as `print`. */
   readonly globals?: Readonly<Record<string, string>>;
-  /** Performs the host calls of stage functions later on; while evaluating, every call is refused. */
+  /**
+   * Performs the host calls of stage functions later on; while evaluating, every call is refused.
+   */
   readonly host?: LuaHost;
   /** Those of creation (`CREATION_LIMITS`) when absent. */
   readonly limits?: LuaLimits;
@@ -54,7 +56,8 @@ export type EvaluatedPipeline =
 /**
  * Runs the pipeline file and validates what it returns. A Lua error or a reached limit is an issue
  * too. The VM is closed unless the pipeline is valid.
- * @throws RIVET_PIPELINE_BUNDLE_INVALID, RIVET_PIPELINE_TOO_LARGE, and whatever is no fault of the file
+ * @throws RIVET_PIPELINE_BUNDLE_INVALID, RIVET_PIPELINE_TOO_LARGE, and whatever is no fault of the
+ * file
  */
 export async function evaluatePipeline(
   engine: LuaEngine,
@@ -94,7 +97,9 @@ export async function checkPipeline(
   return { ok: true, definition: evaluated.definition };
 }
 
-/** The VM itself refuses host calls while evaluating; this is for functions called without a host. */
+/**
+ * The VM itself refuses host calls while evaluating; this is for functions called without a host.
+ */
 const REFUSING_HOST: LuaHost = {
   call: async ({ name }) => {
     throw new Error(`${name} can't be called here: nothing runs yet`);

@@ -5,8 +5,8 @@ import { locate } from '../definition/issue-list.ts';
 import { labelOf } from '../definition/read-fields.ts';
 
 /**
- * The error as an issue of the pipeline file; undefined when the file is not at fault (a process that
- * could not be started, a defect).
+ * The error as an issue of the pipeline file; undefined when the file is not at fault (a process
+ * that could not be started, a defect).
  * @param files the bundle's, for the text of the line
  */
 export function luaFailureIssue(

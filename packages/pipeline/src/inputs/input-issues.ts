@@ -33,7 +33,10 @@ export function unknownInput(definition: PipelineDefinition, name: string): Defi
   };
 }
 
-/** RIVET_INPUT_MISSING when nothing but values is missing, else RIVET_INPUT_INVALID; `details.issues` has all. */
+/**
+ * RIVET_INPUT_MISSING when nothing but values is missing, else RIVET_INPUT_INVALID;
+ * `details.issues` has all.
+ */
 export function inputsInvalid(check: {
   readonly issues: readonly DefinitionIssue[];
   readonly missing: readonly string[];
@@ -45,7 +48,10 @@ export function inputsInvalid(check: {
   return RivetError.of('RIVET_INPUT_INVALID', { summary: summarise(issues), issues });
 }
 
-/** RIVET_PIPELINE_INVALID with the issues in `details.issues`; the message has how many and the first. */
+/**
+ * RIVET_PIPELINE_INVALID with the issues in `details.issues`; the message has how many and the
+ * first.
+ */
 export function pipelineInvalid(issues: readonly DefinitionIssue[]): RivetError {
   return RivetError.of('RIVET_PIPELINE_INVALID', {
     summary: summarise(issues),

@@ -1,4 +1,5 @@
-// The rules of inputs that only Lua can check: patterns, and the `validate` functions of the author.
+// The rules of inputs that only Lua can check: patterns, and the `validate` functions of the
+// author.
 import { isRivetError } from '@rivet/base';
 import type { LuaFunction, LuaValue, LuaVm } from '@rivet/lua';
 import type { InputValue } from '@rivet/protocol';
