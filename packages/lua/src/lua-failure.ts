@@ -85,8 +85,8 @@ export function positionOf(error: RivetError): SourcePosition | undefined {
 }
 
 /**
- * An error of a script as text of several lines: the message, the source line with a caret under the
- * column, the traceback and what to do.
+ * An error of a script as text of several lines: the message, the source line with a caret under
+ * the column, the traceback and what to do.
  */
 export function renderLuaError(error: RivetError): string {
   const position = positionOf(error);

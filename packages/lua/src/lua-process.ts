@@ -28,7 +28,9 @@ export interface LuaProcessListener {
   end(end: ProcessEnd): void;
 }
 
-/** A process that runs `child/main.ts`; it has no environment, no files and no network of use to it. */
+/**
+ * A process that runs `child/main.ts`; it has no environment, no files and no network of use to it.
+ */
 export class LuaProcess {
   readonly #process: HostProcess;
   readonly #reader = new FrameReader();
@@ -142,7 +144,9 @@ export class LuaProcess {
   }
 }
 
-/** What the heap may reach before the process' own check has noticed: tables grow in large steps. */
+/**
+ * What the heap may reach before the process' own check has noticed: tables grow in large steps.
+ */
 function slack(memoryBytes: number): number {
   return memoryBytes * 1.5 + 64 * MEGABYTE;
 }
@@ -171,7 +175,8 @@ function nodeArguments(memoryBytes: number): string[] {
 export function cpuTimeMs(pid: number): number | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    // The name in parentheses may have spaces; utime and stime are the 12th and 13th field after it.
+    // The name in parentheses may have spaces; utime and stime are the 12th and 13th field after
+    // it.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     const ticks = Number(fields[11]) + Number(fields[12]);
     return Number.isFinite(ticks) ? ticks * 10 : undefined;

@@ -1,5 +1,5 @@
-// A running program: the requests of the engine's users, the host calls of the script, and the watch
-// over what the process uses.
+// A running program: the requests of the engine's users, the host calls of the script, and the
+// watch over what the process uses.
 import { describeThrown, RivetError } from '@rivet/base';
 import { LuaFailures } from './lua-failure.ts';
 import { cpuTimeMs, type LuaProcess, type ProcessEnd, residentBytes } from './lua-process.ts';

@@ -7,7 +7,10 @@ import { fromWire, toWire } from './wire/wire-value.ts';
 
 afterAll(closeEngine);
 
-/** Values that have exactly one form: no empty record (it is an empty list), no trailing nil in a list. */
+/**
+ * Values that have exactly one form: no empty record (it is an empty list), no trailing nil in a
+ * list.
+ */
 const { value: luaValue } = fc.letrec<{ value: LuaValue }>((tie) => ({
   value: fc.oneof(
     { depthSize: 'small', withCrossShrink: true },

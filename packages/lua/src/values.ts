@@ -33,8 +33,10 @@ export interface LuaRecord {
  * - A string that is UTF-8 is a `string`, any other a `Uint8Array`.
  * - Whole numbers within ±(2^53-1) come back as integers, all others as floats; NaN and infinities
  *   cross unchanged.
- * - A table with the keys 1..n is an array, one with string keys a `LuaRecord`; the empty table is an
- *   empty array (use `asRecord` where a record is wanted). Tables with both kinds of key, cycles and
+ * - A table with the keys 1..n is an array, one with string keys a `LuaRecord`; the empty table is
+ * an
+ *   empty array (use `asRecord` where a record is wanted). Tables with both kinds of key, cycles
+ *   and
  *   other keys are refused with the path of the offender.
  */
 export type LuaValue =

@@ -1,4 +1,5 @@
-// The contract of the Lua engine: a program, the host that performs its effects, the VM that runs it.
+// The contract of the Lua engine: a program, the host that performs its effects, the VM that runs
+// it.
 import type { LuaFunction, LuaValue, SourcePosition } from './values.ts';
 
 /** What one VM may use. Reaching one of them ends the VM: a script can't catch it. */
@@ -20,14 +21,14 @@ export interface LuaModuleSpec {
    * Trusted Lua that completes the module: a chunk called with (module, host, branches), where
    * `host.call(name, ...)` makes the host call `name` (also one that is not in `functions`),
    * `host.keep` is a handler for `xpcall` with which an error keeps its place and traceback when it
-   * is raised again by `error(value, 0)`, and
-   * `branches.run(functions, { max, fail_fast })` runs functions at the same time, each as a branch
-   * of the caller's. It returns one table for each, in order: `{ ok = true, value = first, values =
-   * { n =, … } }`, `{ ok = false, error = … }`, or `{ ok = false, skipped = true }` for one that was
-   * not started because `fail_fast` was given and another failed before (those that run are let
-   * finish). `error(result.error, 0)` raises it again with its code and traceback. Functions the
-   * chunk defines count as Rivet's own: they are left out of tracebacks, and errors they raise point
-   * at the line of the user that called them. Its globals are a copy that scripts can't change.
+   * is raised again by `error(value, 0)`, and `branches.run(functions, { max, fail_fast })` runs
+   * functions at the same time, each as a branch of the caller's. It returns one table for each, in
+   * order: `{ ok = true, value = first, values = { n =, … } }`, `{ ok = false, error = … }`, or `{
+   * ok = false, skipped = true }` for one that was not started because `fail_fast` was given and
+   * another failed before (those that run are let finish). `error(result.error, 0)` raises it again
+   * with its code and traceback. Functions the chunk defines count as Rivet's own: they are left
+   * out of tracebacks, and errors they raise point at the line of the user that called them. Its
+   * globals are a copy that scripts can't change.
    */
   readonly source?: string;
 }
@@ -36,14 +37,19 @@ export interface LuaModuleSpec {
 export interface LuaProgram {
   /** Name of the file that is run, a key of `files`. */
   readonly main: string;
-  /** The main file and whatever `require("a.b")` may load (`a/b.lua` or `a/b/init.lua`), by path. */
+  /**
+   * The main file and whatever `require("a.b")` may load (`a/b.lua` or `a/b/init.lua`), by path.
+   */
   readonly files: ReadonlyMap<string, string | Uint8Array>;
   readonly modules: readonly LuaModuleSpec[];
   /** `math.random` is seeded from it, so that a re-run takes the same course. */
   readonly seed: string;
   /** What `os.getenv` answers. */
   readonly env: Readonly<Record<string, string>>;
-  /** Global functions by name, each the `module.function` it stands for, such as `print`: `log.print`. */
+  /**
+   * Global functions by name, each the `module.function` it stands for, such as `print`:
+   * `log.print`.
+   */
   readonly globals?: Readonly<Record<string, string>>;
 }
 
@@ -93,7 +99,8 @@ export interface LuaVm {
   /**
    * Calls a function of the program; several calls run at the same time, each in its own branch.
    * @param options.branch name of the branch, unique among the calls of this VM
-   * @throws like `evaluate`, and RIVET_LUA_CLOSED after `close`; a RivetError of the host that the script did not catch comes
+   * @throws like `evaluate`, and RIVET_LUA_CLOSED after `close`; a RivetError of the host that the
+   * script did not catch comes
    *   out with its own code, `details.position` and `details.traceback`
    */
   call(

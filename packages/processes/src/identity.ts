@@ -10,7 +10,10 @@ export interface ProcessIdentity {
   readonly bootId: string;
 }
 
-/** The identity of a process that runs; undefined when there is none with this id, or only its zombie. */
+/**
+ * The identity of a process that runs; undefined when there is none with this id, or only its
+ * zombie.
+ */
 export async function identifyProcess(pid: number): Promise<ProcessIdentity | undefined> {
   if (!Number.isSafeInteger(pid) || pid <= 0) return undefined;
   const stat = await readProcFile(`/proc/${pid}/stat`);
@@ -28,8 +31,9 @@ export async function isProcessAlive(identity: ProcessIdentity): Promise<boolean
 }
 
 /**
- * State and start of a process from the text of `/proc/PID/stat`; undefined when it is no such text.
- * The second field is the program's name in parentheses, which may itself hold spaces and parentheses.
+ * State and start of a process from the text of `/proc/PID/stat`; undefined when it is no such
+ * text. The second field is the program's name in parentheses, which may itself hold spaces and
+ * parentheses.
  */
 export function parseStat(text: string): { state: string; startTicks: number } | undefined {
   const end = text.lastIndexOf(')');

@@ -41,7 +41,9 @@ export interface HostProcess {
   readonly stderr: Readable | undefined;
   /** The extra pipes, from file descriptor 3 on. */
   readonly pipes: readonly (Readable & Writable)[];
-  /** Resolves when it has ended and its pipes are closed, or could not be started; never rejects. */
+  /**
+   * Resolves when it has ended and its pipes are closed, or could not be started; never rejects.
+   */
   readonly exit: Promise<ProcessExit>;
   readonly running: boolean;
   /** Sends a signal to the process, or to its group when it has one; false when it is gone. */

@@ -7,7 +7,9 @@ import { placeOf, tracebackOf } from './places.ts';
 
 const { budget, STEPS } = fengari;
 
-/** Memory is measured once in so many looks at the clock, and after so many bytes of new strings. */
+/**
+ * Memory is measured once in so many looks at the clock, and after so many bytes of new strings.
+ */
 const LOOKS_PER_MEASURE = 8;
 const CLAIMED_BYTES_MAX = 4 * 1024 * 1024;
 

@@ -23,7 +23,8 @@ interface Parts {
 }
 
 /**
- * Defines the modules and aliases of a program as globals, then makes all built-in tables read-only.
+ * Defines the modules and aliases of a program as globals, then makes all built-in tables
+ * read-only.
  * @throws when a trusted chunk fails: a defect of whoever wrote it
  */
 export function defineModules(L: LuaState, program: WireProgram, parts: Parts): void {
@@ -82,8 +83,8 @@ function runTrusted(L: LuaState, module: WireModule, { hostCalls, scheduler }: P
 }
 
 /**
- * A message handler for `xpcall`: remembers where an error was raised, so that it can be raised again
- * after cleaning up. A text without a place may be a constant that is raised elsewhere too.
+ * A message handler for `xpcall`: remembers where an error was raised, so that it can be raised
+ * again after cleaning up. A text without a place may be a constant that is raised elsewhere too.
  */
 function keepError(L: LuaState): number {
   lua.lua_settop(L, 1);

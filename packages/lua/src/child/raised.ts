@@ -1,5 +1,6 @@
-// Errors that Rivet raises in a script, and what is known of them besides their text: found again by
-// the identity of the error value when it ends the script, however often it was caught and raised.
+// Errors that Rivet raises in a script, and what is known of them besides their text: found again
+// by the identity of the error value when it ends the script, however often it was caught and
+// raised.
 import fengari, { type LuaState, type TValue } from '../../vendor/fengari/src/index.js';
 import type { WireError, WirePlace } from '../wire/messages.ts';
 import { placeOf, tracebackOf } from './places.ts';

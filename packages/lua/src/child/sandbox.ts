@@ -36,7 +36,9 @@ export function freeze(L: LuaState, names: Iterable<string>): void {
   freezeStringMetatable(L);
 }
 
-/** Pushes a new table with a copy of every global: what Rivet's own Lua sees, whatever scripts do. */
+/**
+ * Pushes a new table with a copy of every global: what Rivet's own Lua sees, whatever scripts do.
+ */
 export function pushPristineGlobals(L: LuaState): void {
   lua.lua_createtable(L, 0, 0);
   lua.lua_pushglobaltable(L);
@@ -119,7 +121,9 @@ function traceback(L: LuaState): number {
   return 1;
 }
 
-/** A JavaScript exception inside the VM, as an error value; what is no matter of the script goes on. */
+/**
+ * A JavaScript exception inside the VM, as an error value; what is no matter of the script goes on.
+ */
 function nativeError(L: LuaState): number {
   const error = lua.lua_touserdata(L, 1);
   if (error instanceof OutOfTime) throw error;

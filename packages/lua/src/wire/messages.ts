@@ -1,4 +1,5 @@
-// What the engine and a Lua process tell each other. Values travel in the tagged form of values.ts here.
+// What the engine and a Lua process tell each other. Values travel in the tagged form of values.ts
+// here.
 
 /** A byte string that is not UTF-8, in base64. */
 export interface WireBytes {
