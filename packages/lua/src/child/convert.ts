@@ -158,7 +158,7 @@ const ONE_KIND = 'a list with the keys 1, 2, 3, … or a table whose keys are st
 const IDENTIFIER = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 /** The path of a field, such as `a.b` or `a["b c"]`. */
-export function pathOfKey(path: string, key: string): string {
+function pathOfKey(path: string, key: string): string {
   return IDENTIFIER.test(key) ? `${path}.${key}` : `${path}[${JSON.stringify(key)}]`;
 }
 

@@ -53,7 +53,7 @@ export function pushPristineGlobals(L: LuaState): void {
 }
 
 /** Adds functions to a global table, which is made when there is none. */
-export function defineTable(
+function defineTable(
   L: LuaState,
   name: string,
   functions: Readonly<Record<string, (L: LuaState) => number>>,

@@ -2,19 +2,19 @@
 // here.
 
 /** A byte string that is not UTF-8, in base64. */
-export interface WireBytes {
+interface WireBytes {
   readonly b: string;
 }
 /** A number that JSON has no text for. */
-export interface WireNumber {
+interface WireNumber {
   readonly n: 'nan' | 'inf' | '-inf' | '-0';
 }
 /** A function of the Lua process: id, file, line. */
-export interface WireFunction {
+interface WireFunction {
   readonly f: readonly [number, string, number];
 }
 /** A table with string keys, in the order in which they were first set. */
-export interface WireRecord {
+interface WireRecord {
   readonly r: readonly (readonly [string, WireValue])[];
 }
 
