@@ -91,12 +91,12 @@ export function reportOf(job: ClaimedJob, changes: Partial<ReportRequest>): Repo
 /** A runner that claims and reports and runs nothing. */
 export class FakeRunner {
   readonly #client: Client;
-  readonly #id: string;
+  readonly id: string;
   readonly #session: string;
 
   private constructor(client: Client, id: string, session: string) {
     this.#client = client;
-    this.#id = id;
+    this.id = id;
     this.#session = session;
   }
 
@@ -121,7 +121,7 @@ export class FakeRunner {
   ): Promise<ClaimedJob[]> {
     const { capacity = 1, waitMs = 0, requestId = randomUUID(), signal, draining } = options;
     const body = {
-      runner_id: this.#id,
+      runner_id: this.id,
       session: this.#session,
       request_id: requestId,
       capacity,

@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import { sleep } from '@rivet/base';
 import { startProcess } from '@rivet/processes';
 
-/** What ends a moment after the tests is no leak. */
-const PATIENCE_MS = 5000;
-
-/** One line for each thing that still uses `directory`; waits a little for what is just ending. */
-export async function findLeaks(directory: string): Promise<string[]> {
-  const until = performance.now() + PATIENCE_MS;
+/**
+ * One line for each thing that still uses `directory`.
+ * @param patienceMs how long to wait for what is just ending
+ */
+export async function findLeaks(directory: string, patienceMs: number): Promise<string[]> {
+  const until = performance.now() + patienceMs;
   for (;;) {
     const found = await Promise.all([
       leakedFiles(directory),

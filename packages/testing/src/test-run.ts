@@ -9,6 +9,8 @@ import { createTemplate } from '@rivet/store';
 import { findLeaks } from './leaks.ts';
 
 const TEMPLATE = 'rivet_template';
+/** What ends a moment after the tests is no leak. */
+const LEAK_PATIENCE_MS = 5000;
 
 export interface TestRun {
   readonly adminUrl: string;
@@ -50,7 +52,7 @@ export async function startTestRun(): Promise<TestRun> {
     adminUrl: database.adminUrl,
     template: TEMPLATE,
     async end() {
-      const leaks = await findLeaks(temporary);
+      const leaks = await findLeaks(temporary, LEAK_PATIENCE_MS);
       await cleanUp();
       if (leaks.length === 0) return;
       throw new Error(`the tests left something behind:\n${leaks.join('\n')}`);

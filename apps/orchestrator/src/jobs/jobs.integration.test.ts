@@ -16,6 +16,7 @@ import {
   startTestOrchestrator,
   type TestOrchestrator,
 } from '../test-orchestrator.ts';
+import { undoClaim } from './transitions.ts';
 
 const testDatabase = useTestDatabase();
 let database: Database;
@@ -252,6 +253,31 @@ describe('a claim', () => {
     const other = await FakeRunner.register(client);
     const [job] = await other.claim({ waitMs: 10_000 });
     expect(job?.id).toBe(launched.id);
+  });
+
+  test('that is undone gives the job to the next one, and no longer to its runner', async () => {
+    const { id } = await launch({}, { priority: 3 });
+    const requestId = randomUUID();
+    const [lost] = await runner.claim({ requestId });
+    expect(await undoClaim(database, requestId, runner.id)).toBe(1);
+    expect(await undoClaim(database, requestId, runner.id)).toBe(0);
+    const other = await FakeRunner.register(client);
+    const again = await other.claimOne();
+    expect(again).toMatchObject({ id, attempt: 2 });
+    await expect(runner.finish(lost!, { state: 'succeeded' })).rejects.toMatchObject({
+      code: 'RIVET_LEASE_LOST',
+    });
+    await other.finish(again, { state: 'succeeded' });
+    expect(await client.getJob({ id })).toMatchObject({ state: 'succeeded' });
+  });
+
+  test('that has been reported on is not undone', async () => {
+    await launch();
+    const requestId = randomUUID();
+    const [job] = await runner.claim({ requestId });
+    await client.reportJob({ id: job!.id, body: reportOf(job!, {}) });
+    expect(await undoClaim(database, requestId, runner.id)).toBe(0);
+    expect(await client.getJob({ id: job!.id })).toMatchObject({ state: 'running', attempt: 1 });
   });
 
   test('under a session that was replaced is refused', async () => {
