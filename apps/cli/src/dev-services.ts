@@ -3,7 +3,7 @@
 import { createInterface } from 'node:readline';
 import { createService, RivetError, type Service, withDeadline } from '@rivet/base';
 import type { HostProcess } from '@rivet/processes';
-import { startGuarded } from './guarded-program.ts';
+import { describeEnd, startGuarded } from './guarded-program.ts';
 import type { Program } from './installation.ts';
 
 /** What a program prints on standard output once it works. */
@@ -50,10 +50,11 @@ export function createProgramService(options: ProgramOptions): ProgramService {
     async start() {
       const started = startGuarded(options.program, options.env(), { stdout: 'pipe' });
       child = started;
-      const ended = started.exit.then(({ code, signal, error }) => {
-        const how =
-          error?.message ?? (code === null ? `by signal ${signal}` : `with exit code ${code}`);
-        const ending = RivetError.of('RIVET_CLI_PROGRAM_ENDED', { program: options.program, how });
+      const ended = started.exit.then((exit) => {
+        const ending = RivetError.of('RIVET_CLI_PROGRAM_ENDED', {
+          program: options.program,
+          how: describeEnd(exit),
+        });
         if (!stopping) fail(ending);
         throw ending;
       });

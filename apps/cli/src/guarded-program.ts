@@ -1,5 +1,6 @@
 // Starts a program of the installation so that it ends with us, also when we are killed.
-import { type HostProcess, startProcess } from '@rivet/processes';
+import { constants } from 'node:os';
+import { type HostProcess, type ProcessExit, startProcess } from '@rivet/processes';
 import { type Program, programEntry } from './installation.ts';
 
 /**
@@ -18,6 +19,18 @@ code=$?
 kill -KILL "$guard"
 exit "$code"
 `;
+
+/** How a guarded program ended, in words that continue "the runner ended"; the shell tells signals as 128 + n. */
+export function describeEnd({ code, signal, error }: ProcessExit): string {
+  if (error !== undefined) return `before it began: ${error.message}`;
+  const name = signal ?? (code !== null && code > 128 ? signalName(code - 128) : undefined);
+  return name === undefined ? `with exit code ${code}` : `by signal ${name}`;
+}
+
+function signalName(number: number): string {
+  const names = Object.entries(constants.signals);
+  return names.find(([, value]) => value === number)?.[0] ?? String(number);
+}
 
 /** @param options.stdout `pipe` to read it, `inherit` where it is the user's */
 export function startGuarded(

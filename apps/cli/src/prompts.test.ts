@@ -46,13 +46,14 @@ describe.skipIf(missing !== undefined)(`at a terminal${missing ? ` (${missing})`
 
   it("asks again with the reason of the pipeline's own rule", async () => {
     const t = await open(
-      'v = { type = "string", validate = function(v) return v == "1.0", "want 1.0" end }',
+      'version = { type = "string", validate = function(v) return v == "1.0", "want 1.0" end }',
     );
-    await t.waitFor(/v/);
+    await t.waitFor(/version/);
     t.type('x\r');
     await t.waitFor(/want 1\.0/);
+    await t.waitFor(/version/);
     t.type('1.0\r');
-    await t.waitFor(/v = "1\.0"/);
+    await t.waitFor(/version = "1\.0"/);
     expect((await t.exit).code).toBe(0);
   });
 
@@ -61,8 +62,10 @@ describe.skipIf(missing !== undefined)(`at a terminal${missing ? ` (${missing})`
     await t.waitFor(/jobs \(a number\)/);
     t.type('many\r');
     await t.waitFor(/not a number/);
+    await t.waitFor(/jobs \(a number\)/);
     t.type('9\r');
     await t.waitFor(/too large/);
+    await t.waitFor(/jobs \(a number\)/);
     t.type('4\r');
     await t.waitFor(/fast/);
     t.type('y');

@@ -3,7 +3,7 @@
 import { RivetError } from '@rivet/base';
 import type { CommandContext } from './command.ts';
 import { exitCodes } from './exit-codes.ts';
-import { startGuarded } from './guarded-program.ts';
+import { describeEnd, startGuarded } from './guarded-program.ts';
 import type { Program } from './installation.ts';
 
 /**
@@ -27,10 +27,10 @@ export async function startProgram(
   // A third signal ends us at once: nothing of ours may stay behind.
   const kill = (): void => void child.kill('SIGKILL');
   process.once('exit', kill);
-  const { code, signal, error } = await child.exit;
+  const exit = await child.exit;
   process.off('exit', kill);
-  if (code !== null) return code;
+  // Above 128 a signal ended it.
+  if (exit.code !== null && exit.code <= 128) return exit.code;
   if (interrupt.signal.aborted) return exitCodes.interrupted;
-  const how = error === undefined ? `by signal ${signal}` : `before it began: ${error.message}`;
-  throw RivetError.of('RIVET_CLI_PROGRAM_ENDED', { program, how });
+  throw RivetError.of('RIVET_CLI_PROGRAM_ENDED', { program, how: describeEnd(exit) });
 }

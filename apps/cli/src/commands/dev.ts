@@ -16,7 +16,7 @@ import { defineCommand, flag, integer, text } from '../command.ts';
 import { type Config, type Environment, loadConfig } from '../config.ts';
 import { createProgramService, type ProgramService } from '../dev-services.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { startGuarded } from '../guarded-program.ts';
+import { describeEnd, startGuarded } from '../guarded-program.ts';
 import type { Output } from '../output.ts';
 import { refuseUsedPort } from '../port.ts';
 
@@ -154,9 +154,9 @@ function createMigration(env: () => Readonly<Record<string, string | undefined>>
       child = startGuarded('migrate', env(), { stdout: 'pipe' });
       // What it prints is for programs; nobody reads it here, and the pipe must not fill.
       child.stdout?.resume();
-      const { code, signal } = await child.exit;
-      if (code === 0) return;
-      const how = code === null ? `by signal ${signal}` : `with exit code ${code}`;
+      const exit = await child.exit;
+      if (exit.code === 0) return;
+      const how = describeEnd(exit);
       throw RivetError.of('RIVET_CLI_PROGRAM_ENDED', { program: 'migration', how });
     },
     stop: async () => void (await child?.stop(5000)),

@@ -326,9 +326,7 @@ describe('an installation', () => {
     // Nothing is restarted silently: when a part dies, all end.
     process.kill(await runnerPid(place), 'SIGKILL');
     expect(await second.exit).toBe(1);
-    expect(second.stderr()).toMatch(
-      /error: the runner ended (by signal SIGKILL|with exit code 137)/,
-    );
+    expect(second.stderr()).toMatch(/the runner ended by signal SIGKILL/);
   });
 });
 
