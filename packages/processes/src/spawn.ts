@@ -56,15 +56,40 @@ export interface HostProcess {
 export function startProcess(options: ProcessOptions): HostProcess {
   const { file, args } = withLimits(options);
   const extra = Array.from({ length: options.extraPipes ?? 0 }, () => 'pipe' as const);
-  const child = spawn(file, args, {
-    env: options.env ?? {},
-    cwd: options.cwd,
-    stdio: [options.stdin ?? 'pipe', options.stdout ?? 'pipe', options.stderr ?? 'pipe', ...extra],
-    detached: options.group ?? false,
-    ...(options.uid === undefined ? {} : { uid: options.uid }),
-    ...(options.gid === undefined ? {} : { gid: options.gid }),
-  });
-  return wrap(child, options);
+  try {
+    const child = spawn(file, args, {
+      env: options.env ?? {},
+      cwd: options.cwd,
+      stdio: [
+        options.stdin ?? 'pipe',
+        options.stdout ?? 'pipe',
+        options.stderr ?? 'pipe',
+        ...extra,
+      ],
+      detached: options.group ?? false,
+      ...(options.uid === undefined ? {} : { uid: options.uid }),
+      ...(options.gid === undefined ? {} : { gid: options.gid }),
+    });
+    return wrap(child, options);
+  } catch (error) {
+    // What no program can be given (a NUL byte) and some limits (E2BIG, EMFILE) are thrown at once.
+    return failedProcess(error as NodeJS.ErrnoException);
+  }
+}
+
+function failedProcess(error: NodeJS.ErrnoException): HostProcess {
+  const ended: ProcessExit = { code: null, signal: null, error };
+  return {
+    pid: undefined,
+    stdin: undefined,
+    stdout: undefined,
+    stderr: undefined,
+    pipes: [],
+    exit: Promise.resolve(ended),
+    running: false,
+    kill: () => false,
+    stop: async () => ended,
+  };
 }
 
 function wrap(child: ChildProcess, options: ProcessOptions): HostProcess {

@@ -1,7 +1,7 @@
 // Podman's command line for a container. The only place that knows the flags of `podman run`.
 import { AGENT_COMMAND } from '../control-directory.ts';
 import type { ContainerSpec, Mount } from '../driver.ts';
-import type { RuntimeFlags } from './runtime.ts';
+import { NO_NETWORK, type RuntimeFlags } from './runtime.ts';
 
 /** Processes that the agent itself needs, over what the commands may have. */
 const AGENT_PIDS = 16;
@@ -31,7 +31,7 @@ export function runArgs(
     ...Object.entries(spec.labels).map(([key, value]) => `--label=${key}=${value}`),
     ...[...spec.mounts, ...controlMounts].map(mountFlag),
     ...environmentFlags(spec),
-    ...(spec.network === 'none' ? ['--network=none'] : []),
+    ...(spec.network === 'none' && !flags.run.includes(NO_NETWORK) ? [NO_NETWORK] : []),
     ...(spec.user === undefined ? [] : [`--user=${spec.user}`]),
     ...limitFlags(spec),
     ...(spec.privileged ? ['--privileged'] : ['--security-opt=no-new-privileges']),

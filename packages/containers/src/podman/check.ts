@@ -5,7 +5,7 @@ import { formatSize, isRivetError, toRivetError } from '@rivet/base';
 import type { DriverFinding } from '../driver.ts';
 import type { PodmanCli } from './cli.ts';
 import type { ImageStore } from './image-store.ts';
-import type { RuntimeFlags } from './runtime.ts';
+import { NO_NETWORK, type RuntimeFlags } from './runtime.ts';
 
 const INFO_TIMEOUT_MS = 30_000;
 const PODMAN_MAJOR_MIN = 4;
@@ -57,6 +57,7 @@ export async function checkPodman(options: CheckOptions): Promise<readonly Drive
     await checkDisk(info),
     start.finding,
     checkRuntime(info, start.flags),
+    checkNetwork(start.flags),
   ];
 }
 
@@ -76,6 +77,19 @@ function checkRuntime(info: PodmanInfo, flags: RuntimeFlags): DriverFinding {
   const extra = [...flags.global, ...flags.run];
   const with_ = extra.length === 0 ? '' : `, with ${extra.join(' ')}${why}`;
   return { subject: 'OCI runtime', ok: true, seen: `${runtime}${with_}`, fix: undefined };
+}
+
+function checkNetwork(flags: RuntimeFlags): DriverFinding {
+  const ok = !flags.run.includes(NO_NETWORK);
+  const why = flags.reasons.find((reason) => reason.startsWith('containers have no network'));
+  return {
+    subject: 'network of containers',
+    ok,
+    seen: ok ? 'as Podman sets it up' : (why ?? 'none'),
+    fix: ok
+      ? undefined
+      : 'Jobs that need no network run. For the others: as an ordinary user Podman needs slirp4netns or passt and access to /dev/net/tun; as root, netavark and iptables.',
+  };
 }
 
 function checkCgroups(info: PodmanInfo, flags: RuntimeFlags): DriverFinding {

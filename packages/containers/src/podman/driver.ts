@@ -31,7 +31,7 @@ import {
   recallFlags,
   rememberFlags,
 } from './runtime.ts';
-import { startError } from './start-error.ts';
+import { ignoredLimit, startError } from './start-error.ts';
 
 const START_TIMEOUT_MS = 2 * 60_000;
 const READY_TIMEOUT_MS = 30_000;
@@ -202,7 +202,12 @@ class PodmanDriver implements ContainerDriver {
         timeoutMs: START_TIMEOUT_MS,
         signal,
       });
-      if (result.exitCode === 0) return await this.#learned(flags);
+      if (result.exitCode === 0) {
+        await this.#learned(flags);
+        const ignored = ignoredLimit(spec, flags.run, result.stderr);
+        if (ignored !== undefined) throw ignored;
+        return;
+      }
       const known = startError(spec, essence(result), result.stderr);
       if (known !== undefined) throw known;
       if (attempt >= ADAPTATIONS_MAX) break;
@@ -222,6 +227,9 @@ class PodmanDriver implements ContainerDriver {
     const news = flags !== this.#flags;
     this.#flags = flags;
     this.#proven = true;
+    if (news && flags.reasons.length > 0) {
+      this.#logger.warn({ reasons: flags.reasons }, 'Podman needs help on this machine');
+    }
     if (news && this.#cacheFile !== undefined) {
       await rememberFlags(this.#cacheFile, await cacheKey(), flags);
     }

@@ -24,6 +24,9 @@ export interface Machine {
 
 export const PLAIN_FLAGS: RuntimeFlags = { global: [], run: [], reasons: [] };
 
+/** Stands among the flags where Podman can't give containers a network. */
+export const NO_NETWORK = '--network=none';
+
 /** Kernels count threads against it; more than pid_max's default does no good. */
 const PROCESSES_MAX = 32_768;
 
@@ -45,6 +48,14 @@ export function adaptFlags(
         ...flags.reasons,
         'resource limits may not be raised: containers get those of Rivet',
       ],
+    };
+  }
+  if (/slirp4netns|pasta|netavark|aardvark|iptables|nftables/i.test(stderr)) {
+    if (flags.run.includes(NO_NETWORK)) return undefined;
+    return {
+      ...flags,
+      run: [...flags.run, NO_NETWORK],
+      reasons: [...flags.reasons, `containers have no network: ${firstLineOf(stderr)}`],
     };
   }
   if (/crun/i.test(stderr) && machine.hasRunc && !flags.global.includes('--runtime=runc')) {
@@ -144,5 +155,6 @@ function isStored(value: unknown): value is { key: string; flags: RuntimeFlags }
 }
 
 function firstLineOf(text: string): string {
-  return text.trim().split('\n').at(-1)?.slice(0, 200) ?? '';
+  const line = text.trim().split('\n').at(-1) ?? '';
+  return line.replace(/^Error:\s*/, '').slice(0, 200);
 }

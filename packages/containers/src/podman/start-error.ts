@@ -47,6 +47,30 @@ export function startError(
   return undefined;
 }
 
+/** The error for a limit that Podman left out, though it did start the container. */
+export function ignoredLimit(
+  spec: ContainerSpec,
+  runFlags: readonly string[],
+  stderr: string,
+): RivetError | undefined {
+  const line = stderr.split('\n').find((text) => /limits? .*(?:ignored|discarded)/i.test(text));
+  const reason = runFlags.includes('--cgroups=disabled')
+    ? 'no cgroups are delegated to the user that runs Podman'
+    : line?.replace(/^.*msg="?|"$/g, '');
+  if (reason === undefined) return undefined;
+  const limit =
+    spec.memoryBytes !== undefined
+      ? 'the memory'
+      : spec.cpus !== undefined
+        ? 'the cpus'
+        : spec.pids !== undefined
+          ? 'the number of processes'
+          : undefined;
+  return limit === undefined
+    ? undefined
+    : RivetError.of('RIVET_CONTAINER_LIMIT_UNSUPPORTED', { limit, reason });
+}
+
 function limitOf(spec: ContainerSpec, stderr: string): string | undefined {
   if (!/cgroup|not supported|does not support|no such file/i.test(stderr)) return undefined;
   if (spec.memoryBytes !== undefined && /memory|memsw/i.test(stderr)) return 'the memory';

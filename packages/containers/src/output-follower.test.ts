@@ -1,0 +1,112 @@
+// Following an output file: every byte up to the mark, none of it twice, none of it after.
+import { appendFile, type FileHandle, mkdtemp, open, rm, truncate } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { followOutput } from './output-follower.ts';
+import { Wakeup } from './wakeup.ts';
+
+const MARK = Buffer.from('\x1e0123456789abcdef', 'latin1');
+let directory: string;
+let path: string;
+let file: FileHandle;
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'rivet-follow-'));
+  path = join(directory, 'output');
+  file = await open(path, 'w+');
+});
+afterEach(async () => {
+  await file.close();
+  await rm(directory, { recursive: true, force: true });
+});
+
+function follow(state: () => 'running' | 'exited' | 'gone') {
+  const wakeup = new Wakeup();
+  const chunks: Buffer[] = [];
+  const arrived = new Wakeup();
+  const done = followOutput({
+    file,
+    mark: MARK,
+    wakeup,
+    state,
+    stallMs: 50,
+    sink: (bytes) => {
+      chunks.push(Buffer.from(bytes));
+      arrived.notify();
+    },
+  });
+  return { done, wakeup, arrived, text: () => Buffer.concat(chunks) };
+}
+
+it('gives what was written before the mark, however the writes cut it', async () => {
+  // Bytes of the mark itself, so that false starts of it are common.
+  const bytes = fc.uint8Array({ maxLength: 60 }).map((array) => {
+    const alphabet = [...MARK];
+    return Buffer.from(array.map((byte) => alphabet[byte % 3] ?? 0));
+  });
+  await fc.assert(
+    fc.asyncProperty(fc.array(bytes, { maxLength: 6 }), fc.nat(17), async (writes, cut) => {
+      await truncate(path, 0);
+      const following = follow(() => 'running');
+      const all = [...writes, MARK.subarray(0, cut), MARK.subarray(cut), Buffer.from('late')];
+      for (const write of all) {
+        await appendFile(path, write);
+        following.wakeup.notify();
+      }
+      await following.done;
+      expect(following.text()).toEqual(Buffer.concat(writes));
+    }),
+    { numRuns: 50 },
+  );
+});
+
+it('gives what looks like the beginning of a mark when nothing follows', async () => {
+  await appendFile(path, Buffer.concat([Buffer.from('text'), MARK.subarray(0, 5)]));
+  const following = follow(() => 'gone');
+  await following.done;
+  expect(following.text()).toEqual(Buffer.concat([Buffer.from('text'), MARK.subarray(0, 5)]));
+});
+
+it('gives up on a mark that does not come after the exit', async () => {
+  await appendFile(path, 'text');
+  const following = follow(() => 'exited');
+  await following.done;
+  expect(following.text().toString()).toBe('text');
+});
+
+it('goes on at the new end of a file that was cut', async () => {
+  await appendFile(path, 'a long first line\n');
+  const following = follow(() => 'running');
+  await following.arrived.wait(5_000);
+  await truncate(path, 0);
+  following.wakeup.notify();
+  // The poll sees the cut before the next bytes come, as it would with a slow writer.
+  await expect.poll(() => following.text().length).toBe(18);
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  await appendFile(path, Buffer.concat([Buffer.from('next\n'), MARK]));
+  following.wakeup.notify();
+  await following.done;
+  expect(following.text().toString()).toBe('a long first line\nnext\n');
+});
+
+it('waits for a slow sink before it reads on', async () => {
+  await appendFile(path, Buffer.concat([Buffer.alloc(200_000, 'x'), MARK]));
+  let open = 0;
+  let most = 0;
+  await followOutput({
+    file,
+    mark: MARK,
+    wakeup: new Wakeup(),
+    state: () => 'running',
+    sink: async (bytes) => {
+      open += 1;
+      most = Math.max(most, open);
+      expect(bytes.length).toBeLessThanOrEqual(65_536 + MARK.length);
+      await new Promise((resolve) => setImmediate(resolve));
+      open -= 1;
+    },
+  });
+  expect(most).toBe(1);
+});

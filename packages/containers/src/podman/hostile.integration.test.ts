@@ -1,0 +1,226 @@
+// What commands may do to their container, and what then must and must not happen, with real Podman.
+import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { uuidv7 } from '@rivet/base';
+import { startProcess } from '@rivet/processes';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { CommandExit, Container, ContainerDriver, ContainerSpec } from '../driver.ts';
+import { createPodmanDriver } from './driver.ts';
+
+const IMAGE = 'localhost/rivet/base:latest';
+const labels = { 'dev.rivet.test': uuidv7() };
+let driver: ContainerDriver;
+let directory: string;
+let count = 0;
+/** Whether this machine's Podman can limit memory and processes. */
+let canLimit = true;
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'rivet-hostile-'));
+  driver = createPodmanDriver({ defaultImage: IMAGE });
+  const cgroups = (await driver.check()).find((finding) => finding.subject === 'cgroups');
+  canLimit = cgroups?.ok === true;
+});
+afterAll(async () => {
+  await driver.removeLabelled(labels);
+  await driver.removeTree(directory);
+  await driver.close();
+});
+
+async function start(changes: Partial<ContainerSpec> = {}): Promise<Container> {
+  const name = `rivet-test-${uuidv7()}`;
+  return await driver.start({
+    name,
+    image: IMAGE,
+    labels,
+    env: {},
+    mounts: [],
+    entrypoint: [],
+    network: 'none',
+    user: undefined,
+    memoryBytes: undefined,
+    cpus: undefined,
+    pids: undefined,
+    privileged: false,
+    controlDirectory: join(directory, name),
+    ...changes,
+  });
+}
+
+async function sh(
+  container: Container,
+  script: string,
+): Promise<{ exit: CommandExit; stdout: string; stderr: string }> {
+  count += 1;
+  const text = { stdout: '', stderr: '' };
+  const running = await container.run(
+    { id: `c${count}`, argv: ['sh', '-c', script], env: {}, cwd: '/', stdin: undefined },
+    (stream, bytes) => {
+      text[stream] += Buffer.from(bytes).toString('latin1');
+    },
+  );
+  return { exit: await running.exit, ...text };
+}
+
+describe('a command that goes wild', () => {
+  it('can not change its requests, and its container works on when it deletes its spool', async () => {
+    const container = await start();
+    const { stdout, stderr, exit } = await sh(
+      container,
+      'echo x > /.rivet/in/agent; rm -rf /.rivet/out/*; mkfifo /.rivet/out/c1.stdout; echo shown; exit 4',
+    );
+    expect({ stdout, code: exit.exitCode }).toEqual({ stdout: 'shown\n', code: 4 });
+    expect(stderr).toContain('Read-only file system');
+    expect((await sh(container, 'echo next')).stdout).toBe('next\n');
+    await container.remove();
+  });
+
+  it('ends when it kills everything in the container, which then takes commands again', async () => {
+    const container = await start();
+    expect((await sh(container, 'kill -9 -1; sleep 1000')).exit.exitCode).toBe(137);
+    expect((await sh(container, 'echo next')).stdout).toBe('next\n');
+    await container.remove();
+  });
+
+  it('is told apart when it runs out of memory', async ({ skip }) => {
+    skip(!canLimit, 'this machine can not limit memory');
+    const container = await start({ memoryBytes: 64 * 1024 * 1024 });
+    const { exit } = await sh(container, 'x=a; while :; do x=$x$x; done');
+    expect(exit).toMatchObject({ exitCode: 137, signal: 'SIGKILL', cause: 'out-of-memory' });
+    expect((await sh(container, 'exit 1')).exit.cause).toBeUndefined();
+    await container.remove();
+  });
+
+  it('leaves no zombies behind', async () => {
+    const container = await start();
+    await sh(container, 'for i in 1 2 3 4 5; do (sleep 0.01 &) ; done; sleep 0.1');
+    const { stdout } = await sh(container, 'grep -l "^State:.Z" /proc/[0-9]*/status');
+    expect(stdout).toBe('');
+    await container.remove();
+  });
+});
+
+it('refuses a limit that this machine can not keep', async ({ skip }) => {
+  skip(canLimit, 'this machine can limit memory');
+  await expect(start({ memoryBytes: 64 * 1024 * 1024 })).rejects.toMatchObject({
+    code: 'RIVET_CONTAINER_LIMIT_UNSUPPORTED',
+  });
+});
+
+it('runs as another user with nothing but its own files, and no way to more rights', async () => {
+  const container = await start({ user: '1000' });
+  const { stdout, stderr } = await sh(
+    container,
+    'id -u; echo told > /dev/stderr; grep -E "NoNewPrivs|CapEff" /proc/self/status; touch /.rivet/out/x',
+  );
+  expect(stdout).toBe('1000\nCapEff:\t0000000000000000\nNoNewPrivs:\t1\n');
+  expect(stderr).toMatch(/^told\n.*Permission denied/);
+  await container.remove();
+});
+
+it('says that a container was lost when someone removes it', async () => {
+  const container = await start();
+  const command = { id: 'lost', argv: ['sleep', '1000'], env: {}, cwd: '/', stdin: undefined };
+  const running = await container.run(command, () => undefined);
+  await driver.removeLabelled(labels);
+  await expect(running.exit).rejects.toMatchObject({ code: 'RIVET_CONTAINER_LOST' });
+  await container.remove();
+});
+
+it('mounts directories whatever their names', async () => {
+  const source = join(directory, 'a,b:c "d"');
+  await mkdir(source);
+  await writeFile(join(source, 'file'), 'content');
+  const container = await start({ mounts: [{ source, target: '/x, "y":z', readonly: true }] });
+  const { stdout, exit } = await sh(container, 'cat "/x, \\"y\\":z/file"; touch "/x, \\"y\\":z/g"');
+  expect(stdout).toBe('content');
+  expect(exit.exitCode).not.toBe(0);
+  await container.remove();
+});
+
+describe('an image with an entrypoint', () => {
+  const image = 'localhost/rivet/entrypoint:latest';
+
+  it('works as it is: its entrypoint is not run', async () => {
+    const container = await start({ image });
+    expect((await sh(container, 'echo ran')).stdout).toBe('ran\n');
+    await container.remove();
+  });
+
+  it('runs the agent behind one that was asked for, with the variables', async () => {
+    const entrypoint = ['sh', '-c', 'export SEEN="$GIVEN"; exec "$@"', 'sh'];
+    const container = await start({ image, entrypoint, env: { GIVEN: 'two\nlines' } });
+    expect((await sh(container, 'echo "$SEEN"')).stdout).toBe('two\nlines\n');
+    await container.remove();
+  });
+
+  it('tells what one said that did not run the agent', async () => {
+    await expect(start({ image, entrypoint: ['/bin/refuse'] })).rejects.toMatchObject({
+      code: 'RIVET_CONTAINER_ENTRYPOINT_FAILED',
+      message: expect.stringContaining('the entrypoint of the image ran'),
+    });
+  });
+});
+
+it.each([
+  [{ user: 'nobody-knows' }, 'RIVET_CONTAINER_USER_UNKNOWN'],
+  [{ entrypoint: ['/bin/no-such'] }, 'RIVET_CONTAINER_ENTRYPOINT_FAILED'],
+  [
+    { mounts: [{ source: '/no/such', target: '/x', readonly: true }] },
+    'RIVET_CONTAINER_PODMAN_FAILED',
+  ],
+])('refuses to start with %j', async (changes, code) => {
+  await expect(start(changes)).rejects.toMatchObject({ code });
+});
+
+it('removes what containers wrote as other users, closed directories too', async () => {
+  const workspace = join(directory, 'workspace');
+  await mkdir(workspace);
+  await startProcess({ file: 'chmod', args: ['777', workspace], env: { PATH: '/bin' } }).exit;
+  const container = await start({
+    user: '1000:1000',
+    mounts: [{ source: workspace, target: '/workspace', readonly: false }],
+  });
+  const made = await sh(
+    container,
+    'mkdir -p /workspace/a/b && touch /workspace/a/b/c && chmod 0 /workspace/a/b',
+  );
+  expect(made.exit.exitCode).toBe(0);
+  await container.remove();
+  await driver.removeTree(workspace);
+  await expect(driver.removeTree(workspace)).resolves.toBeUndefined();
+});
+
+it('finds by its labels what a program left that was killed with its containers running', async () => {
+  const orphaned = { 'dev.rivet.test': uuidv7() };
+  const module = new URL('./driver.ts', import.meta.url).pathname;
+  const spec = {
+    name: `rivet-test-${uuidv7()}`,
+    image: IMAGE,
+    labels: orphaned,
+    env: {},
+    mounts: [],
+    entrypoint: [],
+    network: 'none',
+    privileged: false,
+    controlDirectory: join(directory, 'orphan'),
+  };
+  const program = `
+    const { createPodmanDriver } = await import(${JSON.stringify(module)});
+    const container = await createPodmanDriver().start(${JSON.stringify(spec)});
+    const argv = ['sleep', '1000'];
+    await container.run({ id: 'c', argv, env: {}, cwd: '/' }, () => {});
+    process.kill(process.pid, 'SIGKILL');`;
+  const child = startProcess({
+    file: process.execPath,
+    args: ['--input-type=module', '-e', program],
+    env: process.env,
+    stdout: 'ignore',
+    stderr: 'inherit',
+  });
+  expect(await child.exit).toMatchObject({ signal: 'SIGKILL' });
+  expect(await driver.list(orphaned)).toMatchObject([{ name: spec.name, running: true }]);
+  expect(await driver.removeLabelled(orphaned)).toBe(1);
+  expect(await driver.list(orphaned)).toEqual([]);
+});
