@@ -1,4 +1,5 @@
-// nginx with the settings that ship, before two real orchestrators: long polls and log streams go through it.
+// nginx with the settings that ship, before two real orchestrators: long polls and log streams go
+// through it.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';

@@ -1,4 +1,5 @@
-// Programs that are killed while jobs run: every job still ends exactly once, and nothing that was told is lost.
+// Programs that are killed while jobs run: every job still ends exactly once, and nothing that was
+// told is lost.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';

@@ -4,7 +4,10 @@ import { type Installation, startInstallation } from './installation.ts';
 import { allJobs, allLines, createPipeline, numberingFault, waitForEnd } from './jobs.ts';
 
 const JOBS = 200;
-/** Every tenth job starts a container; the others only talk, so that the test ends soon on two cores. */
+/**
+ * Every tenth job starts a container; the others only talk, so that the test ends soon on two
+ * cores.
+ */
 const COMMAND_EVERY = 10;
 const LINES = 40;
 

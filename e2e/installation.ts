@@ -1,4 +1,5 @@
-// A whole installation for a test: a database of its own, orchestrators, runners, and the check that nothing is left.
+// A whole installation for a test: a database of its own, orchestrators, runners, and the check
+// that nothing is left.
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';

@@ -1,4 +1,5 @@
-// A real program of Rivet, started as its own process: what it announces, its end, and its last words for a failed test.
+// A real program of Rivet, started as its own process: what it announces, its end, and its last
+// words for a failed test.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
@@ -15,7 +16,9 @@ export interface Program {
   readonly pid: number;
   /** What it wrote to its standard error, the last part of it. */
   stderr(): string;
-  /** Resolves with the announcement `event`; rejects when the program ends or 30 seconds pass first. */
+  /**
+   * Resolves with the announcement `event`; rejects when the program ends or 30 seconds pass first.
+   */
   announced(event: string): Promise<Announcement>;
   /** Resolves with its exit code, or the name of the signal that ended it. */
   readonly ended: Promise<number | string>;

@@ -1,4 +1,5 @@
-// How fast jobs reach runners: 64 simulated runners over HTTP, beside the same statement without a server.
+// How fast jobs reach runners: 64 simulated runners over HTTP, beside the same statement without a
+// server.
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -129,7 +130,9 @@ function registerRunners(client: Client): Promise<SimulatedRunner[]> {
   );
 }
 
-/** The address that the orchestrator announces. @throws when it ends, or says nothing for 30 seconds */
+/**
+ * The address that the orchestrator announces. @throws when it ends, or says nothing for 30 seconds
+ */
 async function listening(orchestrator: HostProcess): Promise<string> {
   const timer = setTimeout(() => orchestrator.kill('SIGKILL'), START_MS);
   try {

@@ -1,4 +1,5 @@
-// `npm run bench [-- --only NAME] [--json] [--rounds N]`: Rivet beside its peers; a table on standard error, JSON on standard output.
+// `npm run bench [-- --only NAME] [--json] [--rounds N]`: Rivet beside its peers; a table on
+// standard error, JSON on standard output.
 import { parseArgs } from 'node:util';
 import { claimBenchmark } from './claims.ts';
 import { runBenchmark, startBenchmark } from './command-line.ts';

@@ -18,7 +18,9 @@ export interface Row {
   /** Median of ours by median of the peer. */
   readonly ratio: number;
   readonly unit: 'ms' | '1/s';
-  /** What the ratio should not exceed (`ms`) or fall below (`1/s`); absent when nobody promised one. */
+  /**
+   * What the ratio should not exceed (`ms`) or fall below (`1/s`); absent when nobody promised one.
+   */
   readonly target?: number;
 }
 

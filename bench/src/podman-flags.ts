@@ -1,4 +1,5 @@
-// The flags with which bare podman starts a container on this machine, so that the peer runs under the same conditions.
+// The flags with which bare podman starts a container on this machine, so that the peer runs under
+// the same conditions.
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';

@@ -1,12 +1,14 @@
-// What a runner that died left behind, removed when the next one starts on the same state directory.
+// What a runner that died left behind, removed when the next one starts on the same state
+// directory.
 import { describeThrown, type Logger } from '@rivet/base';
 import type { ContainerDriver } from '@rivet/containers';
 import { ownerLabels } from './labels.ts';
 import type { StateDirectory } from './state-directory.ts';
 
 /**
- * Removes the containers, workspaces and spools of earlier runs. Those of another runner carry another
- * owner and lie in another directory. What can't be removed is logged and tried again at the next start.
+ * Removes the containers, workspaces and spools of earlier runs. Those of another runner carry
+ * another owner and lie in another directory. What can't be removed is logged and tried again at
+ * the next start.
  */
 export async function removeLeftovers(
   state: StateDirectory,

@@ -5,7 +5,7 @@ import { uptime } from 'node:os';
 export type Clock = () => number;
 
 /**
- * Time since the machine booted (CLOCK_BOOTTIME): unlike `performance.now()` it counts a suspend, so
- * a runner that wakes up knows that its leases are over.
+ * Time since the machine booted (CLOCK_BOOTTIME): unlike `performance.now()` it counts a suspend,
+ * so a runner that wakes up knows that its leases are over.
  */
 export const bootClock: Clock = () => uptime() * 1000;

@@ -30,7 +30,10 @@ export interface RunnerConfig {
   readonly stateDirectory: string;
   readonly defaultImage: string;
   readonly logLevel: LogLevel;
-  /** How long running jobs have to end by themselves when the runner is told to stop, in milliseconds. */
+  /**
+   * How long running jobs have to end by themselves when the runner is told to stop, in
+   * milliseconds.
+   */
   readonly stopGraceMs: number;
   /** How long the runner waits at its start for a server that does not answer, in milliseconds. */
   readonly startDeadlineMs: number;
@@ -128,7 +131,10 @@ function readName(text: string | undefined): string {
   );
 }
 
-/** The tags every runner has, then the configured ones; a configured tag replaces one of the same key. */
+/**
+ * The tags every runner has, then the configured ones; a configured tag replaces one of the same
+ * key.
+ */
 function readTags(text: string): RunnerTag[] {
   const tags = new Map([
     ['os', process.platform === 'win32' ? 'windows' : process.platform],

@@ -1,4 +1,5 @@
-// A runner for tests: real directories and real HTTP, a driver that only remembers, and an engine that the test plays.
+// A runner for tests: real directories and real HTTP, a driver that only remembers, and an engine
+// that the test plays.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,10 +1,14 @@
-// A server for tests of the runner: register, claim and report over real HTTP, with faults where the test asks for them.
+// A server for tests of the runner: register, claim and report over real HTTP, with faults where
+// the test asks for them.
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { ClaimedJob, ClaimRequest, JobOutcome, LogLine, ReportRequest } from '@rivet/protocol';
 
-/** What happens to a request: an answer of its own, a cut before or after it had its effect, or a delay. */
+/**
+ * What happens to a request: an answer of its own, a cut before or after it had its effect, or a
+ * delay.
+ */
 export type Fault =
   | { readonly status: number; readonly code: string; readonly retryAfterSeconds?: number }
   | 'cut-before'

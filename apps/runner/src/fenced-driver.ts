@@ -2,8 +2,9 @@
 import type { Container, ContainerDriver } from '@rivet/containers';
 
 /**
- * The same driver until `fence` aborts. From then on images, containers and commands are refused with
- * the reason of `fence`, and containers whose start was under way are removed; removing always works.
+ * The same driver until `fence` aborts. From then on images, containers and commands are refused
+ * with the reason of `fence`, and containers whose start was under way are removed; removing always
+ * works.
  */
 export function fencedDriver(driver: ContainerDriver, fence: AbortSignal): ContainerDriver {
   return {

@@ -1,4 +1,5 @@
-// One attempt on this runner, from the claim to the acknowledged outcome: directories, engine, reports, clean-up.
+// One attempt on this runner, from the claim to the acknowledged outcome: directories, engine,
+// reports, clean-up.
 import {
   describeThrown,
   formatDuration,
@@ -42,16 +43,20 @@ export interface JobRunContext {
   readonly logger: Logger;
   /** The runner stops: jobs that run may end. */
   readonly stopping: AbortSignal;
-  /** The runner stops and its grace is over: running jobs are canceled, their end is still reported. */
+  /**
+   * The runner stops and its grace is over: running jobs are canceled, their end is still reported.
+   */
   readonly stopJobs: AbortSignal;
   /** The runner leaves now: nothing is reported any more. */
   readonly abandon: AbortSignal;
 }
 
 /**
- * Runs a claimed job. Never throws; when it resolves, nothing of the attempt is left on this machine.
- * @param answeredAt when the answer with the job had come, on the clock of the context. A long poll says
- *   nothing about when the answer was made, so no work starts before a first report has renewed the lease.
+ * Runs a claimed job. Never throws; when it resolves, nothing of the attempt is left on this
+ * machine.
+ * @param answeredAt when the answer with the job had come, on the clock of the context. A long poll
+ *   says nothing about when the answer was made, so no work starts before a first report has
+ *   renewed the lease.
  */
 export async function runClaimedJob(
   job: ClaimedJob,
@@ -78,8 +83,8 @@ export async function runClaimedJob(
 }
 
 /**
- * Ends a job that this runner has no place on disk for, and keeps its slot for a while: a sick runner that
- * fails at once would take the jobs of the healthy ones.
+ * Ends a job that this runner has no place on disk for, and keeps its slot for a while: a sick
+ * runner that fails at once would take the jobs of the healthy ones.
  */
 async function giveUp(job: ClaimedJob, cause: unknown, context: JobRunContext): Promise<void> {
   const { api, state, stopping, abandon } = context;
@@ -106,7 +111,9 @@ class Attempt {
   readonly #reporter: Reporter;
   /** Asks the engine to end the job in order. */
   readonly #cancel = new AbortController();
-  /** Ends its containers at once: another runner may have the job soon, or nobody can hear of it. */
+  /**
+   * Ends its containers at once: another runner may have the job soon, or nobody can hear of it.
+   */
   readonly #fence = new AbortController();
   /** Why this runner, not a person, ended the job. */
   #cause: RivetError | undefined;

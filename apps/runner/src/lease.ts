@@ -18,8 +18,8 @@ export class Lease {
 
   /**
    * @param seconds length of the lease
-   * @param grantedAt time of `clock` when the request was sent that was answered with the lease: the
-   *   answer was made later, so counting from then errs on the safe side
+   * @param grantedAt time of `clock` that it counts from: when the request was sent that was answered
+   *   with the lease, or, after a long poll, when the answer came
    */
   constructor(seconds: number, grantedAt: number, clock: Clock) {
     this.#clock = clock;

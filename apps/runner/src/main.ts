@@ -1,4 +1,5 @@
-// The runner program: settings from the environment, jobs from the server, until it is told to stop.
+// The runner program: settings from the environment, jobs from the server, until it is told to
+// stop.
 import {
   createLogger,
   describeThrown,

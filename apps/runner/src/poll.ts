@@ -1,4 +1,5 @@
-// Takes jobs: registers, then asks the server for as many jobs as there are free slots, again and again.
+// Takes jobs: registers, then asks the server for as many jobs as there are free slots, again and
+// again.
 import {
   backoffMs,
   formatDuration,
@@ -84,7 +85,8 @@ export class Poller {
       const waitMs = stop.aborted ? 0 : this.#waitMs;
       const body = this.#claimBody(requestId, capacity, waitMs);
       try {
-        // A request that was given jobs must be heard to its end, so a stop asks once more without waiting.
+        // A request that was given jobs must be heard to its end, so a stop asks once more without
+        // waiting.
         const signal = stop.aborted ? AbortSignal.timeout(ANSWER_MS) : stop;
         const answer = await api.claim(body, { timeoutMs: waitMs + ANSWER_MS, signal });
         return answer.jobs;

@@ -1,4 +1,5 @@
-// Between a job that talks and the reports that carry it: collects, spools, and makes the job wait when the spool is full.
+// Between a job that talks and the reports that carry it: collects, spools, and makes the job wait
+// when the spool is full.
 import type { Spool, SpoolEntry } from './spool.ts';
 
 /** Bytes that may wait in memory for the disk. */

@@ -1,4 +1,5 @@
-// Ships what a job told to the server: numbered reports, one at a time, each repeated until it is answered.
+// Ships what a job told to the server: numbered reports, one at a time, each repeated until it is
+// answered.
 import { backoffMs, type Logger, type RivetError, sleep, toRivetError } from '@rivet/base';
 import type { JobOutcome, ReportRequest, ReportResponse } from '@rivet/protocol';
 import { Bell } from './bell.ts';
@@ -22,7 +23,9 @@ const BACKOFF_MS_MAX = 5000;
 const QUICK_MS = 500;
 const SLOW_MS = 2000;
 
-/** How reporting ended: the outcome was stored, the attempt is no longer ours, or nobody took it. */
+/**
+ * How reporting ended: the outcome was stored, the attempt is no longer ours, or nobody took it.
+ */
 export type ReportEnd = 'delivered' | 'lost' | 'given-up';
 
 export interface ReporterOptions {

@@ -1,4 +1,5 @@
-// A runner's life: hold the state directory, clean up after the last run, register, take jobs, stop in order.
+// A runner's life: hold the state directory, clean up after the last run, register, take jobs, stop
+// in order.
 import { type Logger, RivetError } from '@rivet/base';
 import type { ContainerDriver, DriverFinding } from '@rivet/containers';
 import type { RunJob } from '@rivet/engine';
@@ -92,7 +93,10 @@ export class Runner {
     await this.#polling;
   }
 
-  /** Takes no more jobs, lets those that run end within the grace, cancels the rest. Safe to call twice. */
+  /**
+   * Takes no more jobs, lets those that run end within the grace, cancels the rest. Safe to call
+   * twice.
+   */
   stop(): Promise<void> {
     this.#stopped ??= this.#stopInOrder();
     return this.#stopped;
@@ -167,7 +171,10 @@ export class Runner {
   }
 }
 
-/** Without these a runner would fail every job that it takes; with other findings jobs run, though less well. */
+/**
+ * Without these a runner would fail every job that it takes; with other findings jobs run, though
+ * less well.
+ */
 const NEEDED = new Set(['podman', 'default image']);
 
 function requireFit(findings: readonly DriverFinding[], logger: Logger): void {

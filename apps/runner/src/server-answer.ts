@@ -1,4 +1,5 @@
-// What an error of the server means to a runner: try again, give up, or stop because the job is lost.
+// What an error of the server means to a runner: try again, give up, or stop because the job is
+// lost.
 import type { ErrorCode, RivetError } from '@rivet/base';
 
 const RETRY_STATUSES = new Set([408, 425, 429]);

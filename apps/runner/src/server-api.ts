@@ -16,7 +16,10 @@ interface CallLimits {
   readonly signal: AbortSignal;
 }
 
-/** Every method rejects with a RivetError, and none tries again by itself: the callers know their leases. */
+/**
+ * Every method rejects with a RivetError, and none tries again by itself: the callers know their
+ * leases.
+ */
 export interface ServerApi {
   register(body: RegisterRequest, limits: CallLimits): Promise<RegisterResponse>;
   claim(body: ClaimRequest, limits: CallLimits): Promise<ClaimResponse>;

@@ -27,7 +27,9 @@ export class Slots {
     this.#events.emit('given');
   }
 
-  /** Resolves with the number of free slots when there are some; with 0 when `signal` aborts first. */
+  /**
+   * Resolves with the number of free slots when there are some; with 0 when `signal` aborts first.
+   */
   async waitForFree(signal: AbortSignal): Promise<number> {
     await this.#waitUntil(() => this.free > 0, signal);
     return signal.aborted ? 0 : this.free;

@@ -28,8 +28,8 @@ interface Segment {
 }
 
 /**
- * An append-only queue. Memory holds one batch and what is being written; the rest waits on disk, and
- * a segment is deleted when all of it was dropped. Not safe for several readers.
+ * An append-only queue. Memory holds one batch and what is being written; the rest waits on disk,
+ * and a segment is deleted when all of it was dropped. Not safe for several readers.
  */
 export class Spool {
   readonly #directory: string;
@@ -57,7 +57,9 @@ export class Spool {
     return this.#pendingBytes;
   }
 
-  /** Appends entries; they are readable when it resolves. Rejects when the disk does not take them. */
+  /**
+   * Appends entries; they are readable when it resolves. Rejects when the disk does not take them.
+   */
   append(entries: readonly SpoolEntry[]): Promise<void> {
     const bytes = Buffer.from(entries.map((entry) => `${JSON.stringify(entry)}\n`).join(''));
     return this.#inTurn(async () => {

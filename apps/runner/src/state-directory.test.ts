@@ -21,7 +21,10 @@ afterEach(() => rm(directory, { recursive: true, force: true }));
 
 const module = new URL('state-directory.ts', import.meta.url).href;
 
-/** Opens the directory in another process; it says "held" or the code of the error, and waits for its end. */
+/**
+ * Opens the directory in another process; it says "held" or the code of the error, and waits for
+ * its end.
+ */
 function openElsewhere() {
   const script = `
     const { openStateDirectory } = await import(process.argv[1]);

@@ -1,4 +1,5 @@
-// What a runner keeps on disk: who it is, that it alone works there, and one directory for each attempt.
+// What a runner keeps on disk: who it is, that it alone works there, and one directory for each
+// attempt.
 import { randomUUID } from 'node:crypto';
 import { chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -40,7 +41,8 @@ export interface StateDirectory {
 
 /**
  * Makes the directory where it is missing, and holds it.
- * @throws RIVET_RUNNER_STATE_LOCKED when another runner that lives holds it, RIVET_RUNNER_STATE_UNUSABLE
+ * @throws RIVET_RUNNER_STATE_LOCKED when another runner that lives holds it,
+ * RIVET_RUNNER_STATE_UNUSABLE
  */
 export async function openStateDirectory(path: string): Promise<StateDirectory> {
   try {
@@ -82,9 +84,9 @@ async function makeAttempt(path: string): Promise<AttemptDirectory> {
 }
 
 /**
- * A lock is a file named by the identity of its process, so nobody ever removes the lock of a process
- * that lives, and no two processes ever write the same file. Whoever sees another living one steps back;
- * when two start together both may, and both try again after different pauses.
+ * A lock is a file named by the identity of its process, so nobody ever removes the lock of a
+ * process that lives, and no two processes ever write the same file. Whoever sees another living
+ * one steps back; when two start together both may, and both try again after different pauses.
  */
 async function takeLock(directory: string): Promise<string> {
   const locks = join(directory, 'locks');
