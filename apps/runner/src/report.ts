@@ -83,7 +83,6 @@ export class Reporter {
       onEntry: () => this.#bell.ring(),
       onFailure: (cause) => options.onFailure('spool', cause),
     });
-    options.abandon.addEventListener('abort', () => this.#bell.ring(), { once: true });
   }
 
   /** Whether the server accepted the first report; false when reporting ended without one. */
@@ -105,6 +104,9 @@ export class Reporter {
 
   /** Reports until the end. Never throws. */
   async run(): Promise<ReportEnd> {
+    const { abandon } = this.#options;
+    const wake = (): void => this.#bell.ring();
+    abandon.addEventListener('abort', wake);
     try {
       return await this.#run();
     } catch (error) {
@@ -112,6 +114,7 @@ export class Reporter {
       this.#options.onFailure('defect', error);
       return 'given-up';
     } finally {
+      abandon.removeEventListener('abort', wake);
       this.#queue.close();
       this.#confirmed.resolve(false);
     }
