@@ -17,7 +17,7 @@ beforeEach(async () => {
 
 afterEach(async () => {
   for (const database of running.splice(0)) await database.stop();
-  const location = await readFile(join(directory, 'location'), 'utf8').catch(() => '');
+  const location = await readFile(join(directory, 'data/location'), 'utf8').catch(() => '');
   if (location !== '') await rm(location.trim(), { recursive: true, force: true });
   await rm(directory, { recursive: true, force: true });
 });
