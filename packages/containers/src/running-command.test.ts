@@ -1,0 +1,41 @@
+// What counts in a status file, which the container can write to.
+import { expect, it } from 'vitest';
+import { parseStatus } from './running-command.ts';
+
+const NOTHING = {
+  taken: false,
+  pid: undefined,
+  supervisor: undefined,
+  failed: undefined,
+  exitCode: undefined,
+  lost: false,
+};
+
+it('reads the lines of the agent', () => {
+  expect(parseStatus('taken\nstarted 12 10\nexit 3\n')).toEqual({
+    ...NOTHING,
+    taken: true,
+    pid: 12,
+    supervisor: 10,
+    exitCode: 3,
+  });
+  expect(parseStatus('taken\nfailed cwd\n')).toMatchObject({ failed: 'cwd' });
+  expect(parseStatus('started 12 10\nlost\n')).toMatchObject({ lost: true });
+});
+
+it.each([
+  ['a line that is not complete yet', 'exit 1'],
+  ['a number that no exit code has', 'exit 1000\n'],
+  ['a negative number', 'exit -1\n'],
+  ['something behind a number', 'exit 1 2\n'],
+  ['an unknown failure', 'failed $(id)\n'],
+  ['a process id that is too long', `started ${'9'.repeat(40)} 1\n`],
+  ['bytes', '\0\xff\n'.repeat(500)],
+])('takes no notice of %s', (_, text) => {
+  expect(parseStatus(text)).toEqual(NOTHING);
+});
+
+it('keeps to the first exit that was told, and to codes that exist', () => {
+  expect(parseStatus('exit 3\nexit 0\n').exitCode).toBe(3);
+  expect(parseStatus('exit 999\n').exitCode).toBe(255);
+});
