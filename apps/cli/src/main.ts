@@ -1,5 +1,6 @@
 // The entry of `rivet`. Loads as little as the request needs: `rivet --version` reads one file.
 import { readFileSync } from 'node:fs';
+import { enableCompileCache } from 'node:module';
 
 process.exit(await main(process.argv.slice(2)));
 
@@ -10,6 +11,7 @@ async function main(argv: readonly string[]): Promise<number> {
     process.stdout.write(`${(JSON.parse(manifest) as { version: string }).version}\n`);
     return 0;
   }
+  keepCompiledCode();
   const [{ exitCodes }, { createOutput }, { listenForInterrupts }, { runProgram }] =
     await Promise.all([
       import('./exit-codes.ts'),
@@ -23,4 +25,11 @@ async function main(argv: readonly string[]): Promise<number> {
   // Questions go to standard error, so that a piped result does not forbid them.
   const interactive = stdin.isTTY === true && stderr.isTTY === true && env.TERM !== 'dumb';
   return await runProgram(argv, { env, cwd: process.cwd(), output, interrupt, interactive });
+}
+
+/** What the launcher does, for whoever starts this file without it. */
+function keepCompiledCode(): void {
+  const { NODE_COMPILE_CACHE, XDG_CACHE_HOME, HOME } = process.env;
+  const base = XDG_CACHE_HOME || (HOME && `${HOME}/.cache`);
+  if (NODE_COMPILE_CACHE === undefined && base) enableCompileCache(`${base}/rivet/node`);
 }

@@ -59,10 +59,12 @@ export const run = defineCommand({
   },
   async run(context, { file }, options) {
     const source = workspaceSource(options, context);
-    const config = await loadConfig(context.env);
-    const bundle = await readBundle(resolve(context.cwd, file));
     const session = createEngineSession();
     try {
+      // The process that runs Lua starts while the files are read.
+      session.lua();
+      const config = await loadConfig(context.env);
+      const bundle = await readBundle(resolve(context.cwd, file));
       const job = await prepareJob(bundle, options, session, context);
       const defaultImage = options.image ?? config.defaultImage;
       if (!options.dryRun) {

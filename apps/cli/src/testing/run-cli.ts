@@ -9,6 +9,9 @@ import { expect } from 'vitest';
 
 export const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url));
 
+/** Nothing of a test is kept in the caches of the user. */
+export const TEST_ENV = { TZ: 'UTC', NODE_DISABLE_COMPILE_CACHE: '1' };
+
 export interface CliResult {
   readonly code: number | null;
   readonly stdout: string;
@@ -68,7 +71,7 @@ export class CliRun {
       const child = startProcess({
         file: process.execPath,
         args: [MAIN, ...this.#args],
-        env: { PATH: process.env.PATH, HOME: home, TZ: 'UTC', ...this.#env },
+        env: { PATH: process.env.PATH, HOME: home, ...TEST_ENV, ...this.#env },
         ...(this.#cwd === undefined ? {} : { cwd: this.#cwd }),
         stdin: this.#stdin === undefined ? 'ignore' : 'pipe',
       });

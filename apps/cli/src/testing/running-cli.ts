@@ -1,7 +1,7 @@
 // Starts the real program in a test and lets it run: for signals, servers and jobs that take time.
 import { type HostProcess, startProcess } from '@rivet/processes';
 import { expect } from 'vitest';
-import { MAIN } from './run-cli.ts';
+import { MAIN, TEST_ENV } from './run-cli.ts';
 
 export interface RunningCli {
   readonly stdout: () => string;
@@ -23,7 +23,7 @@ export function startCli(
   const child: HostProcess = startProcess({
     file: process.execPath,
     args: [MAIN, ...args],
-    env: { PATH: process.env.PATH, TZ: 'UTC', ...options.env },
+    env: { PATH: process.env.PATH, ...TEST_ENV, ...options.env },
     cwd: options.cwd,
     stdin: 'ignore',
   });

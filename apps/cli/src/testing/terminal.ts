@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { type HostProcess, type ProcessExit, startProcess } from '@rivet/processes';
 import { expect } from 'vitest';
-import { MAIN } from './run-cli.ts';
+import { MAIN, TEST_ENV } from './run-cli.ts';
 
 /** Why there can be no terminal on this machine; undefined when there can. */
 export function terminalMissing(): string | undefined {
@@ -38,7 +38,7 @@ export function openTerminal(
     env: {
       PATH: process.env.PATH,
       TERM: 'xterm-256color',
-      TZ: 'UTC',
+      ...TEST_ENV,
       SHELL: '/bin/sh',
       ...options.env,
     },
