@@ -90,7 +90,7 @@ async function expectRefusal(call: Promise<unknown>, expected: Refusal): Promise
     (thrown: unknown) => thrown,
   )) as Error & { code?: string; details?: { errors?: { path: string }[] } };
   expect(error.code, error.message).toBe(expected.code);
-  const paths = (error.details?.errors ?? []).map((issue) => issue.path);
+  const paths = (error.details?.issues ?? []).map((issue) => issue.path);
   expect(paths).toEqual(expect.arrayContaining([...expected.paths]));
 }
 
