@@ -88,7 +88,7 @@ async function expectRefusal(call: Promise<unknown>, expected: Refusal): Promise
   const error = (await call.then(
     () => new Error('it was accepted'),
     (thrown: unknown) => thrown,
-  )) as Error & { code?: string; details?: { errors?: { path: string }[] } };
+  )) as Error & { code?: string; details?: { issues?: { path: string }[] } };
   expect(error.code, error.message).toBe(expected.code);
   const paths = (error.details?.issues ?? []).map((issue) => issue.path);
   expect(paths).toEqual(expect.arrayContaining([...expected.paths]));

@@ -1,4 +1,5 @@
-// `npm run check`: the fast loop. Format, lint, types, unused code, tidy and unit tests, at the same time.
+// `npm run check`: the fast loop. Format, lint, types, unused code, tidy and unit tests, at the
+// same time.
 import { runStep, type Step, staticSteps } from './run-steps.ts';
 
 const unitTests: Step = {

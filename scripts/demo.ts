@@ -1,8 +1,9 @@
-// `npm run demo`: the main job of Rivet from nothing to a green end, with its real parts. Starts everything in
-// one process tree, creates the example pipeline, launches it, follows its log, and stops what it started.
+// `npm run demo`: the main job of Rivet from nothing to a green end, with its real parts. Starts
+// everything in one process tree, creates the example pipeline, launches it, follows its log, and
+// stops what it started.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,9 +16,9 @@ const say = (text: string): void => {
   process.stdout.write(`\ndemo: ${text}\n`);
 };
 
-// PostgreSQL does not run as root, so its directory must be reachable by another user: the usual
-// temporary directory is.
 const directory = await mkdtemp(join(tmpdir(), 'rivet-demo-'));
+// PostgreSQL does not run as root: its own user must be able to pass through to its data.
+await chmod(directory, 0o711);
 const port = await freePort();
 const url = `http://127.0.0.1:${port}`;
 const env = {

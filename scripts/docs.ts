@@ -1,4 +1,5 @@
-// `npm run docs`: writes the pages that are made from code. The tests beside the makers compare them.
+// `npm run docs`: writes the pages that are made from code. The tests beside the makers compare
+// them.
 import { writeFileSync } from 'node:fs';
 import { renderCliReference } from '../apps/cli/src/reference-page.ts';
 import { renderLuaReference } from '../packages/engine/src/reference/lua-reference.ts';

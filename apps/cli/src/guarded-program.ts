@@ -20,7 +20,10 @@ kill -KILL "$guard"
 exit "$code"
 `;
 
-/** How a guarded program ended, in words that continue "the runner ended"; the shell tells signals as 128 + n. */
+/**
+ * How a guarded program ended, in words that continue "the runner ended"; the shell tells signals
+ * as 128 + n.
+ */
 export function describeEnd({ code, signal, error }: ProcessExit): string {
   if (error !== undefined) return `before it began: ${error.message}`;
   const name = signal ?? (code !== null && code > 128 ? signalName(code - 128) : undefined);

@@ -18,7 +18,8 @@ export class Lease {
 
   /**
    * @param seconds length of the lease
-   * @param grantedAt time of `clock` that it counts from: when the request was sent that was answered
+   * @param grantedAt time of `clock` that it counts from: when the request was sent that was
+   * answered
    *   with the lease, or, after a long poll, when the answer came
    */
   constructor(seconds: number, grantedAt: number, clock: Clock) {

@@ -1,8 +1,9 @@
 // The directory through which the runner and the agent of one container talk.
 //
-// `in/` is mounted read-only: the agent, a FIFO that takes requests, and their files. `out/` is mounted
-// writable, so whatever is in it is the container's word. The runner makes each file there, keeps it
-// open, and never opens one by name again: links, FIFOs and deletions in there do not reach it.
+// `in/` is mounted read-only: the agent, a FIFO that takes requests, and their files. `out/` is
+// mounted writable, so whatever is in it is the container's word. The runner makes each file there,
+// keeps it open, and never opens one by name again: links, FIFOs and deletions in there do not
+// reach it.
 import { randomBytes } from 'node:crypto';
 import { constants, type FSWatcher, watch, writeSync } from 'node:fs';
 import { chmod, type FileHandle, mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
@@ -55,7 +56,8 @@ export class ControlDirectory {
     await chmod(path, 0o700);
     await makeDirectory(join(path, 'in'));
     await makeDirectory(join(path, 'out'));
-    // A copy: a shell reads its script as it goes, and an upgrade of Rivet may replace the original.
+    // A copy: a shell reads its script as it goes, and an upgrade of Rivet may replace the
+    // original.
     await writeFile(join(path, 'in/agent'), await readFile(AGENT_SOURCE));
     await chmod(join(path, 'in/agent'), 0o644);
     const fifo = join(path, 'in/requests');

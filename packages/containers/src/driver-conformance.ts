@@ -1,4 +1,5 @@
-// What every container driver must do: one suite, run over each implementation by its own test file.
+// What every container driver must do: one suite, run over each implementation by its own test
+// file.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,7 +14,9 @@ import type {
 } from './driver.ts';
 import type { FakeCommand, FakeOutcome } from './fake/driver.ts';
 
-/** The commands of the suite: what a shell is told, and what it then does, for drivers that act it. */
+/**
+ * The commands of the suite: what a shell is told, and what it then does, for drivers that act it.
+ */
 const SCRIPTS = {
   'echo out; echo err >&2': () => ({ stdout: 'out\n', stderr: 'err\n' }),
   'exit 3': () => ({ exitCode: 3 }),

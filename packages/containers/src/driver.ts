@@ -1,12 +1,15 @@
 // The contract of container drivers.
 //
-// Lifecycle: `check` → `ensureImage` → `start` → `Container.run`… → `Container.remove`, and after a crash
-// `removeLabelled` by whoever owns the labels. Concurrency: every method may be called at any time, several
-// at once; a container takes several commands at the same time. Isolation: containers see each other only
-// through the mounts they share. Nothing but `remove*` deletes anything. Every implementation passes
-// `driver-conformance.ts`.
+// Lifecycle: `check` → `ensureImage` → `start` → `Container.run`… → `Container.remove`, and after a
+// crash `removeLabelled` by whoever owns the labels. Concurrency: every method may be called at any
+// time, several at once; a container takes several commands at the same time. Isolation: containers
+// see each other only through the mounts they share. Nothing but `remove*` deletes anything. Every
+// implementation passes `driver-conformance.ts`.
 
-/** What a container is made from. Every string in it is data: none is split, expanded or parsed by a shell. */
+/**
+ * What a container is made from. Every string in it is data: none is split, expanded or parsed by a
+ * shell.
+ */
 export interface ContainerSpec {
   /** Unique on the host; [a-zA-Z0-9][a-zA-Z0-9_.-]*. */
   readonly name: string;
@@ -16,8 +19,9 @@ export interface ContainerSpec {
   readonly env: Readonly<Record<string, string>>;
   readonly mounts: readonly Mount[];
   /**
-   * Program and arguments put before Rivet's agent, which they must run; the image's own entrypoint is
-   * never run without being asked for. Only a container that has one shows `env` to `podman inspect`.
+   * Program and arguments put before Rivet's agent, which they must run; the image's own entrypoint
+   * is never run without being asked for. Only a container that has one shows `env` to `podman
+   * inspect`.
    */
   readonly entrypoint: readonly string[];
   readonly network: 'default' | 'none';
@@ -51,15 +55,18 @@ export interface CommandSpec {
 
 export type OutputStream = 'stdout' | 'stderr';
 
-/** Takes output as it comes, in order a stream. What it returns is awaited before more of that stream is read. */
+/**
+ * Takes output as it comes, in order a stream. What it returns is awaited before more of that
+ * stream is read.
+ */
 export type OutputSink = (stream: OutputStream, bytes: Uint8Array) => void | Promise<void>;
 
 export interface CommandExit {
   /** As a shell gives it: 126 not executable, 127 not found, 128+n killed by signal n. */
   readonly exitCode: number;
   /**
-   * `SIGKILL` and the like when a signal ended it. A program that itself exits with 128+n can't be told
-   * from one that signal n ended.
+   * `SIGKILL` and the like when a signal ended it. A program that itself exits with 128+n can't be
+   * told from one that signal n ended.
    */
   readonly signal: string | undefined;
   /** Why Rivet knows more than the code says. */
@@ -71,9 +78,15 @@ export interface RunningCommand {
   readonly id: string;
   /** Process id inside the container, once it is known. */
   readonly pid: number | undefined;
-  /** Resolves after the exit, when all output has been given to the sink. Rejects with RIVET_CONTAINER_LOST when the container went away. */
+  /**
+   * Resolves after the exit, when all output has been given to the sink. Rejects with
+   * RIVET_CONTAINER_LOST when the container went away.
+   */
   readonly exit: Promise<CommandExit>;
-  /** Sends a signal (`TERM`, `KILL`, `INT`, …) to the whole process group; nothing happens after the exit. */
+  /**
+   * Sends a signal (`TERM`, `KILL`, `INT`, …) to the whole process group; nothing happens after the
+   * exit.
+   */
   signal(name: string): Promise<void>;
 }
 
@@ -81,8 +94,8 @@ export interface Container {
   readonly name: string;
   readonly image: string;
   /**
-   * Starts a command; resolves when it runs. Output that the sink can't take yet waits on disk, not in
-   * memory. When the sink throws, the command is killed and `exit` rejects with what was thrown.
+   * Starts a command; resolves when it runs. Output that the sink can't take yet waits on disk, not
+   * in memory. When the sink throws, the command is killed and `exit` rejects with what was thrown.
    * @throws RIVET_CONTAINER_CWD_MISSING, RIVET_CONTAINER_COMMAND_INVALID,
    *   RIVET_CONTAINER_ARGUMENTS_TOO_LONG, RIVET_CONTAINER_LOST, RIVET_CONTAINER_AGENT_SILENT
    */
@@ -115,7 +128,8 @@ export interface ContainerDriver {
   check(): Promise<readonly DriverFinding[]>;
   /**
    * Makes sure that the image is there.
-   * @throws RIVET_CONTAINER_IMAGE_INVALID, RIVET_CONTAINER_IMAGE_NOT_FOUND, RIVET_CONTAINER_REGISTRY_UNREACHABLE, …
+   * @throws RIVET_CONTAINER_IMAGE_INVALID, RIVET_CONTAINER_IMAGE_NOT_FOUND,
+   * RIVET_CONTAINER_REGISTRY_UNREACHABLE, …
    */
   ensureImage(image: string, options: { pull: PullPolicy; signal?: AbortSignal }): Promise<void>;
   /** Starts a container; the image must be there. Nothing is left behind when it throws. */
@@ -123,7 +137,9 @@ export interface ContainerDriver {
   list(labels: Readonly<Record<string, string>>): Promise<readonly ContainerSummary[]>;
   /** Removes every container that carries all of `labels` (at least one); returns how many. */
   removeLabelled(labels: Readonly<Record<string, string>>): Promise<number>;
-  /** Removes a directory with everything in it, also what containers wrote as root or a mapped user. */
+  /**
+   * Removes a directory with everything in it, also what containers wrote as root or a mapped user.
+   */
   removeTree(path: string): Promise<void>;
   close(): Promise<void>;
 }

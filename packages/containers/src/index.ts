@@ -1,4 +1,5 @@
-// Containers: the driver contract, its implementations, and the stack that a branch of a job works in.
+// Containers: the driver contract, its implementations, and the stack that a branch of a job works
+// in.
 export type {
   CommandExit,
   CommandSpec,
@@ -20,7 +21,7 @@ export {
   type FakeDriverOptions,
   type FakeOutcome,
 } from './fake/driver.ts';
-export { type ImageName, parseImageName, qualifyImageName } from './images.ts';
+export { qualifyImageName } from './images.ts';
 export {
   attemptLabels,
   LABEL_ATTEMPT,

@@ -4,7 +4,10 @@ import type { Wakeup } from './wakeup.ts';
 
 const READ_BYTES_MAX = 64 * 1024;
 const POLL_MS = 250;
-/** How long output may stand still after the exit before the end mark counts as lost, in milliseconds. */
+/**
+ * How long output may stand still after the exit before the end mark counts as lost, in
+ * milliseconds.
+ */
 const STALL_MS = 2_000;
 
 export interface FollowOptions {
@@ -20,7 +23,10 @@ export interface FollowOptions {
   readonly stallMs?: number;
 }
 
-/** Resolves when everything up to the end mark was given to the sink, or the mark can't come any more. */
+/**
+ * Resolves when everything up to the end mark was given to the sink, or the mark can't come any
+ * more.
+ */
 export async function followOutput(options: FollowOptions): Promise<void> {
   const { file, mark, wakeup, state, sink } = options;
   const buffer = Buffer.allocUnsafe(READ_BYTES_MAX);

@@ -1,13 +1,23 @@
-// The text of a request: what the agent reads to start one command. All that users wrote is quoted here.
+// The text of a request: what the agent reads to start one command. All that users wrote is quoted
+// here.
 import { RivetError } from '@rivet/base';
 import type { CommandSpec } from './driver.ts';
 
-/** Linux takes no single argument or `NAME=value` above this many bytes, its NUL included (MAX_ARG_STRLEN). */
+/**
+ * Linux takes no single argument or `NAME=value` above this many bytes, its NUL included
+ * (MAX_ARG_STRLEN).
+ */
 const ARGUMENT_BYTES_MAX = 128 * 1024;
-/** A quarter of the usual 8 MB of stack is what all arguments and variables may take, less what the image adds. */
+/**
+ * A quarter of the usual 8 MB of stack is what all arguments and variables may take, less what the
+ * image adds.
+ */
 const ARGUMENTS_BYTES_MAX = 2 * 1024 * 1024 - 64 * 1024;
 
-/** Variables that shells treat specially: assigning them in the agent would fail or change the agent. */
+/**
+ * Variables that shells treat specially: assigning them in the agent would fail or change the
+ * agent.
+ */
 const SHELL_VARIABLES =
   /^(?:rivet_.*|BASH.*|COMP_.*|DIRSTACK|ENV|EPOCH.*|EUID|FUNCNAME|FUNCNEST|GROUPS|HISTCMD|HISTSIZE|HOSTNAME|IFS|LANG|LC_.*|LINENO|MAIL.*|OPTARG|OPTERR|OPTIND|PIPESTATUS|POSIXLY_CORRECT|PPID|PS[0-4]|PWD|OLDPWD|RANDOM|SECONDS|SHELLOPTS|SHLVL|SRANDOM|TMOUT|UID|_)$/;
 const SHELL_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
@@ -106,7 +116,9 @@ export function writeRequest(
   ].join('\n');
 }
 
-/** env(1) takes a program with "=" in its name for one more variable; a shell in between does not. */
+/**
+ * env(1) takes a program with "=" in its name for one more variable; a shell in between does not.
+ */
 function envWords(program: string, words: readonly string[]): readonly string[] {
   return program.includes('=') ? ['sh', '-c', quote('exec "$@"'), 'sh', ...words] : words;
 }

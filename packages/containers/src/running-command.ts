@@ -11,7 +11,9 @@ const POLL_MS = 250;
 const CHECK_INTERVAL_MS = 2_000;
 /** How long a request may wait for the agent on a busy machine. */
 const START_TIMEOUT_MS = 60_000;
-/** How long from there to the start of the command; longer when no process can be started any more. */
+/**
+ * How long from there to the start of the command; longer when no process can be started any more.
+ */
 const FORK_TIMEOUT_MS = 15_000;
 const STATUS_BYTES_MAX = 4_096;
 
@@ -247,7 +249,10 @@ function causeOf(failed: string | undefined): CommandExit['cause'] {
   return failed === 'not-found' || failed === 'not-executable' ? failed : undefined;
 }
 
-/** The signal that an exit code stands for; a shell does not tell it from a program that chose the code. */
+/**
+ * The signal that an exit code stands for; a shell does not tell it from a program that chose the
+ * code.
+ */
 function signalOf(exitCode: number): string | undefined {
   const number = exitCode - 128;
   const found = Object.entries(constants.signals).find(([, value]) => value === number);

@@ -1,3 +1,4 @@
+// Branches: functions of a program that run at the same time, in order and with their own errors.
 import { RivetError } from '@rivet/base';
 import { afterAll, describe, expect, test } from 'vitest';
 import { closeEngine, run } from './test-program.ts';

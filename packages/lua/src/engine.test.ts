@@ -1,3 +1,4 @@
+// The engine: one process a program, one kept ready, none left behind.
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { createLuaEngine } from './engine.ts';

@@ -1,3 +1,4 @@
+// Host calls: they yield and resume from wherever a script makes them.
 import { RivetError } from '@rivet/base';
 import { afterAll, describe, expect, test } from 'vitest';
 import { closeEngine, openProgram, run } from './test-program.ts';

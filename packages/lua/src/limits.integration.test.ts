@@ -1,3 +1,4 @@
+// Limits of CPU time and memory: they hold, say where, and can't be caught.
 import { readdirSync, readFileSync } from 'node:fs';
 import { isRivetError, type RivetError } from '@rivet/base';
 import { afterAll, describe, expect, test } from 'vitest';

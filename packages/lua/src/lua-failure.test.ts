@@ -1,3 +1,4 @@
+// Errors of a script: position, source line, traceback, and how they are shown.
 import type { RivetError } from '@rivet/base';
 import { afterAll, describe, expect, test } from 'vitest';
 import { positionOf, renderLuaError } from './lua-failure.ts';

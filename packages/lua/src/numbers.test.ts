@@ -1,3 +1,4 @@
+// Numbers: integers that are exact to 2^53 and never wrap around.
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { closeEngine, LIMITS, openProgram, testEngine } from './test-program.ts';

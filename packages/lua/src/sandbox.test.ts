@@ -1,3 +1,4 @@
+// The sandbox: what a script sees, and what it can't change or reach.
 import { afterAll, describe, expect, test } from 'vitest';
 import { closeEngine, evaluate, run } from './test-program.ts';
 

@@ -1,3 +1,4 @@
+// Values: they cross into Lua and back unchanged, or are refused with their path.
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
 import { closeEngine, evaluate, openProgram, run } from './test-program.ts';

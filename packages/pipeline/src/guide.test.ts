@@ -1,3 +1,4 @@
+// The guide's examples: each is evaluated, and what it shows is what comes out.
 import { readFileSync } from 'node:fs';
 import { createLuaEngine, type LuaEngine } from '@rivet/lua';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';

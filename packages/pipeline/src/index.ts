@@ -4,7 +4,6 @@ export { BUNDLE_BYTES_MAX, BUNDLE_FILES_MAX, SOURCE_BYTES_MAX } from './bundle/b
 export { checkBundle } from './bundle/check-bundle.ts';
 export { readBundle } from './bundle/read-bundle.ts';
 export { diffDefinitions } from './definition/diff-definitions.ts';
-export { imageProblem } from './definition/image-reference.ts';
 export { stageDependencies } from './definition/stage-graph.ts';
 export {
   type PipelineFunctions,

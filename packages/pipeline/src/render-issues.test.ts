@@ -1,3 +1,4 @@
+// Issues as a person reads them.
 import { expect, test } from 'vitest';
 import { renderIssues } from './render-issues.ts';
 

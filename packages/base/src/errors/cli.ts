@@ -11,7 +11,7 @@ export const cliErrors = defineErrors({
   },
   RIVET_CLI_FILE_DENIED: {
     message: 'no permission to {action} {path}',
-    solve: 'Check who owns it and its mode with: ls -ld',
+    solve: 'Look at its owner and mode with "ls -ld", and change them or run as another user.',
     status: 400,
     exit: 2,
     fault: 'user',

@@ -42,7 +42,10 @@ export function runArgs(
   ];
 }
 
-/** Commands get the variables through the agent. They stand here only where a program before the agent may need them. */
+/**
+ * Commands get the variables through the agent. They stand here only where a program before the
+ * agent may need them.
+ */
 function environmentFlags(spec: ContainerSpec): string[] {
   if (spec.entrypoint.length === 0) return [];
   return Object.entries(spec.env).map(([name, value]) => `--env=${name}=${value}`);
@@ -60,7 +63,9 @@ function limitFlags(spec: ContainerSpec): string[] {
   ];
 }
 
-/** A bind mount. Podman reads the value as a line of CSV, so a comma or a quote in a path is quoted. */
+/**
+ * A bind mount. Podman reads the value as a line of CSV, so a comma or a quote in a path is quoted.
+ */
 function mountFlag(mount: Mount): string {
   const fields = ['type=bind', `source=${mount.source}`, `target=${mount.target}`];
   if (mount.readonly) fields.push('readonly');

@@ -48,7 +48,8 @@ export class PodmanCli {
 
   /**
    * Runs podman and returns how it ended, whatever its exit code.
-   * @throws RIVET_CONTAINER_PODMAN_MISSING, RIVET_CONTAINER_PODMAN_TIMEOUT, RIVET_CONTAINER_PODMAN_FAILED
+   * @throws RIVET_CONTAINER_PODMAN_MISSING, RIVET_CONTAINER_PODMAN_TIMEOUT,
+   * RIVET_CONTAINER_PODMAN_FAILED
    *   (killed, or too much output); the signal's reason when it was aborted
    */
   async run(call: PodmanCall): Promise<PodmanResult> {

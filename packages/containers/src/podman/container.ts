@@ -83,7 +83,10 @@ export class PodmanContainer implements Container {
   }
 }
 
-/** How many processes of the cgroup the kernel killed for lack of memory; 0 where that can't be told. */
+/**
+ * How many processes of the cgroup the kernel killed for lack of memory; 0 where that can't be
+ * told.
+ */
 async function countOutOfMemoryKills(pid: number): Promise<number> {
   const groups = await readFile(`/proc/${pid}/cgroup`, 'utf8').catch(() => '');
   for (const line of groups.split('\n')) {

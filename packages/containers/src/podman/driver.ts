@@ -69,7 +69,10 @@ class PodmanDriver implements ContainerDriver {
   readonly #defaultImage: string | undefined;
   #flags: RuntimeFlags = PLAIN_FLAGS;
   #recalled: Promise<void> | undefined;
-  /** At most one start at a time finds out what this machine needs; the others wait for what it learned. */
+  /**
+   * At most one start at a time finds out what this machine needs; the others wait for what it
+   * learned.
+   */
   #learning: Promise<unknown> | undefined;
   #proven = false;
 

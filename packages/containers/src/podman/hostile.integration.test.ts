@@ -1,4 +1,5 @@
-// What commands may do to their container, and what then must and must not happen, with real Podman.
+// What commands may do to their container, and what then must and must not happen, with real
+// Podman.
 import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,4 +1,5 @@
-// Machines differ: finds the flags with which Podman starts containers on this one, and remembers them.
+// Machines differ: finds the flags with which Podman starts containers on this one, and remembers
+// them.
 import { access, constants, mkdir, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { writeFileAtomically } from '@rivet/base';

@@ -2,7 +2,9 @@
 import { RivetError } from '@rivet/base';
 import type { ContainerSpec } from '../driver.ts';
 
-/** The error for `reason` and all that Podman wrote; undefined when it is none of the container's. */
+/**
+ * The error for `reason` and all that Podman wrote; undefined when it is none of the container's.
+ */
 export function startError(
   spec: ContainerSpec,
   reason: string,

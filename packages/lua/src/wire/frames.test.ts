@@ -1,3 +1,4 @@
+// Frames: whole messages come out however the bytes were split.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { encodeFrame, FRAME_BYTES_MAX, FrameReader } from './frames.ts';

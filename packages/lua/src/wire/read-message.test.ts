@@ -1,3 +1,4 @@
+// Messages of a child: only well-formed ones are taken.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { messageFrom } from './read-message.ts';

@@ -1,3 +1,4 @@
+// Bundles that came over the wire: what is accepted and what is refused.
 import { isRivetError } from '@rivet/base';
 import { expect, test } from 'vitest';
 import { bundleDigest } from './bundle-digest.ts';

@@ -1,3 +1,4 @@
+// Reading a bundle from disk: which files belong to it, and which are refused.
 import { once } from 'node:events';
 import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';

@@ -1,7 +1,7 @@
 // The container of a stage: an image name, or a table of options.
+import { readImageName } from '@rivet/base';
 import type { LuaValue } from '@rivet/lua';
 import type { ContainerOptions } from '@rivet/protocol';
-import { imageProblem } from './image-reference.ts';
 import type { IssueList } from './issue-list.ts';
 import {
   choiceReader,
@@ -68,9 +68,9 @@ function readImage(value: LuaValue, path: string, issues: IssueList): string | u
   if (typeof value !== 'string') {
     return wrong(issues, path, `${labelOf(path)} is not the name of an image`, value, expected);
   }
-  const problem = imageProblem(value);
-  if (problem === undefined) return value;
-  return wrong(issues, path, `the image ${problem}`, value, expected);
+  const name = readImageName(value);
+  if (!('problem' in name)) return value;
+  return wrong(issues, path, `the image ${name.problem}`, value, expected);
 }
 
 const ARGUMENT_BYTES_MAX = 128 * 1024;

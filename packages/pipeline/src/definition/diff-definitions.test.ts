@@ -1,3 +1,4 @@
+// The difference of two definitions, as sentences.
 import type { PipelineDefinition } from '@rivet/protocol';
 import { expect, test } from 'vitest';
 import { diffDefinitions } from './diff-definitions.ts';

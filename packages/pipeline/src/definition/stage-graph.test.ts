@@ -1,3 +1,4 @@
+// The order of stages: what each waits for, and the cycle that forbids one.
 import { expect, test } from 'vitest';
 import { stageDependencies } from './stage-graph.ts';
 

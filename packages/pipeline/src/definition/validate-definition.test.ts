@@ -1,3 +1,4 @@
+// Every mistake of a definition, with its path and its exact words.
 import { LuaFunction, type LuaRecord, type LuaValue } from '@rivet/lua';
 import type { DefinitionIssue } from '@rivet/protocol';
 import { describe, expect, test } from 'vitest';

@@ -1,3 +1,4 @@
+// Evaluating pipeline files in a real VM: definitions, positions, errors, limits.
 import { createLuaEngine, type LuaEngine, type LuaModuleSpec } from '@rivet/lua';
 import type { DefinitionIssue, PipelineBundle } from '@rivet/protocol';
 import fc from 'fast-check';

@@ -1,3 +1,4 @@
+// Inputs of a launch: rules, patterns and the pipeline's own validators.
 import { createLuaEngine, type LuaEngine } from '@rivet/lua';
 import type { PipelineBundle } from '@rivet/protocol';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';

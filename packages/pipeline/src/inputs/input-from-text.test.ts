@@ -1,3 +1,4 @@
+// Inputs from text: flags and forms become typed values, or are refused.
 import type { InputDefinition, PipelineDefinition } from '@rivet/protocol';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
