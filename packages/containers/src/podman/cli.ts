@@ -13,6 +13,11 @@ export interface PodmanCall {
   readonly args: readonly string[];
   readonly timeoutMs: number;
   readonly signal?: AbortSignal | undefined;
+  /**
+   * Where podman runs; the root directory when absent. The monitor it leaves with a container stays
+   * there, and marks an out-of-memory kill with a file "oom" in it.
+   */
+  readonly directory?: string;
 }
 
 export interface PodmanResult {
@@ -57,6 +62,7 @@ export class PodmanCli {
     const result = await execa(this.program, call.args, {
       env: this.#env,
       extendEnv: false,
+      cwd: call.directory ?? '/',
       reject: false,
       stdin: 'ignore',
       timeout: call.timeoutMs,

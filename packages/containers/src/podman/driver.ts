@@ -202,6 +202,7 @@ class PodmanDriver implements ContainerDriver {
       result = await this.#podman.run({
         action: `start a container of ${spec.image}`,
         args: runArgs(spec, control.mounts, control.pidFile, flags),
+        directory: spec.controlDirectory,
         timeoutMs: START_TIMEOUT_MS,
         signal,
       });

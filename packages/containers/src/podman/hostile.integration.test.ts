@@ -1,5 +1,6 @@
 // What commands may do to their container, and what then must and must not happen, with real
 // Podman.
+import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -89,6 +90,8 @@ describe('a command that goes wild', () => {
     const container = await start({ memoryBytes: 64 * 1024 * 1024 });
     const { exit } = await sh(container, 'x=a; while :; do x=$x$x; done');
     expect(exit).toMatchObject({ exitCode: 137, signal: 'SIGKILL', cause: 'out-of-memory' });
+    // The monitor of a container notes the kill in a file of its directory, which must not be ours.
+    expect(existsSync('oom')).toBe(false);
     expect((await sh(container, 'exit 1')).exit.cause).toBeUndefined();
     await container.remove();
   });
