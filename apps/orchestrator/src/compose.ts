@@ -110,7 +110,7 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
   );
   const http = httpService(app, config, () => {
     stopping.abort();
-    dispatcher.close();
+    dispatcher.stopServing();
   });
   const parts = [
     closing('lua engine', () => engine.close()),
@@ -119,6 +119,7 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
     listener,
     watcher,
     duties,
+    closing('claims', () => dispatcher.close()),
     http,
   ];
   const service = createService('orchestrator', {

@@ -132,6 +132,11 @@ export class FakeRunner {
     return jobs;
   }
 
+  /** The same runner, which talks to another orchestrator. */
+  through(client: Client): FakeRunner {
+    return new FakeRunner(client, this.id, this.#session);
+  }
+
   /** One claim that must give a job. */
   async claimOne(waitMs = 5000): Promise<ClaimedJob> {
     const [job] = await this.claim({ waitMs });

@@ -81,6 +81,16 @@ export async function countSpentAttempts(tx: Queryable, jobId: string): Promise<
   return (await tx.query<{ count: number }>(countSpent, [jobId]))[0]?.count ?? 0;
 }
 
+const countReturned = repeatable(
+  'count_returned_attempts',
+  `SELECT count(*)::int AS count FROM job_attempts WHERE job_id = $1 AND result = 'returned'`,
+);
+
+/** Attempts that ended before their runner knew of them. */
+export async function countReturnedAttempts(tx: Queryable, jobId: string): Promise<number> {
+  return (await tx.query<{ count: number }>(countReturned, [jobId]))[0]?.count ?? 0;
+}
+
 const listExpired = repeatable(
   'list_expired_attempts',
   `SELECT a.job_id, a.attempt FROM jobs j
@@ -95,19 +105,4 @@ export function listExpiredAttempts(
   limit: number,
 ): Promise<{ job_id: string; attempt: number }[]> {
   return db.query(listExpired, [limit]);
-}
-
-const listLeased = repeatable(
-  'list_attempts_of_request',
-  `SELECT job_id, attempt FROM job_attempts
-   WHERE request_id = $1 AND runner_id = $2 AND ended_at IS NULL AND last_seq = 0`,
-);
-
-/** Attempts that a claim started and that have not reported yet. */
-export function listSilentAttempts(
-  db: Queryable,
-  requestId: string,
-  runnerId: string,
-): Promise<{ job_id: string; attempt: number }[]> {
-  return db.query(listLeased, [requestId, runnerId]);
 }

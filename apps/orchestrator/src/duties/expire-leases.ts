@@ -35,7 +35,7 @@ export async function expireOnce(services: ExpireLeasesServices): Promise<void> 
       logger.warn({ job: id, attempt, ending }, 'the lease of an attempt ran out');
       notifier.jobChanged(id);
       if (ending === 'queued') notifier.queueChanged();
-      else metrics.finished('failed');
+      else metrics.finished(ending);
     }
     if (expired.length < BATCH) return;
   }
@@ -45,7 +45,7 @@ function expire(
   database: Database,
   id: string,
   attempt: number,
-): Promise<'ended' | 'queued' | undefined> {
+): Promise<'failed' | 'canceled' | 'queued' | undefined> {
   return database.transaction(
     async (tx) => {
       const job = await lockJob(tx, id);
@@ -53,7 +53,7 @@ function expire(
       // It may have reported since it was found.
       const over = current?.result === null && current.expired;
       if (job?.state !== 'running' || job.attempt !== attempt || !over) return undefined;
-      return lose(tx, job);
+      return lose(tx, job, current.last_seq === 0);
     },
     { repeatable: true },
   );

@@ -42,14 +42,19 @@ interface Waiter {
 /** Polls with the same tags. One statement at a time serves them. */
 interface Group {
   readonly waiters: Set<Waiter>;
-  sweeping: boolean;
+  /** The rounds under way. */
+  sweeping: Promise<void> | undefined;
   again: boolean;
 }
+
+/** An attempt that a claim has started. */
+export type ClaimedAttempt = Pick<ClaimedRow, 'job_id' | 'attempt'>;
 
 /** Holds the polls of the runners that wait here. */
 export class ClaimDispatcher {
   readonly #options: ClaimDispatcherOptions;
   readonly #groups = new Map<string, Group>();
+  readonly #undoing = new Set<Promise<void>>();
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
@@ -59,11 +64,12 @@ export class ClaimDispatcher {
 
   /** Up to `capacity` jobs as soon as there are some; none after `waitMs`, or when it closes. */
   async claim(poll: ClaimPoll): Promise<ClaimedRow[]> {
-    const { database, leaseSeconds } = this.#options;
-    const { requestId, runnerId } = poll;
-    const earlier = await readClaimedJobs(database, { requestId, runnerId, leaseSeconds });
+    const earlier = await this.#givenBefore(poll);
     if (earlier.length > 0 || this.#closed || poll.signal.aborted) return earlier;
-    return this.#wait(poll);
+    const rows = await this.#wait(poll);
+    // An earlier poll of the same request may have been answered meanwhile, by another
+    // orchestrator and into a connection that nobody reads any more.
+    return rows.length > 0 || poll.signal.aborted ? rows : this.#givenBefore(poll);
   }
 
   /** Something may be claimable: looks at once. */
@@ -72,26 +78,52 @@ export class ClaimDispatcher {
   }
 
   /** Undoes a claim whose answer could not be written. Never throws: the lease runs out anyway. */
-  async undo(poll: Pick<ClaimPoll, 'requestId' | 'runnerId'>): Promise<void> {
-    const { database, logger, onUndone } = this.#options;
-    try {
-      if ((await undoClaim(database, poll.requestId, poll.runnerId)) > 0) onUndone();
-    } catch (error) {
-      logger.warn({ err: error, request: poll.requestId }, 'a claim could not be undone');
+  undo(attempts: readonly ClaimedAttempt[]): Promise<void> {
+    const undoing = this.#undo(attempts).finally(() => this.#undoing.delete(undoing));
+    this.#undoing.add(undoing);
+    return undoing;
+  }
+
+  /**
+   * Answers the polls with no jobs, and later ones too; those that a statement serves at this
+   * moment still get what it gives.
+   */
+  stopServing(): void {
+    this.#closed = true;
+    clearInterval(this.#timer);
+    for (const { waiters } of this.#groups.values()) {
+      for (const waiter of waiters) if (waiter.served !== 'now') waiter.settle([]);
     }
   }
 
-  /** Answers all polls with no jobs, and later ones too. */
-  close(): void {
-    this.#closed = true;
-    clearInterval(this.#timer);
-    for (const { waiters } of this.#groups.values())
-      for (const waiter of waiters) waiter.settle([]);
+  /** Resolves when no statement of it is under way any more; to be called after `stopServing`. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#groups.values()].map(({ sweeping }) => sweeping));
+    await Promise.all(this.#undoing);
+  }
+
+  #givenBefore({ requestId, runnerId }: ClaimPoll): Promise<ClaimedRow[]> {
+    const { database, leaseSeconds } = this.#options;
+    return readClaimedJobs(database, { requestId, runnerId, leaseSeconds });
+  }
+
+  async #undo(attempts: readonly ClaimedAttempt[]): Promise<void> {
+    const { database, logger, onUndone } = this.#options;
+    try {
+      if ((await undoClaim(database, attempts)) > 0) onUndone();
+    } catch (error) {
+      const jobs = attempts.map(({ job_id }) => job_id);
+      logger.warn({ err: error, jobs }, 'a claim could not be undone');
+    }
   }
 
   #wait(poll: ClaimPoll): Promise<ClaimedRow[]> {
     const key = JSON.stringify(poll.fulfils);
-    const group = this.#groups.get(key) ?? { waiters: new Set(), sweeping: false, again: false };
+    const group = this.#groups.get(key) ?? {
+      waiters: new Set(),
+      sweeping: undefined,
+      again: false,
+    };
     this.#groups.set(key, group);
     this.#timer ??= setInterval(() => this.wake(), SWEEP_MS);
     return new Promise((resolve, reject) => {
@@ -100,7 +132,7 @@ export class ClaimDispatcher {
         clearTimeout(timer);
         poll.signal.removeEventListener('abort', giveUp);
         group.waiters.delete(waiter);
-        if (group.waiters.size === 0 && !group.sweeping) this.#groups.delete(key);
+        if (group.waiters.size === 0 && group.sweeping === undefined) this.#groups.delete(key);
       };
       const waiter: Waiter = {
         poll,
@@ -123,7 +155,11 @@ export class ClaimDispatcher {
         if (waiter.served === 'before') giveUp();
       }, poll.waitMs);
       poll.signal.addEventListener('abort', giveUp, { once: true });
+      const { requestId } = poll;
+      const before = [...group.waiters].filter((other) => other.poll.requestId === requestId);
       group.waiters.add(waiter);
+      // Its runner has asked again: nobody reads the answer of the poll before.
+      for (const other of before) other.settle([]);
       this.#sweep(key, group);
     });
   }
@@ -131,10 +167,9 @@ export class ClaimDispatcher {
   /** Serves a group; what arrives meanwhile is served by another round. */
   #sweep(key: string, group: Group): void {
     group.again = true;
-    if (group.sweeping || group.waiters.size === 0) return;
-    group.sweeping = true;
-    void this.#rounds(group).finally(() => {
-      group.sweeping = false;
+    if (group.sweeping !== undefined || group.waiters.size === 0) return;
+    group.sweeping = this.#rounds(group).finally(() => {
+      group.sweeping = undefined;
       if (group.waiters.size === 0) this.#groups.delete(key);
     });
   }
@@ -169,17 +204,15 @@ export class ClaimDispatcher {
     for (const waiter of waiters) waiter.served = 'now';
     const rows = await start(database, { slots, fulfils, leaseSeconds });
     const byRequest = Map.groupBy(rows, (row) => row.request_id);
+    const unwanted: ClaimedRow[] = [];
     for (const waiter of waiters) {
-      const mine = byRequest.get(waiter.poll.requestId);
+      const mine = byRequest.get(waiter.poll.requestId) ?? [];
       waiter.served = 'before';
-      if (mine === undefined) {
-        if (waiter.due) waiter.settle([]);
-        continue;
-      }
       // Its runner went away while the statement ran: nobody would get these.
-      if (waiter.settled) await this.undo(waiter.poll);
-      else waiter.settle(mine);
+      if (waiter.settled) unwanted.push(...mine);
+      else if (mine.length > 0 || waiter.due || this.#closed) waiter.settle(mine);
     }
+    if (unwanted.length > 0) await this.undo(unwanted);
     return rows.length === slots.length;
   }
 }

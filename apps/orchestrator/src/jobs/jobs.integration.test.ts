@@ -257,10 +257,10 @@ describe('a claim', () => {
 
   test('that is undone gives the job to the next one, and no longer to its runner', async () => {
     const { id } = await launch({}, { priority: 3 });
-    const requestId = randomUUID();
-    const [lost] = await runner.claim({ requestId });
-    expect(await undoClaim(database, requestId, runner.id)).toBe(1);
-    expect(await undoClaim(database, requestId, runner.id)).toBe(0);
+    const [lost] = await runner.claim();
+    const attempt = { job_id: id, attempt: 1 };
+    expect(await undoClaim(database, [attempt])).toBe(1);
+    expect(await undoClaim(database, [attempt])).toBe(0);
     const other = await FakeRunner.register(client);
     const again = await other.claimOne();
     expect(again).toMatchObject({ id, attempt: 2 });
@@ -273,10 +273,9 @@ describe('a claim', () => {
 
   test('that has been reported on is not undone', async () => {
     await launch();
-    const requestId = randomUUID();
-    const [job] = await runner.claim({ requestId });
+    const [job] = await runner.claim();
     await client.reportJob({ id: job!.id, body: reportOf(job!, {}) });
-    expect(await undoClaim(database, requestId, runner.id)).toBe(0);
+    expect(await undoClaim(database, [{ job_id: job!.id, attempt: 1 }])).toBe(0);
     expect(await client.getJob({ id: job!.id })).toMatchObject({ state: 'running', attempt: 1 });
   });
 
@@ -395,6 +394,7 @@ describe('a lost runner', () => {
   test('fails its job when the pipeline allows no other attempt', async () => {
     await launch();
     const job = await runner.claimOne();
+    await client.reportJob({ id: job.id, body: reportOf(job, {}) });
     await expireLeases();
     expect(await client.getJob({ id: job.id })).toMatchObject({
       state: 'failed',
@@ -409,6 +409,7 @@ describe('a lost runner', () => {
     for (let count = 0; count < 3; count += 1) {
       const job = await runner.claimOne();
       seen.push(job.attempt);
+      await client.reportJob({ id: job.id, body: reportOf(job, {}) });
       await expireLeases();
       await skipBackoff();
     }

@@ -70,7 +70,12 @@ async function store(
   if (fenced) throw lost(jobId, report.attempt, 'another lease holds it');
   const taken = { cancel: job.cancel_requested, runnerId: attempt.runner_id };
   // A repeat is answered like the first time, also when the first time ended the attempt.
-  if (report.seq <= attempt.last_seq && !isLost(attempt)) return { ...taken, ending: undefined };
+  if (report.seq <= attempt.last_seq && !isLost(attempt)) {
+    // The runner counts the lease from this request: so must we.
+    const { last_seq: seq, log_lines: logLines, attempt: number } = attempt;
+    await advanceAttempt(tx, { jobId, attempt: number, seq, logLines, leaseSeconds });
+    return { ...taken, ending: undefined };
+  }
   if (attempt.result !== null) throw lost(jobId, report.attempt, whyOver(attempt));
   if (report.seq !== attempt.last_seq + 1) throw gap('sequence', report.seq, attempt.last_seq + 1);
   checkNumbers(report.logs, attempt.log_lines);

@@ -11,6 +11,7 @@ import {
 import {
   claimJobs,
   closeOpenStages,
+  countReturnedAttempts,
   countSpentAttempts,
   type Database,
   dequeueJob,
@@ -18,7 +19,6 @@ import {
   enqueueJob,
   insertJob,
   type JobRow,
-  listSilentAttempts,
   lockJob,
   type NewJob,
   type Queryable,
@@ -31,6 +31,9 @@ import { versionOf } from '../find.ts';
 
 /** The pause before another attempt: with jitter, so that many do not come back together. */
 const RETRY_BACKOFF = { baseMs: 2000, maxMs: 60_000 };
+
+/** A job that was given out in vain so often may be what its runners die of. */
+const RETURNS_MAX = 5;
 
 /** nothing → queued. False when the job is there already. */
 export async function launch(tx: Queryable, job: NewJob): Promise<boolean> {
@@ -72,9 +75,20 @@ export async function finish(
   return 'ended';
 }
 
-/** running → failed, canceled or queued, because the lease ran out. */
-export async function lose(tx: Queryable, job: JobRow): Promise<'ended' | 'queued'> {
+/**
+ * running → failed, canceled or queued, because the lease ran out.
+ * @param silent whether the attempt has never reported: then its runner may not even know of it,
+ *   and has run nothing of it
+ */
+export async function lose(
+  tx: Queryable,
+  job: JobRow,
+  silent: boolean,
+): Promise<'failed' | 'canceled' | 'queued'> {
   const runner = job.runner_name ?? 'that had it';
+  if (silent && (await countReturnedAttempts(tx, job.id)) < RETURNS_MAX) {
+    return giveBack(tx, job, `the runner ${runner} never said that it had got the job`);
+  }
   const message = `the runner ${runner} was not heard of until its lease ran out`;
   await endAttempt(tx, {
     jobId: job.id,
@@ -89,22 +103,20 @@ export async function lose(tx: Queryable, job: JobRow): Promise<'ended' | 'queue
   const state = job.cancel_requested ? 'canceled' : 'failed';
   const reason = job.cancel_requested ? null : 'runner_lost';
   await setJobState(tx, { id: job.id, state, reason, message });
-  return 'ended';
+  return state;
 }
 
 /**
- * running → queued, for the jobs of a claim whose answer its runner never got. An attempt that
- * has reported is left alone: its runner did get the answer. Returns how many went back.
+ * running → queued, for the attempts of a claim whose answer its runner never got. One that has
+ * reported is left alone: its runner did get the answer. Returns how many went back.
  */
 export async function undoClaim(
   database: Database,
-  requestId: string,
-  runnerId: string,
+  attempts: readonly { readonly job_id: string; readonly attempt: number }[],
 ): Promise<number> {
-  const silent = await listSilentAttempts(database, requestId, runnerId);
   let undone = 0;
-  for (const { job_id, attempt } of silent) {
-    const done = await database.transaction((tx) => giveBack(tx, job_id, attempt), {
+  for (const { job_id, attempt } of attempts) {
+    const done = await database.transaction((tx) => undoAttempt(tx, job_id, attempt), {
       repeatable: true,
     });
     undone += done ? 1 : 0;
@@ -112,20 +124,30 @@ export async function undoClaim(
   return undone;
 }
 
-async function giveBack(tx: Queryable, jobId: string, attempt: number): Promise<boolean> {
+async function undoAttempt(tx: Queryable, jobId: string, attempt: number): Promise<boolean> {
   const job = await lockJob(tx, jobId);
   const current = await readAttempt(tx, jobId, attempt);
-  const untouched = current?.result === null && current.last_seq === 0;
-  if (job?.state !== 'running' || job.attempt !== attempt || !untouched) return false;
-  const message = 'the runner went away before it got the job';
-  const text = { reason: null, message, code: null };
-  await endAttempt(tx, { jobId, attempt, result: 'returned', ...text });
-  if (job.cancel_requested) {
-    await setJobState(tx, { id: jobId, state: 'canceled', reason: null, message });
-  } else {
-    await requeue(tx, job, 0);
-  }
+  const silent = current?.result === null && current.last_seq === 0;
+  if (job?.state !== 'running' || job.attempt !== attempt || !silent) return false;
+  await giveBack(tx, job, 'the runner went away before it got the job');
   return true;
+}
+
+/** Ends an attempt in which nothing has run: it counts against no rule. */
+async function giveBack(
+  tx: Queryable,
+  job: JobRow,
+  message: string,
+): Promise<'canceled' | 'queued'> {
+  const { id, attempt } = job;
+  const text = { reason: null, message, code: null };
+  await endAttempt(tx, { jobId: id, attempt, result: 'returned', ...text });
+  if (job.cancel_requested) {
+    await setJobState(tx, { id, state: 'canceled', reason: null, message });
+    return 'canceled';
+  }
+  await requeue(tx, job, 0);
+  return 'queued';
 }
 
 /** Puts the job back into the queue when its pipeline allows another attempt for this reason. */

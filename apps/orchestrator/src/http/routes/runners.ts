@@ -43,24 +43,24 @@ async function claim(
   response: ServerResponse,
 ): Promise<ClaimResponse> {
   const { dispatcher } = services;
-  const runner = await seen(services, body);
   const gone = new AbortController();
-  const poll = { runnerId: body.runner_id, requestId: body.request_id };
-  let claimed = false;
+  let rows: readonly ClaimedRow[] = [];
   // The runner is gone, or the answer could not be written: it will not know of these jobs.
+  // Listened to before anything is awaited: whoever comes later is not told any more.
   response.once('close', () => {
     gone.abort();
-    if (claimed && !response.writableFinished) void dispatcher.undo(poll);
+    if (!response.writableFinished) void dispatcher.undo(rows);
   });
-  const rows = await dispatcher.claim({
-    ...poll,
+  const runner = await seen(services, body);
+  rows = await dispatcher.claim({
+    runnerId: body.runner_id,
+    requestId: body.request_id,
     capacity: body.draining === true ? 0 : Math.min(body.capacity, runner.capacity),
     fulfils: fulfilledTags(runner.tags),
     waitMs: Math.min(body.wait_ms, services.pollMsMax),
     signal: gone.signal,
   });
-  claimed = rows.length > 0;
-  if (claimed && gone.signal.aborted) await dispatcher.undo(poll);
+  if (gone.signal.aborted) await dispatcher.undo(rows);
   services.metrics.claimed(rows.length);
   for (const row of rows) services.notifier.jobChanged(row.job_id);
   return { jobs: rows.map((row) => presentClaimed(row, services.leaseSeconds)) };
