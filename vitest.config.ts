@@ -6,6 +6,8 @@ const notTests = ['**/node_modules/**', '**/vendor/**'];
 
 export default defineConfig({
   test: {
+    // Most tests wait for processes more than they compute: more workers than processors.
+    maxWorkers: 4,
     projects: [
       {
         test: {
