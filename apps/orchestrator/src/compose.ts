@@ -82,6 +82,7 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
   const app = await createApp({
     logger,
     metrics,
+    stopping: stopping.signal,
     handlers: {
       ...pipelineRoutes(services),
       ...jobRoutes(services),

@@ -1,5 +1,6 @@
 // What a running job tells: log lines, stage changes, outputs and its end.
 import { type Static, Type } from 'typebox';
+import { count, UtcTime } from './bounds.ts';
 import { failureReasons, stageStates } from './states.ts';
 
 export const logLevels = ['debug', 'info', 'warning', 'error'] as const;
@@ -11,9 +12,9 @@ export type LogStream = (typeof logStreams)[number];
 
 /** One line of a job's log; `n` counts from 1 without gaps in an attempt. */
 export const LogLine = Type.Object({
-  n: Type.Integer({ minimum: 1 }),
+  n: count(1),
   /** ISO 8601, UTC, milliseconds. */
-  t: Type.String(),
+  t: UtcTime,
   /** Name of the stage; empty for lines about the job. */
   stage: Type.String(),
   level: Type.Enum(logLevels),
@@ -29,15 +30,15 @@ export type LogLine = Static<typeof LogLine>;
 export const StageChange = Type.Object({
   stage: Type.String(),
   state: Type.Enum(stageStates),
-  t: Type.String(),
+  t: UtcTime,
   /** Why it was skipped, failed or canceled, for people. */
   reason: Type.Optional(Type.String()),
   /** Error code of a failure. */
   code: Type.Optional(Type.String()),
   /** Counts the runs of the stage in this attempt, from 1. */
-  run: Type.Integer({ minimum: 1 }),
+  run: count(1),
   /** Commands whose non-zero exit code nobody looked at. */
-  unchecked_exits: Type.Optional(Type.Integer()),
+  unchecked_exits: Type.Optional(count(0)),
 });
 export type StageChange = Static<typeof StageChange>;
 

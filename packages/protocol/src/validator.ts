@@ -115,6 +115,7 @@ function findUnknown(
   path: string,
   issues: DefinitionIssue[],
 ): void {
+  if (issues.length >= ISSUES_MAX) return;
   if (Array.isArray(value)) {
     const { items } = schema;
     if (items === undefined) return;
@@ -135,6 +136,7 @@ function findUnknown(
       const meant = near === undefined ? '' : `; did you mean "${near}"?`;
       const message = `${path} has no field ${JSON.stringify(name)}${meant}`;
       issues.push({ path: `${path}.${name}`, message, ...(near && { nearest: near }) });
+      if (issues.length >= ISSUES_MAX) return;
     }
   }
 }
@@ -142,7 +144,11 @@ function findUnknown(
 /** PostgreSQL can't store NUL in a text, and half a surrogate pair is no character. */
 function findBadText(root: unknown, place: Place, issues: DefinitionIssue[]): void {
   const stack: { path: string; value: unknown }[] = [{ path: place, value: root }];
-  for (let entry = stack.pop(); entry !== undefined; entry = stack.pop()) {
+  for (
+    let entry = stack.pop();
+    entry !== undefined && issues.length < ISSUES_MAX;
+    entry = stack.pop()
+  ) {
     const { path, value } = entry;
     if (typeof value === 'string') {
       const bad = badCharacter(value);

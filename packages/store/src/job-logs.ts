@@ -31,7 +31,7 @@ const readChunks = repeatable(
      -- The chunk that holds the next line, and those after it.
      AND first_line >= COALESCE((
        SELECT max(first_line) FROM job_logs
-       WHERE job_id = $1 AND attempt = $2 AND first_line <= $3::int + 1), 1)
+       WHERE job_id = $1 AND attempt = $2 AND first_line - 1 <= $3), 1)
    ORDER BY first_line LIMIT $4`,
 );
 

@@ -107,7 +107,6 @@ describe('bad input', () => {
     ["{'a':1}", `line 1, column 2: "'"; expected a key in double quotes`],
     ['[1 2]', 'line 1, column 4: "2"; expected "," or "]"'],
     ['"a\nb"', 'line 1, column 1: "\\""; expected a value'],
-    [`${'['.repeat(200)}${']'.repeat(200)}`, 'deeper than 100 levels'],
   ])('%j is no JSON, and the answer says where', async (text, problem) => {
     const answer = await register(text);
     expect(answer).toMatchObject({ status: 400, code: 'RIVET_REQUEST_JSON' });

@@ -13,12 +13,14 @@ import { type FastifyInstance, fastify } from 'fastify';
 import type { Metrics } from '../metrics.ts';
 import type { Call, Handlers } from './handler.ts';
 import { parseJsonBody } from './json-body.ts';
-import { clientError, sendProblem } from './problem.ts';
+import { answerBrokenRequest, clientError, sendProblem } from './problem.ts';
 
 export interface AppOptions {
   readonly handlers: Handlers<RouteName>;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** Aborts when the server begins to stop. */
+  readonly stopping: AbortSignal;
 }
 
 const MEGABYTE = 1024 * 1024;
@@ -35,7 +37,7 @@ const bodyLimits: Partial<Record<RouteName, number>> = {
 
 /** Makes the server; it does not listen yet. */
 export async function createApp(options: AppOptions): Promise<FastifyInstance> {
-  const { handlers, logger, metrics } = options;
+  const { handlers, logger, metrics, stopping } = options;
   const app = fastify({
     bodyLimit: BODY_BYTES_MAX,
     exposeHeadRoutes: false,
@@ -47,6 +49,9 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     routerOptions: { maxParamLength: 200, ignoreTrailingSlash: false },
     // Validation is ours: it knows unknown names and says what was meant.
     schemaController: { compilersFactory: {} },
+    // Told below, as a problem document.
+    return503OnClosing: false,
+    clientErrorHandler: answerBrokenRequest,
     frameworkErrors: (error, request, reply) => {
       sendProblem(reply, clientError(error, request, logger));
     },
@@ -64,12 +69,18 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   );
   app.setNotFoundHandler((request, reply) => {
     const allowed = allowedMethods(request.raw);
-    const path = new URL(request.url, 'http://x').pathname;
+    const path = request.url.split('?', 1)[0] ?? '';
     if (allowed.length === 0)
       return sendProblem(reply, RivetError.of('RIVET_REQUEST_PATH', { path }));
     reply.header('allow', allowed.join(', '));
     const facts = { method: request.method, path, allowed: allowed.join(' or ') };
     return sendProblem(reply, RivetError.of('RIVET_REQUEST_METHOD', facts));
+  });
+  app.addHook('onRequest', async (_, reply) => {
+    if (!stopping.aborted) return;
+    // Whoever asks again then asks another one.
+    reply.header('connection', 'close');
+    throw RivetError.of('RIVET_SERVER_STOPPING', {});
   });
   app.addHook('onResponse', async (request, reply) => {
     metrics.observeRequest(request.routeOptions.url ?? 'unknown', reply);

@@ -36,6 +36,11 @@ test('the position is never behind the first character at fault', () => {
   );
 });
 
+test.each(['a', '\\n', '\\u0041'])('a long string of %j is walked to its end', (part) => {
+  const text = `["${part.repeat(10_000_000)}" 1]`;
+  expect(findJsonError(text).offset).toBe(text.length - 2);
+});
+
 test('depth does not matter', () => {
   expect(findJsonError('['.repeat(100_000)).offset).toBe(100_000);
 });

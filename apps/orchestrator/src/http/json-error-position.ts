@@ -2,7 +2,9 @@
 
 const WHITESPACE = /[ \t\n\r]*/y;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: JSON forbids exactly these in a string
-const STRING = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y;
+const PLAIN = /[^"\\\u0000-\u001f]*/y;
+const ESCAPE = /\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/y;
+const QUOTE = /"/y;
 const SCALAR = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/y;
 
 /** Where a text goes wrong; lines and columns count from 1. */
@@ -30,6 +32,16 @@ function scan(text: string): { offset: number; expected: string } {
     if (found) offset = pattern.lastIndex;
     return found;
   };
+  // Piece by piece: one pattern for a whole string runs out of stack where it is long.
+  const takeString = (): boolean => {
+    const start = offset;
+    if (!take(QUOTE)) return false;
+    do take(PLAIN);
+    while (take(ESCAPE));
+    if (take(QUOTE)) return true;
+    offset = start;
+    return false;
+  };
   const takeText = (character: string): boolean => {
     take(WHITESPACE);
     if (text[offset] !== character) return false;
@@ -38,7 +50,7 @@ function scan(text: string): { offset: number; expected: string } {
   };
   const takeKey = (): string | undefined => {
     take(WHITESPACE);
-    if (!take(STRING)) return 'a key in double quotes';
+    if (!takeString()) return 'a key in double quotes';
     return takeText(':') ? undefined : '":"';
   };
   for (;;) {
@@ -55,7 +67,7 @@ function scan(text: string): { offset: number; expected: string } {
         stack.push('[');
         continue;
       }
-    } else if (!take(STRING) && !take(SCALAR)) {
+    } else if (!takeString() && !take(SCALAR)) {
       return { offset, expected: 'a value' };
     }
     // A value has ended.

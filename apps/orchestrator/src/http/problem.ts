@@ -1,5 +1,6 @@
 // What a request is refused with: RFC 9457 problem documents, made from errors.
-import { STATUS_CODES } from 'node:http';
+import { maxHeaderSize, STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
 import { type Detail, formatSize, isRivetError, type Logger, RivetError } from '@rivet/base';
 import type { DefinitionIssue, Problem } from '@rivet/protocol';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
@@ -34,6 +35,33 @@ export function sendProblem(reply: FastifyReply, error: RivetError): FastifyRepl
     .status(problem.status)
     .header('content-type', 'application/problem+json')
     .send(JSON.stringify(problem));
+}
+
+/** Answers what is no HTTP request, or not one that is taken, on the bare connection. */
+export function answerBrokenRequest(error: Error & { code?: string }, socket: Socket): void {
+  // Somebody who hangs up waits for no answer.
+  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
+  const problem = toProblem(brokenRequest(error));
+  const body = JSON.stringify(problem);
+  socket.end(
+    `HTTP/1.1 ${problem.status} ${problem.title}\r\nconnection: close\r\n` +
+      `content-type: application/problem+json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n` +
+      `\r\n${body}`,
+  );
+}
+
+function brokenRequest({ code = '', message }: Error & { code?: string }): RivetError {
+  switch (code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return RivetError.of('RIVET_REQUEST_HEADERS_TOO_LARGE', { limit: formatSize(maxHeaderSize) });
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return RivetError.of('RIVET_REQUEST_SLOW', {});
+    default:
+      // What the parser of Node says, such as "Parse Error: Invalid method encountered".
+      return RivetError.of('RIVET_REQUEST_HTTP', {
+        problem: message.replace(/^Parse Error: /, ''),
+      });
+  }
 }
 
 /** The error that a client is told. What is a defect of ours goes to the log only. */

@@ -82,8 +82,7 @@ async function store(
 
   await appendLog(tx, jobId, report.attempt, report.logs);
   for (const change of report.stages) {
-    const texts = { ...(change.reason !== undefined && { reason: clean(change.reason) }) };
-    await applyStageChange(tx, jobId, report.attempt, { ...change, ...texts });
+    await applyStageChange(tx, jobId, report.attempt, cleanTexts(change));
   }
   for (const [name, value] of Object.entries(report.outputs)) {
     await setOutput(tx, jobId, report.attempt, clean(name), value);
@@ -105,8 +104,7 @@ async function end(
 ): Promise<'ended' | 'queued' | undefined> {
   const { outcome } = report;
   if (outcome === undefined) return undefined;
-  const message = outcome.message === undefined ? {} : { message: clean(outcome.message) };
-  return finish(tx, job, { ...outcome, ...message });
+  return finish(tx, job, cleanTexts(outcome));
 }
 
 function checkOutcome({ outcome }: ReportRequest): void {
@@ -136,6 +134,15 @@ function lost(id: string, attempt: number, why: string): RivetError {
 
 function gap(what: string, found: number, expected: number): RivetError {
   return RivetError.of('RIVET_REPORT_GAP', { what, found, expected });
+}
+
+/** The value with all its texts cleaned. */
+function cleanTexts<T extends object>(value: T): T {
+  const fields = Object.entries(value).map(([name, field]) => [
+    name,
+    typeof field === 'string' ? clean(field) : field,
+  ]);
+  return Object.fromEntries(fields) as T;
 }
 
 /** Texts of a job may hold what PostgreSQL's `text` can't: shown as the replacement character. */

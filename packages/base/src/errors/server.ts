@@ -150,6 +150,27 @@ export const serverErrors = defineErrors({
     exit: 2,
     fault: 'user',
   },
+  RIVET_REQUEST_HTTP: {
+    message: 'this is not an HTTP request that the server takes: {problem}',
+    solve: 'Send HTTP/1.1; behind a proxy, check what it sends.',
+    status: 400,
+    exit: 2,
+    fault: 'user',
+  },
+  RIVET_REQUEST_HEADERS_TOO_LARGE: {
+    message: 'the headers are larger than {limit}',
+    solve: 'Send fewer or shorter headers, and what is long in the body.',
+    status: 431,
+    exit: 2,
+    fault: 'user',
+  },
+  RIVET_REQUEST_SLOW: {
+    message: 'the request did not come in time',
+    solve: 'Send the headers within 10 seconds and the whole request within a minute.',
+    status: 408,
+    exit: 3,
+    fault: 'user',
+  },
   RIVET_REQUEST_JSON: {
     message: 'the body is not JSON: {problem}',
     solve: 'Send one JSON value in UTF-8 with the header content-type: application/json.',

@@ -1,5 +1,6 @@
 // The resource "jobs": list, show, cancel, retry, logs, events.
 import { type Static, Type } from 'typebox';
+import { count } from '../bounds.ts';
 import { InputValues, RunnerTag } from '../definition.ts';
 import { LogLine, logLevels, OutputValue } from '../job-events.ts';
 import { failureReasons, jobStates, stageStates } from '../states.ts';
@@ -65,10 +66,10 @@ export type JobList = Static<typeof JobList>;
 
 export const LogQuery = Type.Object({
   /** Only lines after this number; 0 for all. */
-  after: Type.Optional(Type.Integer({ minimum: 0, default: 0 })),
+  after: Type.Optional(count(0)),
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000, default: 1000 })),
   /** The current attempt when absent. */
-  attempt: Type.Optional(Type.Integer({ minimum: 1 })),
+  attempt: Type.Optional(count(1)),
   stage: Type.Optional(Type.String({ maxLength: 200 })),
   /** This level and above. */
   level: Type.Optional(Type.Enum(logLevels)),

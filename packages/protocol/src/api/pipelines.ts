@@ -1,5 +1,6 @@
 // The resource "pipelines": create, check, versions, launch.
 import { type Static, Type } from 'typebox';
+import { count } from '../bounds.ts';
 import { DefinitionIssue, InputValues, PipelineBundle, PipelineDefinition } from '../definition.ts';
 import { Page, PageQuery, Timestamp } from './page.ts';
 
@@ -63,7 +64,7 @@ export const PipelineVersionList = Page(PipelineVersion);
 export type PipelineVersionList = Static<typeof PipelineVersionList>;
 
 /** Makes the files of an earlier version the newest version. */
-export const RollbackRequest = Type.Object({ version: Type.Integer({ minimum: 1 }) });
+export const RollbackRequest = Type.Object({ version: count(1) });
 export type RollbackRequest = Static<typeof RollbackRequest>;
 
 export const LaunchRequest = Type.Object({

@@ -1,5 +1,6 @@
 // The resource "runners", and what a runner itself calls: register, claim, report.
 import { type Static, Type } from 'typebox';
+import { count } from '../bounds.ts';
 import { InputValues, PipelineBundle, PipelineDefinition, RunnerTag } from '../definition.ts';
 import { JobOutcome, LogLine, OutputValue, StageChange } from '../job-events.ts';
 import { runnerStates } from '../states.ts';
@@ -79,9 +80,9 @@ export const ReportRef = Type.Object({ id: Type.String({ format: 'uuid' }) });
  * a repeat is answered like the first time. `seq` counts from 1 in an attempt, without gaps.
  */
 export const ReportRequest = Type.Object({
-  attempt: Type.Integer({ minimum: 1 }),
+  attempt: count(1),
   lease_id: Type.String({ maxLength: 100 }),
-  seq: Type.Integer({ minimum: 1 }),
+  seq: count(1),
   logs: Type.Array(LogLine, { maxItems: 10_000 }),
   stages: Type.Array(StageChange, { maxItems: 10_000 }),
   /** Outputs set since the last report; null clears. */
