@@ -17,17 +17,11 @@ const dateTable: Reader<number> = {
       const given = record[name] ?? fallback ?? null;
       return integer(-100_000, 100_000).read(given, { ...place, path: `${place.path}.${name}` });
     };
-    const ms = Date.UTC(
-      2000,
-      field('month') - 1,
-      field('day'),
-      field('hour', 12),
-      field('min', 0),
-      field('sec', 0),
-    );
-    // Date.UTC takes years 0 to 99 as 1900 to 1999.
-    const date = new Date(ms);
-    date.setUTCFullYear(date.getUTCFullYear() - 2000 + field('year'));
+    // Not Date.UTC, which takes years 0 to 99 as 1900 to 1999. The date comes in one step, as days
+    // that are too many go on in the months of this very year.
+    const date = new Date(0);
+    date.setUTCFullYear(field('year'), field('month') - 1, field('day'));
+    date.setUTCHours(field('hour', 12), field('min', 0), field('sec', 0));
     const seconds = date.getTime() / 1000;
     return number(MIN_TIME, MAX_TIME).read(seconds, place);
   },
