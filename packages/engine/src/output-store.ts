@@ -3,7 +3,7 @@ import { formatSize, RivetError } from '@rivet/base';
 import { LuaFunction, type LuaValue } from '@rivet/lua';
 import { describeValue } from './value-readers.ts';
 
-/** Bytes of JSON of one output, and of all outputs of a job. */
+/** Bytes of JSON of one output, and of all outputs of a job with their names. */
 const OUTPUT_BYTES_MAX = 64 * 1024;
 const OUTPUTS_BYTES_MAX = 1024 * 1024;
 
@@ -40,8 +40,9 @@ export function createOutputStore(
     async set(name, value) {
       if (value === null) throw notJson(null, 'value');
       checkJson(value, 'value');
-      const bytes = Buffer.byteLength(JSON.stringify(value));
-      if (bytes > OUTPUT_BYTES_MAX) throw tooLarge(`output "${name}"`, bytes, OUTPUT_BYTES_MAX);
+      const size = Buffer.byteLength(JSON.stringify(value));
+      if (size > OUTPUT_BYTES_MAX) throw tooLarge(`output "${name}"`, size, OUTPUT_BYTES_MAX);
+      const bytes = Buffer.byteLength(name) + size;
       const after = total - (entries.get(name)?.bytes ?? 0) + bytes;
       if (after > OUTPUTS_BYTES_MAX) {
         throw tooLarge(`the outputs of the job with "${name}"`, after, OUTPUTS_BYTES_MAX);
