@@ -10,6 +10,8 @@ import type { CommandRequest } from './command-request.ts';
 const CAPTURE_BYTES_MAX = 10 * 1024 * 1024;
 /** Lines kept of both streams, for failure messages and `handle:logs()`. */
 const RECENT_LINES_MAX = 1000;
+/** Characters of them together; the last line is kept however long it is. */
+const RECENT_LENGTH_MAX = 256 * 1024;
 
 export interface CommandOutput {
   readonly sink: OutputSink;
@@ -34,12 +36,22 @@ export function createCommandOutput(
   const captures = { stdout: createCapture(), stderr: createCapture() };
   const splitters = { stdout: createLineSplitter(), stderr: createLineSplitter() };
   const recent: { stream: OutputStream; line: string }[] = [];
+  let recentLength = 0;
   let overflow: RivetError | undefined;
 
+  const keep = (stream: OutputStream, line: string): void => {
+    recent.push({ stream, line });
+    recentLength += line.length;
+    while (
+      recent.length > RECENT_LINES_MAX ||
+      (recentLength > RECENT_LENGTH_MAX && recent.length > 1)
+    ) {
+      recentLength -= recent.shift()?.line.length ?? 0;
+    }
+  };
   const writeLines = async (stream: OutputStream, lines: readonly string[]): Promise<void> => {
     if (lines.length === 0) return;
-    recent.push(...lines.slice(-RECENT_LINES_MAX).map((line) => ({ stream, line })));
-    if (recent.length > RECENT_LINES_MAX) recent.splice(0, recent.length - RECENT_LINES_MAX);
+    for (const line of lines.slice(-RECENT_LINES_MAX)) keep(stream, line);
     if (request.capture[stream] === true) return;
     const origin = {
       stage: place.stage,

@@ -1,0 +1,21 @@
+// What is kept of the output of a command.
+import { expect, it } from 'vitest';
+import { createLogWriter } from '../log/log-writer.ts';
+import { createCommandOutput } from './command-output.ts';
+import { commandRequest } from './command-request.ts';
+
+it('keeps the last lines of an output with long lines, in bounded memory', async () => {
+  const log = createLogWriter({ bytesMax: 1e9, line: () => {}, onFailure: () => {} });
+  const request = commandRequest('process.run', ['x'], {}, { check: false });
+  const output = createCommandOutput(request, { log, stage: 's', groups: [] }, () => {});
+  for (let count = 0; count < 50; count += 1) {
+    await output.sink('stdout', Buffer.from(`${count} ${'x'.repeat(50_000)}\n`));
+  }
+  const kept = output.recent(1000);
+  expect(kept).toHaveLength(5);
+  expect(kept.at(-1)).toMatch(/^49 x/);
+  for (let count = 0; count < 3000; count += 1)
+    await output.sink('stderr', Buffer.from(`${count}\n`));
+  expect(output.recent(5000)).toHaveLength(1000);
+  expect(output.recent(2, 'stderr')).toEqual(['2998', '2999']);
+});
