@@ -75,7 +75,7 @@ export class ProcessVm implements LuaVm {
   async call(
     fn: LuaFunction,
     args: readonly LuaValue[],
-    options: { branch: string; hostCalls?: 'allowed' | 'refused' },
+    options: { branch: string; hostCalls?: 'allowed' | 'refused'; results?: 'values' | 'truth' },
   ): Promise<readonly LuaValue[]> {
     const wire = args.map((arg, i) => toWire(arg, `args[${i + 1}]`));
     const done = await this.#request((id) => ({
@@ -85,6 +85,7 @@ export class ProcessVm implements LuaVm {
       args: wire,
       branch: options.branch,
       hostCalls: options.hostCalls !== 'refused',
+      truth: options.results === 'truth',
     }));
     return done.values.map((value) => fromWire(value));
   }

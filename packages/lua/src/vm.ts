@@ -99,6 +99,8 @@ export interface LuaVm {
   /**
    * Calls a function of the program; several calls run at the same time, each in its own branch.
    * @param options.branch name of the branch, unique among the calls of this VM
+   * @param options.results `truth` gives one boolean, whether the first result counts as true in
+   *   Lua: then a function may return what can't leave the VM
    * @throws like `evaluate`, and RIVET_LUA_CLOSED after `close`; a RivetError of the host that the
    * script did not catch comes
    *   out with its own code, `details.position` and `details.traceback`
@@ -106,7 +108,7 @@ export interface LuaVm {
   call(
     fn: LuaFunction,
     args: readonly LuaValue[],
-    options: { branch: string; hostCalls?: 'allowed' | 'refused' },
+    options: { branch: string; hostCalls?: 'allowed' | 'refused'; results?: 'values' | 'truth' },
   ): Promise<readonly LuaValue[]>;
   /** Kills the process; calls under way reject with RIVET_LUA_CLOSED. Safe to call twice. */
   close(): Promise<void>;

@@ -1,6 +1,6 @@
 // Executes the script of a stage once: branch, container and timeout, and what it leaves behind.
 import { formatDuration, RivetError, toRivetError } from '@rivet/base';
-import type { LuaFunction, LuaValue, LuaVm } from '@rivet/lua';
+import type { LuaFunction, LuaVm } from '@rivet/lua';
 import type { StageDefinition } from '@rivet/protocol';
 import type { Branch } from '../branch.ts';
 import type { JobContainers } from '../containers/job-containers.ts';
@@ -23,7 +23,7 @@ export interface StageEnvironment {
  * Calls `fn` as a stage and settles everything it left: commands, containers, exit codes that
  * nobody looked at. The stage's signal counts more than what the script made of it.
  * @param branch name of the branch, not used before in this attempt
- * @returns the values that the function returned
+ * @returns whether the function returned what counts as true
  * @throws the RivetError that the stage failed with
  */
 export async function executeStage(
@@ -31,7 +31,7 @@ export async function executeStage(
   stage: StageDefinition,
   run: StageRun,
   call: { readonly fn: LuaFunction; readonly branch: string },
-): Promise<readonly LuaValue[]> {
+): Promise<boolean> {
   const { job, control } = environment;
   const leave = control.enter(run, stage.always);
   const timer = startTimeout(stage, run);
@@ -54,13 +54,14 @@ async function callScript(
   stage: StageDefinition,
   run: StageRun,
   { fn, branch }: { readonly fn: LuaFunction; readonly branch: string },
-): Promise<readonly LuaValue[]> {
+): Promise<boolean> {
   const own = stage.container === null ? undefined : job.policy.checkContainer(stage.container);
   job.branches.open(branch, run, containers.forStage(stage.name, own, stage.readonly));
   run.signal.throwIfAborted();
-  const results = await Promise.race([vm.call(fn, [], { branch }), stopDeadline(job, run)]);
+  const ended = vm.call(fn, [], { branch, results: 'truth' });
+  const [truth] = await Promise.race([ended, stopDeadline(job, run)]);
   run.signal.throwIfAborted();
-  return results;
+  return truth === true;
 }
 
 function startTimeout(stage: StageDefinition, run: StageRun): NodeJS.Timeout | undefined {

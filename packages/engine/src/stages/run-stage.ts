@@ -98,11 +98,10 @@ async function askCondition(
   const run = createStageRun(stage.name, 1);
   run.inCondition = true;
   try {
-    const [answer] = await executeStage(environment, stage, run, {
+    const met = await executeStage(environment, stage, run, {
       fn: code.condition,
       branch: `${code.index + 1}-condition`,
     });
-    const met = answer !== undefined && answer !== null && answer !== false;
     return { state: met ? 'met' : 'unmet' };
   } catch (error) {
     return { state: 'failed', error: toRivetError(error) };

@@ -1,5 +1,5 @@
 // The Lua process: holds one program and does what the engine says, one message after the other.
-import fengari, { type LuaState } from '../../vendor/fengari/src/index.js';
+import fengari, { type LuaState, type TValue } from '../../vendor/fengari/src/index.js';
 import type { FromChild, ToChild, WireError, WireProgram, WireValue } from '../wire/messages.ts';
 import { receive, send } from './channel.ts';
 import { FunctionRegistry, pushWire, ValueError, ValueReader } from './convert.ts';
@@ -74,7 +74,7 @@ class Program {
     lua.lua_pop(this.#L, 1);
   }
 
-  #call({ id, fn, args, branch, hostCalls }: Extract<ToChild, { type: 'call' }>): void {
+  #call({ id, fn, args, branch, hostCalls, truth }: Extract<ToChild, { type: 'call' }>): void {
     const target = this.#functions.find(fn);
     if (target === undefined) throw new Error(`there is no function ${fn}`);
     this.#scheduler.start(
@@ -85,7 +85,11 @@ class Program {
         for (const value of args) pushWire(thread, value, this.#functions);
         return args.length;
       },
-      (end) => this.#report(id, end, new ValueReader(this.#functions)),
+      (end) => {
+        if (truth && end.ok) {
+          send({ type: 'done', id, values: [isTrue(end.values[0])], positions: [] });
+        } else this.#report(id, end, new ValueReader(this.#functions));
+      },
     );
   }
 
@@ -103,6 +107,11 @@ class Program {
       send({ type: 'failed', id, error: valueErrorOf(error, reader) });
     }
   }
+}
+
+/** Whether a value counts as true in Lua. */
+function isTrue(value: TValue | undefined): boolean {
+  return value !== undefined && !value.ttisnil() && value.value !== false;
 }
 
 function valueErrorOf(

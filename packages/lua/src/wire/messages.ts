@@ -63,6 +63,8 @@ export type ToChild =
       readonly args: readonly WireValue[];
       readonly branch: string;
       readonly hostCalls: boolean;
+      /** Only whether the first result counts as true is asked for. */
+      readonly truth: boolean;
     }
   | { readonly type: 'result'; readonly call: number; readonly values: readonly WireValue[] }
   | {
