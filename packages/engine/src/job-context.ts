@@ -19,6 +19,11 @@ export interface JobContext {
   readonly outputs: OutputStore;
   readonly branches: Branches;
   readonly logger: Logger;
+  /**
+   * A number that was not given before in this attempt: what one stage was given means nothing in
+   * another.
+   */
+  nextId(): number;
   /** Milliseconds since 1970. */
   readonly startedAtMs: number;
   /**

@@ -96,6 +96,7 @@ class Attempt {
   }
 
   #context(definition: PipelineDefinition, journal: JournalWriter): JobContext {
+    let lastId = 0;
     return {
       spec: this.#spec,
       host: this.#host,
@@ -107,6 +108,10 @@ class Attempt {
       branches: createBranches(),
       logger: this.#logger,
       startedAtMs: this.#startedAtMs,
+      nextId() {
+        lastId += 1;
+        return lastId;
+      },
       fail: (error) => this.#fail(error),
     };
   }

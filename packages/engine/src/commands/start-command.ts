@@ -110,5 +110,5 @@ export async function untilStarted(running: RunningCommand, ms: number): Promise
  */
 function commandId(call: ModuleCall): string {
   const branch = call.branch.name.replaceAll(/[^a-zA-Z0-9]/g, '-');
-  return `${branch}-${call.branch.stage.nextId()}`;
+  return `${branch}-${call.job.nextId()}`;
 }

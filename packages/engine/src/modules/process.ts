@@ -29,13 +29,13 @@ const commandList = optional('command', listOf(argument));
  * code waits to be looked at.
  */
 export function commandResults(
-  { branch, position }: ModuleCall,
+  { job, branch, position }: ModuleCall,
   result: CommandResult,
   shown: string,
 ): [ReturnType<typeof resultRecord>, number | null] {
   const record = resultRecord(result);
   if (result.exitCode === 0) return [record, null];
-  const id = branch.stage.nextId();
+  const id = job.nextId();
   branch.stage.unchecked.set(id, { shown, exitCode: result.exitCode, position });
   return [record, id];
 }
@@ -70,7 +70,7 @@ const spawn = hostFunction(
     const program = programArguments(call.name, list, given);
     const request = commandRequest(call.name, program, given, { check: false });
     const started = await startCommand(call, request);
-    const id = call.branch.stage.nextId();
+    const id = call.job.nextId();
     const command = trackSpawned(request, started);
     call.branch.stage.spawned.set(id, command);
     await untilStarted(started.running, STARTED_WAIT_MS);

@@ -34,8 +34,6 @@ export interface StageRun {
   readonly running: Set<StartedCommand>;
   readonly spawned: Map<number, SpawnedCommand>;
   readonly parallels: Map<number, ParallelGroup>;
-  /** A number that was not given before in this run. */
-  nextId(): number;
 }
 
 /** The branches of one process.parallel. */
@@ -53,7 +51,6 @@ export interface ParallelGroup {
 export function createStageRun(stage: string, run: number): StageRun {
   const controller = new AbortController();
   const abandoned = Promise.withResolvers<void>();
-  let last = 0;
   return {
     stage,
     run,
@@ -68,10 +65,6 @@ export function createStageRun(stage: string, run: number): StageRun {
     running: new Set(),
     spawned: new Map(),
     parallels: new Map(),
-    nextId() {
-      last += 1;
-      return last;
-    },
   };
 }
 
