@@ -16,6 +16,19 @@ export interface Branch {
   lastError: RivetError | undefined;
 }
 
+const SECTION_NAME_MAX = 100;
+
+/** The name of a log section: short and on one line, as every line in the section carries it. */
+export function sectionName(text: string): string {
+  const line = text.replaceAll(/\p{Cc}+/gu, ' ');
+  return line.length > SECTION_NAME_MAX ? `${line.slice(0, SECTION_NAME_MAX)}…` : line;
+}
+
+/** Puts what the branch logs from now on into a section of those that are open. */
+export function enterSection(branch: Branch, name: string): void {
+  branch.groups = [...branch.groups, sectionName(name)];
+}
+
 /** The branches that exist, by the name that the Lua VM gives them. */
 export interface Branches {
   /** Opens the branch of a stage. */

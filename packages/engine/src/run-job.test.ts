@@ -507,6 +507,85 @@ describe('process.spawn', () => {
   });
 });
 
+describe('what one stage was given', () => {
+  it('means nothing in another, however many that one was given', async () => {
+    const job = await run(
+      `stages = {
+      { name = "a", script = function()
+        server, failed = process.spawn({ "serve" }), process.run({ "fail" })
+        failed_too = process.run({ "fail" })
+      end },
+      { name = "b", script = function()
+        local own = process.spawn({ "serve" })
+        output.set("refused", select(2, pcall(server.stop, server)))
+        process.run({ "fail" })
+        output.set("codes", { failed.exit_code, failed_too.exit_code })
+        output.set("running", own:running())
+      end } }`,
+      {
+        commands: ({ argv }) =>
+          argv[0] === 'fail' ? { exitCode: 3 } : { delayMs: Number.POSITIVE_INFINITY },
+      },
+    );
+    expect(job.outcome.state, text(job)).toBe('succeeded');
+    expect(job.outputs.get('running')).toBe(true);
+    expect(job.outputs.get('refused')).toContain('belongs to a stage that has ended');
+    expect(job.outputs.get('codes')).toEqual([3, 3]);
+    expect(job.changes.at(-1)).toMatchObject({ stage: 'b', unchecked_exits: 1 });
+  });
+
+  it.each(['{ 1, a = 2 }', 'coroutine.create(print)', '_G', '("x"):rep(40000000)'])(
+    'may return what can not leave Lua: %s',
+    async (value) => {
+      const job = await run(
+        `stages = { { name = "s", condition = function() return ${value} end,
+           script = function() return ${value} end } }`,
+      );
+      expect(job.outcome).toEqual({ state: 'succeeded' });
+    },
+  );
+
+  it.each(['nil', 'false', ''])('skips a stage whose condition returns %j', async (value) => {
+    const job = await run(
+      `stages = { { name = "s", condition = function() return ${value} end, script = function() end } }`,
+    );
+    expect(job.stages).toEqual({ s: 'skipped' });
+  });
+});
+
+describe('a container that can not be removed', () => {
+  const stubborn = () => {
+    const fake = createFakeDriver();
+    const driver: typeof fake = {
+      ...fake,
+      async start(...args) {
+        const container = await fake.start(...args);
+        const remove = async () => {
+          await container.remove();
+          throw new Error('it stays');
+        };
+        return { name: container.name, image: container.image, run: container.run, remove };
+      },
+    };
+    return driver;
+  };
+
+  it('does not hide what failed in it', async () => {
+    const body = 'container.with("i", function() error("the real reason") end)';
+    const job = await run(script(body), { driver: stubborn() });
+    expect(job.outcome.message).toContain('the real reason');
+    const quiet = await run(script('container.with("i", print)'), { driver: stubborn() });
+    expect(quiet.outcome.message).toContain('it stays');
+  });
+
+  it('does not hide what failed in an item of process.parallel', async () => {
+    const open = 'coroutine.wrap(function() container.with("i", coroutine.yield) end)()';
+    const body = `process.parallel({ 1 }, function() ${open} error("the real reason") end)`;
+    const job = await run(script(body), { driver: stubborn() });
+    expect(job.outcome.message).toContain('the real reason');
+  });
+});
+
 describe('process.parallel', () => {
   it('returns results in order, and puts lines into the section of their item', async () => {
     const job = await run(
@@ -548,5 +627,34 @@ describe('process.parallel', () => {
     expect(job.outputs.get('message')).toMatch(
       /"a" \(#1\) failed: .*a is bad\nitem "c" \(#3\) failed: .*c is bad/,
     );
+  });
+
+  it.each([
+    ['text that is no UTF-8', '"\\xff"'],
+    ['an object that can not be shown', 'setmetatable({}, { __tostring = error })'],
+    [
+      'an object whose text is no text',
+      'setmetatable({}, { __tostring = function() return 7 end })',
+    ],
+  ])('loses no failure: %s', async (_, value) => {
+    const job = await run(script(`process.parallel({ 1 }, function() error(${value}, 0) end)`));
+    expect(job.outcome).toMatchObject({ state: 'failed', code: 'RIVET_PARALLEL_FAILED' });
+    expect(job.outcome.message).toContain('item "1" (#1) failed: ');
+  });
+
+  it('runs items whose names are no UTF-8, long or of several lines, in short sections', async () => {
+    const job = await run(
+      script(
+        `process.parallel({ "\\xff", ("x"):rep(1000), "a\\nb" }, function() print("ran") end, { max = 1 })`,
+      ),
+    );
+    expect(job.outcome).toEqual({ state: 'succeeded' });
+    expect(job.lines.map((line) => line.group)).toEqual(['\ufffd', `${'x'.repeat(100)}…`, 'a b']);
+  });
+
+  it('refuses a list whose length is none', async () => {
+    const items = 'setmetatable({}, { __len = function() return -1 end })';
+    const job = await run(script(`process.parallel(${items}, print)`));
+    expect(job.outcome.message).toContain('items is -1; expected a list of at most 10000 items');
   });
 });

@@ -52,6 +52,10 @@ export const argument = reader('a string without NUL, or a number', (v) => {
 export const plainText = reader('a string of UTF-8', (v) =>
   typeof v === 'string' ? v : undefined,
 );
+/** Text to be shown: what is no UTF-8 becomes U+FFFD. */
+export const shownText = reader('a string', (v) =>
+  v instanceof Uint8Array ? Buffer.from(v).toString('utf8') : typeof v === 'string' ? v : undefined,
+);
 export const bytes = reader('a string', (v) =>
   typeof v === 'string' || v instanceof Uint8Array ? v : undefined,
 );
@@ -101,7 +105,7 @@ export const environment: Reader<Readonly<Record<string, string>>> = {
   read(value, place) {
     const record = asRecord(value);
     if (record === undefined) throw wrongValue(value, this.expected, place);
-    const env: Record<string, string> = {};
+    const env: Record<string, string> = Object.create(null);
     for (const [name, entry] of Object.entries(record)) {
       const path = `${place.path}.${name}`;
       if (!ENVIRONMENT_NAME.test(name) || name.startsWith('RIVET_')) {

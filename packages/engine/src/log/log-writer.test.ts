@@ -90,4 +90,13 @@ describe('the log writer', () => {
     await writer.write(origin, 'b');
     expect(failures.map((error) => error.code)).toEqual(['RIVET_JOB_REPORT']);
   });
+
+  it('counts the sections that every line carries towards the limit', async () => {
+    const { writer, lines, failures } = collect(1000);
+    for (let count = 0; count < 20; count += 1) {
+      await writer.write({ ...origin, groups: ['g'.repeat(100)] }, 'x');
+    }
+    expect(failures).toHaveLength(1);
+    expect(lines).toHaveLength(10);
+  });
 });

@@ -14,6 +14,7 @@ export interface LineOrigin {
 }
 
 export interface LogWriterOptions {
+  /** Bytes of all lines, with the names of their sections. */
   readonly bytesMax: number;
   readonly line: (line: LogLine) => void | Promise<void>;
   /** Called once, when the limit is reached or a line could not be passed on. */
@@ -55,7 +56,7 @@ export function createLogWriter(options: LogWriterOptions): LogWriter {
         stop(reportFailed(error));
       });
   };
-  const add = (origin: LineOrigin, text: string): void => {
+  const add = (origin: LineOrigin, group: string, text: string): void => {
     if (stopped) return;
     last += 1;
     pass({
@@ -64,7 +65,7 @@ export function createLogWriter(options: LogWriterOptions): LogWriter {
       stage: origin.stage,
       level: origin.level,
       stream: origin.stream,
-      ...(origin.groups.length === 0 ? {} : { group: origin.groups.join(' / ') }),
+      ...(group === '' ? {} : { group }),
       text,
     });
   };
@@ -74,17 +75,19 @@ export function createLogWriter(options: LogWriterOptions): LogWriter {
       return last;
     },
     write(origin, text) {
+      const group = origin.groups.join(' / ');
+      const groupBytes = Buffer.byteLength(group);
       for (const line of textLines(text)) {
         const clean = line.replace(NUL, '\\0');
-        bytes += Buffer.byteLength(clean) + 1;
+        bytes += groupBytes + Buffer.byteLength(clean) + 1;
         if (bytes > options.bytesMax && !stopped) {
           const error = RivetError.of('RIVET_JOB_LOG_LIMIT', {
             limit: formatSize(options.bytesMax),
           });
-          add({ ...origin, level: 'error', stream: 'system', groups: [] }, error.message);
+          add({ ...origin, level: 'error', stream: 'system' }, '', error.message);
           stop(error);
         }
-        add(origin, clean);
+        add(origin, group, clean);
       }
       return tail;
     },

@@ -2,6 +2,7 @@
 import type { LuaRecord, LuaValue } from '@rivet/lua';
 import { asRecord, LuaFunction } from '@rivet/lua';
 import type { LogLineLevel } from '@rivet/protocol';
+import { enterSection } from '../branch.ts';
 import {
   functionType,
   type HostFunction,
@@ -10,7 +11,7 @@ import {
   optional,
   required,
 } from '../host-function.ts';
-import { describeValue, plainText, type Reader, text, wrongValue } from '../value-readers.ts';
+import { describeValue, type Reader, shownText, wrongValue } from '../value-readers.ts';
 import { moduleSource } from './sources.ts';
 
 const fields: Reader<LuaRecord> = {
@@ -22,18 +23,9 @@ const fields: Reader<LuaRecord> = {
   },
 };
 
-/** `tostring` gives bytes where the text is no UTF-8; a log shows what it can. */
-const message: Reader<string> = {
-  expected: 'text',
-  read: (value, place) =>
-    value instanceof Uint8Array
-      ? Buffer.from(value).toString('utf8')
-      : plainText.read(value, place),
-};
-
 function lineFunction(level: LogLineLevel): HostFunction {
   return hostFunction(
-    [required('message', message), optional('fields', fields)],
+    [required('message', shownText), optional('fields', fields)],
     async ({ job, branch }, line, extra) => {
       const origin = {
         stage: branch.stage.stage,
@@ -62,9 +54,9 @@ function showField(value: LuaValue): string {
 }
 
 const group = hostFunction(
-  [required('name', text), required('fn', functionType)],
+  [required('name', shownText), required('fn', functionType)],
   ({ branch }, name) => {
-    branch.groups = [...branch.groups, name];
+    enterSection(branch, name);
     return [];
   },
 );

@@ -1,5 +1,6 @@
 // The host's side of process.parallel: sections and container stacks of the branches, failures.
 import { RivetError } from '@rivet/base';
+import { enterSection, sectionName } from '../branch.ts';
 import {
   functionType,
   type HostFunction,
@@ -9,7 +10,7 @@ import {
   required,
 } from '../host-function.ts';
 import type { ParallelGroup } from '../stages/stage-run.ts';
-import { boolean, integer, options, plainText, type Reader, wrongValue } from '../value-readers.ts';
+import { boolean, integer, options, type Reader, shownText, wrongValue } from '../value-readers.ts';
 
 /** Branches at the same time when the script sets no `max`. */
 const PARALLEL_DEFAULT = 16;
@@ -19,14 +20,16 @@ const ITEMS_MAX = 10_000;
 const itemCount: Reader<number> = {
   expected: `a list of at most ${ITEMS_MAX} items`,
   read(value, place) {
-    if (typeof value === 'number' && value <= ITEMS_MAX) return value;
+    if (Number.isInteger(value) && Number(value) >= 0 && Number(value) <= ITEMS_MAX) {
+      return Number(value);
+    }
     throw wrongValue(value, this.expected, place);
   },
 };
 
 const groupId = required('group', integer(1, Number.MAX_SAFE_INTEGER));
 const index = required('index', integer(1, ITEMS_MAX));
-const label = required('label', plainText);
+const label = required('label', shownText);
 
 function groupOf({ branch }: ModuleCall, id: number): ParallelGroup {
   const group = branch.stage.parallels.get(id);
@@ -40,9 +43,9 @@ const parallel = hostFunction(
     required('fn', functionType),
     optional('options', options({ max: integer(1, 1000), fail_fast: boolean })),
   ],
-  ({ branch }, _count, _fn, given) => {
+  ({ job, branch }, _count, _fn, given) => {
     const { max = PARALLEL_DEFAULT, fail_fast: failFast = true } = given ?? {};
-    const id = branch.stage.nextId();
+    const id = job.nextId();
     branch.stage.parallels.set(id, { failFast, controller: new AbortController(), failures: [] });
     return [id, max, failFast];
   },
@@ -53,7 +56,7 @@ const begin = hostFunction(
   [groupId, index, label],
   (call, id, _index, item) => {
     const { branch } = call;
-    branch.groups = [...branch.groups, item];
+    enterSection(branch, item);
     branch.signal = AbortSignal.any([branch.signal, groupOf(call, id).controller.signal]);
     return [];
   },
@@ -61,13 +64,13 @@ const begin = hostFunction(
 );
 
 const end = hostFunction(
-  [groupId, index, label, optional('problem', plainText)],
+  [groupId, index, label, optional('problem', shownText)],
   async (call, id, position, item, problem) => {
     const { branch, job } = call;
     const group = groupOf(call, id);
-    await branch.containers.closeAll();
     if (problem !== undefined) {
-      const shown = item === `#${position}` ? `item ${item}` : `item "${item}" (#${position})`;
+      const named = sectionName(item);
+      const shown = item === `#${position}` ? `item ${item}` : `item "${named}" (#${position})`;
       // Stopped because of another: that one is the news.
       const stopped = branch.lastError?.code === 'RIVET_PARALLEL_STOPPED';
       if (!stopped || group.failures.length === 0) {
@@ -81,6 +84,7 @@ const end = hostFunction(
       }
     }
     job.branches.forget(branch.name);
+    await branch.containers.closeAll();
     return [];
   },
   { public: false },

@@ -93,11 +93,12 @@ function module.spawn(options)
   return handle
 end
 
--- The address in the text of a plain table says nothing, and differs from run to run.
+-- The text of any error value, whatever its __tostring does. The address in the text of a plain table
+-- says nothing, and differs from run to run.
 local function text_of(problem)
-  if type(problem) ~= "table" then return tostring(problem) end
-  local text = tostring(problem)
-  return text:find("^table: ") and "an error object that is a table" or text
+  local ok, text = pcall(tostring, problem)
+  if ok and not tostring(text):find("^table: ") then return tostring(text) end
+  return "an error object that is a " .. type(problem)
 end
 
 local function label(item, index)
@@ -122,7 +123,11 @@ function module.parallel(items, fn, options)
       if not results[1] then error(results[2], 0) end
     end
   end
-  branches.run(functions, { max = max, fail_fast = fail_fast })
+  local ends = branches.run(functions, { max = max, fail_fast = fail_fast })
   host.call("process.parallel_end", group)
+  -- A failure that did not reach the group must not pass for success.
+  for _, branch in ipairs(ends) do
+    if not branch.ok and not branch.skipped then error(branch.error, 0) end
+  end
   return values
 end
