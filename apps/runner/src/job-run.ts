@@ -220,16 +220,19 @@ class Attempt {
     };
   }
 
-  #onFailure(what: ReportFailure, cause: unknown): void {
+  #onFailure(what: ReportFailure, cause: unknown): JobOutcome {
     const reason = describeThrown(cause);
     const name = this.#context.runnerName;
     this.#context.logger.error({ err: cause }, `the job can't be reported: ${reason}`);
     if (what === 'defect') {
-      this.#fenceBecause(toRivetError(cause));
-      return;
+      const error = toRivetError(cause);
+      this.#fenceBecause(error);
+      return failureOf(error);
     }
     const code = what === 'spool' ? 'RIVET_RUNNER_SPOOL_FAILED' : 'RIVET_RUNNER_REPORT_REFUSED';
-    this.#cancelBecause(RivetError.of(code, { name, reason }, cause));
+    const error = RivetError.of(code, { name, reason }, cause);
+    this.#cancelBecause(error);
+    return failureOf(error);
   }
 
   #cancelBecause(error: RivetError): void {

@@ -1,12 +1,12 @@
 // Ships what a job told to the server: numbered reports, one at a time, each repeated until it is
 // answered.
-import { backoffMs, type Logger, type RivetError, sleep, toRivetError } from '@rivet/base';
+import { backoffMs, type Logger, RivetError, sleep, toRivetError } from '@rivet/base';
 import type { JobOutcome, ReportRequest, ReportResponse } from '@rivet/protocol';
 import { Bell } from './bell.ts';
 import type { Clock } from './clock.ts';
 import type { Lease } from './lease.ts';
 import { ReportQueue } from './report-queue.ts';
-import { refusalOf, retryAfterMs } from './server-answer.ts';
+import { isTooLarge, refusalOf, retryAfterMs } from './server-answer.ts';
 import type { Spool, SpoolBatch, SpoolEntry } from './spool.ts';
 
 const FLUSH_MS = 200;
@@ -49,14 +49,15 @@ export interface ReporterOptions {
   readonly onCancel: () => void;
   /** The server says that the attempt is no longer ours. */
   readonly onLost: () => void;
-  /** The job can't be reported any more: it must end. */
-  readonly onFailure: (what: ReportFailure, cause: unknown) => void;
+  /** The job can't be reported any more: it must end. Returns the outcome that it has then. */
+  readonly onFailure: (what: ReportFailure, cause: unknown) => JobOutcome;
 }
 
 /** The disk does not take what the job tells, the server does not, or there is a defect. */
 export type ReportFailure = 'spool' | 'refused' | 'defect';
 
-type Delivery = 'accepted' | 'too-large' | 'refused' | 'lost' | 'given-up';
+/** An error: the server refused the report, and would again. */
+type Delivery = 'accepted' | 'lost' | 'given-up' | RivetError;
 
 /** Reports one attempt. `run` ends after `finish`, or when the attempt is lost. */
 export class Reporter {
@@ -81,7 +82,7 @@ export class Reporter {
       spool: options.spool,
       spoolBytesMax: options.spoolBytesMax,
       onEntry: () => this.#bell.ring(),
-      onFailure: (cause) => options.onFailure('spool', cause),
+      onFailure: (cause) => this.#fail('spool', cause),
     });
   }
 
@@ -111,7 +112,7 @@ export class Reporter {
       return await this.#run();
     } catch (error) {
       this.#options.logger.error({ err: error }, 'reporting failed');
-      this.#options.onFailure('defect', error);
+      this.#fail('defect', error);
       return 'given-up';
     } finally {
       abandon.removeEventListener('abort', wake);
@@ -126,14 +127,14 @@ export class Reporter {
       const { body, batch } = await this.#nextReport(seq);
       const delivery = await this.#deliver(body);
       if (delivery === 'lost' || delivery === 'given-up') return delivery;
-      if (delivery === 'too-large' && batch.entries.length > 1) {
-        this.#batchBytes = Math.max(1, Math.floor(batch.bytes / 2));
-        continue;
-      }
-      if (delivery !== 'accepted') {
+      if (delivery instanceof RivetError) {
+        if (isTooLarge(delivery) && batch.entries.length > 1) {
+          this.#batchBytes = Math.max(1, Math.floor(batch.bytes / 2));
+          continue;
+        }
         // Refused with nothing in it: there is no report that this server would take.
         if (this.#muted) return 'given-up';
-        this.#muted = true;
+        this.#mute(delivery);
         continue;
       }
       seq += 1;
@@ -159,7 +160,8 @@ export class Reporter {
   }
 
   async #nextReport(seq: number): Promise<{ body: ReportRequest; batch: SpoolBatch }> {
-    await this.#queue.settled();
+    // Only at the end: a job that talks without a pause never lets the queue settle.
+    if (this.#outcome !== undefined) await this.#queue.settled();
     // Read before the spool: an outcome that comes later stands behind what was told before it.
     const outcome = this.#outcome;
     const batch = this.#muted
@@ -198,11 +200,7 @@ export class Reporter {
           this.#options.onLost();
           return 'lost';
         }
-        if (refusal === 'too-large') return 'too-large';
-        if (refusal === 'refused') {
-          this.#refuse(error);
-          return 'refused';
-        }
+        if (refusal === 'refused') return error;
         if (clock() - this.#acceptedAt > this.#options.deliveryDeadlineMs) return 'given-up';
         if (tried === 1) logger.warn({ code: error.code }, `${error.message}; trying again`);
         await sleep(this.#pauseMs(tried, error), abandon);
@@ -236,9 +234,16 @@ export class Reporter {
     return remainingMs > 0 ? Math.min(pause, Math.max(BACKOFF_BASE_MS, remainingMs / 3)) : pause;
   }
 
-  #refuse(error: RivetError): void {
+  #mute(error: RivetError): void {
+    this.#muted = true;
     this.#options.logger.error({ code: error.code }, `a report was refused: ${error.message}`);
-    if (!this.#muted) this.#options.onFailure('refused', error);
+    this.#fail('refused', error);
+  }
+
+  #fail(what: ReportFailure, cause: unknown): void {
+    const outcome = this.#options.onFailure(what, cause);
+    // A job has not succeeded when what it told is lost.
+    if (this.#outcome?.state === 'succeeded') this.#outcome = outcome;
   }
 }
 

@@ -235,6 +235,44 @@ describe('a server in trouble', () => {
     expect(job.lines).toHaveLength(40);
   });
 
+  it('hears of a job while it talks without a pause', async () => {
+    const job = server.launch(1);
+    let before = 0;
+    let after = 0;
+    await start(async ({ log }) => {
+      before = server.count('report');
+      const end = performance.now() + 1500;
+      while (performance.now() < end) {
+        await log('more');
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      after = server.count('report');
+      return succeeded;
+    });
+    await until(() => job.outcomes.length > 0);
+    // One in 200 ms, or as fast as they are taken.
+    expect(after - before).toBeGreaterThan(2);
+    expect(job.outcomes).toEqual([succeeded]);
+  });
+
+  it('that takes not even one thing alone that a job told gets an outcome that says so', async () => {
+    const job = server.launch(1);
+    server.fault = ({ name, body }) =>
+      name === 'report' && 'huge' in (body as { outputs: object }).outputs
+        ? { status: 413, code: 'RIVET_REQUEST_TOO_LARGE' }
+        : undefined;
+    await start(async ({ host, log }) => {
+      await log('hello');
+      await host.observer.output('huge', 'x'.repeat(1000));
+      return succeeded;
+    });
+    await until(() => job.outcomes.length > 0);
+    expect(job.outcomes[0]).toMatchObject({
+      state: 'failed',
+      code: 'RIVET_RUNNER_REPORT_REFUSED',
+    });
+  });
+
   it('that refuses what a job told for good gets an outcome that says so', async () => {
     const job = server.launch(1);
     server.fault = ({ name, body }) =>

@@ -8,11 +8,15 @@ const RETRY_AFTER_MS_MAX = 60_000;
 /**
  * What to do about the answer to a report. undefined: nobody has decided about it, send it again.
  */
-export function refusalOf(error: RivetError): 'lost' | 'too-large' | 'refused' | undefined {
+export function refusalOf(error: RivetError): 'lost' | 'refused' | undefined {
   if (hasCode(error, 'RIVET_LEASE_LOST', 'RIVET_JOB_NOT_FOUND')) return 'lost';
-  if (hasCode(error, 'RIVET_REQUEST_TOO_LARGE')) return 'too-large';
   if (hasCode(error, 'RIVET_INTERNAL') && error.details.status === undefined) return 'refused';
   return mayRepeat(error) ? undefined : 'refused';
+}
+
+/** Whether less of it would have been taken. */
+export function isTooLarge(error: RivetError): boolean {
+  return hasCode(error, 'RIVET_REQUEST_TOO_LARGE');
 }
 
 /** Whether the same request may succeed later: the server was not reached, or is in trouble. */
