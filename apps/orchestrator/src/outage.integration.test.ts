@@ -14,6 +14,7 @@ import { afterEach, expect, test } from 'vitest';
 import {
   FakeRunner,
   openTestDatabase,
+  reportOf,
   seedPipeline,
   startTestOrchestrator,
 } from './test-orchestrator.ts';
@@ -68,6 +69,53 @@ test('a database that is away makes 503 with Retry-After, and all is well after 
   await expect.poll(() => client.getReadiness().catch(() => undefined)).toBeDefined();
   const launched = await client.launchPipeline({ ref, body: {} });
   expect((await runner.claimOne()).id).toBe(launched.id);
+});
+
+test('after an outage that was longer than the leases, a runner may still deliver', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'rivet-outage-'));
+  cleanups.push(() => rm(directory, { recursive: true, force: true }));
+  const options = {
+    dataDirectory: join(directory, 'data'),
+    logger: silentLogger,
+    persistent: true,
+    durable: false,
+  };
+  let postgres = await startDatabaseServer(options);
+  cleanups.push(async () => {
+    await postgres.stop();
+    await postgres.remove();
+  });
+  const { orchestrator, client } = await startTestOrchestrator(postgres.url, { leaseSeconds: 4 });
+  cleanups.push(() => orchestrator.stop());
+  const database = openTestDatabase(postgres.url);
+  cleanups.push(() => database.close());
+  const ref = await seedPipeline(database);
+  const runner = await FakeRunner.register(client);
+  const launches = [await client.launchPipeline({ ref, body: {} })];
+  launches.push(await client.launchPipeline({ ref, body: {} }));
+  const jobs = await runner.claim({ capacity: 2 });
+  for (const job of jobs) await client.reportJob({ id: job.id, body: reportOf(job, {}) });
+  const [delivered, silent] = jobs;
+  const lease = 'SELECT 1 FROM job_attempts WHERE lease_until < now()';
+  const expired = { name: 'expired', text: lease, repeatable: true };
+
+  // The outage: it lasts until the leases have run out.
+  const { port } = postgres;
+  await postgres.stop();
+  await expect
+    .poll(() => client.getReadiness().then(Boolean, () => false), { timeout: 5000 })
+    .toBe(false);
+  await new Promise((resolve) => setTimeout(resolve, 5000));
+  postgres = await startDatabaseServer({ ...options, port });
+  await expect.poll(() => database.query(expired).catch(() => [])).toHaveLength(2);
+
+  // A second later: more than the duty needs, less than what is waited for.
+  await new Promise((resolve) => setTimeout(resolve, 1200));
+  await runner.finish(delivered!, { state: 'succeeded' }, 2);
+  expect(await client.getJob({ id: delivered!.id })).toMatchObject({ state: 'succeeded' });
+  await expect
+    .poll(async () => (await client.getJob({ id: silent!.id })).state, { timeout: 10_000 })
+    .toBe('failed');
 });
 
 test('a database that is down at the start is one sentence and exit code 3', async () => {

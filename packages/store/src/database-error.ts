@@ -3,11 +3,17 @@
 import { describeThrown, RivetError } from '@rivet/base';
 
 const CONFLICTS = new Set(['40001', '40P01']);
-/**
- * Shutting down, starting up, no more connections, cancelled, and the class of connection errors.
- */
-const AWAY = /^(08|57P|53300|57014|25P0[234])/;
-const FULL = new Set(['53100', '53200', '53400', '54000']);
+/** Shutting down, starting up, no more connections, and the class of connection errors. */
+const AWAY = /^(08|57P|53300|25P0[234])/;
+/** The statement was canceled: it took too long, and would again. */
+const SLOW = '57014';
+/** In words of ours: those of PostgreSQL name its files. */
+const FULL: Readonly<Record<string, string>> = {
+  '53100': 'its disk is full',
+  '53200': 'it is out of memory',
+  '53400': 'a limit of its configuration is reached',
+  '54000': 'a limit of PostgreSQL is reached',
+};
 const SYSTEM_CODES = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
@@ -19,10 +25,11 @@ const SYSTEM_CODES = new Set([
   'ENETUNREACH',
   'ENOENT',
 ]);
+const CONNECT_TIMEOUT = 'timeout exceeded when trying to connect';
 /** What pg says without a code. */
 const LOST_MESSAGES = [
   'Connection terminated',
-  'timeout exceeded when trying to connect',
+  CONNECT_TIMEOUT,
   'Client was closed',
   'Client has encountered a connection error',
   'Query read timeout',
@@ -63,8 +70,9 @@ export function violatedConstraint(error: unknown): string | undefined {
 export function toDatabaseError(error: unknown, database: string): unknown {
   const code = codeOf(error);
   const reason = describeReason(error);
-  if (FULL.has(code)) return RivetError.of('RIVET_DATABASE_FULL', { reason }, error);
-  if (isConnectionLoss(error) || REFUSED.test(code)) {
+  const full = FULL[code];
+  if (full !== undefined) return RivetError.of('RIVET_DATABASE_FULL', { reason: full }, error);
+  if (isConnectionLoss(error) || code === SLOW || REFUSED.test(code)) {
     return RivetError.of('RIVET_DATABASE_UNREACHABLE', { database, reason }, error);
   }
   return error;
@@ -78,9 +86,12 @@ function describeReason(error: unknown): string {
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
       return 'the host name is unknown';
-    case '57014':
+    case SLOW:
       return 'a query took too long';
-    default:
-      return describeThrown(first);
+    default: {
+      const text = describeThrown(first);
+      // The pool says this also when all of its connections are busy.
+      return text === CONNECT_TIMEOUT ? 'no connection was free or could be made in time' : text;
+    }
   }
 }

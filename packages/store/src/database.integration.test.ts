@@ -1,4 +1,5 @@
 // Transactions, notifications and duties on a database that stumbles.
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { silentLogger } from '@rivet/base';
 import { useTestDatabase } from '@rivet/testing';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -79,12 +80,52 @@ test('a transaction whose connection is cut runs again when it may, and not othe
   expect(await other.query(values)).toEqual([{ value: 1 }, { value: 1 }]);
 });
 
-test('a statement that takes too long is ended', async () => {
-  const slow = once('slow', 'SELECT pg_sleep(10)');
+test('a statement that takes too long is ended, and not tried again', async () => {
+  const slow = repeatable('slow', 'SELECT pg_sleep(10)');
+  const started = performance.now();
   await expect(database.query(slow)).rejects.toMatchObject({
     code: 'RIVET_DATABASE_UNREACHABLE',
     message: expect.stringContaining('a query took too long'),
   });
+  expect(performance.now() - started).toBeLessThan(1000);
+});
+
+test('a network that swallows everything does not hold a statement for ever', async () => {
+  const { port, hostname } = new URL(testDatabase.url);
+  let swallow = false;
+  const sockets: Socket[] = [];
+  const proxy = createServer((near) => {
+    const far = connect(Number(port), hostname);
+    sockets.push(near, far);
+    for (const [from, to] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      from.on('data', (bytes) => swallow || to.write(bytes));
+      from.on('error', () => undefined);
+      from.on('close', () => to.destroy());
+    }
+  });
+  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+  const url = new URL(testDatabase.url);
+  url.port = String((proxy.address() as AddressInfo).port);
+  const far = createDatabase({
+    url: url.href,
+    applicationName: 'test',
+    logger: silentLogger,
+    statementTimeoutMs: 500,
+  });
+  try {
+    expect(await far.query(values)).toHaveLength(2);
+    swallow = true;
+    await expect(far.query(add, [1])).rejects.toMatchObject({ code: 'RIVET_DATABASE_UNREACHABLE' });
+    swallow = false;
+    expect(await far.query(values)).toHaveLength(2);
+  } finally {
+    await far.close();
+    for (const socket of sockets) socket.destroy();
+    proxy.close();
+  }
 });
 
 test('what is notified is heard, also after the listening connection was cut', async () => {

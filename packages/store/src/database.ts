@@ -39,6 +39,8 @@ export interface Database extends Queryable {
   close(): Promise<void>;
 }
 
+/** What the answer of a canceled statement may take on its way, in milliseconds. */
+const ANSWER_MARGIN_MS = 5000;
 const TRIES = 3;
 const BACKOFF = { baseMs: 50, maxMs: 1000 };
 
@@ -52,6 +54,8 @@ export function createDatabase(options: DatabaseOptions): Database {
   const pool = new Pool({
     ...config,
     max: options.connectionsMax ?? 10,
+    // Where the network swallows everything, nobody else ends the wait.
+    query_timeout: config.statement_timeout + ANSWER_MARGIN_MS,
     idleTimeoutMillis: 30_000,
   });
   // An idle connection that breaks is replaced by the pool; without a listener it would end the
@@ -88,7 +92,9 @@ export function databaseAddress(url: string): string {
   return `${hostname}:${port === '' ? '5432' : port}${pathname}`;
 }
 
-function connectionConfig(options: DatabaseOptions): ClientConfig {
+function connectionConfig(
+  options: DatabaseOptions,
+): ClientConfig & { readonly statement_timeout: number } {
   const { url } = options;
   if (!URL.canParse(url) || !/^postgres(ql)?:$/.test(new URL(url).protocol)) {
     // Not the value itself: it may hold a password.

@@ -16,16 +16,37 @@ export interface ExpireLeasesServices {
   readonly notifier: Notifier;
   readonly metrics: Metrics;
   readonly logger: Logger;
+  readonly leaseSeconds: number;
 }
 
 const BATCH = 100;
+/** Longer than the pauses of a runner that tries to deliver. */
+const AFTER_OUTAGE_MS_MAX = 15_000;
 
+/**
+ * The duty. When nobody could report, because the database or all orchestrators were away, the
+ * leases have run out too: for a while after that, runners may still deliver what they have.
+ */
 export function expireLeases(services: ExpireLeasesServices): Duty {
-  return { name: 'expire-leases', everyMs: 1000, run: () => expireOnce(services) };
+  const waitMs = Math.min(AFTER_OUTAGE_MS_MAX, services.leaseSeconds * 500);
+  let backSince: number | undefined;
+  return {
+    name: 'expire-leases',
+    everyMs: 1000,
+    async run() {
+      backSince ??= performance.now();
+      if (performance.now() - backSince >= waitMs) await expireOnce(services);
+    },
+    failed() {
+      backSince = undefined;
+    },
+  };
 }
 
 /** Ends every attempt whose lease has run out by now. */
-export async function expireOnce(services: ExpireLeasesServices): Promise<void> {
+export async function expireOnce(
+  services: Omit<ExpireLeasesServices, 'leaseSeconds'>,
+): Promise<void> {
   const { database, notifier, metrics, logger } = services;
   for (;;) {
     const expired = await listExpiredAttempts(database, BATCH);

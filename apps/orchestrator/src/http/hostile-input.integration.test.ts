@@ -157,7 +157,7 @@ describe('a report', () => {
     const text = 'a\0b\ud800';
     const long = { ...logLine(1), text: text.repeat(1_000_000) };
     const outcome = { state: 'failed', reason: 'stage_failed', code: text, message: text };
-    const stages = [{ ...stage, stage: text, code: text, reason: text }];
+    const stages = [{ ...stage, state: 'failed', stage: text, code: text, reason: text }];
     const outputs = { [text]: text, __proto__: 1 };
     expect(await report({ logs: [long], stages, outputs, outcome })).toMatchObject({ status: 200 });
     const shown = 'a\uFFFDb\uFFFD';

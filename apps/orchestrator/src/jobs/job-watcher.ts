@@ -84,10 +84,13 @@ function createWatch(close: () => void): JobWatch & { wake(): void } {
     },
     async changed(signal) {
       if (!pending && !signal.aborted) {
-        await new Promise<void>((resolve) => {
-          resume = resolve;
-          signal.addEventListener('abort', () => resolve(), { once: true });
-        });
+        const { promise, resolve } = Promise.withResolvers<void>();
+        const leave = (): void => resolve();
+        resume = resolve;
+        signal.addEventListener('abort', leave, { once: true });
+        await promise;
+        // A stream waits many times: what stayed on its signal would be kept until its end.
+        signal.removeEventListener('abort', leave);
         resume = undefined;
       }
       pending = false;
