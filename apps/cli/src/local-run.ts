@@ -1,7 +1,15 @@
 // Runs one job with the engine on this machine: workspace, containers, progress, interruption,
 // clean-up.
 import { stat } from 'node:fs/promises';
-import { createLogger, formatDuration, formatSize, RivetError, sleep, uuidv7 } from '@rivet/base';
+import {
+  createLogger,
+  formatDuration,
+  formatSize,
+  type Logger,
+  RivetError,
+  sleep,
+  uuidv7,
+} from '@rivet/base';
 import { type ContainerDriver, createPodmanDriver } from '@rivet/containers';
 import { runJob } from '@rivet/engine';
 import type { LuaEngine } from '@rivet/lua';
@@ -9,6 +17,7 @@ import type { InputValues, JobOutcome, PipelineBundle, PipelineDefinition } from
 import type { CommandContext } from './command.ts';
 import type { Config } from './config.ts';
 import { exitCodes } from './exit-codes.ts';
+import { createNoteLogger } from './note-logger.ts';
 import { createProgress } from './progress/create-progress.ts';
 import type { Progress } from './progress/progress.ts';
 import {
@@ -67,7 +76,10 @@ export async function runLocally(
   const { interrupt, output } = context;
   if (job.source.kind !== 'empty') await refuseNoDirectory(job.source.directory);
   const id = uuidv7();
-  const logger = createLogger({ name: 'rivet', level: config.logLevel });
+  const logger =
+    config.logLevel === 'warn'
+      ? createNoteLogger(output)
+      : createLogger({ name: 'rivet', level: config.logLevel });
   const driver = createPodmanDriver({ logger, env: context.env });
   const directory = await createRunDirectory(config.dataDirectory, id);
   const stages = job.definition.stages.map((stage) => stage.name);
@@ -108,7 +120,7 @@ interface Attempt {
   readonly workspace: string;
   readonly progress: Progress;
   readonly context: RunContext;
-  readonly logger: ReturnType<typeof createLogger>;
+  readonly logger: Logger;
 }
 
 async function runInWorkspace(attempt: Attempt): Promise<number> {

@@ -2,7 +2,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describeThrown, isRivetError, type Logger, RivetError } from '@rivet/base';
-import type { HostProcess } from '@rivet/processes';
+import type { HostProcess, ProcessExit } from '@rivet/processes';
 import { type Account, databaseAccount } from './account.ts';
 import { clusterHome } from './cluster-home.ts';
 import { lockDirectory } from './directory-lock.ts';
@@ -29,6 +29,8 @@ export interface EmbeddedDatabase {
   /** Of the database `postgres`, with the right to make others. */
   readonly adminUrl: string;
   readonly port: number;
+  /** Resolves with how the server ended ("with exit code 1", "by SIGKILL"), whoever ended it. */
+  readonly ended: Promise<string>;
   /** Ends the server; safe to call twice. */
   stop(): Promise<void>;
 }
@@ -37,8 +39,7 @@ const PORT_TRIES = 5;
 
 /**
  * Starts PostgreSQL on 127.0.0.1. It ends with this process, also when that is killed; what a
- * killed
- * one left behind is cleaned up by the next start.
+ * killed one left behind is cleaned up by the next start.
  * @throws RIVET_EMBEDDED_DATABASE_MISSING, _BUSY, _VERSION, _FAILED
  */
 export async function startEmbeddedDatabase(
@@ -65,6 +66,7 @@ export async function startEmbeddedDatabase(
         url: `${url}/${DATABASE_NAME}`,
         adminUrl: `${url}/postgres`,
         port,
+        ended: server.exit.then(describeEnd),
         stop() {
           stopped ??= stop();
           return stopped;
@@ -115,4 +117,8 @@ async function startIn(
     const reason = `${result.reason} (log: ${logFile})`;
     throw RivetError.of('RIVET_EMBEDDED_DATABASE_FAILED', { directory: home, reason });
   }
+}
+
+function describeEnd(exit: ProcessExit): string {
+  return exit.signal === null ? `with exit code ${exit.code}` : `by ${exit.signal}`;
 }

@@ -26,8 +26,7 @@ export interface Programs {
 
 /**
  * The programs, in a place that `account` can read. npm runs no install scripts by default, so the
- * links
- * between the libraries are made here.
+ * links between the libraries are made here.
  * @throws RIVET_EMBEDDED_DATABASE_MISSING
  */
 export async function findPrograms(account: Account | undefined): Promise<Programs> {

@@ -59,6 +59,8 @@ export class LuaProcess {
       stdin: 'ignore',
       stdout: 'ignore',
       extraPipes: 1,
+      // Ctrl-C at a terminal reaches its whole group: Rivet ends a job in order, with its own Lua.
+      group: true,
       ...(hardLimit
         ? { dataBytesMax: NODE_DATA_BYTES + slack(memoryBytes) + DATA_MARGIN_BYTES }
         : {}),

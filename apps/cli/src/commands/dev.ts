@@ -74,7 +74,12 @@ export const dev = defineCommand({
     }
     try {
       announce(parts, directory, options.json, context.output);
-      await Promise.race([interrupted, parts.orchestrator.failed, parts.runner.failed]);
+      await Promise.race([
+        interrupted,
+        parts.databaseFailed(),
+        parts.orchestrator.failed,
+        parts.runner.failed,
+      ]);
       output.note('Stopping: running jobs may finish; Ctrl-C again cancels them.');
     } finally {
       await stopAll(services);
@@ -86,6 +91,8 @@ export const dev = defineCommand({
 
 interface Parts {
   readonly database: Service;
+  /** Rejects when the started database ends without having been asked to; never resolves. */
+  readonly databaseFailed: () => Promise<never>;
   readonly migration: Service;
   readonly orchestrator: ProgramService;
   readonly runner: ProgramService;
@@ -122,6 +129,10 @@ function createParts(
       },
       stop: async () => await database?.stop(),
     }),
+    async databaseFailed() {
+      const how = (await database?.ended) ?? 'before it started';
+      throw RivetError.of('RIVET_CLI_PROGRAM_ENDED', { program: 'database', how });
+    },
     migration: createMigration(programEnv),
     orchestrator,
     runner: createProgramService({

@@ -259,6 +259,26 @@ describe('interruption', () => {
 
 const noTerminal = terminalMissing();
 describe.skipIf(noTerminal !== undefined)(`at a terminal (${noTerminal ?? 'script'})`, () => {
+  it('lets a stage that always runs clean up after Ctrl-C, which reaches every process', async () => {
+    await writeFile(
+      join(directory, 'pipeline.lua'),
+      `return pipeline.define({ name = "demo", stages = {
+        { name = "work", script = function() process.sh("echo begun; sleep 300") end },
+        { name = "tidy", always = true, script = function() process.sh("echo tidied") end } } })`,
+    );
+    const terminal = openTerminal(['run', 'pipeline.lua'], { env, cwd: directory });
+    try {
+      await terminal.waitFor(/\| begun/);
+      terminal.type('\u0003');
+      await terminal.waitFor(/\| tidied/);
+      await terminal.waitFor(/Job canceled/);
+      expect((await terminal.exit).code).toBe(130);
+    } finally {
+      terminal.kill();
+    }
+    expect(await leftovers()).toEqual(nothing);
+  });
+
   it('shows a moving status below the log, and only inert text', async () => {
     await pipeline(
       'process.run({ "printf", "\\\\033]0;owned\\\\007\\\\033[31mred\\\\033[0m\\\\n" })\ntime.sleep(0.5)',

@@ -303,7 +303,9 @@ describe('an installation', () => {
       .run();
   });
 
-  it('keeps its data, ends with its parts when it is killed, and when one of them dies', async () => {
+  it('keeps its data, ends with its parts when it is killed, and when one of them dies', {
+    timeout: 120_000,
+  }, async () => {
     const place = join(directory, 'second');
     const first = start('dev', '--port', '0', '--data-dir', place, '--json');
     await first.waitFor(/"event":"ready"/);
@@ -327,8 +329,20 @@ describe('an installation', () => {
     process.kill(await runnerPid(place), 'SIGKILL');
     expect(await second.exit).toBe(1);
     expect(second.stderr()).toMatch(/the runner ended by signal SIGKILL/);
+    const third = start('dev', '--port', '0', '--data-dir', place, '--json');
+    await third.waitFor(/"event":"ready"/);
+    process.kill(await databasePid(place), 'SIGQUIT');
+    expect(await third.exit).toBe(1);
+    expect(third.stderr()).toMatch(/the database ended/);
   });
 });
+
+/** The server of the database whose data lies below `place`, or where its file "location" says. */
+async function databasePid(place: string): Promise<number> {
+  const named = await readFile(join(place, 'postgresql', 'location'), 'utf8').catch(() => '');
+  const home = named === '' ? join(place, 'postgresql', 'postgresql') : named.trim();
+  return Number.parseInt(await readFile(join(home, 'cluster', 'postmaster.pid'), 'utf8'), 10);
+}
 
 /** The runner whose state lies below `place`: the process, not the shell that guards it. */
 async function runnerPid(place: string): Promise<number> {

@@ -60,7 +60,7 @@ export const containerErrors = defineErrors({
   RIVET_CONTAINER_REGISTRY_UNREACHABLE: {
     message: 'the image "{image}" could not be pulled, its registry can not be reached: {reason}',
     solve:
-      'Check the network, DNS and proxy of the machine that runs the job, or use an image that is on it (podman images).',
+      'Check the network, DNS and proxy of the machine that runs the job, or use an image that is on it (podman images); the set-up makes localhost/rivet/base:latest.',
     status: 502,
     exit: 1,
     fault: 'operator',
