@@ -97,6 +97,29 @@ describe.concurrent('a job in real containers', () => {
     expect(numbers.every((number, index) => number === index + 1)).toBe(true);
   });
 
+  it('can be canceled in the middle of more output than can be taken', async () => {
+    const cancel = new AbortController();
+    let canceledAt = 0;
+    const job = await run(
+      '{ name = "s", script = function() process.sh("yes | head -c 50000000; sleep 60") end }',
+      {
+        signal: cancel.signal,
+        limits: { logBytesMax: 1e9 },
+        onLine: async ({ n }) => {
+          if (n === 100) {
+            canceledAt = performance.now();
+            cancel.abort();
+          }
+          // What a slow receiver does to a fast command.
+          if (n % 10 === 0) await new Promise(setImmediate);
+        },
+      },
+    );
+    expect(job.outcome.state).toBe('canceled');
+    expect(performance.now() - canceledAt).toBeLessThan(20_000);
+    expect(job.lines.at(-1)?.text).toContain('the rest of the output of');
+  });
+
   it('stops a command that writes too much into a captured stream', async () => {
     const job = await run(
       '{ name = "s", script = function() process.run({ "yes", capture_stdout = true }) end }',

@@ -19,3 +19,17 @@ it('keeps the last lines of an output with long lines, in bounded memory', async
   expect(output.recent(5000)).toHaveLength(1000);
   expect(output.recent(2, 'stderr')).toEqual(['2998', '2999']);
 });
+
+it('leaves out what comes after it has given up, and says so once', async () => {
+  const lines: string[] = [];
+  const line = ({ text }: { text: string }) => void lines.push(text);
+  const log = createLogWriter({ bytesMax: 1e9, line, onFailure: () => {} });
+  const request = commandRequest('process.run', ['x'], {}, { check: false });
+  const output = createCommandOutput(request, { log, stage: 's', groups: [] }, () => {});
+  await output.sink('stdout', Buffer.from('before\n'));
+  output.giveUp();
+  await output.sink('stdout', Buffer.from('after\n'));
+  await output.sink('stderr', Buffer.from('after\n'));
+  await output.end();
+  expect(lines).toEqual(['before', expect.stringContaining('the rest of the output of x')]);
+});

@@ -15,6 +15,8 @@ const RECENT_LENGTH_MAX = 256 * 1024;
 
 export interface CommandOutput {
   readonly sink: OutputSink;
+  /** From now on what comes is left out, and the log says so. */
+  giveUp(): void;
   /** Writes unfinished lines; called after the exit. */
   end(): Promise<void>;
   /** The captured text (bytes when it is not UTF-8); undefined when the stream was not captured. */
@@ -38,6 +40,7 @@ export function createCommandOutput(
   const recent: { stream: OutputStream; line: string }[] = [];
   let recentLength = 0;
   let overflow: RivetError | undefined;
+  let givenUp: 'no' | 'asked' | 'said' = 'no';
 
   const keep = (stream: OutputStream, line: string): void => {
     recent.push({ stream, line });
@@ -65,8 +68,19 @@ export function createCommandOutput(
   };
 
   return {
+    giveUp() {
+      if (givenUp === 'no') givenUp = 'asked';
+    },
     async sink(stream, bytes) {
-      if (request.capture[stream] !== false && overflow === undefined) {
+      if (givenUp === 'asked') {
+        givenUp = 'said';
+        await place.log.write(
+          { ...place, level: 'warning', stream: 'system' },
+          `the rest of the output of ${request.shown} is left out: it was stopped with more of it waiting than the log could take in time`,
+        );
+      }
+      if (givenUp === 'said' || overflow !== undefined) return;
+      if (request.capture[stream] !== false) {
         if (!captures[stream].add(bytes)) {
           overflow = RivetError.of('RIVET_PROCESS_CAPTURE_LIMIT', {
             command: request.shown,

@@ -8,6 +8,9 @@ import type { CommandRequest } from './command-request.ts';
 /** How long a killed command may take to be reported as ended, in milliseconds. */
 const KILLED_WAIT_MS = 15_000;
 
+/** How long what a stopped command has written is still taken, in milliseconds. */
+const DRAIN_MS = 5_000;
+
 /** A command that was started. */
 export interface StartedCommand {
   readonly running: RunningCommand;
@@ -59,7 +62,7 @@ export async function startCommand(
     container: container.name,
     output,
     exit,
-    stop: createStop(running, exit, request),
+    stop: createStop(running, exit, output, request),
   };
   branch.stage.running.add(started);
   const forget = (): boolean => branch.stage.running.delete(started);
@@ -69,11 +72,17 @@ export async function startCommand(
   return started;
 }
 
-function createStop(running: RunningCommand, exit: Promise<CommandExit>, request: CommandRequest) {
+function createStop(
+  running: RunningCommand,
+  exit: Promise<CommandExit>,
+  output: CommandOutput,
+  request: CommandRequest,
+) {
   return async (graceMs: number): Promise<CommandExit> => {
     await untilStarted(running, graceMs);
     await running.signal('TERM');
     const kill = setTimeout(() => void running.signal('KILL').catch(() => {}), graceMs);
+    const drained = setTimeout(() => output.giveUp(), graceMs + DRAIN_MS);
     try {
       return await withDeadline(exit, graceMs + KILLED_WAIT_MS, () =>
         RivetError.of('RIVET_TIMEOUT', {
@@ -83,6 +92,7 @@ function createStop(running: RunningCommand, exit: Promise<CommandExit>, request
       );
     } finally {
       clearTimeout(kill);
+      clearTimeout(drained);
     }
   };
 }
