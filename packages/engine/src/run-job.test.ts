@@ -234,6 +234,29 @@ describe('the end of a stage', () => {
     expect(job.stages).toEqual({ s: 'failed' });
   });
 
+  it.each([
+    ['a cancel', 'state: canceled', ''],
+    ['its timeout', 'state: failed', 'timeout = 0.1, '],
+  ])(
+    'comes by %s while Lua computes for ever; always stages run in a fresh process',
+    async (_, outcome, limit) => {
+      const cancel = new AbortController();
+      const job = await run(
+        `stages = { { name = "s", ${limit} script = function() print("up") while true do end end },
+        { name = "clean", always = true, script = function() print("clean") end } }`,
+        {
+          signal: cancel.signal,
+          limits: { lua: { cpuMs: 500, memoryBytes: 64 * 1024 * 1024 } },
+          onLine: (line) => {
+            if (line.text === 'up' && limit === '') cancel.abort();
+          },
+        },
+      );
+      expect(`state: ${job.outcome.state}`).toBe(outcome);
+      expect(job.stages.clean).toBe('succeeded');
+    },
+  );
+
   it('comes to an always stage when its grace after a cancel is over', async () => {
     const cancel = new AbortController();
     cancel.abort();

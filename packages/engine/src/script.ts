@@ -51,26 +51,26 @@ export async function openScript(
 export interface ScriptHolder {
   /** @throws like `openScript` */
   current(): Promise<Script>;
-  /** The process of this VM is gone: the next `current` starts another. */
-  lost(vm: LuaVm): void;
   close(): Promise<void>;
 }
 
 export function createScriptHolder(open: () => Promise<Script>): ScriptHolder {
   let script: Promise<Script> | undefined;
-  let vm: LuaVm | undefined;
   const opened: LuaVm[] = [];
+  const fresh = (): Promise<Script> => {
+    script = open().then((started) => {
+      opened.push(started.vm);
+      return started;
+    });
+    return script;
+  };
   return {
-    current() {
-      script ??= open().then((started) => {
-        vm = started.vm;
-        opened.push(started.vm);
-        return started;
-      });
-      return script;
-    },
-    lost(gone) {
-      if (gone === vm) script = undefined;
+    async current() {
+      const before = script ?? fresh();
+      const started = await before;
+      if (started.vm.running) return started;
+      // Another stage may have begun a fresh one meanwhile.
+      return await (script === before ? fresh() : this.current());
     },
     async close() {
       await script?.catch(() => {});

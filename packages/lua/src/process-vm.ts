@@ -90,6 +90,10 @@ export class ProcessVm implements LuaVm {
     return done.values.map((value) => fromWire(value));
   }
 
+  get running(): boolean {
+    return this.#over === undefined;
+  }
+
   async close(): Promise<void> {
     this.#end(RivetError.of('RIVET_LUA_CLOSED', {}));
     await this.#process.exited();

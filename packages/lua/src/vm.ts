@@ -110,6 +110,8 @@ export interface LuaVm {
     args: readonly LuaValue[],
     options: { branch: string; hostCalls?: 'allowed' | 'refused'; results?: 'values' | 'truth' },
   ): Promise<readonly LuaValue[]>;
+  /** False once it was closed, reached a limit or lost its process: every call is refused then. */
+  readonly running: boolean;
   /** Kills the process; calls under way reject with RIVET_LUA_CLOSED. Safe to call twice. */
   close(): Promise<void>;
 }

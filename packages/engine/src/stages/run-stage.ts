@@ -1,5 +1,5 @@
 // Runs a stage from its condition to its final state: runs again where it may, tells every change.
-import { isRivetError, type RivetError, toRivetError } from '@rivet/base';
+import { type RivetError, toRivetError } from '@rivet/base';
 import type { LuaFunction } from '@rivet/lua';
 import { renderLuaError } from '@rivet/lua';
 import type { StageChange, StageDefinition } from '@rivet/protocol';
@@ -113,19 +113,8 @@ function uncheckedExits(run: StageRun): { unchecked_exits?: number } {
 }
 
 /** Running again helps neither a job that ends nor a script that broke a rule. */
-function mayRunAgain({ control }: StageEnvironment, error: RivetError): boolean {
-  return control.halted === undefined && !endsScript(error) && error.code !== 'RIVET_POLICY_DENIED';
-}
-
-/** Whether the Lua process is gone. */
-export function endsScript(error: RivetError): boolean {
-  return isRivetError(
-    error,
-    'RIVET_LUA_CPU_LIMIT',
-    'RIVET_LUA_MEMORY_LIMIT',
-    'RIVET_LUA_PROCESS',
-    'RIVET_LUA_CLOSED',
-  );
+function mayRunAgain({ control, vm }: StageEnvironment, error: RivetError): boolean {
+  return control.halted === undefined && vm.running && error.code !== 'RIVET_POLICY_DENIED';
 }
 
 async function logAgain(

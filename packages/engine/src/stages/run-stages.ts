@@ -5,7 +5,7 @@ import type { JobOutcome, StageDefinition } from '@rivet/protocol';
 import { failedOutcome } from '../outcome.ts';
 import type { ScriptHolder } from '../script.ts';
 import type { StageEnvironment } from './execute-stage.ts';
-import { endsScript, runStage, type StageEnd, tellStage } from './run-stage.ts';
+import { runStage, type StageEnd, tellStage } from './run-stage.ts';
 import { scheduleStages } from './schedule.ts';
 
 type JobEnvironment = Omit<StageEnvironment, 'vm'>;
@@ -63,9 +63,7 @@ async function runOne(
     const code = functions.stages.get(stage.name);
     if (code === undefined) throw new Error(`the stage "${stage.name}" has no functions`);
     const index = environment.job.definition.stages.indexOf(stage);
-    const end = await runStage({ ...environment, vm }, stage, { index, ...code });
-    if (end.state === 'failed' && endsScript(end.error)) scripts.lost(vm);
-    return end;
+    return await runStage({ ...environment, vm }, stage, { index, ...code });
   } catch (thrown) {
     const error = toRivetError(thrown);
     await tellStage(environment, stage.name, { state: 'running', run: 1 });
