@@ -1,7 +1,7 @@
 // Jobs: what was launched, which never changes, and the state it is in.
 import type { FailureReason, InputValues, JobState, RunnerTag } from '@rivet/protocol';
 import { idRange } from './id-range.ts';
-import { once, type Queryable, repeatable } from './statement.ts';
+import { once, type Queryable, repeatable, replanned } from './statement.ts';
 
 export interface JobRow {
   readonly id: string;
@@ -90,8 +90,7 @@ export async function readJobContent(
   return (await db.query<JobContentRow>(readContent, [id]))[0];
 }
 
-const list = repeatable(
-  'list_jobs',
+const list = replanned(
   `SELECT ${COLUMNS} ${FROM}
    WHERE j.id < $1 AND ($2::text IS NULL OR j.state = $2)
      AND ($3::text IS NULL OR j.pipeline_name = $3)
