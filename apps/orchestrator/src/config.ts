@@ -41,6 +41,8 @@ const settings = {
 const OTHER_PROGRAMS = /^RIVET_(URL|TOKEN|RUNNER|DEFAULT|CONTAINER|DATA|CLI|JOB|WORKSPACE|STATE)/;
 
 const LEASE_MS_MIN = 2000;
+/** Shorter polls would only keep everybody busy. */
+const POLL_MS_MIN = 1000;
 
 /**
  * Reads the settings.
@@ -52,13 +54,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   if (values.DATABASE_URL === '') {
     throw RivetError.of('RIVET_DATABASE_URL_MISSING', { found: 'not set' });
   }
-  if (values.RIVET_LEASE < LEASE_MS_MIN) {
-    throw RivetError.of('RIVET_CONFIG_INVALID', {
-      key: 'RIVET_LEASE',
-      found: JSON.stringify(env.RIVET_LEASE),
-      expected: 'at least 2s',
-    });
-  }
+  requireAtLeast('RIVET_LEASE', values.RIVET_LEASE, LEASE_MS_MIN, env);
+  requireAtLeast('RIVET_POLL', values.RIVET_POLL, POLL_MS_MIN, env);
   return {
     ...readListen(values.RIVET_LISTEN),
     databaseUrl: values.DATABASE_URL,
@@ -68,6 +65,17 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     leaseSeconds: Math.round(values.RIVET_LEASE / 1000),
     pollMsMax: values.RIVET_POLL,
   };
+}
+
+function requireAtLeast(
+  key: keyof typeof settings,
+  valueMs: number,
+  minMs: number,
+  env: Readonly<Record<string, string | undefined>>,
+): void {
+  if (valueMs >= minMs) return;
+  const expected = `at least ${minMs / 1000}s`;
+  throw RivetError.of('RIVET_CONFIG_INVALID', { key, found: JSON.stringify(env[key]), expected });
 }
 
 /** One sentence for each variable that looks like ours and is not. */

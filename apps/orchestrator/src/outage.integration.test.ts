@@ -1,5 +1,6 @@
 // The program itself: settings, a database that is away, a port in use, and its end.
 import { mkdtemp, rm } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLogger } from '@rivet/base';
@@ -137,6 +138,8 @@ test.each([
   [{ RIVET_LISTEN: '0.0.0.0:0' }, 2, 'no authentication yet'],
   [{ RIVET_LISTEN: '[::]:7450' }, 2, 'no authentication yet'],
   [{ RIVET_LISTEN: 'nonsense' }, 2, 'expected host:port'],
+  [{ RIVET_LEASE: '1s' }, 2, 'RIVET_LEASE is "1s"; expected at least 2s'],
+  [{ RIVET_POLL: '0s' }, 2, 'RIVET_POLL is "0s"; expected at least 1s'],
   [{ RIVET_LEASE: 'soon' }, 2, 'RIVET_LEASE is "soon"; expected a duration'],
 ])('the settings %j are refused with exit code %i', async (env, exit, text) => {
   const { code, stderr } = await program('main', { DATABASE_URL: testDatabase.url, ...env }).ended;
@@ -152,6 +155,30 @@ test('a port in use is said so', async () => {
   const { code, stderr } = await second.ended;
   expect(stderr).toContain(`can't listen on ${listen}: the port is in use`);
   expect(code).toBe(1);
+});
+
+test('a request that comes while the server stops is told to go to another one', async () => {
+  const { orchestrator } = await startTestOrchestrator(testDatabase.url);
+  cleanups.push(() => orchestrator.stop());
+  const { hostname, port } = new URL(orchestrator.url);
+  const socket = connect(Number(port), hostname);
+  socket.write('GET /api/jobs HTTP/1.1\r\nhost: x\r\n');
+  // Once another request was answered, the server has seen the beginning of this one.
+  await createClient({ url: orchestrator.url }).getHealth();
+  const stopping = orchestrator.stop();
+  let answer = '';
+  socket.setEncoding('utf8').on('data', (part: string) => {
+    answer += part;
+  });
+  const closed = new Promise((resolve) => socket.once('close', resolve));
+  await new Promise((resolve) => setImmediate(resolve));
+  socket.write('\r\n');
+  await closed;
+  await stopping;
+  expect(answer).toMatch(/^HTTP\/1.1 503 /);
+  expect(answer.toLowerCase()).toContain('connection: close');
+  expect(answer.toLowerCase()).toContain('retry-after: 1');
+  expect(answer).toContain('RIVET_SERVER_STOPPING');
 });
 
 test('TERM answers waiting polls, ends streams and exits with 0', async () => {

@@ -135,7 +135,8 @@ export const routes = {
     method: 'POST',
     path: '/jobs/:id/retry',
     permission: 'jobs.launch',
-    summary: 'Launch a new job with the version and inputs of a finished one',
+    summary:
+      'Launch a finished job anew as it was; with Idempotency-Key a repeat returns the same job',
     params: jobs.JobRef,
     response: jobs.Job,
   }),

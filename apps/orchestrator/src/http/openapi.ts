@@ -25,7 +25,7 @@ function operation(name: string, route: Route): Record<string, unknown> {
   const parameters = [
     ...describe(route.params as ObjectShape | undefined, 'path'),
     ...describe(route.query as ObjectShape | undefined, 'query'),
-    ...(name === 'launchPipeline' ? [header('Idempotency-Key')] : []),
+    ...(['launchPipeline', 'retryJob'].includes(name) ? [header('Idempotency-Key')] : []),
     ...(route.stream === 'sse' ? [header('Last-Event-ID')] : []),
   ];
   return {

@@ -188,6 +188,21 @@ describe('a job', () => {
 });
 
 describe('a launch', () => {
+  test('that has ended, launched again with a key, is one new job however often', async () => {
+    const first = await launch();
+    await client.cancelJob({ id: first.id });
+    const idempotencyKey = randomUUID();
+    const again = await Promise.all(
+      Array.from({ length: 5 }, () => client.retryJob({ id: first.id, idempotencyKey })),
+    );
+    expect(new Set(again.map(({ id }) => id)).size).toBe(1);
+    const other = await launch();
+    await client.cancelJob({ id: other.id });
+    await expect(client.retryJob({ id: other.id, idempotencyKey })).rejects.toMatchObject({
+      code: 'RIVET_IDEMPOTENCY_KEY_REUSED',
+    });
+  });
+
   test('repeated with its key gives the same job, 20 times at once too', async () => {
     const ref = await seedPipeline(database);
     const args = { ref, body: { priority: 1 }, idempotencyKey: randomUUID() };

@@ -69,17 +69,26 @@ export async function launchPipeline(
 
 /**
  * Launches a new job with the version and inputs of a finished one.
- * @throws RIVET_JOB_NOT_FOUND, RIVET_JOB_NOT_FINISHED, RIVET_PIPELINE_NOT_FOUND
+ * @param key the same key with the same job gives the same new job
+ * @throws RIVET_JOB_NOT_FOUND, RIVET_JOB_NOT_FINISHED, RIVET_PIPELINE_NOT_FOUND,
+ *   RIVET_IDEMPOTENCY_KEY_REUSED
  */
-export async function relaunch(services: LaunchServices, prefix: string): Promise<JobRow> {
+export async function relaunch(
+  services: LaunchServices,
+  prefix: string,
+  key: string | undefined,
+): Promise<JobRow> {
   const { database } = services;
   const job = await findJob(database, prefix);
+  const digest = digestOf(['retry', job.id]);
+  const used = key === undefined ? undefined : await findIdempotencyKey(database, key);
+  if (key !== undefined && used !== undefined) return sameJob(database, key, digest, used);
   if (!hasEnded(job)) {
     throw RivetError.of('RIVET_JOB_NOT_FINISHED', { id: job.id, state: job.state });
   }
   const content = await readJobContent(database, job.id);
   const id = uuidv7();
-  await store(services, undefined, undefined, {
+  const stored = await store(services, { key, digest }, undefined, {
     id,
     pipelineId: job.pipeline_id,
     pipelineName: job.pipeline_name,
@@ -90,6 +99,7 @@ export async function relaunch(services: LaunchServices, prefix: string): Promis
     priority: job.priority,
     retryOf: job.id,
   });
+  if (typeof stored === 'object') return sameJob(database, key ?? '', digest, stored);
   services.notifier.queueChanged();
   return findJob(database, id);
 }
@@ -114,7 +124,7 @@ type Stored = 'launched' | 'version-changed' | IdempotencyKeyRow;
 
 function store(
   { database }: LaunchServices,
-  use: { key: string | undefined; digest: string } | undefined,
+  use: { key: string | undefined; digest: string },
   version: number | undefined,
   job: NewJob,
 ): Promise<Stored> {
@@ -128,7 +138,7 @@ function store(
           throw RivetError.of('RIVET_PIPELINE_NOT_FOUND', { ref, suggestion: '' });
         }
         if (version !== undefined && pipeline.version !== version) return 'version-changed';
-        if (!(await launch(tx, job)) || use?.key === undefined) return 'launched';
+        if (!(await launch(tx, job)) || use.key === undefined) return 'launched';
         const { key, digest } = use;
         const earlier = await useIdempotencyKey(tx, { key, digest, jobId: job.id });
         if (earlier === undefined) return 'launched';

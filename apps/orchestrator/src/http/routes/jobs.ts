@@ -12,6 +12,7 @@ import type { Services } from '../../services.ts';
 import { decodeCursor, encodeCursor, toPage } from '../cursor.ts';
 import { type EventStream, streamEvents } from '../event-stream.ts';
 import type { Handlers } from '../handler.ts';
+import { readIdempotencyKey } from '../idempotency-key.ts';
 
 type Names = 'listJobs' | 'getJob' | 'cancelJob' | 'retryJob' | 'explainJob' | 'streamJobEvents';
 
@@ -32,7 +33,8 @@ export function jobRoutes(services: Services): Handlers<Names> {
     },
     getJob: async ({ params }) => readJobDetail(database, await findJob(database, params.id)),
     cancelJob: async ({ params }) => presentJob(await cancelJob(services, params.id)),
-    retryJob: async ({ params }) => presentJob(await relaunch(services, params.id)),
+    retryJob: async ({ params, request }) =>
+      presentJob(await relaunch(services, params.id, readIdempotencyKey(request))),
     explainJob: async ({ params }) => explainJob(database, await findJob(database, params.id)),
     streamJobEvents: async ({ params, reply }) => {
       const { id } = await findJob(database, params.id);

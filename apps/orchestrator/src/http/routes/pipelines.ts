@@ -1,5 +1,4 @@
 // Routes of the resource "pipelines".
-import { RivetError } from '@rivet/base';
 import { listPipelines, listPipelineVersions } from '@rivet/store';
 import { findPipeline, versionOf } from '../../find.ts';
 import { launchPipeline } from '../../jobs/launch.ts';
@@ -8,6 +7,7 @@ import { presentJob, presentPipeline } from '../../present.ts';
 import type { Services } from '../../services.ts';
 import { decodeCursor, encodeCursor, toPage } from '../cursor.ts';
 import type { Handlers } from '../handler.ts';
+import { readIdempotencyKey } from '../idempotency-key.ts';
 
 type Names =
   | 'createPipeline'
@@ -64,15 +64,8 @@ export function pipelineRoutes(services: Services): Handlers<Names> {
     },
     rollbackPipeline: ({ params, body }) => rollbackPipeline(database, params.ref, body.version),
     launchPipeline: async ({ params, body, request }) => {
-      const key = readIdempotencyKey(request.headers['idempotency-key']);
+      const key = readIdempotencyKey(request);
       return presentJob(await launchPipeline(services, params.ref, body, key));
     },
   };
-}
-
-function readIdempotencyKey(header: string | string[] | undefined): string | undefined {
-  if (header === undefined) return undefined;
-  if (typeof header === 'string' && /^[\x21-\x7e]{1,200}$/.test(header)) return header;
-  const summary = 'the header idempotency-key has 1 to 200 visible ASCII characters';
-  throw RivetError.of('RIVET_REQUEST_INVALID', { summary });
 }
