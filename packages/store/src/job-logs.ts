@@ -26,16 +26,26 @@ export async function appendLog(
 
 const readChunks = repeatable(
   'read_log_chunks',
-  `SELECT first_line, bytes FROM job_logs
-   WHERE job_id = $1 AND attempt = $2
-     -- The chunk that holds the next line, and those after it.
-     AND first_line >= COALESCE((
-       SELECT max(first_line) FROM job_logs
-       WHERE job_id = $1 AND attempt = $2 AND first_line - 1 <= $3), 1)
-   ORDER BY first_line LIMIT $4`,
+  `SELECT first_line, bytes FROM (
+     SELECT first_line, bytes,
+       sum(octet_length(bytes)) OVER (ORDER BY first_line) - octet_length(bytes) AS bytes_before
+     FROM job_logs
+     WHERE job_id = $1 AND attempt = $2
+       -- The chunk that holds the next line, and those after it.
+       AND first_line >= COALESCE((
+         SELECT max(first_line) FROM job_logs
+         WHERE job_id = $1 AND attempt = $2 AND first_line <= $3::bigint + 1), 1)
+     ORDER BY first_line LIMIT $4
+   ) chunks WHERE bytes_before < $5 ORDER BY first_line`,
 );
 
-/** Lines after number `after`, from at most `chunksMax` chunks, in order; empty at the end. */
+/** Compressed bytes of one read: many readers of large logs must not fill the memory. */
+const READ_BYTES_MAX = 256 * 1024;
+
+/**
+ * Lines after number `after`, from at most `chunksMax` chunks and not many bytes, in order; empty
+ * at the end.
+ */
 export async function readLog(
   db: Queryable,
   position: { jobId: string; attempt: number; after: number; chunksMax: number },
@@ -46,6 +56,7 @@ export async function readLog(
     attempt,
     after,
     chunksMax,
+    READ_BYTES_MAX,
   ]);
   const chunks = await Promise.all(rows.map((row) => decodeLogChunk(row.first_line, row.bytes)));
   return chunks.flat().filter((line) => line.n > after);

@@ -4,14 +4,16 @@ import { useTestDatabase } from '@rivet/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createDatabase, type Database } from './database.ts';
 import { listExpiredAttempts } from './job-attempts.ts';
+import { readLog } from './job-logs.ts';
 import { claimJobs } from './job-queue.ts';
 import { findJobs, listJobs } from './jobs.ts';
 import { once, type Queryable, type Statement } from './statement.ts';
 
 const HISTORY = 100_000;
 const QUEUED = 2000;
+const LOGGED = '01900000-0000-7000-8000-000000000001';
 /** Blocks of 8 KB that a statement may touch; the history alone has thousands. */
-const BLOCKS_MAX = 1000;
+const BLOCKS_MAX = 300;
 
 const testDatabase = useTestDatabase();
 let database: Database;
@@ -39,6 +41,8 @@ beforeAll(async () => {
       lease_until, ended_at, result)
     SELECT id, 1, runner_id, gen_random_uuid(), gen_random_uuid(), now() - interval '1 h', now(),
       state FROM jobs`);
+  await run(`INSERT INTO job_logs (job_id, attempt, first_line, line_count, bytes)
+    SELECT '${LOGGED}', 1, n, 1, '' FROM generate_series(1, 50000) n`);
   // Half of them for a runner that is not there.
   await run(`INSERT INTO jobs (id, pipeline_id, version, pipeline_name, inputs, launched_by, tags,
       priority)
@@ -124,6 +128,10 @@ describe.each(['without statistics', 'with statistics'])('%s', (statistics) => {
       (db: Queryable) => listJobs(db, { ...page, state: 'running', pipeline: 'q' }),
     ],
     ['the jobs of no pipeline', (db: Queryable) => listJobs(db, { ...page, pipeline: 'q' })],
+    [
+      'the last lines of a long log',
+      (db: Queryable) => readLog(db, { jobId: LOGGED, attempt: 1, after: 49_990, chunksMax: 50 }),
+    ],
     ['a job by the beginning of its id', (db: Queryable) => findJobs(db, '01900001')],
   ])('%s: found without looking at history', async (_, use) => {
     const [{ name }] = await capture(use);

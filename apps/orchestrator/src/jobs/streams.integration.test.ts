@@ -1,7 +1,8 @@
 // Logs and events of a job: pages, streams, and where they resume.
+import { randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
 import type { ClaimedJob, Client } from '@rivet/protocol';
-import type { Database } from '@rivet/store';
+import { type Database, readLog } from '@rivet/store';
 import { useTestDatabase } from '@rivet/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import {
@@ -122,6 +123,20 @@ test('pages, filters and the whole text show the same lines', async () => {
   await expect(client.getJobLogs({ id, query: { attempt: 2 } })).rejects.toMatchObject({
     code: 'RIVET_JOB_ATTEMPT_NOT_FOUND',
   });
+});
+
+test('a large log is read in parts that fit the memory, and whole', async () => {
+  const job = await claimed();
+  const { id } = job;
+  for (let seq = 1; seq <= 12; seq += 1) {
+    const logs = [logLine(seq, randomBytes(75_000).toString('base64'))];
+    await client.reportJob({ id, body: reportOf(job, { seq, logs }) });
+  }
+  const position = { jobId: id, attempt: 1, after: 2, chunksMax: 50 };
+  expect((await readLog(database, position)).map(({ n }) => n)).toEqual([3, 4, 5, 6]);
+  const { lines, last } = await client.getJobLogs({ id });
+  expect(lines.map(({ n }) => n)).toEqual(Array.from({ length: 12 }, (_, index) => index + 1));
+  expect(last).toBe(12);
 });
 
 test('a client that reads nothing does not fill the memory', async () => {
