@@ -217,3 +217,35 @@ describe('a lease that runs out', () => {
     expect(await client.getJob({ id })).toMatchObject({ state: 'canceled' });
   });
 });
+
+test('jobs that are canceled at any moment end once, canceled or as they had ended', async () => {
+  const ref = await seedPipeline(database);
+  const ids: string[] = [];
+  for (let count = 0; count < 60; count += 1) {
+    ids.push((await client.launchPipeline({ ref, body: {} })).id);
+  }
+  const ends = new Map<string, string>();
+  const work = async (): Promise<void> => {
+    for (;;) {
+      const [job] = await runner.claim({ waitMs: 300 });
+      if (job === undefined) return;
+      const { cancel } = await client.reportJob({ id: job.id, body: reportOf(job, {}) });
+      const state = cancel ? 'canceled' : 'succeeded';
+      await runner.finish(job, { state }, 2);
+      ends.set(job.id, state);
+    }
+  };
+  const cancel = async (): Promise<void> => {
+    for (const id of ids.toSorted(() => Math.random() - 0.5)) {
+      await client.cancelJob({ id }).catch((error: { code?: string }) => {
+        expect(error.code).toBe('RIVET_JOB_FINISHED');
+      });
+    }
+  };
+  await Promise.all([work(), work(), work(), cancel(), cancel()]);
+  const { items } = await client.listJobs({ query: { pipeline: ref, limit: 100 } });
+  expect(items).toHaveLength(60);
+  for (const { id, state } of items) expect(state).toBe(ends.get(id) ?? 'canceled');
+  const left = { name: 'left', text: 'SELECT 1 FROM job_queue', repeatable: true };
+  expect(await database.query(left)).toEqual([]);
+});
