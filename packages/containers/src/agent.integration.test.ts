@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type HostProcess, startProcess } from '@rivet/processes';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { ControlDirectory } from './control-directory.ts';
 import type { CommandExit, CommandSpec } from './driver.ts';
 import { runCommand } from './running-command.ts';
@@ -87,6 +87,7 @@ describe.each(SHELLS)('the agent in %s', (_, shell, isBare) => {
   afterAll(async () => {
     if (!isThere) return;
     await agent.stop(0);
+    await killRest(control.path);
     await control.close();
     await rm(directory, { recursive: true, force: true });
   });
@@ -216,3 +217,17 @@ describe.each(SHELLS)('the agent in %s', (_, shell, isBare) => {
     expect(await readdir(join(control.path, 'out'))).toEqual(['agent']);
   });
 });
+
+/** In a container the kernel ends what the agent leaves; here its subshells are found and ended. */
+async function killRest(path: string): Promise<void> {
+  const nothingIsLeft = async (): Promise<boolean> => {
+    const rest: string[] = [];
+    for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
+      const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+      if (command.includes(path)) rest.push(pid);
+    }
+    for (const pid of rest) process.kill(Number(pid), 'SIGKILL');
+    return rest.length === 0;
+  };
+  await vi.waitUntil(() => nothingIsLeft().catch(() => false), { timeout: 10_000, interval: 50 });
+}

@@ -4,6 +4,8 @@ import type { Wakeup } from './wakeup.ts';
 
 const READ_BYTES_MAX = 64 * 1024;
 const POLL_MS = 250;
+/** How often the waiting output is measured, in milliseconds. */
+const BACKLOG_INTERVAL_MS = 100;
 /**
  * How long output may stand still after the exit before the end mark counts as lost, in
  * milliseconds.
@@ -19,6 +21,8 @@ export interface FollowOptions {
   readonly state: () => 'running' | 'exited' | 'gone';
   /** Is awaited before more is read. The bytes are its own. */
   readonly sink: (bytes: Uint8Array) => void | Promise<void>;
+  /** Told again and again how many bytes wait in the file, also while the sink takes its time. */
+  readonly backlog?: (bytes: number) => void;
   /** As STALL_MS; shorter in tests. */
   readonly stallMs?: number;
 }
@@ -28,10 +32,24 @@ export interface FollowOptions {
  * more.
  */
 export async function followOutput(options: FollowOptions): Promise<void> {
+  const place = { offset: 0 };
+  const { backlog } = options;
+  const watch = setInterval(() => {
+    const tell = ({ size }: { size: number }): void => backlog?.(Math.max(0, size - place.offset));
+    // A file that can't be looked at fails the next read, which says so.
+    options.file.stat().then(tell, () => undefined);
+  }, BACKLOG_INTERVAL_MS);
+  try {
+    await follow(options, place);
+  } finally {
+    clearInterval(watch);
+  }
+}
+
+async function follow(options: FollowOptions, place: { offset: number }): Promise<void> {
   const { file, mark, wakeup, state, sink } = options;
   const buffer = Buffer.allocUnsafe(READ_BYTES_MAX);
   let held: Buffer = Buffer.alloc(0);
-  let offset = 0;
   let exitedAt: number | undefined;
   const give = async (bytes: Uint8Array): Promise<void> => {
     if (bytes.length > 0) await sink(bytes);
@@ -39,9 +57,9 @@ export async function followOutput(options: FollowOptions): Promise<void> {
   for (;;) {
     // Asked before the read: what was written before the end is then surely read.
     const now = state();
-    const { bytesRead } = await file.read(buffer, 0, READ_BYTES_MAX, offset);
+    const { bytesRead } = await file.read(buffer, 0, READ_BYTES_MAX, place.offset);
     if (bytesRead > 0) {
-      offset += bytesRead;
+      place.offset += bytesRead;
       if (exitedAt !== undefined) exitedAt = performance.now();
       const bytes = Buffer.concat([held, buffer.subarray(0, bytesRead)]);
       const end = bytes.indexOf(mark);
@@ -55,7 +73,7 @@ export async function followOutput(options: FollowOptions): Promise<void> {
       exitedAt !== undefined && performance.now() - exitedAt > (options.stallMs ?? STALL_MS);
     if (now === 'gone' || stalled) return await give(held);
     // Something in the container cut the file: what comes next is at its new end.
-    offset = Math.min(offset, (await file.stat()).size);
+    place.offset = Math.min(place.offset, (await file.stat()).size);
     await wakeup.wait(POLL_MS);
   }
 }

@@ -2,11 +2,19 @@
 import { constants } from 'node:os';
 import { formatDuration, RivetError } from '@rivet/base';
 import { type CommandFiles, type ControlDirectory, printfMark } from './control-directory.ts';
-import type { CommandExit, CommandSpec, OutputSink, RunningCommand } from './driver.ts';
+import type {
+  CommandExit,
+  CommandSpec,
+  OutputSink,
+  OutputStream,
+  RunningCommand,
+} from './driver.ts';
 import { followOutput } from './output-follower.ts';
 import { checkCommand, writeRequest } from './request.ts';
 
 const POLL_MS = 250;
+/** Output of a stream that may wait on disk before its command is held back, in bytes. */
+const BACKLOG_BYTES_MAX = 64 * 1024 * 1024;
 /** How often the agent is asked whether the process that watches a command is still there. */
 const CHECK_INTERVAL_MS = 2_000;
 /** How long a request may wait for the agent on a busy machine. */
@@ -74,6 +82,8 @@ class CommandFollower implements RunningCommand {
   readonly #begun = Promise.withResolvers<void>();
   readonly #exit = Promise.withResolvers<CommandExit>();
   #pid: number | undefined;
+  /** The streams that are too far ahead of whoever reads them; the command stands still meanwhile. */
+  readonly #ahead = new Set<OutputStream>();
   #takenAt: number | undefined;
   #state: 'running' | 'exited' | 'gone' = 'running';
 
@@ -107,6 +117,22 @@ class CommandFollower implements RunningCommand {
     }
     if (this.#state !== 'running' || this.#pid === undefined) return;
     await this.#host.control.send(`signal ${this.#pid} ${signal}`);
+    // A command that is held back takes the signal only when it goes on.
+    if (this.#ahead.size > 0 && signal !== 'KILL') {
+      this.#ahead.clear();
+      await this.#host.control.send(`signal ${this.#pid} CONT`);
+    }
+  }
+
+  /** Holds the command back while more output waits than anybody could want on a disk. */
+  async #brake(stream: OutputStream, backlogBytes: number): Promise<void> {
+    if (this.#state !== 'running' || this.#pid === undefined) return;
+    if (backlogBytes > BACKLOG_BYTES_MAX && !this.#ahead.has(stream)) {
+      this.#ahead.add(stream);
+      if (this.#ahead.size === 1) await this.#host.control.send(`signal ${this.#pid} STOP`);
+    } else if (backlogBytes < BACKLOG_BYTES_MAX / 8 && this.#ahead.delete(stream)) {
+      if (this.#ahead.size === 0) await this.#host.control.send(`signal ${this.#pid} CONT`);
+    }
   }
 
   follow(sink: OutputSink): void {
@@ -117,6 +143,7 @@ class CommandFollower implements RunningCommand {
         wakeup: this.#host.control.wakeup(this.id, stream),
         state: () => this.#state,
         sink: (bytes) => sink(stream, bytes),
+        backlog: (bytes) => void this.#brake(stream, bytes).catch(() => undefined),
       }).catch(async (error: unknown) => {
         // Output that nobody takes must not fill the disk.
         await this.signal('KILL').catch(() => undefined);

@@ -617,7 +617,9 @@ describe('process.parallel', () => {
     end)`),
     );
     expect(job.outputs.get('r')).toEqual([31, 22, 13]);
-    expect(job.lines.map((line) => line.group)).toEqual(['all / 1', 'all / 2', 'all / 3']);
+    // Which of the branches speaks first is up to the machine.
+    const groups = job.lines.map((line) => line.group).toSorted();
+    expect(groups).toEqual(['all / 1', 'all / 2', 'all / 3']);
   });
 
   it('stops the others when one fails, and the failure keeps its kind', async () => {

@@ -1,7 +1,7 @@
 // What commands may do to their container, and what then must and must not happen, with real
 // Podman.
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { uuidv7 } from '@rivet/base';
@@ -93,6 +93,68 @@ describe('a command that goes wild', () => {
     // The monitor of a container notes the kill in a file of its directory, which must not be ours.
     expect(existsSync('oom')).toBe(false);
     expect((await sh(container, 'exit 1')).exit.cause).toBeUndefined();
+    await container.remove();
+  });
+
+  it('is held back when it prints faster than its output is taken, and goes on later', async () => {
+    const name = `rivet-test-${uuidv7()}`;
+    const container = await start({ name, controlDirectory: join(directory, name) });
+    const bytes = 2_000_000_000;
+    let taken = 0;
+    let release: () => void = () => undefined;
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const running = await container.run(
+      {
+        id: 'flood',
+        argv: ['head', '-c', String(bytes), '/dev/zero'],
+        env: {},
+        cwd: '/',
+        stdin: undefined,
+      },
+      async (_, chunk) => {
+        taken += chunk.length;
+        await released;
+      },
+    );
+    const file = join(directory, name, 'out', 'flood.stdout');
+    let before = -1;
+    const standsStill = async (): Promise<boolean> => {
+      const { size } = await stat(file);
+      const still = size === before && size > 64 * 1024 * 1024;
+      before = size;
+      return still;
+    };
+    await expect.poll(standsStill, { timeout: 30_000, interval: 500 }).toBe(true);
+    expect(before).toBeLessThan(bytes);
+    await running.signal('TERM');
+    release();
+    expect(await running.exit).toMatchObject({ exitCode: 143 });
+    expect(taken).toBeLessThan(bytes);
+    await container.remove();
+  });
+
+  it('prints all of it also when it was held back', async () => {
+    const container = await start();
+    let taken = 0;
+    const bytes = 200_000_000;
+    const running = await container.run(
+      {
+        id: 'slow',
+        argv: ['head', '-c', String(bytes), '/dev/zero'],
+        env: {},
+        cwd: '/',
+        stdin: undefined,
+      },
+      async (_, chunk) => {
+        // The first chunk is taken only when more than enough waits behind it.
+        if (taken === 0) await new Promise((resolve) => setTimeout(resolve, 1500));
+        taken += chunk.length;
+      },
+    );
+    expect(await running.exit).toMatchObject({ exitCode: 0 });
+    expect(taken).toBe(bytes);
     await container.remove();
   });
 
