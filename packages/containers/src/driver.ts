@@ -70,7 +70,7 @@ export interface CommandExit {
    */
   readonly signal: string | undefined;
   /** Why Rivet knows more than the code says. */
-  readonly cause: 'not-found' | 'not-executable' | 'out-of-memory' | undefined;
+  readonly cause: 'not-found' | 'not-executable' | 'out-of-memory' | 'disk-full' | undefined;
   readonly durationMs: number;
 }
 

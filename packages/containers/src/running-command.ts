@@ -1,4 +1,5 @@
 // Follows one command of a container from the request to its exit.
+import { statfs } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { formatDuration, RivetError } from '@rivet/base';
 import { type CommandFiles, type ControlDirectory, printfMark } from './control-directory.ts';
@@ -13,6 +14,8 @@ import { followOutput } from './output-follower.ts';
 import { checkCommand, writeRequest } from './request.ts';
 
 const POLL_MS = 250;
+/** With less room than this nothing can be written any more, in bytes. */
+const DISK_BYTES_MIN = 64 * 1024;
 /** Output of a stream that may wait on disk before its command is held back, in bytes. */
 const BACKLOG_BYTES_MAX = 64 * 1024 * 1024;
 /** How often the agent is asked whether the process that watches a command is still there. */
@@ -245,15 +248,33 @@ class CommandFollower implements RunningCommand {
     return parseStatus(buffer.toString('latin1', 0, bytesRead));
   }
 
+  /** Why a command failed, as far as it can be seen from outside. */
+  async #findCause(): Promise<CommandExit['cause']> {
+    if (await this.#host.ranOutOfMemory()) return 'out-of-memory';
+    // What it printed about that may be lost: its output lies on the same disk.
+    return (await isFull(this.#host.control.path)) ? 'disk-full' : undefined;
+  }
+
   async #describeExit(status: Status): Promise<CommandExit> {
     const exitCode = status.exitCode ?? 0;
-    const outOfMemory = exitCode !== 0 && (await this.#host.ranOutOfMemory());
+    const cause =
+      exitCode === 0 ? undefined : (causeOf(status.failed) ?? (await this.#findCause()));
     return {
       exitCode,
       signal: signalOf(exitCode),
-      cause: outOfMemory ? 'out-of-memory' : causeOf(status.failed),
+      cause,
       durationMs: Math.round(performance.now() - this.#startedAt),
     };
+  }
+}
+
+/** Whether the file system of `path` has no room left. */
+async function isFull(path: string): Promise<boolean> {
+  try {
+    const { bavail, bsize } = await statfs(path);
+    return bavail * bsize < DISK_BYTES_MIN;
+  } catch {
+    return false;
   }
 }
 

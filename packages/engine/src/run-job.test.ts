@@ -622,6 +622,16 @@ describe('process.parallel', () => {
     expect(groups).toEqual(['all / 1', 'all / 2', 'all / 3']);
   });
 
+  it('says that a disk is full, also where the script looks at the exit code', async () => {
+    const job = await run(script('output.set("code", process.run({ "fill" }).exit_code)'), {
+      commands: () => ({ exitCode: 1, cause: 'disk-full' }),
+    });
+    expect(job.outputs.get('code')).toBe(1);
+    expect(job.lines.map((line) => line.text).join('\n')).toContain(
+      'fill failed on a full disk (exit code 1); free space where the runner keeps its jobs',
+    );
+  });
+
   it('stops the others when one fails, and the failure keeps its kind', async () => {
     const job = await run(
       script(

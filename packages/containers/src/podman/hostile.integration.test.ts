@@ -158,6 +158,35 @@ describe('a command that goes wild', () => {
     await container.remove();
   });
 
+  it('is told apart when the disk is full', async ({ skip }) => {
+    skip(process.getuid?.() !== 0, 'only root can mount a small file system');
+    const place = join(directory, 'small');
+    await mkdir(place);
+    const mount = startProcess({
+      file: 'mount',
+      args: ['-t', 'tmpfs', '-o', 'size=2m,mode=711', 'tmpfs', place],
+      env: { PATH: process.env.PATH },
+    });
+    expect((await mount.exit).code).toBe(0);
+    try {
+      const container = await start({
+        controlDirectory: join(place, 'control'),
+        mounts: [{ source: place, target: '/small', readonly: false }],
+      });
+      const { exit } = await sh(container, 'head -c 9000000 /dev/zero > /small/x');
+      expect(exit).toMatchObject({ exitCode: 1, cause: 'disk-full' });
+      await container.remove();
+    } finally {
+      const umount = startProcess({
+        file: 'umount',
+        // Lazily: the monitor of the container may still be about to leave it.
+        args: ['-l', place],
+        env: { PATH: process.env.PATH },
+      });
+      await umount.exit;
+    }
+  });
+
   it('leaves no zombies behind', async () => {
     const container = await start();
     await sh(container, 'for i in 1 2 3 4 5; do (sleep 0.01 &) ; done; sleep 0.1');

@@ -78,7 +78,11 @@ async function explainEnd(
   request: CommandRequest,
   result: CommandResult,
 ): Promise<void> {
-  const known = result.timedOut || result.cause === 'out-of-memory' || result.signal !== undefined;
+  const known =
+    result.timedOut ||
+    result.cause === 'out-of-memory' ||
+    result.cause === 'disk-full' ||
+    result.signal !== undefined;
   if (!known) return;
   const { stage, groups } = { stage: call.branch.stage.stage, groups: call.branch.groups };
   await call.job.log.write(
@@ -99,6 +103,8 @@ function describeEnd(
   switch (result.cause) {
     case 'out-of-memory':
       return `was killed because its container ran out of memory ${code}; raise \`memory\``;
+    case 'disk-full':
+      return `failed on a full disk ${code}; free space where the runner keeps its jobs, output may be missing`;
     case 'not-found':
       return `was not found in the container ${code}`;
     case 'not-executable':
