@@ -92,13 +92,13 @@ describe.each(SHELLS)('the agent in %s', (_, shell, isBare) => {
     await rm(directory, { recursive: true, force: true });
   });
 
-  it.runIf(isThere && !isBare)(
-    'lets a command write to /dev/stderr without losing what it wrote before',
-    async () => {
+  // Needs the relays that the agent makes with cat.
+  if (!isBare) {
+    it.runIf(isThere)('lets a command write to /dev/stderr and keeps what was there', async () => {
       const { stderr } = await sh('echo one >&2; echo two > /dev/stderr; echo three >&2');
       expect(stderr).toBe('one\ntwo\nthree\n');
-    },
-  );
+    });
+  }
 
   it.runIf(isThere)('leaves no signal ignored', async () => {
     const { stdout } = await run({ argv: ['grep', '-E', 'Sig(Ign|Blk)', '/proc/self/status'] });

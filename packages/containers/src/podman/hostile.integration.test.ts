@@ -196,7 +196,7 @@ describe('a command that goes wild', () => {
   });
 });
 
-it('refuses a limit that this machine can not keep', async ({ skip }) => {
+it('refuses a limit where a machine can not keep it (skipped where it can)', async ({ skip }) => {
   skip(canLimit, 'this machine can limit memory');
   await expect(start({ memoryBytes: 64 * 1024 * 1024 })).rejects.toMatchObject({
     code: 'RIVET_CONTAINER_LIMIT_UNSUPPORTED',
