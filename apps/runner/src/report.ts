@@ -1,8 +1,7 @@
 // Ships what a job told to the server: numbered reports, one at a time, each repeated until it is
 // answered.
-import { backoffMs, type Logger, RivetError, sleep, toRivetError } from '@rivet/base';
+import { backoffMs, type Logger, RivetError, sleep, toRivetError, Wakeup } from '@rivet/base';
 import type { JobOutcome, ReportRequest, ReportResponse } from '@rivet/protocol';
-import { Bell } from './bell.ts';
 import type { Clock } from './clock.ts';
 import type { Lease } from './lease.ts';
 import { ReportQueue } from './report-queue.ts';
@@ -63,7 +62,7 @@ type Delivery = 'accepted' | 'lost' | 'given-up' | RivetError;
 export class Reporter {
   readonly #options: ReporterOptions;
   readonly #queue: ReportQueue;
-  readonly #bell = new Bell();
+  readonly #wakeup = new Wakeup();
   #outcome: JobOutcome | undefined;
   #batchBytes = BATCH_BYTES_FIRST;
   /** Set when the server refused what the job told: from then on only the outcome is reported. */
@@ -81,7 +80,7 @@ export class Reporter {
     this.#queue = new ReportQueue({
       spool: options.spool,
       spoolBytesMax: options.spoolBytesMax,
-      onEntry: () => this.#bell.ring(),
+      onEntry: () => this.#wakeup.notify(),
       onFailure: (cause) => this.#fail('spool', cause),
     });
   }
@@ -100,13 +99,13 @@ export class Reporter {
   finish(outcome: JobOutcome): void {
     this.#outcome = outcome;
     this.#queue.close();
-    this.#bell.ring();
+    this.#wakeup.notify();
   }
 
   /** Reports until the end. Never throws. */
   async run(): Promise<ReportEnd> {
     const { abandon } = this.#options;
-    const wake = (): void => this.#bell.ring();
+    const wake = (): void => this.#wakeup.notify();
     abandon.addEventListener('abort', wake);
     try {
       return await this.#run();
@@ -155,7 +154,7 @@ export class Reporter {
       const untilHeartbeat = this.#heartbeatAt - clock();
       const waitMs = Math.min(untilFlush, untilHeartbeat);
       if (waitMs <= 0) return;
-      await this.#bell.wait(waitMs);
+      await this.#wakeup.wait(waitMs);
     }
   }
 

@@ -32,3 +32,4 @@ export { createService, type Service, type ServiceBody, startAll, stopAll } from
 export { formatSize, parseSize } from './size.ts';
 export { uuidv7 } from './uuid.ts';
 export { sleep, withDeadline } from './wait.ts';
+export { Wakeup } from './wakeup.ts';

@@ -4,15 +4,15 @@
 // mounted writable, so whatever is in it is the container's word. The runner makes each file there,
 // keeps it open, and never opens one by name again: links, FIFOs and deletions in there do not
 // reach it.
+
 import { randomBytes } from 'node:crypto';
 import { constants, type FSWatcher, watch, writeSync } from 'node:fs';
 import { chmod, type FileHandle, mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { RivetError, sleep } from '@rivet/base';
+import { RivetError, sleep, Wakeup } from '@rivet/base';
 import { startProcess } from '@rivet/processes';
 import type { Mount } from './driver.ts';
-import { Wakeup } from './wakeup.ts';
 
 /** Where it is mounted in the container. */
 const MOUNT_POINT = '/.rivet';

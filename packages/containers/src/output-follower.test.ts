@@ -1,11 +1,12 @@
 // Following an output file: every byte up to the mark, none of it twice, none of it after.
+
 import { appendFile, type FileHandle, mkdtemp, open, rm, truncate } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Wakeup } from '@rivet/base';
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { followOutput } from './output-follower.ts';
-import { Wakeup } from './wakeup.ts';
 
 const MARK = Buffer.from('\x1e0123456789abcdef', 'latin1');
 let directory: string;

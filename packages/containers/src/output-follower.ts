@@ -1,6 +1,7 @@
 // Reads an output file while a command writes it, and hands it on without its end mark.
+
 import type { FileHandle } from 'node:fs/promises';
-import type { Wakeup } from './wakeup.ts';
+import type { Wakeup } from '@rivet/base';
 
 const READ_BYTES_MAX = 64 * 1024;
 const POLL_MS = 250;

@@ -12,7 +12,7 @@ export class Wakeup {
 
   /** Resolves at the next `notify`, or after `ms`. */
   async wait(ms: number): Promise<void> {
-    if (!this.#pending) {
+    if (!this.#pending && ms > 0) {
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, ms);
         this.#wake = () => {
