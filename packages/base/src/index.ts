@@ -28,6 +28,7 @@ export { findCycle, type Needs } from './graph.ts';
 export { type ImageName, readImageName } from './image-name.ts';
 export { createLogger, type Logger, type LogLevel, silentLogger } from './logger.ts';
 export { didYouMean, nearest } from './nearest.ts';
+export { REDACTED, SecretText } from './secret-text.ts';
 export { createService, type Service, type ServiceBody, startAll, stopAll } from './service.ts';
 export { formatSize, parseSize } from './size.ts';
 export { uuidv7 } from './uuid.ts';
