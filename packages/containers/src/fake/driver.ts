@@ -28,6 +28,14 @@ export interface FakeOutcome {
   readonly ignores?: readonly string[];
 }
 
+/** What the delays of scripted commands go by. */
+export interface FakeClock {
+  /** Milliseconds, from whenever. */
+  now(): number;
+  /** Calls `fire` after `ms`; what it returns cancels that. */
+  after(ms: number, fire: () => void): () => void;
+}
+
 /** A command as the script sees it; `env` holds the variables of its container too. */
 export interface FakeCommand extends CommandSpec {
   readonly container: ContainerSpec;
@@ -35,9 +43,13 @@ export interface FakeCommand extends CommandSpec {
 
 export interface FakeDriverOptions {
   /** Says what a command does; undefined: there is no such program. Throwing makes `run` fail. */
-  readonly commands?: (command: FakeCommand) => FakeOutcome | undefined;
+  readonly commands?: (
+    command: FakeCommand,
+  ) => FakeOutcome | undefined | Promise<FakeOutcome | undefined>;
   /** Images that exist in the registry; every one when absent. */
   readonly images?: readonly string[];
+  /** The time of this machine when absent. */
+  readonly clock?: FakeClock;
 }
 
 export interface FakeDriver extends ContainerDriver {
@@ -63,6 +75,7 @@ export function createFakeDriver(options: FakeDriverOptions = {}): FakeDriver {
   const ensured: { image: string; pull: PullPolicy }[] = [];
   const removedTrees: string[] = [];
   const script = options.commands ?? (() => ({}));
+  const clock = options.clock ?? realClock;
   return {
     name: 'fake',
     started,
@@ -96,7 +109,7 @@ export function createFakeDriver(options: FakeDriverOptions = {}): FakeDriver {
         });
       }
       const remove = (): boolean => containers.delete(spec.name);
-      const container = new FakeContainer(spec, script, commands, remove);
+      const container = new FakeContainer(spec, script, clock, commands, remove);
       containers.set(spec.name, container);
       started.push(spec);
       return container;
@@ -134,6 +147,7 @@ export function createFakeDriver(options: FakeDriverOptions = {}): FakeDriver {
 class FakeContainer implements Container {
   readonly spec: ContainerSpec;
   readonly #script: NonNullable<FakeDriverOptions['commands']>;
+  readonly #clock: FakeClock;
   readonly #log: FakeCommand[];
   readonly #forget: () => void;
   readonly #ending = Promise.withResolvers<never>();
@@ -141,11 +155,13 @@ class FakeContainer implements Container {
   constructor(
     spec: ContainerSpec,
     script: NonNullable<FakeDriverOptions['commands']>,
+    clock: FakeClock,
     log: FakeCommand[],
     forget: () => void,
   ) {
     this.spec = spec;
     this.#script = script;
+    this.#clock = clock;
     this.#log = log;
     this.#forget = forget;
     this.#ending.promise.catch(() => undefined);
@@ -164,10 +180,16 @@ class FakeContainer implements Container {
     const env = { ...this.spec.env, ...command.env };
     const scripted: FakeCommand = { ...command, env, container: this.spec };
     this.#log.push(scripted);
-    const outcome = this.#script(scripted);
+    const pid = this.#log.length;
+    const outcome = await this.#script(scripted);
     // The container may be gone already.
     await Promise.race([this.#ending.promise, Promise.resolve()]);
-    return new FakeRunningCommand(command, outcome, this.#log.length, this.#ending.promise, sink);
+    return new FakeRunningCommand(command, outcome, {
+      pid,
+      ending: this.#ending.promise,
+      sink,
+      clock: this.#clock,
+    });
   }
 
   async remove(): Promise<void> {
@@ -182,21 +204,37 @@ class FakeContainer implements Container {
   }
 }
 
+/** What a command runs in. */
+interface FakeSurroundings {
+  readonly pid: number;
+  readonly ending: Promise<never>;
+  readonly sink: OutputSink;
+  readonly clock: FakeClock;
+}
+
+const realClock: FakeClock = {
+  now: () => performance.now(),
+  after(ms, fire) {
+    const timer = setTimeout(fire, ms);
+    return () => clearTimeout(timer);
+  },
+};
+
 class FakeRunningCommand implements RunningCommand {
   readonly id: string;
   readonly pid: number | undefined;
   readonly exit: Promise<CommandExit>;
+  readonly #clock: FakeClock;
   readonly #ignores: readonly string[];
   readonly #killed = Promise.withResolvers<string>();
 
   constructor(
     command: CommandSpec,
     outcome: FakeOutcome | undefined,
-    pid: number,
-    ending: Promise<never>,
-    sink: OutputSink,
+    { pid, ending, sink, clock }: FakeSurroundings,
   ) {
     this.id = command.id;
+    this.#clock = clock;
     this.pid = outcome === undefined ? undefined : pid;
     this.#ignores = outcome?.ignores ?? [];
     const program = command.argv[0] ?? '';
@@ -222,11 +260,11 @@ class FakeRunningCommand implements RunningCommand {
   }
 
   async #play(outcome: FakeOutcome, sink: OutputSink): Promise<CommandExit> {
-    const startedAt = performance.now();
+    const startedAt = this.#clock.now();
     if (outcome.stdout !== undefined) await sink('stdout', bytesOf(outcome.stdout));
     if (outcome.stderr !== undefined) await sink('stderr', bytesOf(outcome.stderr));
     const signal = await this.#delay(outcome.delayMs ?? 0);
-    const durationMs = Math.round(performance.now() - startedAt);
+    const durationMs = Math.round(this.#clock.now() - startedAt);
     if (signal === undefined) {
       const { exitCode = 0, cause } = outcome;
       return { exitCode, signal: undefined, cause, durationMs };
@@ -240,11 +278,11 @@ class FakeRunningCommand implements RunningCommand {
     if (delayMs <= 0) return undefined;
     if (delayMs === Number.POSITIVE_INFINITY) return await this.#killed.promise;
     const { promise, resolve } = Promise.withResolvers<undefined>();
-    const timer = setTimeout(resolve, delayMs, undefined);
+    const cancel = this.#clock.after(delayMs, () => resolve(undefined));
     try {
       return await Promise.race([promise, this.#killed.promise]);
     } finally {
-      clearTimeout(timer);
+      cancel();
     }
   }
 }

@@ -50,7 +50,9 @@ async function waitForEnd(
     timedOut = true;
     stop();
   };
-  const timer = request.timeoutMs === undefined ? undefined : setTimeout(expire, request.timeoutMs);
+  const { timeoutMs } = request;
+  const cancelTimeout =
+    timeoutMs === undefined ? undefined : call.job.clock.after(timeoutMs, expire);
   signal.addEventListener('abort', stop, { once: true });
   try {
     if (signal.aborted) stop();
@@ -66,7 +68,7 @@ async function waitForEnd(
       output: started.output,
     };
   } finally {
-    clearTimeout(timer);
+    cancelTimeout?.();
     signal.removeEventListener('abort', stop);
     interrupted.promise.catch(() => {});
   }

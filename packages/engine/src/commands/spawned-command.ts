@@ -1,5 +1,6 @@
 // A command that runs beside the script until it is waited for, stopped, or its container closes.
 import type { CommandExit } from '@rivet/containers';
+import type { Clock } from '../clock.ts';
 import type { CommandRequest } from './command-request.ts';
 import type { CommandResult } from './run-command.ts';
 import type { StartedCommand } from './start-command.ts';
@@ -21,7 +22,11 @@ export interface SpawnedCommand {
   recent(count: number): string[];
 }
 
-export function trackSpawned(request: CommandRequest, started: StartedCommand): SpawnedCommand {
+export function trackSpawned(
+  request: CommandRequest,
+  started: StartedCommand,
+  clock: Clock,
+): SpawnedCommand {
   let running = true;
   const settled = started.exit.finally(() => {
     running = false;
@@ -45,7 +50,7 @@ export function trackSpawned(request: CommandRequest, started: StartedCommand): 
       return running;
     },
     async wait(timeoutMs, signal) {
-      const ended = await waitFor(settled, timeoutMs, signal);
+      const ended = await waitFor(settled, clock, timeoutMs, signal);
       return ended === undefined ? undefined : resultOf(ended);
     },
     signal: (name) => started.running.signal(name),
@@ -58,19 +63,20 @@ export function trackSpawned(request: CommandRequest, started: StartedCommand): 
 
 async function waitFor(
   exit: Promise<CommandExit>,
+  clock: Clock,
   timeoutMs: number | undefined,
   signal: AbortSignal,
 ): Promise<CommandExit | undefined> {
   signal.throwIfAborted();
   const other = Promise.withResolvers<undefined>();
   const abort = (): void => other.reject(signal.reason);
-  const timer =
-    timeoutMs === undefined ? undefined : setTimeout(() => other.resolve(undefined), timeoutMs);
+  const cancelTimeout =
+    timeoutMs === undefined ? undefined : clock.after(timeoutMs, () => other.resolve(undefined));
   signal.addEventListener('abort', abort, { once: true });
   try {
     return await Promise.race([exit, other.promise]);
   } finally {
-    clearTimeout(timer);
+    cancelTimeout?.();
     signal.removeEventListener('abort', abort);
     other.promise.catch(() => {});
   }

@@ -48,12 +48,12 @@ function dateFields(date: Date): LuaRecord {
 export const osModule: HostModule = {
   name: 'os',
   functions: {
-    time: hostFunction([optional('date', dateTable)], (_, seconds) => [
-      seconds ?? Math.floor(Date.now() / 1000),
+    time: hostFunction([optional('date', dateTable)], ({ job }, seconds) => [
+      seconds ?? Math.floor(job.clock.now() / 1000),
     ]),
     date: hostFunction(
       [optional('format', plainText), optional('time', number(MIN_TIME, MAX_TIME))],
-      (call, format = '%c', seconds = Date.now() / 1000) => {
+      (call, format = '%c', seconds = call.job.clock.now() / 1000) => {
         const date = new Date(Math.floor(seconds) * 1000);
         const pattern = format.replace(/^!/, '');
         return [pattern === '*t' ? dateFields(date) : formatDate(pattern, date, call.name)];
@@ -63,6 +63,6 @@ export const osModule: HostModule = {
       const { env } = job.definition;
       return [(Object.hasOwn(env, variable) ? env[variable] : undefined) ?? null];
     }),
-    clock: hostFunction([], ({ job }) => [(Date.now() - job.startedAtMs) / 1000]),
+    clock: hostFunction([], ({ job }) => [(job.clock.now() - job.startedAtMs) / 1000]),
   },
 };

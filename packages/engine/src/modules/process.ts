@@ -71,7 +71,7 @@ const spawn = hostFunction(
     const request = commandRequest(call.name, program, given, { check: false });
     const started = await startCommand(call, request);
     const id = call.job.nextId();
-    const command = trackSpawned(request, started);
+    const command = trackSpawned(request, started, call.job.clock);
     call.branch.stage.spawned.set(id, command);
     await untilStarted(started.running, STARTED_WAIT_MS);
     return [id, command.pid ?? null];

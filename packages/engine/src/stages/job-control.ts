@@ -1,8 +1,10 @@
 // Decides whether a running job goes on: failures, cancellation, timeout, grace of `always` stages.
 import { formatDuration, RivetError } from '@rivet/base';
+import type { Clock } from '../clock.ts';
 import type { StageRun } from './stage-run.ts';
 
 export interface JobControlOptions {
+  readonly clock: Clock;
   readonly timeoutMs: number;
   /** What `always` stages have after a cancel or a timeout, in milliseconds. */
   readonly cancelGraceMs: number;
@@ -32,7 +34,7 @@ export function createJobControl(options: JobControlOptions): JobControl {
   /** Why running stages are stopped, which may come after `halted`. */
   let stopped: RivetError | undefined;
   let graceOver: RivetError | undefined;
-  let grace: NodeJS.Timeout | undefined;
+  let endOfGrace: (() => void) | undefined;
 
   const stageFailed = (error: RivetError): void => {
     halted ??= error;
@@ -43,7 +45,7 @@ export function createJobControl(options: JobControlOptions): JobControl {
     if (stopped !== undefined) return;
     stopped = error;
     for (const [run, always] of running) if (!always) run.stop(error);
-    grace = setTimeout(endGrace, options.cancelGraceMs);
+    endOfGrace = options.clock.after(options.cancelGraceMs, endGrace);
   };
   const endGrace = (): void => {
     graceOver = stopped;
@@ -53,7 +55,7 @@ export function createJobControl(options: JobControlOptions): JobControl {
     RivetError.of('RIVET_JOB_TIMEOUT', { limit: formatDuration(options.timeoutMs) });
   const cancel = (): void => stop(RivetError.of('RIVET_JOB_CANCELED', {}));
 
-  const timer = setTimeout(() => stop(timeout()), options.timeoutMs);
+  const cancelTimeout = options.clock.after(options.timeoutMs, () => stop(timeout()));
   options.signal.addEventListener('abort', cancel, { once: true });
   if (options.signal.aborted) cancel();
 
@@ -74,8 +76,8 @@ export function createJobControl(options: JobControlOptions): JobControl {
     },
     halt: halt.promise,
     close() {
-      clearTimeout(timer);
-      clearTimeout(grace);
+      cancelTimeout();
+      endOfGrace?.();
       options.signal.removeEventListener('abort', cancel);
     },
   };
