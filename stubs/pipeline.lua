@@ -47,12 +47,31 @@ pipeline = {}
 
 ---@class ContainerPolicy
 ---@field images? string[] the only images that may be used; `*` stands for any text
----@field network? "none"|"default"
----@field pull? "missing"|"always"|"never"
+---@field deny_images? string[] images that may not be used; without a tag, every version is meant
+---@field network? "none"|"default" `"none"`: containers have no network
+---@field pull? "missing"|"always"|"never" the most that may be pulled
+---@field verify? boolean images must pass the signature policy that the installation has
+
+---@class HttpPolicy
+---@field allow? string[] the only hosts that may be asked
+---@field deny? string[] hosts that may not be asked
+---@field rate? number requests in a second
+
+---@class FsPolicy
+---@field file_max? integer|string of one file, such as `"100MB"`
+---@field workspace_max? integer|string of /workspace, such as `"10GB"`
+
+---@class LimitsPolicy
+---@field memory? integer|string of each container, such as `"2GB"`
+---@field cpus? number of each container
+---@field pids? integer processes of each container
 
 ---@class PolicyOptions
 ---@field process? ProcessPolicy
 ---@field container? ContainerPolicy
+---@field http? HttpPolicy
+---@field fs? FsPolicy
+---@field limits? LimitsPolicy
 
 ---@class StageOptions
 ---@field name string
@@ -65,6 +84,7 @@ pipeline = {}
 ---@field allow_failure? boolean a failure is recorded, and the job goes on
 ---@field readonly? boolean /workspace can not be written to
 ---@field always? boolean runs after a failure, a cancel and a timeout too
+---@field policy? PolicyOptions narrows what the pipeline allows itself
 
 ---@class PipelineOptions
 ---@field name string unique; 1 to 100 of `A-Z a-z 0-9 . _ / -` and spaces

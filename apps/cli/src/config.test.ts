@@ -32,6 +32,7 @@ describe('loadConfig', () => {
       url: 'http://127.0.0.1:7450',
       urlIsSet: false,
       defaultImage: 'docker.io/library/alpine:latest',
+      policyFile: undefined,
       logLevel: 'warn',
       dataDirectory: join(home, '.rivet', 'data'),
     });

@@ -13,6 +13,8 @@ export interface Config {
   readonly urlIsSet: boolean;
   /** Image of the default container. */
   readonly defaultImage: string;
+  /** The policy of this installation; undefined: no rules. */
+  readonly policyFile: string | undefined;
   /** Of Rivet's own log on standard error. */
   readonly logLevel: LogLevel;
   /** What `rivet dev` keeps: database, runner state. */
@@ -41,6 +43,12 @@ export const configKeys = {
     summary: 'Image of commands outside of any container; default docker.io/library/alpine:latest',
     expected: 'the name of an image such as alpine:latest',
     accepts: (value) => /^[\w][\w.:/@-]*$/.test(value),
+  },
+  policy_file: {
+    variable: 'RIVET_POLICY_FILE',
+    summary: 'What jobs on this machine may do: a JSON file; default none, no rules',
+    expected: 'an absolute path',
+    accepts: (value) => value.startsWith('/'),
   },
   log_level: {
     variable: 'RIVET_LOG_LEVEL',
@@ -93,6 +101,7 @@ export async function loadConfig(env: Environment): Promise<Config> {
     url: normalUrl(url ?? 'http://127.0.0.1:7450'),
     urlIsSet: url !== undefined,
     defaultImage: get('default_image') ?? 'docker.io/library/alpine:latest',
+    policyFile: get('policy_file'),
     logLevel: (get('log_level') ?? 'warn') as LogLevel,
     dataDirectory: get('data_directory') ?? defaultDataDirectory(env),
   };

@@ -11,7 +11,7 @@ import {
   uuidv7,
 } from '@rivet/base';
 import { type ContainerDriver, createPodmanDriver } from '@rivet/containers';
-import { runJob } from '@rivet/engine';
+import { type InstallationPolicy, loadInstallationPolicy, runJob } from '@rivet/engine';
 import type { LuaEngine } from '@rivet/lua';
 import type { InputValues, JobOutcome, PipelineBundle, PipelineDefinition } from '@rivet/protocol';
 import type { CommandContext } from './command.ts';
@@ -80,6 +80,7 @@ export async function runLocally(
     config.logLevel === 'warn'
       ? createNoteLogger(output)
       : createLogger({ name: 'rivet', level: config.logLevel });
+  const policy = await loadInstallationPolicy(config.policyFile);
   const driver = createPodmanDriver({ logger, env: context.env });
   const directory = await createRunDirectory(config.dataDirectory, id);
   const stages = job.definition.stages.map((stage) => stage.name);
@@ -102,6 +103,7 @@ export async function runLocally(
         progress,
         context,
         logger,
+        policy,
       });
     };
     return await Promise.race([work(), forcedEnd(id, driver, context)]);
@@ -121,6 +123,7 @@ interface Attempt {
   readonly progress: Progress;
   readonly context: RunContext;
   readonly logger: Logger;
+  readonly policy: InstallationPolicy;
 }
 
 async function runInWorkspace(attempt: Attempt): Promise<number> {
@@ -149,6 +152,7 @@ async function runInWorkspace(attempt: Attempt): Promise<number> {
       workspace,
       stateDirectory: directory.state,
       defaultImage: options.defaultImage,
+      policy: attempt.policy,
       limits: LIMITS,
       observer: {
         line: (line) => progress.line(line),

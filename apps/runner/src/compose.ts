@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import type { Logger } from '@rivet/base';
 import { createPodmanDriver } from '@rivet/containers';
-import { runJob } from '@rivet/engine';
+import { type InstallationPolicy, runJob } from '@rivet/engine';
 import { createLuaEngine } from '@rivet/lua';
 import { bootClock } from './clock.ts';
 import type { RunnerConfig } from './config.ts';
@@ -12,6 +12,7 @@ import { createServerApi } from './server-api.ts';
 /** @throws RIVET_SERVER_URL_INVALID */
 export function composeRunner(
   config: RunnerConfig,
+  policy: InstallationPolicy,
   logger: Logger,
 ): { runner: Runner; close: () => Promise<void> } {
   const version = readVersion();
@@ -19,7 +20,17 @@ export function composeRunner(
   const driver = createPodmanDriver({ logger, defaultImage: config.defaultImage });
   const lua = createLuaEngine({ memoryBytesMax: config.limits.lua.memoryBytes });
   return {
-    runner: new Runner({ config, version, api, driver, lua, runJob, clock: bootClock, logger }),
+    runner: new Runner({
+      config,
+      version,
+      api,
+      driver,
+      lua,
+      runJob,
+      policy,
+      clock: bootClock,
+      logger,
+    }),
     async close() {
       await lua.close();
       await driver.close();

@@ -29,6 +29,8 @@ export interface RunnerConfig {
   /** Absolute path of what the runner keeps on disk. */
   readonly stateDirectory: string;
   readonly defaultImage: string;
+  /** Absolute path of the installation's policy; undefined: no rules. */
+  readonly policyFile: string | undefined;
   readonly logLevel: LogLevel;
   /**
    * How long running jobs have to end by themselves when the runner is told to stop, in
@@ -51,6 +53,7 @@ const settings = {
   RIVET_RUNNER_CAPACITY: integerSetting(Math.min(availableParallelism(), 1000), 1, 1000),
   RIVET_STATE_DIRECTORY: textSetting(undefined),
   RIVET_DEFAULT_IMAGE: textSetting('docker.io/library/alpine:latest'),
+  RIVET_POLICY_FILE: textSetting(undefined),
   RIVET_LOG_LEVEL: choiceSetting<LogLevel>('info', ['debug', 'info', 'warn', 'error', 'silent']),
   RIVET_STOP_GRACE: durationSetting(30_000),
   RIVET_START_DEADLINE: durationSetting(120_000),
@@ -80,6 +83,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): R
     capacity: values.RIVET_RUNNER_CAPACITY,
     stateDirectory: readStateDirectory(values.RIVET_STATE_DIRECTORY, env),
     defaultImage: values.RIVET_DEFAULT_IMAGE,
+    policyFile: readPolicyFile(values.RIVET_POLICY_FILE),
     logLevel: values.RIVET_LOG_LEVEL,
     stopGraceMs: values.RIVET_STOP_GRACE,
     startDeadlineMs: values.RIVET_START_DEADLINE,
@@ -167,6 +171,11 @@ function readStateDirectory(
   const base = env.XDG_STATE_HOME;
   const state = base !== undefined && isAbsolute(base) ? base : join(homedir(), '.local', 'state');
   return join(state, 'rivet', 'runner');
+}
+
+function readPolicyFile(text: string | undefined): string | undefined {
+  if (text === undefined || isAbsolute(text)) return text;
+  throw invalid('RIVET_POLICY_FILE', text, 'an absolute path');
 }
 
 function invalid(key: string, found: string, expected: string): RivetError {

@@ -102,6 +102,7 @@ export async function makeRunner(
     driver,
     lua: { open: () => Promise.reject(new Error('no Lua here')), close: async () => undefined },
     runJob,
+    policy: {},
     clock: () => performance.now(),
     logger: silentLogger,
   });

@@ -10,7 +10,7 @@ import {
   toRivetError,
 } from '@rivet/base';
 import type { ContainerDriver } from '@rivet/containers';
-import type { JobLimits, JobObserver, JobSpec, RunJob } from '@rivet/engine';
+import type { InstallationPolicy, JobLimits, JobObserver, JobSpec, RunJob } from '@rivet/engine';
 import type { LuaEngine } from '@rivet/lua';
 import type { ClaimedJob, JobOutcome } from '@rivet/protocol';
 import type { Clock } from './clock.ts';
@@ -37,6 +37,7 @@ export interface JobRunContext {
   readonly state: StateDirectory;
   readonly limits: JobLimits;
   readonly defaultImage: string;
+  readonly policy: InstallationPolicy;
   readonly spoolBytesMax: number;
   readonly deliveryDeadlineMs: number;
   readonly clock: Clock;
@@ -175,6 +176,7 @@ class Attempt {
           workspace: directory.workspace,
           stateDirectory: directory.state,
           defaultImage: context.defaultImage,
+          policy: context.policy,
           limits: context.limits,
           observer: this.#observer(),
           labels: ownerLabels(context.state.owner),

@@ -9,6 +9,7 @@ import {
   toRivetError,
   unknownVariables,
 } from '@rivet/base';
+import { loadInstallationPolicy } from '@rivet/engine';
 import { composeRunner } from './compose.ts';
 import { readConfig, runnerVariables } from './config.ts';
 
@@ -28,7 +29,8 @@ async function main(): Promise<number> {
     logger = createLogger({ name: 'runner', level: config.logLevel });
     warnOfUnknownVariables(logger);
     process.stdout.on('error', () => undefined);
-    const { runner, close } = composeRunner(config, logger);
+    const policy = await loadInstallationPolicy(config.policyFile);
+    const { runner, close } = composeRunner(config, policy, logger);
     exitOnDefects(logger);
     const interrupted = onSignals(logger, () => runner.hurry());
     try {

@@ -2,7 +2,7 @@
 // in order.
 import { type Logger, RivetError } from '@rivet/base';
 import type { ContainerDriver, DriverFinding } from '@rivet/containers';
-import type { RunJob } from '@rivet/engine';
+import type { InstallationPolicy, RunJob } from '@rivet/engine';
 import type { LuaEngine } from '@rivet/lua';
 import type { ClaimedJob } from '@rivet/protocol';
 import { removeLeftovers } from './cleanup.ts';
@@ -24,6 +24,7 @@ export interface RunnerParts {
   readonly driver: ContainerDriver;
   readonly lua: LuaEngine;
   readonly runJob: RunJob;
+  readonly policy: InstallationPolicy;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -149,7 +150,7 @@ export class Runner {
   }
 
   #context(): JobRunContext {
-    const { config, api, driver, lua, runJob, clock, logger } = this.#parts;
+    const { config, api, driver, lua, runJob, policy, clock, logger } = this.#parts;
     if (this.#state === undefined) throw new Error('the runner has not started');
     return {
       runnerName: config.name,
@@ -160,6 +161,7 @@ export class Runner {
       state: this.#state,
       limits: config.limits,
       defaultImage: config.defaultImage,
+      policy,
       spoolBytesMax: config.spoolBytesMax,
       deliveryDeadlineMs: config.deliveryDeadlineMs,
       clock,

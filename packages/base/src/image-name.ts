@@ -42,6 +42,17 @@ export function readImageName(image: string): ImageName | { readonly problem: st
   return { registry: isHost ? first : undefined, path: parts.join('/'), tag, digest };
 }
 
+/**
+ * The name to pull by: a short name is one of docker.io's, and `latest` is the tag where there is
+ * none.
+ */
+export function qualifyImage({ registry, path, tag, digest }: ImageName): string {
+  const host = registry ?? 'docker.io';
+  const official = host === 'docker.io' && !path.includes('/') ? 'library/' : '';
+  const version = digest === undefined ? `:${tag ?? 'latest'}` : `@${digest}`;
+  return `${host}/${official}${path}${version}`;
+}
+
 function wholeProblem(image: string): string | undefined {
   if (image === '') return 'is empty';
   if (image.startsWith('-')) return 'begins with "-"';

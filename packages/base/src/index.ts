@@ -25,7 +25,7 @@ export {
   toRivetError,
 } from './errors/rivet-error.ts';
 export { findCycle, type Needs } from './graph.ts';
-export { type ImageName, readImageName } from './image-name.ts';
+export { type ImageName, qualifyImage, readImageName } from './image-name.ts';
 export { createLogger, type Logger, type LogLevel, silentLogger } from './logger.ts';
 export { didYouMean, nearest } from './nearest.ts';
 export { REDACTED, SecretText } from './secret-text.ts';

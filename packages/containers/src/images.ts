@@ -1,5 +1,5 @@
 // Image names: what a short one stands for.
-import { type ImageName, RivetError, readImageName } from '@rivet/base';
+import { type ImageName, qualifyImage, RivetError, readImageName } from '@rivet/base';
 
 const IMAGE_ID = /^(?:sha256:)?[0-9a-f]{64}$/;
 
@@ -18,15 +18,11 @@ export function parseImageName(image: string): ImageName {
 }
 
 /**
- * The name to pull by: a short name is one of docker.io's,
- * and `latest` is the tag where there is none.
+ * The name to pull by, see `qualifyImage`.
+ * @throws RIVET_CONTAINER_IMAGE_INVALID
  */
 export function qualifyImageName(image: string): string {
-  const { registry, path, tag, digest } = parseImageName(image);
-  const host = registry ?? 'docker.io';
-  const official = host === 'docker.io' && !path.includes('/') ? 'library/' : '';
-  const version = digest === undefined ? `:${tag ?? 'latest'}` : `@${digest}`;
-  return `${host}/${official}${path}${version}`;
+  return qualifyImage(parseImageName(image));
 }
 
 /** Whether it is the id of an image on this machine rather than a name. */

@@ -7,5 +7,6 @@ export {
   JOURNAL_VERSION,
   type JournalHeader,
 } from './journal/journal-record.ts';
+export { type InstallationPolicy, loadInstallationPolicy } from '@rivet/pipeline';
 export { coreModules, globalAliases } from './modules/registry.ts';
 export { runJob } from './run-job.ts';

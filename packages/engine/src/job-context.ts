@@ -2,18 +2,17 @@
 import type { Logger, RivetError } from '@rivet/base';
 import type { PipelineDefinition } from '@rivet/protocol';
 import type { Branches } from './branch.ts';
+import type { Clock } from './clock.ts';
 import type { JobHost, JobSpec } from './job.ts';
 import type { JournalWriter } from './journal/journal-writer.ts';
 import type { LogWriter } from './log/log-writer.ts';
 import type { OutputStore } from './output-store.ts';
-import type { Policy } from './policy.ts';
 
 /** One attempt at a job while it runs. */
 export interface JobContext {
   readonly spec: JobSpec;
   readonly host: JobHost;
   readonly definition: PipelineDefinition;
-  readonly policy: Policy;
   readonly log: LogWriter;
   readonly journal: JournalWriter;
   readonly outputs: OutputStore;
@@ -24,6 +23,7 @@ export interface JobContext {
    * another.
    */
   nextId(): number;
+  readonly clock: Clock;
   /** Milliseconds since 1970. */
   readonly startedAtMs: number;
   /**

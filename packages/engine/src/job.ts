@@ -3,6 +3,7 @@
 import type { Logger } from '@rivet/base';
 import type { ContainerDriver } from '@rivet/containers';
 import type { LuaEngine, LuaLimits } from '@rivet/lua';
+import type { InstallationPolicy } from '@rivet/pipeline';
 import type {
   InputValues,
   JobOutcome,
@@ -11,6 +12,7 @@ import type {
   PipelineDefinition,
   StageChange,
 } from '@rivet/protocol';
+import type { Clock } from './clock.ts';
 
 /** One attempt at one job. */
 export interface JobSpec {
@@ -57,7 +59,11 @@ export interface JobHost {
    */
   readonly stateDirectory: string;
   readonly defaultImage: string;
+  /** What the installation allows; empty: everything that does not endanger the machine. */
+  readonly policy: InstallationPolicy;
   readonly limits: JobLimits;
+  /** The time of this machine when absent; tests of pipelines bring one that need not wait. */
+  readonly clock?: Clock;
   readonly observer: JobObserver;
   /** Labels that every container of the job carries besides job and attempt. */
   readonly labels: Readonly<Record<string, string>>;

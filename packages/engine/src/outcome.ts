@@ -16,6 +16,7 @@ const REASONS: Partial<Record<ErrorCode, FailureReason>> = {
   RIVET_LUA_VALUE: 'lua_error',
   RIVET_PIPELINE_INVALID: 'lua_error',
   RIVET_POLICY_DENIED: 'policy',
+  RIVET_POLICY_EXCEEDED: 'policy',
   RIVET_STAGE_TIMEOUT: 'timeout',
 };
 

@@ -5,6 +5,7 @@ import type { LuaHost } from '@rivet/lua';
 import { renderLuaError } from '@rivet/lua';
 import type { JobOutcome, PipelineDefinition } from '@rivet/protocol';
 import { createBranches } from './branch.ts';
+import { type Clock, systemClock } from './clock.ts';
 import { createJobContainers, type JobContainers } from './containers/job-containers.ts';
 import { createDispatcher } from './dispatcher.ts';
 import type { JobHost, JobSpec, RunJob } from './job.ts';
@@ -13,7 +14,7 @@ import { createJournal, type JournalWriter } from './journal/journal-writer.ts';
 import { createLogWriter, type LogWriter } from './log/log-writer.ts';
 import { failedOutcome, reportFailed } from './outcome.ts';
 import { createOutputStore } from './output-store.ts';
-import { createPolicy } from './policy.ts';
+import { refuseExcess } from './policy/policy.ts';
 import { createScriptHolder, openScript, type ScriptHolder } from './script.ts';
 import { createJobControl, type JobControl } from './stages/job-control.ts';
 import { runStages } from './stages/run-stages.ts';
@@ -36,7 +37,8 @@ class Attempt {
   readonly #host: JobHost;
   readonly #logger: Logger;
   readonly #log: LogWriter;
-  readonly #startedAtMs = Date.now();
+  readonly #clock: Clock;
+  readonly #startedAtMs: number;
   #control: JobControl | undefined;
   #journal: JournalWriter | undefined;
   #containers: JobContainers | undefined;
@@ -47,16 +49,19 @@ class Attempt {
   constructor(spec: JobSpec, host: JobHost) {
     this.#spec = spec;
     this.#host = host;
+    this.#clock = host.clock ?? systemClock;
+    this.#startedAtMs = this.#clock.now();
     this.#logger = host.logger.child({ job: spec.id, attempt: spec.attempt });
     this.#log = createLogWriter({
       bytesMax: host.limits.logBytesMax,
       line: (line) => host.observer.line(line),
       onFailure: (error) => this.#fail(error),
+      now: () => new Date(this.#clock.now()),
     });
   }
 
   async run(signal: AbortSignal): Promise<JobOutcome> {
-    const { limits, stateDirectory, defaultImage } = this.#host;
+    const { limits, stateDirectory } = this.#host;
     this.#journal = createJournal(join(stateDirectory, 'journal'), this.#spec);
     let dispatcher: LuaHost | undefined;
     const calls: LuaHost = {
@@ -67,13 +72,17 @@ class Attempt {
       openScript(this.#spec, this.#host, calls, this.#startedAtMs),
     );
     const { definition } = await this.#scripts.current();
+    refuseExcess(this.#host.policy, definition.policy);
     const timeoutMs = definition.timeout_ms ?? limits.timeoutMs;
-    this.#control = createJobControl({ timeoutMs, cancelGraceMs: limits.cancelGraceMs, signal });
+    this.#control = createJobControl({
+      clock: this.#clock,
+      timeoutMs,
+      cancelGraceMs: limits.cancelGraceMs,
+      signal,
+    });
     if (this.#early !== undefined) this.#control.stop(this.#early);
     const job = this.#context(definition, this.#journal);
-    this.#containers = createJobContainers(this.#spec, this.#host, definition, this.#log, () =>
-      job.policy.checkContainer({ image: defaultImage }),
-    );
+    this.#containers = createJobContainers(this.#spec, this.#host, definition, this.#log);
     dispatcher = createDispatcher(job);
     const environment = { job, control: this.#control, containers: this.#containers };
     return await runStages(environment, this.#scripts);
@@ -101,12 +110,12 @@ class Attempt {
       spec: this.#spec,
       host: this.#host,
       definition,
-      policy: createPolicy(definition.policy),
       log: this.#log,
       journal,
       outputs: createOutputStore((name, value) => this.#tellOutput(name, value)),
       branches: createBranches(),
       logger: this.#logger,
+      clock: this.#clock,
       startedAtMs: this.#startedAtMs,
       nextId() {
         lastId += 1;

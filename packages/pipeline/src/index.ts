@@ -23,4 +23,7 @@ export { type InputCheck, maskSecretInputs, missingInputs } from './inputs/check
 export { createInputChecker, type InputChecker } from './inputs/input-checker.ts';
 export { type InputTextResult, inputFromText, inputsFromText } from './inputs/input-from-text.ts';
 export { inputsInvalid, pipelineInvalid } from './inputs/input-issues.ts';
+export { type InstallationPolicy, loadInstallationPolicy } from './policy/installation-policy.ts';
+export { policyExcess, showList } from './policy/policy-excess.ts';
+export { ruleAllowsImage, ruleDeniesImage, ruleMatchesCommand } from './policy/policy-rules.ts';
 export { type IssueStyle, renderIssues } from './render-issues.ts';

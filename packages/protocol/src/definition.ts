@@ -81,6 +81,55 @@ export const RetryRule = Type.Object({
 });
 export type RetryRule = Static<typeof RetryRule>;
 
+/**
+ * What a pipeline or one of its stages allows itself; each narrows what the level above allows.
+ * Absent means no rule.
+ */
+export const PipelinePolicy = Type.Object({
+  process: Type.Optional(
+    Type.Object({
+      allow: Type.Optional(Type.Array(Type.String())),
+      deny: Type.Optional(Type.Array(Type.String())),
+    }),
+  ),
+  container: Type.Optional(
+    Type.Object({
+      images: Type.Optional(Type.Array(Type.String())),
+      deny_images: Type.Optional(Type.Array(Type.String())),
+      network: Type.Optional(Type.Union([Type.Literal('none'), Type.Literal('default')])),
+      pull: Type.Optional(
+        Type.Union([Type.Literal('missing'), Type.Literal('always'), Type.Literal('never')]),
+      ),
+      /** Whether images must pass the signature policy of the installation. */
+      verify: Type.Optional(Type.Boolean()),
+    }),
+  ),
+  http: Type.Optional(
+    Type.Object({
+      allow: Type.Optional(Type.Array(Type.String())),
+      deny: Type.Optional(Type.Array(Type.String())),
+      /** Requests in a second. */
+      rate: Type.Optional(Type.Number()),
+    }),
+  ),
+  /** In bytes. */
+  fs: Type.Optional(
+    Type.Object({
+      file_max: Type.Optional(Type.Integer()),
+      workspace_max: Type.Optional(Type.Integer()),
+    }),
+  ),
+  /** Of each container, and of each command that sets limits of its own; memory in bytes. */
+  limits: Type.Optional(
+    Type.Object({
+      memory: Type.Optional(Type.Integer()),
+      cpus: Type.Optional(Type.Number()),
+      pids: Type.Optional(Type.Integer()),
+    }),
+  ),
+});
+export type PipelinePolicy = Static<typeof PipelinePolicy>;
+
 export const StageDefinition = Type.Object({
   name: Type.String(),
   /** Null: after all the stages before it in the file. */
@@ -93,30 +142,9 @@ export const StageDefinition = Type.Object({
   allow_failure: Type.Boolean(),
   readonly: Type.Boolean(),
   always: Type.Boolean(),
+  policy: Type.Optional(PipelinePolicy),
 });
 export type StageDefinition = Static<typeof StageDefinition>;
-
-/**
- * What the pipeline allows itself; it narrows what the installation allows. Absent means no rule.
- */
-export const PipelinePolicy = Type.Object({
-  process: Type.Optional(
-    Type.Object({
-      allow: Type.Optional(Type.Array(Type.String())),
-      deny: Type.Optional(Type.Array(Type.String())),
-    }),
-  ),
-  container: Type.Optional(
-    Type.Object({
-      images: Type.Optional(Type.Array(Type.String())),
-      network: Type.Optional(Type.Union([Type.Literal('none'), Type.Literal('default')])),
-      pull: Type.Optional(
-        Type.Union([Type.Literal('missing'), Type.Literal('always'), Type.Literal('never')]),
-      ),
-    }),
-  ),
-});
-export type PipelinePolicy = Static<typeof PipelinePolicy>;
 
 export const RunnerTag = Type.Object({ key: Type.String(), value: Type.String() });
 export type RunnerTag = Static<typeof RunnerTag>;

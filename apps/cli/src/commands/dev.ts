@@ -143,6 +143,7 @@ function createParts(
         RIVET_URL: String(orchestrator.ready?.url),
         RIVET_STATE_DIRECTORY: join(directory, 'runner'),
         RIVET_DEFAULT_IMAGE: options.image ?? config.defaultImage,
+        ...(config.policyFile === undefined ? {} : { RIVET_POLICY_FILE: config.policyFile }),
         ...(options.capacity === undefined
           ? {}
           : { RIVET_RUNNER_CAPACITY: String(options.capacity) }),

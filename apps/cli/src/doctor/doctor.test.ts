@@ -22,6 +22,7 @@ const input = (env: Record<string, string>, more: Partial<DoctorInput> = {}): Do
     url: 'http://127.0.0.1:1',
     urlIsSet: false,
     defaultImage: 'localhost/rivet/base:latest',
+    policyFile: undefined,
     logLevel: 'warn',
     dataDirectory: directory,
   };

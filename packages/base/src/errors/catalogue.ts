@@ -5,10 +5,13 @@ import { cliErrors } from './cli.ts';
 import { containerErrors } from './container.ts';
 import type { ErrorEntry } from './define.ts';
 import { generalErrors } from './general.ts';
+import { httpErrors } from './http.ts';
 import { jobErrors } from './job.ts';
 import { luaErrors } from './lua.ts';
 import { pipelineErrors } from './pipeline.ts';
+import { policyErrors } from './policy.ts';
 import { runnerErrors } from './runner.ts';
+import { secretErrors } from './secret.ts';
 import { serverErrors } from './server.ts';
 
 export const errorCatalogue = {
@@ -16,8 +19,11 @@ export const errorCatalogue = {
   ...luaErrors,
   ...pipelineErrors,
   ...containerErrors,
+  ...httpErrors,
   ...jobErrors,
+  ...policyErrors,
   ...runnerErrors,
+  ...secretErrors,
   ...serverErrors,
   ...cliErrors,
 };

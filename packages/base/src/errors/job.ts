@@ -78,13 +78,6 @@ export const jobErrors = defineErrors({
     solve: 'Look into the log of the program that ran the job.',
     ...installation,
   },
-  RIVET_POLICY_DENIED: {
-    message: 'the policy of the pipeline does not allow {what}: {rule}',
-    solve: 'Change what the script asks for, or widen `policy` in the definition of the pipeline.',
-    status: 403,
-    exit: 1,
-    fault: 'user',
-  },
   RIVET_PROCESS_FAILED: {
     message: '{command} {how}{output}',
     solve:

@@ -31,7 +31,7 @@ export async function startCommand(
   request: CommandRequest,
 ): Promise<StartedCommand> {
   const { job, branch } = call;
-  job.policy.checkCommand(request.argv[0] ?? '');
+  branch.stage.policy.checkCommand(request.argv[0] ?? '');
   const container = await branch.containers.current(branch.signal);
   branch.signal.throwIfAborted();
   const place = { log: job.log, stage: branch.stage.stage, groups: branch.groups };

@@ -12,10 +12,19 @@ import type { LogWriter } from '../log/log-writer.ts';
 import type { BranchContainers } from './branch-containers.ts';
 
 export interface JobContainers {
-  /** @param own what the stage runs in; the job's default container when undefined */
-  forStage(stage: string, own: ContainerOptions | undefined, readonly: boolean): BranchContainers;
+  forStage(stage: string, containers: StageContainers): BranchContainers;
   /** Removes everything, also what a failed start left. */
   closeAll(): Promise<void>;
+}
+
+/** What the containers of a stage are made from. */
+export interface StageContainers {
+  /** What the stage runs in; the job's default container when undefined. */
+  readonly own: ContainerOptions | undefined;
+  /** What the policy makes of the default container; called when it is first needed. */
+  readonly defaults: () => ContainerOptions;
+  /** Whether /workspace can only be read, in all of them. */
+  readonly readonly: boolean;
 }
 
 /** A container that is started when it is first needed, once for whoever needs it. */
@@ -33,15 +42,11 @@ interface Use {
   readonly signal: AbortSignal;
 }
 
-/**
- * @param defaults what the policy makes of the default container; called when it is first needed
- */
 export function createJobContainers(
   spec: JobSpec,
   host: JobHost,
   definition: PipelineDefinition,
   log: LogWriter,
-  defaults: () => ContainerOptions,
 ): JobContainers {
   const labels = attemptLabels(spec.id, spec.attempt, host.labels);
   const env = jobEnvironment(spec, definition);
@@ -74,21 +79,30 @@ export function createJobContainers(
     return withDirectory(container, controlDirectory);
   };
 
-  // A read-only stage can't share the container of the others: its mount differs.
-  const shared = new Map<boolean, LazyContainer>();
-  const sharedContainer = (readonly: boolean): LazyContainer => {
-    const known = shared.get(readonly);
+  // Stages whose mount or policy differs can't share a container.
+  const shared = new Map<string, LazyContainer>();
+  const sharedContainer = (options: ContainerOptions, readonly: boolean): LazyContainer => {
+    const key = JSON.stringify([readonly, options]);
+    const known = shared.get(key);
     if (known !== undefined) return known;
-    const lazy = lazyContainer(host.defaultImage, (use) => start(defaults(), readonly, use));
-    shared.set(readonly, lazy);
+    const lazy = lazyContainer(options.image, (use) => start(options, readonly, use));
+    shared.set(key, lazy);
     return lazy;
   };
+  /** Belongs to the job: a stage does not remove it. */
+  const defaultContainer = ({ defaults, readonly }: StageContainers): LazyContainer => ({
+    image: host.defaultImage,
+    started: undefined,
+    get: async (use) => await sharedContainer(defaults(), readonly).get(use),
+    remove: async () => {},
+  });
 
   return {
-    forStage(stage, own, readonly) {
+    forStage(stage, containers) {
+      const { own, readonly } = containers;
       const base =
         own === undefined
-          ? sharedContainer(readonly)
+          ? defaultContainer(containers)
           : lazyContainer(own.image, (use) => start(own, readonly, use));
       const owned = own === undefined ? [] : [base];
       return branchContainers(stage, [base], owned, (options, use) =>

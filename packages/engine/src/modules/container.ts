@@ -63,8 +63,8 @@ function imageName(value: string | null, place: { function: string; path: string
 
 const open = hostFunction(
   [required('options', imageOrOptions), required('fn', functionType)],
-  async ({ job, branch }, asked) => {
-    const checked = job.policy.checkContainer(asked);
+  async ({ branch }, asked) => {
+    const checked = branch.stage.policy.checkContainer(asked);
     return [await branch.containers.push(checked, branch.signal)];
   },
   { effect: true },

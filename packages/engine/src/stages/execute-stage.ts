@@ -34,14 +34,14 @@ export async function executeStage(
 ): Promise<boolean> {
   const { job, control } = environment;
   const leave = control.enter(run, stage.always);
-  const timer = startTimeout(stage, run);
+  const cancelTimeout = startTimeout(job, stage, run);
   try {
     return await callScript(environment, stage, run, call);
   } catch (error) {
     // A command that was stopped fails too: why it was stopped is the news.
     throw toRivetError(run.signal.aborted ? run.signal.reason : error);
   } finally {
-    clearTimeout(timer);
+    cancelTimeout?.();
     leave();
     run.parked = true;
     // Branches below it may still be there when its script was left where it is.
@@ -55,8 +55,11 @@ async function callScript(
   run: StageRun,
   { fn, branch }: { readonly fn: LuaFunction; readonly branch: string },
 ): Promise<boolean> {
-  const own = stage.container === null ? undefined : job.policy.checkContainer(stage.container);
-  job.branches.open(branch, run, containers.forStage(stage.name, own, stage.readonly));
+  const { policy } = run;
+  const own = stage.container === null ? undefined : policy.checkContainer(stage.container);
+  const defaults = () => policy.checkContainer({ image: job.host.defaultImage });
+  const { name, readonly } = stage;
+  job.branches.open(branch, run, containers.forStage(name, { own, defaults, readonly }));
   run.signal.throwIfAborted();
   const ended = vm.call(fn, [], { branch, results: 'truth' });
   const [truth] = await Promise.race([ended, stopDeadline(job, run)]);
@@ -64,14 +67,18 @@ async function callScript(
   return truth === true;
 }
 
-function startTimeout(stage: StageDefinition, run: StageRun): NodeJS.Timeout | undefined {
+function startTimeout(
+  job: JobContext,
+  stage: StageDefinition,
+  run: StageRun,
+): (() => void) | undefined {
   const { timeout_ms: timeoutMs, name } = stage;
   if (timeoutMs === null) return undefined;
   const expire = (): void =>
     run.stop(
       RivetError.of('RIVET_STAGE_TIMEOUT', { stage: name, limit: formatDuration(timeoutMs) }),
     );
-  return setTimeout(expire, timeoutMs);
+  return job.clock.after(timeoutMs, expire);
 }
 
 /**

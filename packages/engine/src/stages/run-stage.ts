@@ -4,6 +4,7 @@ import type { LuaFunction } from '@rivet/lua';
 import { renderLuaError } from '@rivet/lua';
 import type { StageChange, StageDefinition } from '@rivet/protocol';
 import { describeFailure, reportFailed } from '../outcome.ts';
+import { type Policy, stagePolicy } from '../policy/policy.ts';
 import { executeStage, type StageEnvironment } from './execute-stage.ts';
 import { createStageRun, type StageRun } from './stage-run.ts';
 
@@ -39,7 +40,7 @@ export async function runStage(
   if (condition.state === 'failed') return await end(1, condition.error, 0);
 
   for (let count = 1; ; count += 1) {
-    const run = createStageRun(stage.name, count);
+    const run = createStageRun(stage.name, count, policyOf(environment, stage));
     const branch = `${code.index + 1}-${count}`;
     try {
       await executeStage(environment, stage, run, { fn: code.script, branch });
@@ -79,7 +80,7 @@ export async function tellStage(
   change: Partial<StageChange> & Pick<StageChange, 'state' | 'run'>,
 ): Promise<void> {
   try {
-    await job.host.observer.stage({ ...change, stage, t: new Date().toISOString() });
+    await job.host.observer.stage({ ...change, stage, t: new Date(job.clock.now()).toISOString() });
   } catch (error) {
     control.stop(reportFailed(error));
   }
@@ -95,7 +96,7 @@ async function askCondition(
   code: StageCode,
 ): Promise<ConditionAnswer> {
   if (code.condition === undefined) return { state: 'met' };
-  const run = createStageRun(stage.name, 1);
+  const run = createStageRun(stage.name, 1, policyOf(environment, stage));
   run.inCondition = true;
   try {
     const met = await executeStage(environment, stage, run, {
@@ -106,6 +107,10 @@ async function askCondition(
   } catch (error) {
     return { state: 'failed', error: toRivetError(error) };
   }
+}
+
+function policyOf({ job }: StageEnvironment, stage: StageDefinition): Policy {
+  return stagePolicy(job.host.policy, job.definition.policy, stage.policy);
 }
 
 function uncheckedExits(run: StageRun): { unchecked_exits?: number } {

@@ -3,6 +3,7 @@ import { describeThrown, type RivetError } from '@rivet/base';
 import type { SourcePosition } from '@rivet/lua';
 import type { SpawnedCommand } from '../commands/spawned-command.ts';
 import type { StartedCommand } from '../commands/start-command.ts';
+import type { Policy } from '../policy/policy.ts';
 
 /** A command whose exit code was not zero and that nobody looked at yet. */
 interface UncheckedExit {
@@ -15,6 +16,8 @@ export interface StageRun {
   readonly stage: string;
   /** Counts the runs of the stage in this attempt, from 1. */
   readonly run: number;
+  /** What its calls may do. */
+  readonly policy: Policy;
   /** Whether the condition of the stage is being asked: effects are refused then. */
   inCondition: boolean;
   /** Aborts when the stage must stop. */
@@ -48,12 +51,13 @@ export interface ParallelGroup {
   }[];
 }
 
-export function createStageRun(stage: string, run: number): StageRun {
+export function createStageRun(stage: string, run: number, policy: Policy): StageRun {
   const controller = new AbortController();
   const abandoned = Promise.withResolvers<void>();
   return {
     stage,
     run,
+    policy,
     inCondition: false,
     signal: controller.signal,
     stop: (reason) => controller.abort(reason),

@@ -81,6 +81,7 @@ export async function recordJob(options: RecordOptions): Promise<RecordedJob> {
     workspace,
     stateDirectory,
     defaultImage: 'localhost/rivet/base:latest',
+    policy: {},
     limits: { ...LIMITS, ...options.limits },
     observer: {
       async line(line) {

@@ -1,6 +1,7 @@
 // Reads one stage of a definition.
 import type { LuaFunction, LuaValue } from '@rivet/lua';
 import type { StageDefinition } from '@rivet/protocol';
+import { readPolicy } from '../policy/read-policy.ts';
 import { readContainer } from './container-options.ts';
 import { readFunction } from './input-definition.ts';
 import type { IssueList } from './issue-list.ts';
@@ -39,6 +40,7 @@ const KNOWN = [
   'allow_failure',
   'readonly',
   'always',
+  'policy',
 ] as const;
 const EXPECTED = 'a table such as { name = "build", script = function() … end }';
 
@@ -64,6 +66,7 @@ export function readStage(value: LuaValue, path: string, issues: IssueList): Rea
   const allowFailure = at('allow_failure', readBoolean) ?? false;
   const isReadonly = at('readonly', readBoolean) ?? false;
   const always = at('always', readBoolean) ?? false;
+  const policy = at('policy', readPolicy);
   const good = issues.length === before && name !== undefined;
   const definition: StageDefinition | undefined = good
     ? {
@@ -76,6 +79,7 @@ export function readStage(value: LuaValue, path: string, issues: IssueList): Rea
         allow_failure: allowFailure,
         readonly: isReadonly,
         always,
+        ...(policy === undefined ? {} : { policy }),
       }
     : undefined;
   return { path, name, needs, definition, script, condition };

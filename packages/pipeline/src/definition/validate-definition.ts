@@ -1,11 +1,12 @@
 // Validates the value that a pipeline file returned: the definition, or every mistake in it.
 import { asRecord, type LuaFunction, type LuaValue } from '@rivet/lua';
-import type { DefinitionIssue, PipelineDefinition } from '@rivet/protocol';
+import type { DefinitionIssue, PipelineDefinition, PipelinePolicy } from '@rivet/protocol';
+import { policyExcess } from '../policy/policy-excess.ts';
+import { readPolicy } from '../policy/read-policy.ts';
 import { type ReadInput, readInput } from './input-definition.ts';
 import { fieldPath, IssueList, type IssueSources, itemPath } from './issue-list.ts';
 import type { LuaChecks } from './lua-checks.ts';
 import { checkInputName, readName } from './names.ts';
-import { readPolicy } from './policy.ts';
 import {
   fieldOf,
   labelOf,
@@ -18,6 +19,7 @@ import {
   wrong,
 } from './read-fields.ts';
 import { readPlugins, readRetry, readRunnerTags, readSecrets } from './requirements.ts';
+import { showValue } from './show-value.ts';
 import { type ReadStage, readStage } from './stage-definition.ts';
 import { checkStageGraph } from './stage-graph.ts';
 import { readVariables } from './variables.ts';
@@ -86,6 +88,7 @@ export function validateDefinition(
   const retry = at('retry', readRetry) ?? null;
   const policy = at('policy', readPolicy) ?? {};
   const stages = required(record, 'stages', '', issues, 'a list of stages', readStages) ?? [];
+  checkStagePolicies(policy, stages, issues);
   const luaChecks = collectLuaChecks(inputs);
   if (issues.length > 0 || name === undefined) return failed(issues, luaChecks);
   return {
@@ -106,6 +109,23 @@ export function validateDefinition(
     issues: [],
     luaChecks,
   };
+}
+
+/** A stage may only narrow what the pipeline allows itself. */
+function checkStagePolicies(
+  policy: PipelinePolicy,
+  stages: readonly ReadStage[],
+  issues: IssueList,
+): void {
+  for (const { path, definition } of stages) {
+    for (const excess of policyExcess(policy, definition?.policy ?? {})) {
+      issues.add(`${path}.policy.${excess.path}`, {
+        message: 'a stage can not allow itself more than its pipeline',
+        found: showValue(excess.found),
+        expected: `no more than ${excess.rule} of the pipeline, which ${excess.says}`,
+      });
+    }
+  }
 }
 
 function failed(

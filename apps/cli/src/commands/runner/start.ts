@@ -30,6 +30,7 @@ export const runnerStart = defineCommand({
       {
         RIVET_URL: options.url === undefined ? config.url : parseServerUrl(options.url),
         RIVET_DEFAULT_IMAGE: options.image ?? config.defaultImage,
+        ...(config.policyFile === undefined ? {} : { RIVET_POLICY_FILE: config.policyFile }),
         ...(options.name === undefined ? {} : { RIVET_RUNNER_NAME: options.name }),
         ...(options.tag.length === 0 ? {} : { RIVET_RUNNER_TAGS: options.tag.join(',') }),
         ...(options.capacity === undefined

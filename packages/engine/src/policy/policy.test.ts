@@ -1,11 +1,14 @@
 // What a policy lets through and what it refuses.
+
+import type { PipelinePolicy } from '@rivet/protocol';
 import { describe, expect, it } from 'vitest';
 import { createPolicy } from './policy.ts';
 
+const ofPipeline = (rules: PipelinePolicy) => createPolicy([{ owner: 'pipeline', rules }]);
 const denied = expect.objectContaining({ code: 'RIVET_POLICY_DENIED' });
 
 describe('the policy of commands', () => {
-  const policy = createPolicy({
+  const policy = ofPipeline({
     process: { allow: ['git', 'make', '/opt/tool'], deny: ['curl', '/usr/bin/git'] },
   });
 
@@ -21,14 +24,14 @@ describe('the policy of commands', () => {
   );
 
   it('lets everything run that is not denied when nothing is allowed by name', () => {
-    const open = createPolicy({ process: { deny: ['curl'] } });
+    const open = ofPipeline({ process: { deny: ['curl'] } });
     expect(() => open.checkCommand('sh')).not.toThrow();
     expect(() => open.checkCommand('curl')).toThrow(denied);
   });
 
   it('lets nothing run when the list is empty', () => {
-    expect(() => createPolicy({ process: { allow: [] } }).checkCommand('true')).toThrow(
-      'process.allow is empty',
+    expect(() => ofPipeline({ process: { allow: [] } }).checkCommand('true')).toThrow(
+      'process.allow of the pipeline is empty',
     );
   });
 });
@@ -48,18 +51,18 @@ describe('the policy of containers', () => {
     ['docker.io/library/*', 'localhost/alpine', false],
     ['a.b', 'axb', false],
   ])('%s lets %s through: %s', (glob, image, allowed) => {
-    const check = () => createPolicy({ container: { images: [glob] } }).checkContainer({ image });
+    const check = () => ofPipeline({ container: { images: [glob] } }).checkContainer({ image });
     if (allowed) expect(check()).toEqual({ image });
     else expect(check).toThrow(denied);
   });
 
   it('answers a hostile rule in time', () => {
-    const policy = createPolicy({ container: { images: ['*a'.repeat(100)] } });
+    const policy = ofPipeline({ container: { images: ['*a'.repeat(100)] } });
     expect(() => policy.checkContainer({ image: `${'a'.repeat(250)}b` })).toThrow(denied);
   });
 
   it('fills in what it fixes, and refuses more', () => {
-    const policy = createPolicy({ container: { network: 'none', pull: 'missing' } });
+    const policy = ofPipeline({ container: { network: 'none', pull: 'missing' } });
     expect(policy.checkContainer({ image: 'x' })).toEqual({
       image: 'x',
       network: 'none',

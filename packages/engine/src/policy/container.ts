@@ -1,0 +1,89 @@
+// What a policy says about containers and images.
+import { ruleAllowsImage, ruleDeniesImage } from '@rivet/pipeline';
+import type { ContainerOptions } from '@rivet/protocol';
+import { limitsFor } from './limits.ts';
+import { checkLists, type PolicyLevel, refused } from './policy-level.ts';
+
+type PullMode = NonNullable<ContainerOptions['pull']>;
+
+/** From the strictest on. */
+const PULL_ORDER: readonly PullMode[] = ['never', 'missing', 'always'];
+
+/** Throws RIVET_POLICY_DENIED for an image that a level does not allow. */
+export function checkImage(levels: readonly PolicyLevel[], image: string): void {
+  const what = `the image "${image}"`;
+  const level = levels.find(({ rules }) => (rules.container?.deny_images ?? []).length > 0);
+  if (level !== undefined && /^(?:sha256:)?[0-9a-f]{64}$/.test(image)) {
+    throw refused(
+      what,
+      level,
+      'container.deny_images',
+      'can not be held against the id of an image',
+    );
+  }
+  checkLists(levels, what, image, {
+    allowKey: 'container.images',
+    denyKey: 'container.deny_images',
+    allow: (rules) => rules.container?.images,
+    deny: (rules) => rules.container?.deny_images,
+    allows: ruleAllowsImage,
+    denies: ruleDeniesImage,
+  });
+}
+
+/** The network that is left: none where a level says so. */
+export function checkNetwork<T extends ContainerOptions['network']>(
+  levels: readonly PolicyLevel[],
+  asked: T,
+): T | 'none' | 'default' | undefined {
+  const level = levels.find(({ rules }) => rules.container?.network === 'none');
+  if (level !== undefined && asked === 'default') {
+    throw refused('network = "default"', level, 'container.network', 'is "none"');
+  }
+  const named = levels.some(({ rules }) => rules.container?.network === 'default');
+  return asked ?? (level === undefined ? (named ? 'default' : undefined) : 'none');
+}
+
+/** The pull mode that is left: the one that was asked for, else the strictest of the levels. */
+export function checkPull(
+  levels: readonly PolicyLevel[],
+  asked: PullMode | undefined,
+): PullMode | undefined {
+  let strictest: { mode: PullMode; level: PolicyLevel } | undefined;
+  for (const level of levels) {
+    const mode = level.rules.container?.pull;
+    if (mode === undefined) continue;
+    if (strictest === undefined || exceeds(strictest.mode, mode)) strictest = { mode, level };
+  }
+  if (strictest !== undefined && asked !== undefined && exceeds(asked, strictest.mode)) {
+    const rule = `is "${strictest.mode}"`;
+    throw refused(`pull = "${asked}"`, strictest.level, 'container.pull', rule);
+  }
+  return asked ?? strictest?.mode;
+}
+
+/**
+ * The options with what the levels fix filled in.
+ * @throws RIVET_POLICY_DENIED
+ */
+export function checkContainer(
+  levels: readonly PolicyLevel[],
+  options: ContainerOptions,
+): ContainerOptions {
+  checkImage(levels, options.image);
+  const network = checkNetwork(levels, options.network);
+  const pull = checkPull(levels, options.pull);
+  const { memory, cpus, pids } = limitsFor(levels, options);
+  return {
+    ...options,
+    ...(network === undefined ? {} : { network }),
+    ...(pull === undefined ? {} : { pull }),
+    ...(memory === undefined ? {} : { memory }),
+    ...(cpus === undefined ? {} : { cpus }),
+    ...(pids === undefined ? {} : { pids }),
+  };
+}
+
+function exceeds(asked: PullMode, allowed: PullMode): boolean {
+  return PULL_ORDER.indexOf(asked) > PULL_ORDER.indexOf(allowed);
+}

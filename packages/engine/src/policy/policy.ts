@@ -1,0 +1,67 @@
+// What a stage may do: the rules of the installation, narrowed by its pipeline, then by itself.
+import { RivetError } from '@rivet/base';
+import { type InstallationPolicy, policyExcess } from '@rivet/pipeline';
+import type { ContainerOptions, PipelinePolicy } from '@rivet/protocol';
+import { checkContainer, checkImage } from './container.ts';
+import { type FsPolicy, fsPolicy } from './fs.ts';
+import { type HttpRuleLevels, httpRuleLevels } from './http.ts';
+import { limitsFor, type ResourceLimits } from './limits.ts';
+import type { PolicyLevel } from './policy-level.ts';
+import { checkCommand } from './process.ts';
+
+/**
+ * A call must pass the rules of every level: allow lists intersect, deny lists add up, the smallest
+ * number counts. So a level can only narrow. Checks throw RIVET_POLICY_DENIED, which names the rule
+ * and whose it is.
+ */
+export interface Policy {
+  /** `command` is the program as the script wrote it. */
+  checkCommand(command: string): void;
+  checkImage(image: string): void;
+  /** The options with what the policy fixes filled in. */
+  checkContainer(options: ContainerOptions): ContainerOptions;
+  /** The limits that hold for a command that asks for these. */
+  commandLimits(asked: ResourceLimits): ResourceLimits;
+  readonly http: HttpRuleLevels;
+  readonly fs: FsPolicy;
+}
+
+/** @param levels from the widest to the narrowest */
+export function createPolicy(levels: readonly PolicyLevel[]): Policy {
+  return {
+    checkCommand: (command) => checkCommand(levels, command),
+    checkImage: (image) => checkImage(levels, image),
+    checkContainer: (options) => checkContainer(levels, options),
+    commandLimits: (asked) => limitsFor(levels, asked),
+    http: httpRuleLevels(levels),
+    fs: fsPolicy(levels),
+  };
+}
+
+/** The policy of one stage; `stage` undefined: of the job outside of any. */
+export function stagePolicy(
+  installation: InstallationPolicy,
+  pipeline: PipelinePolicy,
+  stage: PipelinePolicy | undefined,
+): Policy {
+  return createPolicy([
+    { owner: 'installation', rules: installation },
+    { owner: 'pipeline', rules: pipeline },
+    ...(stage === undefined ? [] : [{ owner: 'stage', rules: stage } as const]),
+  ]);
+}
+
+/**
+ * Refuses a pipeline whose rules ask for more than the installation allows: its author would think
+ * that they hold.
+ * @throws RIVET_POLICY_EXCEEDED with every such rule
+ */
+export function refuseExcess(installation: InstallationPolicy, pipeline: PipelinePolicy): void {
+  const excess = policyExcess(installation, pipeline);
+  if (excess.length === 0) return;
+  const lines = excess.map(
+    ({ path, found, rule, says }) =>
+      `policy.${path} is ${JSON.stringify(found)}; ${rule} of the installation ${says}`,
+  );
+  throw RivetError.of('RIVET_POLICY_EXCEEDED', { excess: lines.join('\n') });
+}
