@@ -26,6 +26,15 @@ export {
 } from './errors/rivet-error.ts';
 export { findCycle, type Needs } from './graph.ts';
 export { type ImageName, qualifyImage, readImageName } from './image-name.ts';
+export {
+  embeddedIpv4,
+  type IpAddress,
+  type IpNetwork,
+  networkHas,
+  parseIp,
+  parseIpNetwork,
+  specialAddress,
+} from './ip-address.ts';
 export { createLogger, type Logger, type LogLevel, silentLogger } from './logger.ts';
 export { didYouMean, nearest } from './nearest.ts';
 export { REDACTED, SecretText } from './secret-text.ts';

@@ -23,6 +23,15 @@ export { type InputCheck, maskSecretInputs, missingInputs } from './inputs/check
 export { createInputChecker, type InputChecker } from './inputs/input-checker.ts';
 export { type InputTextResult, inputFromText, inputsFromText } from './inputs/input-from-text.ts';
 export { inputsInvalid, pipelineInvalid } from './inputs/input-issues.ts';
+export {
+  type HttpHost,
+  type HttpRule,
+  httpHost,
+  parseHttpRule,
+  ruleDeniesAddress,
+  ruleMatchesAddress,
+  ruleMatchesName,
+} from './policy/http-rule.ts';
 export { type InstallationPolicy, loadInstallationPolicy } from './policy/installation-policy.ts';
 export { policyExcess, showList } from './policy/policy-excess.ts';
 export { ruleAllowsImage, ruleDeniesImage, ruleMatchesCommand } from './policy/policy-rules.ts';

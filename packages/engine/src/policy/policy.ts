@@ -4,7 +4,7 @@ import { type InstallationPolicy, policyExcess } from '@rivet/pipeline';
 import type { ContainerOptions, PipelinePolicy } from '@rivet/protocol';
 import { checkContainer, checkImage } from './container.ts';
 import { type FsPolicy, fsPolicy } from './fs.ts';
-import { type HttpRuleLevels, httpRuleLevels } from './http.ts';
+import { type HttpPolicy, httpPolicy } from './http.ts';
 import { limitsFor, type ResourceLimits } from './limits.ts';
 import type { PolicyLevel } from './policy-level.ts';
 import { checkCommand } from './process.ts';
@@ -22,7 +22,7 @@ export interface Policy {
   checkContainer(options: ContainerOptions): ContainerOptions;
   /** The limits that hold for a command that asks for these. */
   commandLimits(asked: ResourceLimits): ResourceLimits;
-  readonly http: HttpRuleLevels;
+  readonly http: HttpPolicy;
   readonly fs: FsPolicy;
 }
 
@@ -33,7 +33,7 @@ export function createPolicy(levels: readonly PolicyLevel[]): Policy {
     checkImage: (image) => checkImage(levels, image),
     checkContainer: (options) => checkContainer(levels, options),
     commandLimits: (asked) => limitsFor(levels, asked),
-    http: httpRuleLevels(levels),
+    http: httpPolicy(levels),
     fs: fsPolicy(levels),
   };
 }

@@ -1,5 +1,6 @@
 // Finds what a policy asks for beyond the one above it, as far as that can be told from the rules.
 import type { PipelinePolicy } from '@rivet/protocol';
+import { httpRuleAllows, httpRuleDenies } from './http-rule.ts';
 import { ruleAllowsImage, ruleDeniesImage, ruleMatchesCommand } from './policy-rules.ts';
 
 /** A rule that can't have an effect, as the level above is stricter. */
@@ -35,6 +36,7 @@ export function policyExcess(outer: PipelinePolicy, inner: PipelinePolicy): Poli
         deny: 'deny_images',
       },
     ),
+    ...listExcess('http', outer.http, inner.http, httpRuleAllows, httpRuleDenies),
     ...wordExcess(
       'container.network',
       outer.container?.network,

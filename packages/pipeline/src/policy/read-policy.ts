@@ -5,6 +5,7 @@ import { networkModes, pullModes } from '../definition/container-options.ts';
 import type { IssueList } from '../definition/issue-list.ts';
 import {
   choiceReader,
+  labelOf,
   listReader,
   numberReader,
   optional,
@@ -14,7 +15,9 @@ import {
   readRecord,
   sizeReader,
   textReader,
+  wrong,
 } from '../definition/read-fields.ts';
+import { HTTP_RULE_EXPECTED, parseHttpRule } from './http-rule.ts';
 import type { InstallationPolicy } from './installation-policy.ts';
 
 const SECTIONS = ['process', 'container', 'http', 'fs', 'limits'] as const;
@@ -49,7 +52,17 @@ function section<F extends Record<string, Reader<unknown>>>(
 }
 
 const commands = readPatterns('a list of commands such as { "git", "make" }');
-const hosts = readPatterns('a list of hosts such as { "api.example.com" }');
+const readHttpRule: Reader<string> = (value, path, issues) => {
+  const text = textReader({ expected: HTTP_RULE_EXPECTED, lengthMax: 300 })(value, path, issues);
+  if (text === undefined || parseHttpRule(text) !== undefined) return text;
+  const message = `${labelOf(path)} is not a rule about hosts`;
+  return wrong(issues, path, message, text, HTTP_RULE_EXPECTED);
+};
+const hosts = listReader({
+  expected: 'a list of hosts such as { "api.example.com" }',
+  countMax: 1000,
+  item: readHttpRule,
+});
 
 const readProcess = section('{ allow = { "git", "make" } }', { allow: commands, deny: commands });
 
