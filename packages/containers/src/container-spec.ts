@@ -1,4 +1,5 @@
 // Checks what a container is to be made from, before anything is started.
+import { posix } from 'node:path';
 import { RivetError } from '@rivet/base';
 import type { ContainerSpec, Mount } from './driver.ts';
 import { isImageId, parseImageName } from './images.ts';
@@ -9,14 +10,15 @@ const MEMORY_BYTES_MIN = 6 * 1024 * 1024;
 
 /** @throws RIVET_CONTAINER_SPEC_INVALID, RIVET_CONTAINER_IMAGE_INVALID */
 export function checkSpec(spec: ContainerSpec): void {
-  if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,199}$/.test(spec.name)) {
-    throw invalid('the name', JSON.stringify(spec.name), 'letters, digits, "_", "." and "-"');
-  }
+  checkName(spec.name);
   if (!isImageId(spec.image)) parseImageName(spec.image);
   checkLabels(spec.labels);
   checkEnv(spec.env, invalid);
   for (const word of spec.entrypoint) checkLine('the entrypoint', word);
   for (const mount of spec.mounts) checkMount(mount);
+  for (const { target } of spec.scratch ?? []) checkPath('the target of a mount', target);
+  checkTargets(spec);
+  if (spec.beside !== undefined) checkName(spec.beside);
   if (!spec.controlDirectory.startsWith('/')) {
     throw invalid('the control directory', spec.controlDirectory, 'an absolute path');
   }
@@ -53,18 +55,33 @@ function checkLimits(spec: ContainerSpec): void {
   }
 }
 
+function checkName(name: string): void {
+  if (/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,199}$/.test(name)) return;
+  throw invalid('the name', JSON.stringify(name), 'letters, digits, "_", "." and "-"');
+}
+
 function checkMount(mount: Mount): void {
-  for (const [field, path] of [
-    ['the source of a mount', mount.source],
-    ['the target of a mount', mount.target],
-  ] as const) {
-    checkLine(field, path);
-    if (!path.startsWith('/') || path.split('/').includes('..')) {
-      throw invalid(field, JSON.stringify(path), 'an absolute path without ".."');
-    }
+  checkPath('the source of a mount', mount.source);
+  checkPath('the target of a mount', mount.target);
+}
+
+function checkPath(field: string, path: string): void {
+  checkLine(field, path);
+  if (!path.startsWith('/') || path.split('/').includes('..')) {
+    throw invalid(field, JSON.stringify(path), 'an absolute path without ".."');
   }
-  if (/^\/(?:\.rivet(?:\/.*)?)?$/.test(mount.target)) {
-    throw invalid('the target of a mount', mount.target, 'neither "/" nor below "/.rivet"');
+}
+
+/** Each target once, and none over what Rivet itself needs. */
+function checkTargets({ mounts, scratch = [] }: ContainerSpec): void {
+  const seen = new Set<string>();
+  for (const { target } of [...mounts, ...scratch]) {
+    const plain = posix.normalize(target).replace(/(?<=.)\/$/, '');
+    if (/^\/(?:\.rivet(?:\/.*)?)?$/.test(plain)) {
+      throw invalid('the target of a mount', target, 'neither "/" nor below "/.rivet"');
+    }
+    if (seen.has(plain)) throw invalid('the target of a mount', target, 'each target once');
+    seen.add(plain);
   }
 }
 

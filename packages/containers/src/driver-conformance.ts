@@ -236,6 +236,12 @@ export function describeDriver(name: string, options: ConformanceOptions): void 
         { mounts: [mountAt('/.rivet/in')] },
         'RIVET_CONTAINER_SPEC_INVALID',
       ],
+      [
+        'two mounts at one place',
+        { mounts: [mountAt('/a')], scratch: [{ target: '/a/', bytesMax: undefined }] },
+        'RIVET_CONTAINER_SPEC_INVALID',
+      ],
+      ['an option as neighbour', { beside: '--all' }, 'RIVET_CONTAINER_SPEC_INVALID'],
       ['an odd label', { labels: { 'A B': '' } }, 'RIVET_CONTAINER_SPEC_INVALID'],
     ])('refuses a container with %s', async (_, changes, code) => {
       await expect(driver.start(specOf(changes))).rejects.toMatchObject({ code });
@@ -273,6 +279,15 @@ export function describeDriver(name: string, options: ConformanceOptions): void 
       expect(await driver.list(both)).toEqual([]);
       await expect(driver.removeLabelled({})).rejects.toMatchObject({
         code: 'RIVET_CONTAINER_SPEC_INVALID',
+      });
+    });
+
+    it('starts a container beside another, and none beside one that is gone', async () => {
+      const beside = await driver.start(specOf({ beside: fixture.container.name }));
+      expect(beside.image).toBe(image);
+      await beside.remove();
+      await expect(driver.start(specOf({ beside: beside.name }))).rejects.toMatchObject({
+        code: 'RIVET_CONTAINER_LOST',
       });
     });
 

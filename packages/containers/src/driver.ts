@@ -18,6 +18,13 @@ export interface ContainerSpec {
   readonly labels: Readonly<Record<string, string>>;
   readonly env: Readonly<Record<string, string>>;
   readonly mounts: readonly Mount[];
+  /** Empty file systems in memory. */
+  readonly scratch?: readonly ScratchMount[];
+  /**
+   * Name of a running container whose files and network this one shares; processes, limits and
+   * mounts are its own. `image` is then only a name, `network` is not looked at.
+   */
+  readonly beside?: string;
   /**
    * Program and arguments put before Rivet's agent, which they must run; the image's own entrypoint
    * is never run without being asked for. Only a container that has one shows `env` to `podman
@@ -28,6 +35,7 @@ export interface ContainerSpec {
   readonly user: string | undefined;
   readonly memoryBytes: number | undefined;
   readonly cpus: number | undefined;
+  /** Processes of commands at the same time; what Rivet needs itself comes on top. */
   readonly pids: number | undefined;
   readonly privileged: boolean;
   /** Host directory, made for this container alone, for requests, output and exit files. */
@@ -38,6 +46,12 @@ export interface Mount {
   readonly source: string;
   readonly target: string;
   readonly readonly: boolean;
+}
+
+export interface ScratchMount {
+  readonly target: string;
+  /** Half of the machine's memory when undefined. */
+  readonly bytesMax: number | undefined;
 }
 
 export type PullPolicy = 'missing' | 'always' | 'never';

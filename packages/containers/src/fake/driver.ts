@@ -102,6 +102,10 @@ export function createFakeDriver(options: FakeDriverOptions = {}): FakeDriver {
       signal?.throwIfAborted();
       checkSpec(spec);
       if (options.images?.includes(spec.image) === false) throw notFound(spec.image);
+      if (spec.beside !== undefined && !containers.has(spec.beside)) {
+        const reason = 'there is no such container';
+        throw RivetError.of('RIVET_CONTAINER_LOST', { container: spec.beside, reason });
+      }
       if (containers.has(spec.name)) {
         throw RivetError.of('RIVET_CONTAINER_PODMAN_FAILED', {
           action: `start a container of ${spec.image}`,

@@ -1,10 +1,24 @@
 // Podman's command line for a container. The only place that knows the flags of `podman run`.
 import { AGENT_COMMAND } from '../control-directory.ts';
-import type { ContainerSpec, Mount } from '../driver.ts';
+import type { ContainerSpec, Mount, ScratchMount } from '../driver.ts';
 import { NO_NETWORK, type RuntimeFlags } from './runtime.ts';
 
-/** Processes that the agent itself needs, over what the commands may have. */
+/**
+ * Processes that the agent itself may need at once, over what the commands may have; see
+ * process-limit.ts.
+ */
 const AGENT_PIDS = 16;
+
+/** What a container takes from the one that it stands beside. */
+export interface Neighbour {
+  /** Where its files are on the host. */
+  readonly rootDirectory: string;
+  /** `NAME=value`, of its image. */
+  readonly env: readonly string[];
+  readonly user: string;
+  /** Its main process, as the host sees it. */
+  readonly pid: number;
+}
 
 /** What `podman run` is called with to start a container that waits for commands. */
 export function runArgs(
@@ -12,6 +26,7 @@ export function runArgs(
   controlMounts: readonly Mount[],
   pidFile: string,
   flags: RuntimeFlags,
+  neighbour?: Neighbour,
 ): string[] {
   const [program = '', ...args] = [...spec.entrypoint, ...AGENT_COMMAND];
   return [
@@ -20,7 +35,7 @@ export function runArgs(
     '--detach',
     `--name=${spec.name}`,
     `--pidfile=${pidFile}`,
-    ...flags.run,
+    ...flags.run.filter((flag) => neighbour === undefined || flag !== NO_NETWORK),
     // Rivet asks for pulls itself, so that they have a policy, a deadline and errors of their own.
     '--pull=never',
     '--log-driver=k8s-file',
@@ -30,25 +45,42 @@ export function runArgs(
     '--workdir=/',
     ...Object.entries(spec.labels).map(([key, value]) => `--label=${key}=${value}`),
     ...[...spec.mounts, ...controlMounts].map(mountFlag),
-    ...environmentFlags(spec),
-    ...(spec.network === 'none' && !flags.run.includes(NO_NETWORK) ? [NO_NETWORK] : []),
-    ...(spec.user === undefined ? [] : [`--user=${spec.user}`]),
+    ...(spec.scratch ?? []).map(scratchFlag),
+    ...environmentFlags(spec, neighbour),
+    ...networkFlags(spec, flags, neighbour),
+    ...userFlags(spec, neighbour),
     ...limitFlags(spec),
     ...(spec.privileged ? ['--privileged'] : ['--security-opt=no-new-privileges']),
     // As JSON: an entrypoint is a list of words.
     `--entrypoint=${JSON.stringify([program, ...args])}`,
-    '--',
-    spec.image,
+    ...(neighbour === undefined ? ['--', spec.image] : ['--rootfs', '--', neighbour.rootDirectory]),
   ];
+}
+
+/** By the path of the namespace: a container that Podman knows to depend on another holds it. */
+function networkFlags(
+  spec: ContainerSpec,
+  flags: RuntimeFlags,
+  neighbour: Neighbour | undefined,
+): string[] {
+  if (neighbour !== undefined) return [`--network=ns:/proc/${neighbour.pid}/ns/net`];
+  return spec.network === 'none' && !flags.run.includes(NO_NETWORK) ? [NO_NETWORK] : [];
+}
+
+function userFlags({ user }: ContainerSpec, neighbour: Neighbour | undefined): string[] {
+  const found = user ?? neighbour?.user ?? '';
+  return found === '' ? [] : [`--user=${found}`];
 }
 
 /**
  * Commands get the variables through the agent. They stand here only where a program before the
  * agent may need them.
  */
-function environmentFlags(spec: ContainerSpec): string[] {
-  if (spec.entrypoint.length === 0) return [];
-  return Object.entries(spec.env).map(([name, value]) => `--env=${name}=${value}`);
+function environmentFlags(spec: ContainerSpec, neighbour: Neighbour | undefined): string[] {
+  const ofImage = (neighbour?.env ?? []).map((variable) => `--env=${variable}`);
+  if (spec.entrypoint.length === 0) return ofImage;
+  const own = Object.entries(spec.env).map(([name, value]) => `--env=${name}=${value}`);
+  return [...ofImage, ...own];
 }
 
 function limitFlags(spec: ContainerSpec): string[] {
@@ -69,6 +101,13 @@ function limitFlags(spec: ContainerSpec): string[] {
 function mountFlag(mount: Mount): string {
   const fields = ['type=bind', `source=${mount.source}`, `target=${mount.target}`];
   if (mount.readonly) fields.push('readonly');
+  return `--mount=${fields.map(csvField).join(',')}`;
+}
+
+/** Not filled with what the image has there: it is empty, as was asked for. */
+function scratchFlag({ target, bytesMax }: ScratchMount): string {
+  const fields = ['type=tmpfs', `target=${target}`, 'notmpcopyup', 'tmpfs-mode=1777'];
+  if (bytesMax !== undefined) fields.push(`tmpfs-size=${Math.floor(bytesMax)}`);
   return `--mount=${fields.map(csvField).join(',')}`;
 }
 

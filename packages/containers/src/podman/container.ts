@@ -11,6 +11,7 @@ import type {
   RunningCommand,
 } from '../driver.ts';
 import { type CommandHost, runCommand } from '../running-command.ts';
+import type { ProcessLimit } from './process-limit.ts';
 
 const REMOVED = 'Rivet removed it';
 
@@ -19,6 +20,7 @@ export interface PodmanContainerOptions {
   readonly control: ControlDirectory;
   /** Its main process, as the host sees it. */
   readonly main: ProcessIdentity;
+  readonly processLimit: ProcessLimit;
   /** Has Podman remove it; told whether it is there no more. */
   readonly remove: () => Promise<void>;
   /** What Podman knows about its end. */
@@ -53,9 +55,22 @@ export class PodmanContainer implements Container {
     if (this.#removal !== undefined) {
       throw RivetError.of('RIVET_CONTAINER_LOST', { container: this.name, reason: REMOVED });
     }
-    const running = await runCommand(this.#host, command, sink);
+    const { processLimit } = this.#options;
+    const begun = processLimit.starting();
+    let running: RunningCommand;
+    try {
+      running = await runCommand(this.#host, command, sink);
+    } catch (error) {
+      begun();
+      processLimit.ended();
+      throw error;
+    }
+    begun();
     this.#commands.add(running);
-    const forget = (): boolean => this.#commands.delete(running);
+    const forget = (): void => {
+      processLimit.ended();
+      this.#commands.delete(running);
+    };
     running.exit.then(forget, forget);
     return running;
   }

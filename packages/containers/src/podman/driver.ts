@@ -16,12 +16,14 @@ import type {
   PullPolicy,
 } from '../driver.ts';
 import { LABEL_OWNER, LABEL_RIVET } from '../labels.ts';
-import { csvField, runArgs } from './args.ts';
+import { csvField, type Neighbour, runArgs } from './args.ts';
 import { checkPodman } from './check.ts';
 import { essence, PodmanCli, type PodmanResult } from './cli.ts';
 import { PodmanContainer } from './container.ts';
 import { ImageStore } from './image-store.ts';
 import { parseContainerList } from './list.ts';
+import { findNeighbour } from './neighbour.ts';
+import { ProcessLimit } from './process-limit.ts';
 import { removeTree } from './remove-tree.ts';
 import {
   adaptFlags,
@@ -110,12 +112,14 @@ class PodmanDriver implements ContainerDriver {
     await this.#recall();
     const control = await ControlDirectory.create(spec.controlDirectory);
     try {
-      await this.#podmanRun(spec, control, signal);
+      const neighbour = await this.#neighbourOf(spec);
+      await this.#podmanRun(spec, control, neighbour, signal);
       const main = await this.#awaitAgent(spec, control, signal);
       return new PodmanContainer({
         spec,
         control,
         main,
+        processLimit: await ProcessLimit.of(main.pid, spec.pids, spec.entrypoint.length > 0),
         remove: () => this.#remove([spec.name]),
         describeEnd: () => this.#describeEnd(spec.name),
       });
@@ -180,11 +184,12 @@ class PodmanDriver implements ContainerDriver {
   async #podmanRun(
     spec: ContainerSpec,
     control: ControlDirectory,
+    neighbour: Neighbour | undefined,
     signal: AbortSignal | undefined,
   ): Promise<void> {
     if (!this.#proven) await this.#learning?.catch(() => undefined);
-    if (this.#proven) return await this.#runWithFlags(spec, control, signal);
-    const learning = this.#runWithFlags(spec, control, signal);
+    if (this.#proven) return await this.#runWithFlags(spec, control, neighbour, signal);
+    const learning = this.#runWithFlags(spec, control, neighbour, signal);
     this.#learning ??= learning;
     await learning.finally(() => {
       if (this.#learning === learning) this.#learning = undefined;
@@ -194,6 +199,7 @@ class PodmanDriver implements ContainerDriver {
   async #runWithFlags(
     spec: ContainerSpec,
     control: ControlDirectory,
+    neighbour: Neighbour | undefined,
     signal: AbortSignal | undefined,
   ): Promise<void> {
     let flags = this.#flags;
@@ -201,7 +207,7 @@ class PodmanDriver implements ContainerDriver {
     for (let attempt = 0; ; attempt += 1) {
       result = await this.#podman.run({
         action: `start a container of ${spec.image}`,
-        args: runArgs(spec, control.mounts, control.pidFile, flags),
+        args: runArgs(spec, control.mounts, control.pidFile, flags, neighbour),
         directory: spec.controlDirectory,
         timeoutMs: START_TIMEOUT_MS,
         signal,
@@ -248,6 +254,15 @@ class PodmanDriver implements ContainerDriver {
       this.#proven = true;
     })();
     return this.#recalled;
+  }
+
+  async #neighbourOf({ beside }: ContainerSpec): Promise<Neighbour | undefined> {
+    if (beside === undefined) return undefined;
+    const { global } = this.#flags;
+    const found = await findNeighbour(this.#podman, global, beside);
+    if (found !== undefined) return found;
+    const reason = await this.#describeEnd(beside);
+    throw RivetError.of('RIVET_CONTAINER_LOST', { container: beside, reason });
   }
 
   async #awaitAgent(

@@ -1,0 +1,138 @@
+// Limits, containers beside others, and file systems in memory, with real Podman.
+import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { uuidv7 } from '@rivet/base';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { CommandExit, Container, ContainerDriver, ContainerSpec } from '../driver.ts';
+import { createPodmanDriver } from './driver.ts';
+
+const IMAGE = 'localhost/rivet/base:latest';
+const labels = { 'dev.rivet.test': uuidv7() };
+let driver: ContainerDriver;
+let directory: string;
+let count = 0;
+/** Whether this machine's Podman can limit memory and processes. */
+let canLimit = true;
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'rivet-limits-'));
+  driver = createPodmanDriver({ defaultImage: IMAGE });
+  const cgroups = (await driver.check()).find((finding) => finding.subject === 'cgroups');
+  canLimit = cgroups?.ok === true;
+});
+afterAll(async () => {
+  await driver.removeLabelled(labels);
+  await driver.removeTree(directory);
+  await driver.close();
+});
+
+async function start(changes: Partial<ContainerSpec> = {}): Promise<Container> {
+  const name = `rivet-test-${uuidv7()}`;
+  return await driver.start({
+    name,
+    image: IMAGE,
+    labels,
+    env: {},
+    mounts: [],
+    entrypoint: [],
+    network: 'none',
+    user: undefined,
+    memoryBytes: undefined,
+    cpus: undefined,
+    pids: undefined,
+    privileged: false,
+    controlDirectory: join(directory, name),
+    ...changes,
+  });
+}
+
+async function sh(
+  container: Container,
+  script: string,
+): Promise<{ exit: CommandExit; stdout: string; stderr: string }> {
+  count += 1;
+  const text = { stdout: '', stderr: '' };
+  const running = await container.run(
+    { id: `c${count}`, argv: ['sh', '-c', script], env: {}, cwd: '/', stdin: undefined },
+    (stream, bytes) => {
+      text[stream] += Buffer.from(bytes).toString('latin1');
+    },
+  );
+  return { exit: await running.exit, ...text };
+}
+
+describe('a limit of processes', () => {
+  it.for([4, 12])('lets a command have exactly %i', async (pids, { skip }) => {
+    skip(!canLimit, 'this machine can not limit processes');
+    const container = await start({ pids });
+    const { stdout } = await sh(
+      container,
+      // A fork that fails ends the shell, so what was counted is written before each.
+      'sleep 0.3; n=1; while [ $n -lt 60 ]; do echo $n; sleep 30 & n=$((n+1)); done',
+    );
+    expect(Number(stdout.trim().split('\n').at(-1))).toBe(pids);
+    await container.remove();
+  });
+});
+
+describe('a container beside another', () => {
+  it('shares files and network, and has mounts and limits of its own', async () => {
+    const shared = join(directory, uuidv7());
+    await mkdir(shared);
+    await writeFile(join(shared, 'file'), 'text');
+    const mount = { source: shared, target: '/workspace' };
+    const first = await start({ mounts: [{ ...mount, readonly: false }], network: 'default' });
+    await sh(
+      first,
+      'echo installed >/tool; ip -o link >/net 2>/dev/null || cat /proc/net/dev >/net',
+    );
+    const second = await start({
+      beside: first.name,
+      mounts: [{ ...mount, readonly: true }],
+      memoryBytes: 64 * 1024 * 1024,
+    });
+    const seen = await sh(
+      second,
+      'cat /tool /workspace/file; (ip -o link || cat /proc/net/dev) 2>/dev/null | cmp - /net && echo same-net; touch /workspace/new; echo changed >/tool',
+    );
+    expect(seen.stdout).toBe('installed\ntextsame-net\n');
+    expect(seen.stderr).toContain('Read-only file system');
+    expect((await sh(first, 'cat /tool')).stdout).toBe('changed\n');
+    if (canLimit) {
+      const { exit } = await sh(second, 'dd if=/dev/zero of=/dev/null bs=200M count=1');
+      expect(exit).toMatchObject({ exitCode: 137, cause: 'out-of-memory' });
+    }
+    await second.remove();
+    expect((await sh(first, 'echo alive')).stdout).toBe('alive\n');
+    await first.remove();
+  });
+
+  it('can not be started beside one that is gone', async () => {
+    const name = `rivet-test-${uuidv7()}`;
+    await expect(start({ beside: name })).rejects.toMatchObject({ code: 'RIVET_CONTAINER_LOST' });
+  });
+
+  it('is removed with the other, in whatever order', async () => {
+    const own = { ...labels, 'dev.rivet.test-pair': uuidv7() };
+    const first = await start({ labels: own });
+    await start({ labels: own, beside: first.name });
+    expect(await driver.removeLabelled(own)).toBe(2);
+  });
+});
+
+describe('a file system in memory', () => {
+  it('is empty, can be written to, and has the size that was asked for', async () => {
+    const container = await start({
+      scratch: [{ target: '/scratch', bytesMax: 1024 * 1024 }],
+      user: 'nobody',
+    });
+    const { stdout, exit } = await sh(
+      container,
+      'ls -A /scratch; head -c 2000000 /dev/zero >/scratch/x 2>/dev/null; code=$?; wc -c </scratch/x; exit $code',
+    );
+    expect(stdout.trim()).toBe(String(1024 * 1024));
+    expect(exit.exitCode).toBe(1);
+    await container.remove();
+  });
+});
