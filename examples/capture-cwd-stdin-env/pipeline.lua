@@ -12,14 +12,14 @@ return pipeline.define({
           capture_stderr = "both",
         })
         assert(result.stdout == "out\n" and result.stderr == "err\n" and result.exit_code == 0)
-        process.run({ "echo", "to the log, as a warning", stdout_level = "warning" })
+        process.run({ "echo", "to the log, as a warning", stdout_level = "warning", check = true })
       end,
     },
     {
       name = "cwd",
       script = function()
         process.sh("mkdir -p a/b")
-        local result = process.run({ "pwd", cwd = "a/b", capture_stdout = true })
+        local result = process.run({ "pwd", cwd = "a/b", capture_stdout = true, check = true })
         output.set("cwd", result.stdout)
         local ok, message = pcall(process.run, { "pwd", cwd = "../etc" })
         assert(not ok and message:find("leaves /workspace", 1, true), message)
@@ -29,7 +29,7 @@ return pipeline.define({
       name = "stdin",
       script = function()
         local text = "b\na\n\0\255 bytes as they are\n"
-        local back = process.run({ "cat", stdin = text, capture_stdout = true })
+        local back = process.run({ "cat", stdin = text, capture_stdout = true, check = true })
         assert(back.stdout == text)
         output.set("sorted", process.run({ "sort", stdin = "b\na\n", capture_stdout = true }).stdout)
         assert(process.run({ "cat", capture_stdout = true }).stdout == "")
@@ -43,6 +43,7 @@ return pipeline.define({
           "sh", "-c", script,
           env = { SHARED = "of the command; $HOME `id`\nline 2" },
           capture_stdout = true,
+          check = true,
         })
         output.set("env", result.stdout)
         assert(os.getenv("COLOR") == "green" and os.getenv("HOME") == nil)

@@ -16,7 +16,7 @@ return pipeline.define({
     {
       name = "unlooked",
       script = function()
-        process.run({ "false" })
+        process.run({ "false" }) -- rivet: ignore unused-result
       end,
     },
     {

@@ -36,7 +36,7 @@ return pipeline.define({
       script = function()
         local ok, message = pcall(process.parallel, { "fast", "slow", "broken" }, function(item)
           if item == "broken" then error("it is broken") end
-          if item == "slow" then process.run({ "sleep", "60" }) end
+          if item == "slow" then process.run({ "sleep", "60", check = true }) end
           return item
         end)
         assert(not ok)

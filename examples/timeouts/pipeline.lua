@@ -22,6 +22,6 @@ return pipeline.define({
       end,
     },
     { name = "later", script = function() end },
-    { name = "cleanup", always = true, script = function() process.run({ "echo", "cleaned up" }) end },
+    { name = "cleanup", always = true, script = function() process.sh("echo cleaned up") end },
   },
 })

@@ -7,6 +7,9 @@ import {
   createInputChecker,
   type EvaluationOptions,
   type InputChecker,
+  type LintWarning,
+  lintBundle,
+  readLuaSurface,
 } from '@rivet/pipeline';
 import type { PipelineBundle, PipelineDefinition } from '@rivet/protocol';
 
@@ -15,6 +18,8 @@ export interface EngineSession {
   readonly lua: () => LuaEngine;
   /** Evaluates a bundle and says what is wrong with it. */
   check(bundle: PipelineBundle): Promise<CheckedPipeline>;
+  /** What a bundle does that is probably not meant; `definition` where it is valid. */
+  lint(bundle: PipelineBundle, definition: PipelineDefinition | undefined): Promise<LintWarning[]>;
   /** Checks input values against the rules of a pipeline; one for the whole session. */
   checker(bundle: PipelineBundle, definition: PipelineDefinition): InputChecker;
   /** Ends every process it started. */
@@ -31,6 +36,12 @@ export function createEngineSession(): EngineSession {
   return {
     lua,
     check: (bundle) => checkPipeline(lua(), bundle, evaluationOptions()),
+    async lint(bundle, definition) {
+      return lintBundle(bundle, {
+        surface: await readLuaSurface(lua(), evaluationOptions()),
+        definition,
+      });
+    },
     checker(bundle, definition) {
       checker ??= createInputChecker(lua(), bundle, definition, evaluationOptions());
       return checker;

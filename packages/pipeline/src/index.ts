@@ -23,6 +23,9 @@ export { type InputCheck, maskSecretInputs, missingInputs } from './inputs/check
 export { createInputChecker, type InputChecker } from './inputs/input-checker.ts';
 export { type InputTextResult, inputFromText, inputsFromText } from './inputs/input-from-text.ts';
 export { inputsInvalid, pipelineInvalid } from './inputs/input-issues.ts';
+export { type LintWarning, lintBundle, lintRuleNames } from './lint/lint-bundle.ts';
+export { type LuaSurface, readLuaSurface } from './lint/lua-surface.ts';
+export { renderWarnings } from './lint/render-warnings.ts';
 export {
   type HttpHost,
   type HttpRule,

@@ -8,7 +8,7 @@ export interface IssueStyle {
   readonly bold: (text: string) => string;
 }
 
-const plain: IssueStyle = { error: same, dim: same, bold: same };
+export const plain: IssueStyle = { error: same, dim: same, bold: same };
 
 function same(text: string): string {
   return text;
@@ -46,7 +46,10 @@ function placeOf({ file, line, column, path }: DefinitionIssue): string {
 const WIDTH_MAX = 100;
 
 /** The source line under its number, and a caret: at the column, or below the first word. */
-function excerpt(issue: DefinitionIssue, style: IssueStyle): string[] {
+export function excerpt(
+  issue: Pick<DefinitionIssue, 'source_line' | 'line' | 'column'>,
+  style: IssueStyle,
+): string[] {
   const { source_line: source, line } = issue;
   if (source === undefined || line === undefined || source.trim() === '') return [];
   const indent = source.length - source.trimStart().length;
@@ -66,7 +69,7 @@ function excerpt(issue: DefinitionIssue, style: IssueStyle): string[] {
 }
 
 /** One line without characters that a terminal obeys; a tab is two spaces, so that carets fit. */
-function inert(text: string): string {
+export function inert(text: string): string {
   return text
     .replaceAll('\t', '  ')
     .replaceAll('\n', ' ')

@@ -1,40 +1,69 @@
-// `rivet check`: every mistake of a pipeline file at once.
+// `rivet check`: every mistake of a pipeline file at once, and what is probably not meant.
 import { resolve } from 'node:path';
-import { readBundle, renderIssues } from '@rivet/pipeline';
+import {
+  type CheckedPipeline,
+  type LintWarning,
+  readBundle,
+  renderIssues,
+  renderWarnings,
+} from '@rivet/pipeline';
+import type { PipelineBundle } from '@rivet/protocol';
 import { defineCommand, flag, required } from '../command.ts';
-import { createEngineSession } from '../engine-session.ts';
+import { createEngineSession, type EngineSession } from '../engine-session.ts';
 import { exitCodes } from '../exit-codes.ts';
 
 export const check = defineCommand({
   details:
-    'Nothing is run: the file is evaluated, its stages are not. Exit code 2 when it is not valid.',
+    'Nothing is run: the file is evaluated, its stages are not. Exit code 2 when it is not valid; ' +
+    'warnings count as mistakes with --strict. docs/lint.md explains each rule; a comment ' +
+    '"-- rivet: ignore RULE" silences one for its line.',
   examples: [
     { command: 'rivet check pipeline.lua', what: 'Before you commit' },
+    {
+      command: 'rivet check pipeline.lua --strict',
+      what: 'In a pipeline of its own: no warning passes',
+    },
     { command: 'rivet check pipeline.lua --json', what: 'For editors and scripts' },
   ],
-  json: '`{valid, issues: [{path, message, found?, expected?, nearest?, file?, line?, column?, source_line?}]}`',
+  json: '`{valid, issues: [{path, message, found?, expected?, nearest?, file?, line?, column?, source_line?}], warnings: [{rule, message, hint, nearest?, file, line, column?, source_line}]}`; `valid` says nothing of warnings',
   arguments: { file: required('The pipeline file') },
-  options: { json: flag('Print JSON') },
+  options: { strict: flag('Fail on warnings too'), json: flag('Print JSON') },
   async run(context, { file }, options) {
     const { output } = context;
     const bundle = await readBundle(resolve(context.cwd, file));
     const session = createEngineSession();
-    const checked = await session.check(bundle).finally(session.close);
+    const { checked, warnings } = await checkAndLint(session, bundle).finally(session.close);
     const issues = checked.ok ? [] : checked.issues;
     if (options.json) {
-      output.json({ valid: checked.ok, issues });
-    } else if (checked.ok) {
-      const { name, stages, inputs } = checked.definition;
-      const counts = `${counted(stages.length, 'stage')}, ${counted(inputs.length, 'input')}`;
-      output.line(`${output.style.green('valid')}: the pipeline "${name}" (${counts})`);
+      output.json({ valid: checked.ok, issues, warnings });
     } else {
-      const { red, dim, bold } = output.style;
-      output.line(renderIssues(issues, { error: red, dim, bold }));
-      output.line(red(`${file} has ${counted(issues.length, 'mistake')}`));
+      const { red, yellow, green, dim, bold } = output.style;
+      if (warnings.length > 0) {
+        output.line(`${renderWarnings(warnings, { error: yellow, dim, bold })}\n`);
+      }
+      const also = warnings.length === 0 ? '' : `, ${yellow(counted(warnings.length, 'warning'))}`;
+      if (checked.ok) {
+        const { name, stages, inputs } = checked.definition;
+        const counts = `${counted(stages.length, 'stage')}, ${counted(inputs.length, 'input')}`;
+        output.line(`${green('valid')}: the pipeline "${name}" (${counts})${also}`);
+      } else {
+        output.line(`${renderIssues(issues, { error: red, dim, bold })}\n`);
+        output.line(`${red(`${file} has ${counted(issues.length, 'mistake')}`)}${also}`);
+      }
     }
-    return checked.ok ? exitCodes.success : exitCodes.usage;
+    const passes = checked.ok && !(options.strict && warnings.length > 0);
+    return passes ? exitCodes.success : exitCodes.usage;
   },
 });
+
+async function checkAndLint(
+  session: EngineSession,
+  bundle: PipelineBundle,
+): Promise<{ checked: CheckedPipeline; warnings: LintWarning[] }> {
+  const checked = await session.check(bundle);
+  const definition = checked.ok ? checked.definition : undefined;
+  return { checked, warnings: await session.lint(bundle, definition) };
+}
 
 function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`;

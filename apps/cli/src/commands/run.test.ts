@@ -157,7 +157,7 @@ describe('mistakes before anything starts', () => {
 describe('rivet check', () => {
   it('prints JSON of a stable shape', async () => {
     const good = await cli('check', 'pipeline.lua', '--json').in(directory).exits(0).run();
-    expect(JSON.parse(good.stdout)).toEqual({ valid: true, issues: [] });
+    expect(JSON.parse(good.stdout)).toEqual({ valid: true, issues: [], warnings: [] });
     await writeFile(join(directory, 'bad.lua'), 'return pipeline.define({\n  name = 5,\n})');
     const bad = await cli('check', 'bad.lua', '--json').in(directory).exits(2).run();
     const { valid, issues } = JSON.parse(bad.stdout);
@@ -174,6 +174,31 @@ describe('rivet check', () => {
       .exits(2)
       .stdout(/bad\.lua:2:\d+/)
       .run();
+  });
+
+  it('warns of what is probably not meant, and fails for it with --strict', async () => {
+    const script = 'process.run({ "make" })\n  jsn.decode("1")';
+    const stages = `stages = { { name = "a", script = function()\n  ${script}\nend } }`;
+    await writeFile(
+      join(directory, 'lint.lua'),
+      `return pipeline.define({ name = "a", ${stages} })`,
+    );
+    await cli('check', 'lint.lua')
+      .in(directory)
+      .exits(0)
+      .stdout(/lint\.lua:2:3[\s\S]*did you mean "json"[\s\S]*\(1 stage, 0 inputs\), 2 warnings/)
+      .run();
+    const { stdout } = await cli('check', 'lint.lua', '--strict', '--json')
+      .in(directory)
+      .exits(2)
+      .run();
+    const { valid, warnings } = JSON.parse(stdout);
+    expect(valid).toBe(true);
+    expect(warnings.map(({ rule }: { rule: string }) => rule)).toEqual([
+      'unused-result',
+      'unknown-global',
+    ]);
+    expect(warnings[0]).toMatchObject({ file: 'lint.lua', line: 2, column: 3 });
   });
 
   it('ends for a file that never does', async () => {

@@ -1,0 +1,109 @@
+// Looks through the files of a pipeline for what is no mistake to Lua and one to its author.
+import { nearest } from '@rivet/base';
+import type { PipelineBundle, PipelineDefinition } from '@rivet/protocol';
+import type { Node } from 'luaparse';
+import type { LuaSurface } from './lua-surface.ts';
+import { type ParsedSource, parseSource, positionOf } from './parse-source.ts';
+import { type ResolvedNames, resolveNames } from './resolve-names.ts';
+import type { Finding, LintedFile } from './rule.ts';
+import { lintRules } from './rules.ts';
+import { readSilences } from './silences.ts';
+
+/** Something that works and is probably not meant. */
+export interface LintWarning {
+  /** The name of the rule: a heading of docs/lint.md. */
+  readonly rule: string;
+  readonly message: string;
+  /** What to do about it. */
+  readonly hint: string;
+  /** The known name that may have been meant. */
+  readonly nearest?: string;
+  readonly file: string;
+  /** Line and column count from 1, in characters. */
+  readonly line: number;
+  readonly column?: number;
+  readonly source_line: string;
+}
+
+const WARNINGS_MAX = 200;
+
+/** Silences that say nothing that can be followed. */
+const SILENCE_RULE = 'unknown-silence';
+
+/** The names of all rules, in the order of docs/lint.md. */
+export const lintRuleNames: readonly string[] = [
+  ...lintRules.map(({ name }) => name),
+  SILENCE_RULE,
+];
+
+export interface LintOptions {
+  readonly surface: LuaSurface;
+  /** Undefined while the definition itself has mistakes: what needs it is not looked at then. */
+  readonly definition: PipelineDefinition | undefined;
+}
+
+/**
+ * The warnings by file and line, at most 200. Files of plugins are their authors' business, and
+ * files with a syntax error are left to `checkPipeline`.
+ */
+export function lintBundle(bundle: PipelineBundle, options: LintOptions): LintWarning[] {
+  const files = Object.entries(bundle.files)
+    .filter(([path]) => !path.startsWith('plugins/'))
+    .flatMap(([path, text]) => {
+      const source = parseSource(path, text);
+      return source === undefined ? [] : [{ source, names: resolveNames(source.chunk) }];
+    });
+  const ownGlobals = new Set(files.flatMap(({ names }) => names.globalWrites.map(nameOf)));
+  const warnings = files.flatMap((file) => lintFile(file, ownGlobals, options));
+  return warnings.slice(0, WARNINGS_MAX);
+}
+
+function nameOf({ name }: { readonly name: string }): string {
+  return name;
+}
+
+function lintFile(
+  { source, names }: { source: ParsedSource; names: ResolvedNames },
+  ownGlobals: ReadonlySet<string>,
+  { surface, definition }: LintOptions,
+): LintWarning[] {
+  const silences = readSilences(source, lintRuleNames);
+  const warnings: LintWarning[] = silences.mistakes.map((mistake) => ({
+    rule: SILENCE_RULE,
+    message: mistake.message,
+    hint: 'write "-- rivet: ignore unused-result" above the line or at its end',
+    ...(mistake.nearest === undefined ? {} : { nearest: mistake.nearest }),
+    ...placeOf(source, { line: mistake.line }),
+  }));
+  for (const rule of lintRules) {
+    const report = (node: Node, finding: Finding): void => {
+      const position = positionOf(source, node);
+      if (position === undefined || silences.covers(rule.name, position.line)) return;
+      warnings.push({ rule: rule.name, ...warningOf(finding), ...placeOf(source, position) });
+    };
+    const file: LintedFile = { source, names, surface, ownGlobals, definition, report };
+    rule.check(file);
+  }
+  return warnings.sort((a, b) => a.line - b.line || (a.column ?? 0) - (b.column ?? 0));
+}
+
+function warningOf({
+  message,
+  hint,
+  misspelt,
+}: Finding): Pick<LintWarning, 'message' | 'hint' | 'nearest'> {
+  const near = misspelt === undefined ? undefined : nearest(misspelt.name, misspelt.known);
+  return { message, hint, ...(near === undefined ? {} : { nearest: near }) };
+}
+
+function placeOf(
+  source: ParsedSource,
+  { line, column }: { line: number; column?: number },
+): Pick<LintWarning, 'file' | 'line' | 'column' | 'source_line'> {
+  return {
+    file: source.file,
+    line,
+    ...(column === undefined ? {} : { column }),
+    source_line: source.lines[line - 1] ?? '',
+  };
+}

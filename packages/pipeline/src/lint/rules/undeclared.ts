@@ -1,0 +1,70 @@
+// Inputs and secrets that scripts ask for and the definition does not have, and the other way round.
+import type { Node } from 'luaparse';
+import { globalCall, type LintedFile, type LintRule } from '../rule.ts';
+import { literalText, walk } from '../syntax-tree.ts';
+
+interface Use {
+  readonly name: string;
+  readonly node: Node;
+}
+
+const SECRET_CALLS = new Set(['secret.get', 'secret.file', 'secret.has']);
+const INPUT_CALLS = new Set(['input.get', 'input.require', 'input.has']);
+
+export const undeclaredSecret: LintRule = {
+  name: 'undeclared-secret',
+  finds: 'a secret that is used and that the definition does not list',
+  check(file) {
+    if (file.definition === undefined) return;
+    const { secrets } = file.definition;
+    for (const { name, node } of secretUses(file)) {
+      if (secrets.includes(name)) continue;
+      file.report(node, {
+        message: `the secret "${name}" is used but not declared: reading it will fail`,
+        hint: `add "${name}" to secrets in the definition`,
+        misspelt: { name, known: secrets },
+      });
+    }
+  },
+};
+
+export const undeclaredInput: LintRule = {
+  name: 'undeclared-input',
+  finds: 'an input that is used and that the definition does not have',
+  check(file) {
+    if (file.definition === undefined) return;
+    const known = file.definition.inputs.map(({ name }) => name);
+    for (const { name, node } of uses(file, INPUT_CALLS)) {
+      if (known.includes(name)) continue;
+      file.report(node, {
+        message: `the pipeline has no input "${name}": nobody can ever give it`,
+        hint: `add ${name} to inputs in the definition`,
+        misspelt: { name, known },
+      });
+    }
+  },
+};
+
+function uses(file: LintedFile, calls: ReadonlySet<string>): Use[] {
+  return [...walk(file.source.chunk)].flatMap(({ node }) => {
+    const call = globalCall(file, node);
+    const [argument] = call?.args ?? [];
+    const name = literalText(argument);
+    if (call === undefined || argument === undefined || name === undefined) return [];
+    return calls.has(call.name) ? [{ name, node: argument }] : [];
+  });
+}
+
+/** `secret.env` takes a table of names besides. */
+function secretUses(file: LintedFile): Use[] {
+  const inTables = [...walk(file.source.chunk)].flatMap(({ node }) => {
+    const call = globalCall(file, node);
+    const [table] = call?.args ?? [];
+    if (call?.name !== 'secret.env' || table?.type !== 'TableConstructorExpression') return [];
+    return table.fields.flatMap(({ value }) => {
+      const name = literalText(value);
+      return name === undefined ? [] : [{ name, node: value }];
+    });
+  });
+  return [...uses(file, SECRET_CALLS), ...inTables];
+}

@@ -1,0 +1,92 @@
+// Ways to walk a Lua syntax tree and to ask what a node says.
+import type {
+  CallExpression,
+  CallStatement,
+  Expression,
+  Node,
+  TableConstructorExpression,
+} from 'luaparse';
+import { textOf } from './parse-source.ts';
+
+/** The nodes right below a node, in the order of the source. */
+export function childrenOf(node: Node): Node[] {
+  const children: Node[] = [];
+  for (const [key, value] of Object.entries(node)) {
+    if (key === 'loc' || key === 'comments') continue;
+    for (const item of Array.isArray(value) ? value : [value])
+      if (isNode(item)) children.push(item);
+  }
+  return children;
+}
+
+function isNode(value: unknown): value is Node {
+  return typeof value === 'object' && value !== null && 'type' in value;
+}
+
+/** Every node of a tree, parents first, with what it stands in. */
+export function* walk(root: Node): Generator<{ node: Node; parent: Node | undefined }> {
+  const open: { node: Node; parent: Node | undefined }[] = [{ node: root, parent: undefined }];
+  for (let item = open.pop(); item !== undefined; item = open.pop()) {
+    yield item;
+    const { node } = item;
+    for (const child of childrenOf(node).reverse()) open.push({ node: child, parent: node });
+  }
+}
+
+/** A call in any of its three forms: `f(x)`, `f{…}`, `f"…"`. */
+export interface Call {
+  /** `process.run`, `secret.get`, `require`; undefined when what is called has no such name. */
+  readonly name: string | undefined;
+  readonly callee: Expression;
+  readonly args: readonly Expression[];
+}
+
+export function callOf(node: Node): Call | undefined {
+  switch (node.type) {
+    case 'CallExpression':
+      return { name: dottedName(node.base), callee: node.base, args: node.arguments };
+    case 'TableCallExpression':
+      return { name: dottedName(node.base), callee: node.base, args: tableArguments(node) };
+    case 'StringCallExpression':
+      return { name: dottedName(node.base), callee: node.base, args: [node.argument] };
+    default:
+      return undefined;
+  }
+}
+
+/** The library calls the one argument `arguments` here, against its types and its page. */
+function tableArguments(node: object): Expression[] {
+  const { arguments: given } = node as { readonly arguments?: Expression | Expression[] };
+  return given === undefined ? [] : [given].flat();
+}
+
+/** `a` or `a.b`, whatever `a` is; undefined for all other expressions. */
+export function dottedName(node: Expression): string | undefined {
+  if (node.type === 'Identifier') return node.name;
+  if (node.type !== 'MemberExpression' || node.indexer !== '.') return undefined;
+  return node.base.type === 'Identifier' ? `${node.base.name}.${node.identifier.name}` : undefined;
+}
+
+/** The text of a string literal. */
+export function literalText(node: Node | undefined): string | undefined {
+  return node?.type === 'StringLiteral' ? textOf(node.value) : undefined;
+}
+
+/** A field `key = value` of a table constructor. */
+export function tableField(
+  table: TableConstructorExpression,
+  name: string,
+): Expression | undefined {
+  for (const field of table.fields) {
+    if (field.type === 'TableKeyString' && field.key.name === name) return field.value;
+    if (field.type === 'TableKey' && literalText(field.key) === name) return field.value;
+  }
+  return undefined;
+}
+
+/** The items without a key. */
+export function tableItems(table: TableConstructorExpression): Expression[] {
+  return table.fields.flatMap((field) => (field.type === 'TableValue' ? [field.value] : []));
+}
+
+export type CallNode = CallExpression | CallStatement['expression'];
