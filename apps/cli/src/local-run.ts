@@ -11,7 +11,7 @@ import {
   uuidv7,
 } from '@rivet/base';
 import { type ContainerDriver, createPodmanDriver } from '@rivet/containers';
-import { type InstallationPolicy, loadInstallationPolicy, runJob } from '@rivet/engine';
+import { type InstallationPolicy, loadInstallationPolicy, noSecrets, runJob } from '@rivet/engine';
 import type { LuaEngine } from '@rivet/lua';
 import type { InputValues, JobOutcome, PipelineBundle, PipelineDefinition } from '@rivet/protocol';
 import type { CommandContext } from './command.ts';
@@ -153,6 +153,7 @@ async function runInWorkspace(attempt: Attempt): Promise<number> {
       stateDirectory: directory.state,
       defaultImage: options.defaultImage,
       policy: attempt.policy,
+      secrets: noSecrets,
       limits: LIMITS,
       observer: {
         line: (line) => progress.line(line),

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import type { Logger } from '@rivet/base';
 import { createPodmanDriver } from '@rivet/containers';
-import { type InstallationPolicy, runJob } from '@rivet/engine';
+import { type InstallationPolicy, noSecrets, runJob } from '@rivet/engine';
 import { createLuaEngine } from '@rivet/lua';
 import { bootClock } from './clock.ts';
 import type { RunnerConfig } from './config.ts';
@@ -28,6 +28,8 @@ export function composeRunner(
       lua,
       runJob,
       policy,
+      // The server has no secrets to give yet.
+      secretsOf: () => noSecrets,
       clock: bootClock,
       logger,
     }),

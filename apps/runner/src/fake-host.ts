@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLogger } from '@rivet/base';
 import type { ContainerDriver } from '@rivet/containers';
-import type { JobHost, JobSpec, RunJob } from '@rivet/engine';
+import { type JobHost, type JobSpec, noSecrets, type RunJob } from '@rivet/engine';
 import type { JobOutcome, LogLine } from '@rivet/protocol';
 import { readConfig } from './config.ts';
 import { Runner } from './runner.ts';
@@ -103,6 +103,7 @@ export async function makeRunner(
     lua: { open: () => Promise.reject(new Error('no Lua here')), close: async () => undefined },
     runJob,
     policy: {},
+    secretsOf: () => noSecrets,
     clock: () => performance.now(),
     logger: silentLogger,
   });

@@ -10,7 +10,14 @@ import {
   toRivetError,
 } from '@rivet/base';
 import type { ContainerDriver } from '@rivet/containers';
-import type { InstallationPolicy, JobLimits, JobObserver, JobSpec, RunJob } from '@rivet/engine';
+import type {
+  InstallationPolicy,
+  JobLimits,
+  JobObserver,
+  JobSpec,
+  RunJob,
+  SecretProvider,
+} from '@rivet/engine';
 import type { LuaEngine } from '@rivet/lua';
 import type { ClaimedJob, JobOutcome } from '@rivet/protocol';
 import type { Clock } from './clock.ts';
@@ -38,6 +45,8 @@ export interface JobRunContext {
   readonly limits: JobLimits;
   readonly defaultImage: string;
   readonly policy: InstallationPolicy;
+  /** The values of the secrets that a job may read. */
+  readonly secretsOf: (job: ClaimedJob) => SecretProvider;
   readonly spoolBytesMax: number;
   readonly deliveryDeadlineMs: number;
   readonly clock: Clock;
@@ -177,6 +186,7 @@ class Attempt {
           stateDirectory: directory.state,
           defaultImage: context.defaultImage,
           policy: context.policy,
+          secrets: context.secretsOf(job),
           limits: context.limits,
           observer: this.#observer(),
           labels: ownerLabels(context.state.owner),

@@ -25,6 +25,7 @@ export interface RunnerParts {
   readonly lua: LuaEngine;
   readonly runJob: RunJob;
   readonly policy: InstallationPolicy;
+  readonly secretsOf: JobRunContext['secretsOf'];
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -150,7 +151,7 @@ export class Runner {
   }
 
   #context(): JobRunContext {
-    const { config, api, driver, lua, runJob, policy, clock, logger } = this.#parts;
+    const { config, api, driver, lua, runJob, policy, secretsOf, clock, logger } = this.#parts;
     if (this.#state === undefined) throw new Error('the runner has not started');
     return {
       runnerName: config.name,
@@ -162,6 +163,7 @@ export class Runner {
       limits: config.limits,
       defaultImage: config.defaultImage,
       policy,
+      secretsOf,
       spoolBytesMax: config.spoolBytesMax,
       deliveryDeadlineMs: config.deliveryDeadlineMs,
       clock,

@@ -4,6 +4,7 @@ import type { HostCall, LuaHost, LuaValue } from '@rivet/lua';
 import type { Branch } from './branch.ts';
 import type { JobContext } from './job-context.ts';
 import { findHostFunction } from './modules/registry.ts';
+import { concealSecrets, resolveSecrets } from './secrets/secret-values.ts';
 
 /**
  * Performs host calls: writes the journal before and after, checks arguments and options, refuses
@@ -32,11 +33,11 @@ async function perform(job: JobContext, branch: Branch, call: HostCall): Promise
     const fn = findHostFunction(call.name);
     if (fn === undefined) throw RivetError.of('RIVET_CALL_UNKNOWN', { function: call.name });
     if (fn.effect) refuseEffect(branch, call.name);
-    const { position, args } = call;
+    const { position } = call;
+    const args = resolveSecrets(call.args, job.secrets);
     const name = call.name.replace('process.handle_', 'handle:');
-    return {
-      result: await fn.run({ name, job, branch, position, argumentCount: args.length }, args),
-    };
+    const result = await fn.run({ name, job, branch, position, argumentCount: args.length }, args);
+    return { result: concealSecrets(result, job.secrets) };
   } catch (thrown) {
     const error = toRivetError(thrown);
     if (error.fault === 'rivet')

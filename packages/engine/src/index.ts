@@ -8,5 +8,8 @@ export {
   type JournalHeader,
 } from './journal/journal-record.ts';
 export { type InstallationPolicy, loadInstallationPolicy } from '@rivet/pipeline';
+export { type CaseReport, runTestFile, type TestFileOptions } from './mock/run-test-file.ts';
+export { createTestedPipelines, type TestedPipelines } from './mock/tested-pipelines.ts';
 export { coreModules, globalAliases } from './modules/registry.ts';
 export { runJob } from './run-job.ts';
+export { givenSecrets, noSecrets, type SecretProvider } from './secrets/secret-provider.ts';

@@ -3,10 +3,14 @@ import type { Logger, RivetError } from '@rivet/base';
 import type { PipelineDefinition } from '@rivet/protocol';
 import type { Branches } from './branch.ts';
 import type { Clock } from './clock.ts';
+import type { JobWorkspace } from './fs/job-workspace.ts';
+import type { HttpAccess } from './http/http-access.ts';
 import type { JobHost, JobSpec } from './job.ts';
 import type { JournalWriter } from './journal/journal-writer.ts';
 import type { LogWriter } from './log/log-writer.ts';
 import type { OutputStore } from './output-store.ts';
+import type { Redactor } from './redaction/redactor.ts';
+import type { JobSecrets } from './secrets/job-secrets.ts';
 
 /** One attempt at a job while it runs. */
 export interface JobContext {
@@ -16,7 +20,12 @@ export interface JobContext {
   readonly log: LogWriter;
   readonly journal: JournalWriter;
   readonly outputs: OutputStore;
+  readonly workspace: JobWorkspace;
   readonly branches: Branches;
+  readonly http: HttpAccess;
+  readonly secrets: JobSecrets;
+  /** What leaves the job goes through it: log, journal, outputs, stage changes, its outcome. */
+  readonly redactor: Redactor;
   readonly logger: Logger;
   /**
    * A number that was not given before in this attempt: what one stage was given means nothing in

@@ -13,6 +13,7 @@ import type {
   StageChange,
 } from '@rivet/protocol';
 import type { Clock } from './clock.ts';
+import type { SecretProvider } from './secrets/secret-provider.ts';
 
 /** One attempt at one job. */
 export interface JobSpec {
@@ -61,6 +62,8 @@ export interface JobHost {
   readonly defaultImage: string;
   /** What the installation allows; empty: everything that does not endanger the machine. */
   readonly policy: InstallationPolicy;
+  /** Gives the values of the secrets that the pipeline declares. */
+  readonly secrets: SecretProvider;
   readonly limits: JobLimits;
   /** The time of this machine when absent; tests of pipelines bring one that need not wait. */
   readonly clock?: Clock;

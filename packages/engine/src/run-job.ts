@@ -8,6 +8,8 @@ import { createBranches } from './branch.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { createJobContainers, type JobContainers } from './containers/job-containers.ts';
 import { createDispatcher } from './dispatcher.ts';
+import { createJobWorkspace } from './fs/job-workspace.ts';
+import { createHttpAccess } from './http/http-access.ts';
 import type { JobHost, JobSpec, RunJob } from './job.ts';
 import type { JobContext } from './job-context.ts';
 import { createJournal, type JournalWriter } from './journal/journal-writer.ts';
@@ -15,7 +17,9 @@ import { createLogWriter, type LogWriter } from './log/log-writer.ts';
 import { failedOutcome, reportFailed } from './outcome.ts';
 import { createOutputStore } from './output-store.ts';
 import { refuseExcess } from './policy/policy.ts';
+import { createRedactor } from './redaction/redactor.ts';
 import { createScriptHolder, openScript, type ScriptHolder } from './script.ts';
+import { createJobSecrets } from './secrets/job-secrets.ts';
 import { createJobControl, type JobControl } from './stages/job-control.ts';
 import { runStages } from './stages/run-stages.ts';
 
@@ -37,6 +41,7 @@ class Attempt {
   readonly #host: JobHost;
   readonly #logger: Logger;
   readonly #log: LogWriter;
+  readonly #redactor = createRedactor();
   readonly #clock: Clock;
   readonly #startedAtMs: number;
   #control: JobControl | undefined;
@@ -113,7 +118,11 @@ class Attempt {
       log: this.#log,
       journal,
       outputs: createOutputStore((name, value) => this.#tellOutput(name, value)),
+      workspace: createJobWorkspace(this.#host.workspace),
       branches: createBranches(),
+      http: createHttpAccess(),
+      secrets: createJobSecrets(definition.secrets, this.#host.secrets, this.#redactor),
+      redactor: this.#redactor,
       logger: this.#logger,
       clock: this.#clock,
       startedAtMs: this.#startedAtMs,

@@ -1,5 +1,5 @@
 // Readers check what a script passed to a host function and give it a TypeScript type.
-import { didYouMean, parseDuration, parseSize, RivetError } from '@rivet/base';
+import { didYouMean, parseDuration, parseSize, RivetError, SecretText } from '@rivet/base';
 import { asRecord, LuaFunction, type LuaValue } from '@rivet/lua';
 
 /** Where a value stands: the function it was passed to and its path in the arguments. */
@@ -59,6 +59,18 @@ export const shownText = reader('a string', (v) =>
 export const bytes = reader('a string', (v) =>
   typeof v === 'string' || v instanceof Uint8Array ? v : undefined,
 );
+/** A secret value, as `secret.get` returned it. */
+export const secretValue = reader('a secret value, as secret.get returns it', asSecret);
+/** Text without NUL, or a secret whose text nobody sees on the way. */
+export const textOrSecret = reader<string | SecretText>(
+  'a string without NUL, or a secret value',
+  (v) => asSecret(v) ?? (typeof v === 'string' && !v.includes('\0') ? v : undefined),
+);
+/** Any string, or a secret. */
+export const bytesOrSecret = reader<string | Uint8Array | SecretText>(
+  'a string, or a secret value',
+  (v) => asSecret(v) ?? (typeof v === 'string' || v instanceof Uint8Array ? v : undefined),
+);
 export const luaFunction = reader('a function', (v) => (v instanceof LuaFunction ? v : undefined));
 /** Milliseconds of seconds or `"5m"`. */
 export const duration = reader('seconds or text such as "90s" or "5m"', (v) =>
@@ -100,24 +112,31 @@ export function listOf<T>(item: Reader<T>): Reader<T[]> {
 const ENVIRONMENT_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 /** Environment variables: text as it is, numbers and booleans as text. RIVET_* belongs to Rivet. */
-export const environment: Reader<Readonly<Record<string, string>>> = {
-  expected: 'a table of environment variables',
-  read(value, place) {
-    const record = asRecord(value);
-    if (record === undefined) throw wrongValue(value, this.expected, place);
-    const env: Record<string, string> = Object.create(null);
-    for (const [name, entry] of Object.entries(record)) {
-      const path = `${place.path}.${name}`;
-      if (!ENVIRONMENT_NAME.test(name) || name.startsWith('RIVET_')) {
-        const expected = 'names of letters, digits and _ that do not begin with RIVET_';
-        throw wrongValue(name, expected, { ...place, path: `a name in ${place.path}` });
+export const environment = variables(text);
+/** The same, where a value may be a secret. */
+export const environmentWithSecrets = variables(textOrSecret);
+
+function variables<T>(value: Reader<T>): Reader<Readonly<Record<string, T | string>>> {
+  const expected = 'a table of environment variables';
+  return {
+    expected,
+    read(given, place) {
+      const record = asRecord(given);
+      if (record === undefined) throw wrongValue(given, expected, place);
+      const env: Record<string, T | string> = Object.create(null);
+      for (const [name, entry] of Object.entries(record)) {
+        const path = `${place.path}.${name}`;
+        if (!ENVIRONMENT_NAME.test(name) || name.startsWith('RIVET_')) {
+          const names = 'names of letters, digits and _ that do not begin with RIVET_';
+          throw wrongValue(name, names, { ...place, path: `a name in ${place.path}` });
+        }
+        const scalar = typeof entry === 'number' || typeof entry === 'boolean';
+        env[name] = scalar ? String(entry) : value.read(entry, { ...place, path });
       }
-      const scalar = typeof entry === 'number' || typeof entry === 'boolean';
-      env[name] = scalar ? String(entry) : text.read(entry, { ...place, path });
-    }
-    return env;
-  },
-};
+      return env;
+    },
+  };
+}
 
 /** A table whose keys are all in `schema`; an unknown key is an error that names the nearest. */
 export function options<const S extends OptionSchema>(schema: S): OptionsReader<OptionsOf<S>> {
@@ -167,9 +186,18 @@ export function describeValue(value: LuaValue): string {
     return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
   }
   if (typeof value !== 'object') return String(value);
+  if (asSecret(value) !== undefined) return 'a secret value';
   if (value instanceof Uint8Array) return `a string of ${value.length} bytes that is not UTF-8`;
   if (value instanceof LuaFunction) return 'a function';
   return Array.isArray(value) ? `a list of ${value.length}` : 'a table';
+}
+
+/**
+ * The secret that the dispatcher put in the place of what the script passed; see
+ * secrets/secret-values.ts.
+ */
+function asSecret(value: unknown): SecretText | undefined {
+  return value instanceof SecretText ? value : undefined;
 }
 
 function attempt<T>(read: () => T): T | undefined {

@@ -53,6 +53,7 @@ export type LuaValue =
 export function asRecord(value: LuaValue | undefined): LuaRecord | undefined {
   if (Array.isArray(value)) return value.length === 0 ? Object.create(null) : undefined;
   if (value === null || typeof value !== 'object') return undefined;
-  if (value instanceof Uint8Array || value instanceof LuaFunction) return undefined;
-  return value;
+  // What the engine puts in the place of a value, such as a secret, is no table.
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === null || prototype === Object.prototype ? (value as LuaRecord) : undefined;
 }

@@ -4,6 +4,7 @@
 import { cliErrors } from './cli.ts';
 import { containerErrors } from './container.ts';
 import type { ErrorEntry } from './define.ts';
+import { fsErrors } from './fs.ts';
 import { generalErrors } from './general.ts';
 import { httpErrors } from './http.ts';
 import { jobErrors } from './job.ts';
@@ -13,12 +14,14 @@ import { policyErrors } from './policy.ts';
 import { runnerErrors } from './runner.ts';
 import { secretErrors } from './secret.ts';
 import { serverErrors } from './server.ts';
+import { testErrors } from './test.ts';
 
 export const errorCatalogue = {
   ...generalErrors,
   ...luaErrors,
   ...pipelineErrors,
   ...containerErrors,
+  ...fsErrors,
   ...httpErrors,
   ...jobErrors,
   ...policyErrors,
@@ -26,6 +29,7 @@ export const errorCatalogue = {
   ...secretErrors,
   ...serverErrors,
   ...cliErrors,
+  ...testErrors,
 };
 
 export type ErrorCatalogue = typeof errorCatalogue;

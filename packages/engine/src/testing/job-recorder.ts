@@ -14,6 +14,7 @@ import type {
 } from '@rivet/protocol';
 import type { JobHost, JobLimits, JobSpec } from '../job.ts';
 import { runJob } from '../run-job.ts';
+import { noSecrets } from '../secrets/secret-provider.ts';
 
 /** What a job told, and where it worked. */
 export interface RecordedJob {
@@ -82,6 +83,7 @@ export async function recordJob(options: RecordOptions): Promise<RecordedJob> {
     stateDirectory,
     defaultImage: 'localhost/rivet/base:latest',
     policy: {},
+    secrets: noSecrets,
     limits: { ...LIMITS, ...options.limits },
     observer: {
       async line(line) {

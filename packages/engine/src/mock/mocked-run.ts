@@ -1,0 +1,126 @@
+// Runs a pipeline for a test: the engine that runners use, with commands that a test answers, in a
+// time that does not pass by itself.
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { silentLogger } from '@rivet/base';
+import { createFakeDriver } from '@rivet/containers';
+import type { LuaEngine } from '@rivet/lua';
+import type { JobOutcome, LogLine, StageChange } from '@rivet/protocol';
+import type { JobHost, JobLimits } from '../job.ts';
+import { runJob } from '../run-job.ts';
+import { givenSecrets } from '../secrets/secret-provider.ts';
+import { type Ask, type CommandRecord, createCommandMocks } from './command-mocks.ts';
+import type { RunRequest } from './run-request.ts';
+import type { TestedPipeline } from './tested-pipelines.ts';
+import { createTimeLapse } from './time-lapse.ts';
+import { writeWorkspaceFiles } from './workspace-files.ts';
+
+const LIMITS: JobLimits = {
+  lua: { cpuMs: 10_000, memoryBytes: 256 * 1024 * 1024 },
+  logBytesMax: 50 * 1024 * 1024,
+  killGraceMs: 200,
+  cancelGraceMs: 30_000,
+  timeoutMs: 24 * 3_600_000,
+};
+
+/** The same for every run, so that `math.random` takes the same course. */
+const JOB_ID = '01980000-0000-7000-8000-000000000001';
+
+export interface MockedRun {
+  readonly outcome: JobOutcome;
+  readonly durationMs: number;
+  readonly changes: readonly StageChange[];
+  readonly commands: readonly CommandRecord[];
+  readonly outputs: ReadonlyMap<string, unknown>;
+  readonly lines: readonly LogLine[];
+  /** Lines that say what was met that no mock answers, and what would. */
+  readonly unmocked: readonly string[];
+  /** What the functions of the test raised. */
+  readonly broken: readonly unknown[];
+  /** The directory at /workspace; whoever asked for the run calls `remove`. */
+  readonly workspace: string;
+  remove(): Promise<void>;
+}
+
+export interface MockedRunOptions {
+  readonly lua: LuaEngine;
+  readonly pipeline: TestedPipeline;
+  readonly request: RunRequest;
+  readonly ask: Ask;
+  readonly defaultImage: string;
+  /** Aborting cancels the job. */
+  readonly signal: AbortSignal;
+}
+
+/** @throws RIVET_INPUT_INVALID, RIVET_INPUT_MISSING, RIVET_TEST_PATH; a failing job is an outcome */
+export async function runMocked(options: MockedRunOptions): Promise<MockedRun> {
+  const { pipeline, request } = options;
+  const inputs = await pipeline.inputs(request.options.inputs ?? {});
+  const directory = await mkdtemp(join(tmpdir(), 'rivet-test-'));
+  const remove = (): Promise<void> => rm(directory, { recursive: true, force: true });
+  try {
+    const workspace = join(directory, 'workspace');
+    await mkdir(workspace);
+    await writeWorkspaceFiles(workspace, request.files, 'mock.file');
+    const recorded = await record(options, inputs, workspace, join(directory, 'state'));
+    return { ...recorded, workspace, remove };
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+}
+
+async function record(
+  { lua, pipeline, request, ask, defaultImage, signal }: MockedRunOptions,
+  inputs: Awaited<ReturnType<TestedPipeline['inputs']>>,
+  workspace: string,
+  stateDirectory: string,
+): Promise<Omit<MockedRun, 'workspace' | 'remove'>> {
+  const lines: LogLine[] = [];
+  const changes: StageChange[] = [];
+  const outputs = new Map<string, unknown>();
+  const lapse = createTimeLapse(lua, request.startMs);
+  const mocks = createCommandMocks({ ask, lapse, secrets: request.secrets, workspace });
+  const host: JobHost = {
+    driver: createFakeDriver({ commands: mocks.run, clock: lapse.clock }),
+    lua: mocks.watch(lapse.lua),
+    logger: silentLogger,
+    workspace,
+    stateDirectory,
+    defaultImage,
+    policy: {},
+    secrets: givenSecrets(request.secrets),
+    limits: LIMITS,
+    clock: lapse.clock,
+    observer: {
+      line: (line) => void lines.push(line),
+      stage: (change) => void changes.push(change),
+      output: (name, value) => {
+        if (value === undefined) outputs.delete(name);
+        else outputs.set(name, value);
+      },
+    },
+    labels: {},
+  };
+  const canceled = new AbortController();
+  const { cancel_after: cancelAfterMs } = request.options;
+  if (cancelAfterMs !== undefined) lapse.clock.after(cancelAfterMs, () => canceled.abort());
+  const spec = {
+    id: JOB_ID,
+    attempt: 1,
+    pipeline: pipeline.definition.name,
+    version: 1,
+    launchedBy: request.options.launched_by ?? 'rivet test',
+    url: undefined,
+    source: request.options.source ?? 'tree',
+    bundle: pipeline.bundle,
+    definition: pipeline.definition,
+    inputs,
+    onlyStage: request.options.stage,
+  };
+  const outcome = await runJob(spec, host, AbortSignal.any([signal, canceled.signal]));
+  const durationMs = lapse.clock.now() - request.startMs;
+  const { commands, unmocked, broken } = mocks;
+  return { outcome, durationMs, changes, commands, outputs, lines, unmocked, broken };
+}

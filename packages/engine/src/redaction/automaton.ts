@@ -1,0 +1,144 @@
+// Finds many byte strings at once in linear time: the automaton of Aho and Corasick.
+import { FORM_BYTES_MIN, type SecretForm } from './secret-forms.ts';
+
+/** Forms that wrap are followed over a line end from this many bytes on. */
+const WRAP_DEPTH_MIN = 4;
+const LINE_FEED = 10;
+const CARRIAGE_RETURN = 13;
+
+/**
+ * The automaton of a set of forms. A state stands for the longest end of what was read that begins a
+ * form; state 0 is the start. It never changes.
+ */
+export class Automaton {
+  /** How many bytes of forms it was made from. */
+  readonly size: number;
+  readonly forms: readonly SecretForm[];
+  /** Bytes of the state: how far back a form may begin that is not complete yet. */
+  readonly depth: Int32Array;
+  /** Length of the longest form that ends in the state; 0 for none. */
+  readonly matched: Int32Array;
+  /** 1 where a line end inside of the form is passed over. */
+  readonly passesLineEnd: Uint8Array;
+  /**
+   * For each hash of four bytes whether a form begins with some that have it: most of a log is
+   * passed over with one look per byte.
+   */
+  readonly filter: Uint8Array;
+  readonly filterShift: number;
+  readonly #fail: Int32Array;
+  readonly #byte: Uint8Array;
+  readonly #firstChild: Int32Array;
+  readonly #nextSibling: Int32Array;
+  /** The children of the start and of the states after one byte, by byte. */
+  readonly #top: Int32Array;
+
+  constructor(forms: readonly SecretForm[]) {
+    this.forms = forms;
+    this.size = forms.reduce((sum, { bytes }) => sum + bytes.length, 0);
+    const states = this.size + 1;
+    this.depth = new Int32Array(states);
+    this.matched = new Int32Array(states);
+    this.passesLineEnd = new Uint8Array(states);
+    this.#fail = new Int32Array(states);
+    this.#byte = new Uint8Array(states);
+    this.#firstChild = new Int32Array(states);
+    this.#nextSibling = new Int32Array(states);
+    this.#top = new Int32Array(257 * 256);
+    const wrapsOnly = new Uint8Array(states).fill(1);
+    const count = this.#insertAll(forms, wrapsOnly);
+    this.#link(count, wrapsOnly);
+    const bits = Math.min(18, Math.max(12, Math.ceil(Math.log2(forms.length * 32 + 1))));
+    this.filterShift = 32 - bits;
+    this.filter = new Uint8Array(1 << bits);
+    for (const { bytes } of forms) {
+      let window = 0;
+      for (let at = 0; at < FORM_BYTES_MIN; at += 1) window = (window << 8) | (bytes[at] ?? 0);
+      this.filter[Math.imul(window, FILTER_FACTOR) >>> this.filterShift] = 1;
+    }
+  }
+
+  /** The state after one more byte. */
+  step(state: number, byte: number): number {
+    let from = state;
+    for (;;) {
+      const child = this.#child(from, byte);
+      if (child !== 0 || from === 0) return child;
+      from = this.#fail[from] ?? 0;
+    }
+  }
+
+  /** 0 when there is none, as nothing leads back to the start. */
+  #child(state: number, byte: number): number {
+    const depth = this.depth[state];
+    if (depth === 0) return this.#top[byte] ?? 0;
+    if (depth === 1) return this.#top[256 * (1 + (this.#byte[state] ?? 0)) + byte] ?? 0;
+    let child = this.#firstChild[state] ?? 0;
+    while (child !== 0 && this.#byte[child] !== byte) child = this.#nextSibling[child] ?? 0;
+    return child;
+  }
+
+  #insertAll(forms: readonly SecretForm[], wrapsOnly: Uint8Array): number {
+    let count = 1;
+    for (const { bytes, wraps } of forms) {
+      let state = 0;
+      for (const byte of bytes) {
+        let child = this.#child(state, byte);
+        if (child === 0) {
+          child = count;
+          count += 1;
+          this.#append(state, child, byte);
+        }
+        state = child;
+        if (!wraps) wrapsOnly[state] = 0;
+      }
+      this.matched[state] = bytes.length;
+    }
+    return count;
+  }
+
+  #append(parent: number, child: number, byte: number): void {
+    const depth = this.depth[parent] ?? 0;
+    this.depth[child] = depth + 1;
+    this.#byte[child] = byte;
+    if (depth === 0) this.#top[byte] = child;
+    if (depth === 1) this.#top[256 * (1 + (this.#byte[parent] ?? 0)) + byte] = child;
+    this.#nextSibling[child] = this.#firstChild[parent] ?? 0;
+    this.#firstChild[parent] = child;
+  }
+
+  /** Breadth first: what a state falls back to is shorter, and so was looked at before. */
+  #link(count: number, wrapsOnly: Uint8Array): void {
+    const queue = new Int32Array(count);
+    const takesLineEnd = new Uint8Array(count);
+    let filled = 1;
+    for (let at = 0; at < filled; at += 1) {
+      const state = queue[at] ?? 0;
+      const fail = this.#fail[state] ?? 0;
+      takesLineEnd[state] =
+        this.#child(state, LINE_FEED) !== 0 || this.#child(state, CARRIAGE_RETURN) !== 0
+          ? 1
+          : state === 0
+            ? 0
+            : (takesLineEnd[fail] ?? 0);
+      if (this.matched[state] === 0) this.matched[state] = this.matched[fail] ?? 0;
+      if (
+        (this.depth[state] ?? 0) >= WRAP_DEPTH_MIN &&
+        wrapsOnly[state] === 1 &&
+        takesLineEnd[state] === 0 &&
+        this.#firstChild[state] !== 0
+      ) {
+        this.passesLineEnd[state] = 1;
+      }
+      for (let child = this.#firstChild[state] ?? 0; child !== 0; ) {
+        this.#fail[child] = state === 0 ? 0 : this.step(fail, this.#byte[child] ?? 0);
+        queue[filled] = child;
+        filled += 1;
+        child = this.#nextSibling[child] ?? 0;
+      }
+    }
+  }
+}
+
+/** Spreads four bytes over the filter: 2^32 divided by the golden ratio. */
+export const FILTER_FACTOR = 0x9e3779b1 | 0;

@@ -1,0 +1,121 @@
+// Hides the secrets of one job in everything that leaves it, whatever form they have there.
+import { formatSize, REDACTED, RivetError } from '@rivet/base';
+import { Automaton } from './automaton.ts';
+import { createRedactionStream, type RedactionStream } from './redaction-stream.ts';
+import { FORM_BYTES_MIN, type SecretForm, secretForms, visibleBytes } from './secret-forms.ts';
+
+const SECRET_BYTES_MAX = 64 * 1024;
+const SECRETS_BYTES_MAX = 512 * 1024;
+
+/** Knows what to hide and hides it. A form that was added is hidden from then on, for ever. */
+export interface Redactor {
+  /**
+   * Hides a text and its forms from now on.
+   * @param what names it in errors
+   * @throws RIVET_SECRET_TOO_SHORT, RIVET_SECRET_TOO_LARGE
+   */
+  add(secret: string, what: string): void;
+  /** The text with `***` in place of what is hidden; also what `…` cut off in the middle. */
+  text(text: string): string;
+  /** A JSON value with the texts and keys in it redacted; the value itself when there is nothing. */
+  value(value: unknown): unknown;
+  /** For bytes that come in chunks. */
+  stream(): RedactionStream;
+}
+
+export function createRedactor(): Redactor {
+  const secrets = new Set<string>();
+  let total = 0;
+  let added: SecretForm[] = [];
+  let automata: readonly Automaton[] = [];
+
+  const current = (): readonly Automaton[] => {
+    if (added.length > 0) {
+      automata = withForms(automata, added);
+      added = [];
+    }
+    return automata;
+  };
+  const redactText = (text: string): string => {
+    if (secrets.size === 0 || text.length < FORM_BYTES_MIN) return text;
+    const stream = createRedactionStream(current);
+    const whole = redactPiece(text, (bytes) => [stream.push(bytes), stream.end()]);
+    if (!whole.includes('…')) return whole;
+    const pieces = whole.split(CUT_MARK);
+    return pieces
+      .map((piece, index) => {
+        if (index % 2 === 1 || index === pieces.length - 1) return piece;
+        return redactPiece(piece, (bytes) => [stream.push(bytes), stream.cut()]);
+      })
+      .join('');
+  };
+  return {
+    add(secret, what) {
+      if (secrets.has(secret)) return;
+      checkSize(secret, what);
+      total += Buffer.byteLength(secret);
+      if (total > SECRETS_BYTES_MAX)
+        throw tooLarge('what is to be hidden in this job', total, SECRETS_BYTES_MAX);
+      secrets.add(secret);
+      added.push(...secretForms(secret));
+    },
+    text: redactText,
+    value: (value) => redactValue(value, redactText),
+    stream: () => createRedactionStream(current),
+  };
+}
+
+/** Where Rivet itself has shortened a text. */
+const CUT_MARK = /( ?…)/;
+
+function redactPiece(text: string, redact: (bytes: Uint8Array) => readonly Uint8Array[]): string {
+  const shown = Buffer.concat(redact(Buffer.from(text))).toString('utf8');
+  return shown.includes(REDACTED) ? shown : text;
+}
+
+function redactValue(value: unknown, redact: (text: string) => string): unknown {
+  if (typeof value === 'string') return redact(value);
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map((item) => redactValue(item, redact));
+  const shown: Record<string, unknown> = Object.create(null);
+  for (const [key, entry] of Object.entries(value)) {
+    shown[redact(key)] = redactValue(entry, redact);
+  }
+  return shown;
+}
+
+/** The new automata, few enough that a stream asks each of them, and each form is rebuilt rarely. */
+function withForms(
+  automata: readonly Automaton[],
+  added: readonly SecretForm[],
+): readonly Automaton[] {
+  const kept = [...automata];
+  let forms = [...added];
+  let size = sizeOf(forms);
+  for (let last = kept.at(-1); last !== undefined && last.size <= 2 * size; last = kept.at(-1)) {
+    forms = [...last.forms, ...forms];
+    size += last.size;
+    kept.pop();
+  }
+  return [...kept, new Automaton(forms)];
+}
+
+function sizeOf(forms: readonly SecretForm[]): number {
+  return forms.reduce((sum, { bytes }) => sum + bytes.length, 0);
+}
+
+function checkSize(secret: string, what: string): void {
+  const bytes = Buffer.byteLength(secret);
+  if (bytes > SECRET_BYTES_MAX) throw tooLarge(what, bytes, SECRET_BYTES_MAX);
+  const visible = visibleBytes(secret);
+  if (visible >= FORM_BYTES_MIN) return;
+  throw RivetError.of('RIVET_SECRET_TOO_SHORT', { what, found: visible, limit: FORM_BYTES_MIN });
+}
+
+function tooLarge(what: string, found: number, limit: number): RivetError {
+  return RivetError.of('RIVET_SECRET_TOO_LARGE', {
+    what,
+    found: formatSize(found),
+    limit: formatSize(limit),
+  });
+}

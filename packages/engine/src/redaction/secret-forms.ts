@@ -1,0 +1,147 @@
+// The forms in which the text of a secret may appear: encoded, quoted, line by line.
+
+/** One form of a secret, as bytes to look for. */
+export interface SecretForm {
+  readonly bytes: Uint8Array;
+  /** Whether tools break it into lines: a line end inside of it is passed over. */
+  readonly wraps: boolean;
+}
+
+/** Fewer bytes would be found in too much other text; lines of a secret and forms too. */
+export const FORM_BYTES_MIN = 4;
+
+/** From this length on the beginning of an encoded form may stand on the line before the rest. */
+const WRAPPED_LENGTH_MIN = 60;
+
+/**
+ * Every form of a secret, each once. Blanks around it and terminal codes in it do not count: they
+ * are passed over in logs too.
+ */
+export function secretForms(secret: string): SecretForm[] {
+  const whole = withoutTerminalCodes(secret).trim();
+  const lines = whole.split(/\r\n|\n|\r/).map((line) => line.trim());
+  const texts =
+    lines.length === 1 ? [whole] : [whole, lines.join('\n'), lines.join('\r\n'), ...lines];
+  const forms = new Map<string, SecretForm>();
+  const add = (bytes: Uint8Array, wraps: boolean): void => {
+    if (bytes.length < FORM_BYTES_MIN) return;
+    const key = Buffer.from(bytes).toString('latin1');
+    if (!forms.has(key)) forms.set(key, { bytes, wraps });
+  };
+  for (const text of new Set(texts)) {
+    const bytes = Buffer.from(text);
+    if (bytes.length < FORM_BYTES_MIN) continue;
+    for (const form of textForms(text)) add(Buffer.from(form), false);
+    for (const form of encodedForms(bytes)) {
+      add(Buffer.from(form, 'latin1'), true);
+      if (form.length >= WRAPPED_LENGTH_MIN) add(Buffer.from(form.slice(4), 'latin1'), true);
+    }
+  }
+  return [...forms.values()];
+}
+
+/** What can be seen of a secret: as many bytes as redaction has to go by. */
+export function visibleBytes(secret: string): number {
+  return Buffer.byteLength(withoutTerminalCodes(secret).trim());
+}
+
+function withoutTerminalCodes(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is left out
+  return text.replaceAll(/\u001b\[[0-?]*[ -/]*[@-~]/g, '');
+}
+
+function textForms(text: string): string[] {
+  return [text, ...urlForms(text), ...jsonForms(text), ...xmlForms(text), ...shellForms(text)];
+}
+
+/** Base64 at any alignment, in both alphabets, with and without padding; hexadecimal. */
+function encodedForms(bytes: Buffer): string[] {
+  const base64 = [0, 1, 2].flatMap((before) => {
+    const encoded = Buffer.concat([Buffer.alloc(before), bytes]).toString('base64');
+    // What the bytes before have a say in; with one of them that is two characters, with two three.
+    const from = before === 0 ? 0 : before + 1;
+    const length = Math.floor(((before + bytes.length) * 8) / 6);
+    // The last character also holds bits of what follows; at the end of a text they are 0.
+    const end = encoded.replaceAll('=', '');
+    // `echo` adds a line feed.
+    const line = Buffer.concat([Buffer.alloc(before), bytes, Buffer.from('\n')]).toString('base64');
+    return [encoded.slice(from, length), end.slice(from), encoded.slice(from), line.slice(from)];
+  });
+  const url = base64.map((form) => form.replaceAll('+', '-').replaceAll('/', '_'));
+  const hex = bytes.toString('hex');
+  return [...base64, ...url, hex, hex.toUpperCase()];
+}
+
+/** Percent-encoding as it is done by browsers, forms, RFC 3986 and Python, in both cases. */
+function urlForms(text: string): string[] {
+  const component = encodeURIComponent(text.toWellFormed());
+  const strict = component.replaceAll(
+    /[!'()*]/g,
+    (found) => `%${found.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
+  const forms = [
+    component,
+    strict,
+    encodeURI(text.toWellFormed()),
+    strict.replaceAll('%2F', '/'),
+    strict.replaceAll('%20', '+'),
+    strict.replaceAll('%20', '+').replaceAll('%2A', '*'),
+  ];
+  const lower = forms.map((form) => form.replaceAll(/%../g, (code) => code.toLowerCase()));
+  return [...forms, ...lower];
+}
+
+/** JSON strings as JavaScript, Python, Go and PHP write them, and JSON inside of JSON. */
+function jsonForms(text: string): string[] {
+  const plain = JSON.stringify(text).slice(1, -1);
+  const ascii = escapeUnicode(plain, /[^\0-\x7e]/g);
+  const go = escapeUnicode(plain, /[<>&\u2028\u2029]/g);
+  const forms = [plain, ascii, go, escapeUnicode(go, /[^\0-\x7e]/g)];
+  const slashed = forms.map((form) => form.replaceAll('/', '\\/'));
+  const all = [...forms, ...slashed];
+  const upper = all.map((form) =>
+    form.replaceAll(/\\u[0-9a-f]{4}/g, (code) => `\\u${code.slice(2).toUpperCase()}`),
+  );
+  const nested = JSON.stringify(plain).slice(1, -1);
+  return [...all, ...upper, nested];
+}
+
+function escapeUnicode(text: string, what: RegExp): string {
+  return text.replaceAll(what, (found) =>
+    Array.from({ length: found.length }, (_, at) => {
+      return `\\u${found.charCodeAt(at).toString(16).padStart(4, '0')}`;
+    }).join(''),
+  );
+}
+
+/** Text and attributes of XML and HTML, quotes in the ways that are common. */
+function xmlForms(text: string): string[] {
+  const escaped = text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+  const double = ['"', '&quot;', '&#34;', '&#x22;'];
+  const single = ["'", '&apos;', '&#39;', '&#x27;'];
+  return double.flatMap((quot) =>
+    single.map((apos) => escaped.replaceAll('"', quot).replaceAll("'", apos)),
+  );
+}
+
+/** Quoted for a shell: in single and double quotes, with backslashes, and as `$'…'`. */
+function shellForms(text: string): string[] {
+  const single = text.replaceAll("'", "'\\''");
+  const python = text.replaceAll("'", `'"'"'`);
+  const double = text.replaceAll(/["$`\\]/g, '\\$&');
+  const doubleWithHistory = text.replaceAll(/["$`\\!]/g, '\\$&');
+  const backslashes = text.replaceAll(/[^\w@%+=:,./\n\u0080-\uffff-]/g, '\\$&');
+  const ansi = text
+    .replaceAll(/[\\']/g, '\\$&')
+    .replaceAll('\n', '\\n')
+    .replaceAll('\r', '\\r')
+    .replaceAll('\t', '\\t');
+  return [single, python, double, doubleWithHistory, backslashes, ansi, octal(ansi)];
+}
+
+/** Bytes outside of ASCII as bash's `$'…'` writes them. */
+function octal(text: string): string {
+  return text.replaceAll(/[^\0-\x7f]+/g, (found) =>
+    [...Buffer.from(found)].map((byte) => `\\${byte.toString(8)}`).join(''),
+  );
+}

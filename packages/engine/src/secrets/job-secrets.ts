@@ -1,0 +1,80 @@
+// The secrets of one attempt: which may be read, their handles in Lua, and that all are redacted.
+import { randomBytes } from 'node:crypto';
+import { didYouMean, RivetError, type SecretText } from '@rivet/base';
+import type { Redactor } from '../redaction/redactor.ts';
+import type { SecretProvider } from './secret-provider.ts';
+import type { SecretHandles } from './secret-values.ts';
+
+/** The secrets of a job as its modules see them. */
+export interface JobSecrets extends SecretHandles {
+  /**
+   * The value of a declared secret, the same one whenever it is asked for in this attempt; from now
+   * on it is redacted.
+   * @param caller the function that is named when it may not be read
+   * @throws RIVET_SECRET_UNDECLARED, RIVET_SECRET_MISSING, RIVET_SECRET_TOO_SHORT,
+   *   RIVET_SECRET_TOO_LARGE
+   */
+  get(name: string, caller: string): Promise<SecretText>;
+  /**
+   * Whether a declared secret has a value.
+   * @throws RIVET_SECRET_UNDECLARED, and like `get` for a value that can't be redacted
+   */
+  has(name: string, caller: string): Promise<boolean>;
+  /** Takes in a value that came from elsewhere, such as a secret input. Throws like `get`. */
+  adopt(label: string, secret: SecretText): SecretText;
+  /** What people call it: `secret NPM_TOKEN`, `input token`. */
+  labelOf(secret: SecretText): string;
+}
+
+export function createJobSecrets(
+  declared: readonly string[],
+  provider: SecretProvider,
+  redactor: Redactor,
+): JobSecrets {
+  // Unlike a name it can't be guessed, so no data from elsewhere can pass for a secret.
+  const prefix = randomBytes(16).toString('hex');
+  const asked = new Map<string, Promise<SecretText | undefined>>();
+  const byHandle = new Map<string, SecretText>();
+  const known = new Map<SecretText, { readonly handle: string; readonly label: string }>();
+
+  const adopt = (label: string, secret: SecretText): SecretText => {
+    if (known.has(secret)) return secret;
+    redactor.add(secret.reveal(), `the value of ${label}`);
+    const handle = `${prefix}:${known.size + 1}`;
+    known.set(secret, { handle, label });
+    byHandle.set(handle, secret);
+    return secret;
+  };
+  const ask = (name: string, caller: string): Promise<SecretText | undefined> => {
+    if (!declared.includes(name)) {
+      const nearest = didYouMean(name, declared);
+      throw RivetError.of('RIVET_SECRET_UNDECLARED', { function: caller, secret: name, nearest });
+    }
+    const before = asked.get(name);
+    if (before !== undefined) return before;
+    const answer = provider
+      .get(name)
+      .then((secret) => (secret === undefined ? undefined : adopt(`secret ${name}`, secret)));
+    asked.set(name, answer);
+    // A provider that could not be reached may be asked again.
+    answer.catch(() => asked.delete(name));
+    return answer;
+  };
+  const entry = (secret: SecretText) => {
+    const found = known.get(secret);
+    if (found === undefined) throw new Error('a secret that this job does not know');
+    return found;
+  };
+  return {
+    async get(name, caller) {
+      const secret = await ask(name, caller);
+      if (secret === undefined) throw RivetError.of('RIVET_SECRET_MISSING', { secret: name });
+      return secret;
+    },
+    has: async (name, caller) => (await ask(name, caller)) !== undefined,
+    adopt,
+    labelOf: (secret) => entry(secret).label,
+    find: (handle) => byHandle.get(handle),
+    handleOf: (secret) => entry(secret).handle,
+  };
+}
