@@ -44,11 +44,17 @@ export type OptionsOf<O extends Options> = {
 export interface Argument {
   readonly summary: string;
   readonly optional: boolean;
+  /** Takes all words that are left, also none. */
+  readonly many?: boolean;
 }
 /** In the order of the command line; optional ones last. */
 export type Arguments = Readonly<Record<string, Argument>>;
 export type ArgumentsOf<A extends Arguments> = {
-  readonly [K in keyof A]: A[K]['optional'] extends true ? string | undefined : string;
+  readonly [K in keyof A]: A[K]['many'] extends true
+    ? readonly string[]
+    : A[K]['optional'] extends true
+      ? string | undefined
+      : string;
 };
 
 interface Example {
@@ -80,7 +86,7 @@ export interface Command extends CommandText {
   readonly options: Options;
   run(
     context: CommandContext,
-    args: Readonly<Record<string, string | undefined>>,
+    args: Readonly<Record<string, string | readonly string[] | undefined>>,
     options: Readonly<Record<string, unknown>>,
   ): Promise<number>;
 }
@@ -144,6 +150,11 @@ export function required(summary: string): Argument & { readonly optional: false
 
 export function optional(summary: string): Argument & { readonly optional: true } {
   return { summary, optional: true };
+}
+
+/** As many words as there are; only the last argument can be one. */
+export function many(summary: string): Argument & { readonly optional: true; readonly many: true } {
+  return { summary, optional: true, many: true };
 }
 
 /** Makes a command whose action sees its arguments and options with their types. */

@@ -64,9 +64,10 @@ export function commandHelp(entry: RegistryEntry, command: Command, style: Style
 
 /** `rivet run FILE [options]`. */
 export function usageLine(name: string, command: Command): string {
-  const args = Object.entries(command.arguments).map(([key, { optional }]) =>
-    optional ? `[${key.toUpperCase()}]` : key.toUpperCase(),
-  );
+  const args = Object.entries(command.arguments).map(([key, { optional, many }]) => {
+    const name = many === true ? `${key.toUpperCase()}...` : key.toUpperCase();
+    return optional ? `[${name}]` : name;
+  });
   const options = Object.keys(command.options).length > 0 ? ['[options]'] : [];
   return ['rivet', name, ...args, ...options].join(' ');
 }

@@ -5,7 +5,7 @@ import { CommanderError, Command as Parser, Option as ParserOption } from 'comma
 import { type Command, type Option, optionName } from './command.ts';
 
 export interface Parsed {
-  readonly args: Readonly<Record<string, string | undefined>>;
+  readonly args: Readonly<Record<string, string | readonly string[] | undefined>>;
   readonly options: Readonly<Record<string, unknown>>;
 }
 
@@ -18,8 +18,9 @@ export function parseCommand(name: string, command: Command, argv: readonly stri
     .exitOverride()
     .configureOutput({ writeOut: () => undefined, writeErr: () => undefined })
     .helpOption(false);
-  for (const [argument, { optional }] of Object.entries(command.arguments)) {
-    parser.argument(optional ? `[${argument}]` : `<${argument}>`);
+  for (const [argument, { optional, many }] of Object.entries(command.arguments)) {
+    const name = many === true ? `${argument}...` : argument;
+    parser.argument(optional ? `[${name}]` : `<${name}>`);
   }
   for (const [option, definition] of Object.entries(command.options)) {
     parser.addOption(parserOption(option, definition));
@@ -30,8 +31,13 @@ export function parseCommand(name: string, command: Command, argv: readonly stri
     if (error instanceof CommanderError) throw usageError(name, command, error);
     throw error;
   }
-  const names = Object.keys(command.arguments);
-  const args = Object.fromEntries(names.map((key, at) => [key, parser.args[at]]));
+  const wanted = Object.entries(command.arguments);
+  const args = Object.fromEntries(
+    wanted.map(([key, { many }], at) => [
+      key,
+      many === true ? parser.args.slice(at) : parser.args[at],
+    ]),
+  );
   const values = parser.opts<Record<string, unknown>>();
   const options = Object.entries(command.options).map(([key, definition]) => [
     key,

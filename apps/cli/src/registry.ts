@@ -41,6 +41,11 @@ export const registry: readonly RegistryGroup[] = [
         async () => (await import('./commands/run.ts')).run,
       ),
       entry(
+        'test',
+        'Run the tests of pipelines: without containers, in no time',
+        async () => (await import('./commands/test.ts')).test,
+      ),
+      entry(
         'dev',
         'Start everything on this machine: database, orchestrator, runner',
         async () => (await import('./commands/dev.ts')).dev,

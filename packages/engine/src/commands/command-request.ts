@@ -120,7 +120,8 @@ export function showScript(script: string): string {
 const SHOWN_LENGTH_MAX = 300;
 const NEEDS_NO_QUOTES = /^[\w@%+=:,./-]+$/;
 
-function showCommand(argv: readonly string[]): string {
+/** A command as a person would type it. */
+export function showCommand(argv: readonly string[]): string {
   const line = argv
     .map((arg) => (NEEDS_NO_QUOTES.test(arg) ? arg : `'${arg.replaceAll("'", "'\\''")}'`))
     .join(' ')

@@ -1,0 +1,131 @@
+// The host calls of one case of a test: runs of pipelines, expectations that failed, notes.
+import { RivetError } from '@rivet/base';
+import type { HostCall, LuaEngine, LuaHost, LuaRecord, LuaValue, LuaVm } from '@rivet/lua';
+import type { LogLine } from '@rivet/protocol';
+import type { Ask } from './command-mocks.ts';
+import { type MockedRun, runMocked } from './mocked-run.ts';
+import { runRecord } from './run-record.ts';
+import { readRunRequest } from './run-request.ts';
+import type { TestedPipelines } from './tested-pipelines.ts';
+import { readWorkspaceFile } from './workspace-files.ts';
+
+export interface CaseHostOptions {
+  readonly lua: LuaEngine;
+  readonly pipelines: TestedPipelines;
+  /** The test file. */
+  readonly file: string;
+  readonly defaultImage: string;
+  readonly signal: AbortSignal;
+  /** The program of the case, once it is open. */
+  readonly vm: () => LuaVm;
+}
+
+/** The host of a case, and what is told of it when it has ended. */
+export interface CaseHost extends LuaHost {
+  /** What the case printed, and mocks that it never used. */
+  readonly notes: readonly string[];
+  /** Runs of pipelines. */
+  readonly runs: number;
+  /** The log of each run, line by line. */
+  logs(): string[][];
+  /** Removes what the runs left. */
+  close(): Promise<void>;
+}
+
+export function createCaseHost(options: CaseHostOptions): CaseHost {
+  const runs: MockedRun[] = [];
+  const notes: string[] = [];
+  let asked = 0;
+
+  const ask =
+    (answer: Parameters<LuaVm['call']>[0]): Ask =>
+    async (kind, request) => {
+      asked += 1;
+      const [reply = null, mock = null] = await options.vm().call(answer, [kind, request], {
+        branch: `mock-${asked}`,
+        hostCalls: 'refused',
+      });
+      return reply === null ? undefined : { reply, mock: String(mock) };
+    };
+  const run = async ([given]: readonly LuaValue[]): Promise<LuaRecord> => {
+    const request = readRunRequest(given);
+    const pipeline = await options.pipelines.get(request.path, options.file);
+    const { lua, defaultImage, signal } = options;
+    const mocked = await runMocked({
+      lua,
+      pipeline,
+      request,
+      ask: ask(request.answer),
+      defaultImage,
+      signal,
+    });
+    runs.push(mocked);
+    if (mocked.broken.length > 0) throw mocked.broken[0];
+    if (mocked.unmocked.length > 0) {
+      const calls = [...new Set(mocked.unmocked)].join('\n');
+      throw RivetError.of('RIVET_TEST_UNMOCKED', { calls });
+    }
+    return runRecord(mocked, runs.length, pipeline.definition);
+  };
+  const runOf = (id: LuaValue | undefined): MockedRun => {
+    const found = typeof id === 'number' ? runs[id - 1] : undefined;
+    if (found === undefined) throw new Error('a case asked for a run that never was');
+    return found;
+  };
+  const functions: Readonly<
+    Record<string, (args: readonly LuaValue[]) => LuaValue | Promise<LuaValue>>
+  > = {
+    'test.run': run,
+    'test.log': ([id, stage]) => logText(runOf(id).lines, stage),
+    'test.file': async ([id, path]) =>
+      asText(await readWorkspaceFile(runOf(id).workspace, String(path), 'run:file')),
+    'test.note': ([text]) => {
+      notes.push(String(text));
+      return null;
+    },
+    'test.unused': ([mock]) => {
+      notes.push(`${String(mock)} answered nothing; is it still needed?`);
+      return null;
+    },
+    'test.fail': ([what, expected = null, actual = null]) => {
+      throw RivetError.of('RIVET_TEST_EXPECTATION', {
+        what: String(what),
+        ...(expected === null ? {} : { expected: String(expected) }),
+        ...(actual === null ? {} : { actual: String(actual) }),
+      });
+    },
+  };
+  return {
+    notes,
+    get runs() {
+      return runs.length;
+    },
+    async call({ name, args }: HostCall) {
+      const perform = functions[name];
+      if (perform === undefined) throw RivetError.of('RIVET_CALL_UNKNOWN', { function: name });
+      return [await perform(args)];
+    },
+    logs: () => runs.map(({ lines }) => lines.map(shownLine)),
+    async close() {
+      await Promise.all(runs.map((each) => each.remove()));
+    },
+  };
+}
+
+function logText(lines: readonly LogLine[], stage: LuaValue | undefined): string {
+  const own =
+    stage === undefined || stage === null ? lines : lines.filter((line) => line.stage === stage);
+  return own.map(({ text }) => `${text}\n`).join('');
+}
+
+function shownLine({ stage, level, text }: LogLine): string {
+  const loud = level === 'error' || level === 'warning' ? `${level}: ` : '';
+  return `${stage === '' ? 'job' : stage} | ${loud}${text}`;
+}
+
+/** Text where it is text, the bytes otherwise. */
+function asText(bytes: Uint8Array | undefined): LuaValue {
+  if (bytes === undefined) return null;
+  const text = Buffer.from(bytes).toString('utf8');
+  return Buffer.from(text).equals(bytes) ? text : bytes;
+}

@@ -1,0 +1,79 @@
+// The pipelines that the cases of test files run: each read, checked and evaluated once.
+import { realpath } from 'node:fs/promises';
+import { dirname, isAbsolute, relative, resolve, sep } from 'node:path';
+import { RivetError } from '@rivet/base';
+import type { LuaEngine } from '@rivet/lua';
+import {
+  checkPipeline,
+  createInputChecker,
+  inputsInvalid,
+  pipelineInvalid,
+  readBundle,
+} from '@rivet/pipeline';
+import type { InputValues, PipelineBundle, PipelineDefinition } from '@rivet/protocol';
+import { coreModules, globalAliases } from '../modules/registry.ts';
+
+/** A pipeline that can be run. */
+export interface TestedPipeline {
+  readonly bundle: PipelineBundle;
+  readonly definition: PipelineDefinition;
+  /** Checks the inputs like a launch does. @throws RIVET_INPUT_INVALID, RIVET_INPUT_MISSING */
+  inputs(values: unknown): Promise<InputValues>;
+}
+
+export interface TestedPipelines {
+  /**
+   * @param from the test file, which `path` is relative to
+   * @throws RIVET_TEST_PATH, RIVET_PIPELINE_INVALID, and what reading it raises
+   */
+  get(path: string, from: string): Promise<TestedPipeline>;
+  close(): Promise<void>;
+}
+
+/** @param root no pipeline outside of this directory is read */
+export function createTestedPipelines(lua: LuaEngine, root: string): TestedPipelines {
+  const known = new Map<string, Promise<TestedPipeline>>();
+  const closing: (() => Promise<void>)[] = [];
+
+  const open = async (path: string): Promise<TestedPipeline> => {
+    const bundle = await readBundle(path);
+    const options = { modules: coreModules(), globals: globalAliases };
+    const checked = await checkPipeline(lua, bundle, options);
+    if (!checked.ok) throw pipelineInvalid(checked.issues);
+    const { definition } = checked;
+    const checker = createInputChecker(lua, bundle, definition, options);
+    closing.push(() => checker.close());
+    return {
+      bundle,
+      definition,
+      async inputs(values) {
+        const check = await checker.check(values);
+        if (!check.ok) throw inputsInvalid(check);
+        return check.values;
+      },
+    };
+  };
+  return {
+    async get(path, from) {
+      const file = await insideOf(root, path, dirname(from));
+      const before = known.get(file) ?? open(file);
+      known.set(file, before);
+      return await before;
+    },
+    async close() {
+      await Promise.all(closing.map((close) => close()));
+    },
+  };
+}
+
+async function insideOf(root: string, path: string, folder: string): Promise<string> {
+  const refuse = (problem: string): RivetError =>
+    RivetError.of('RIVET_TEST_PATH', { function: 'test.pipeline', path, problem });
+  if (isAbsolute(path) || path.includes('\0')) throw refuse('is no relative path');
+  const file = resolve(folder, path);
+  const real = await realpath(file).catch(() => undefined);
+  if (real === undefined) throw refuse(`does not exist beside the test file (${file})`);
+  const inside = relative(await realpath(root), real);
+  if (inside === '..' || inside.startsWith(`..${sep}`)) throw refuse(`leaves ${root}`);
+  return file;
+}

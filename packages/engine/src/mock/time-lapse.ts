@@ -1,0 +1,142 @@
+// Lets the virtual time of a job pass as soon as all that still runs in it waits for time to pass.
+import { type LuaEngine, LuaFunction, type LuaHost, type LuaVm } from '@rivet/lua';
+import { createVirtualClock, type VirtualClock } from './virtual-clock.ts';
+
+/** Host calls that may wait for time to pass; all others end by themselves. */
+const WAITING_CALLS: ReadonlySet<string> = new Set([
+  'process.run',
+  'process.sh',
+  'process.handle_wait',
+  'time.sleep',
+]);
+
+/** The time of one job, and the Lua engine through which it is seen what the job does. */
+export interface TimeLapse {
+  readonly clock: VirtualClock;
+  readonly lua: LuaEngine;
+  /** Time does not pass before this has settled. */
+  hold<T>(work: Promise<T>): Promise<T>;
+}
+
+export function createTimeLapse(lua: LuaEngine, startMs: number): TimeLapse {
+  const lapse = new Lapse(startMs);
+  return {
+    clock: lapse.clock,
+    hold: (work) => lapse.hold(work),
+    lua: {
+      open: async (program, host, limits) =>
+        lapse.watchVm(await lua.open(program, lapse.watchCalls(host), limits)),
+      close: () => lua.close(),
+    },
+  };
+}
+
+class Lapse {
+  readonly clock: VirtualClock;
+  /** Ask whether a VM has come to rest; see `#rested`. */
+  readonly #probes = new Set<() => Promise<void>>();
+  /** Counts whatever happens. */
+  #events = 0;
+  #waiting = 0;
+  #busy = 0;
+  #passing = false;
+
+  constructor(startMs: number) {
+    this.clock = createVirtualClock(startMs, () => this.#event());
+  }
+
+  async hold<T>(work: Promise<T>): Promise<T> {
+    this.#busy += 1;
+    try {
+      return await work;
+    } finally {
+      this.#busy -= 1;
+      this.#event();
+    }
+  }
+
+  watchCalls(host: LuaHost): LuaHost {
+    return {
+      call: async (call) => {
+        if (!WAITING_CALLS.has(call.name)) return await this.hold(host.call(call));
+        this.#waiting += 1;
+        this.#event();
+        try {
+          return await host.call(call);
+        } finally {
+          this.#waiting -= 1;
+          this.#event();
+        }
+      },
+    };
+  }
+
+  /** The function that every pipeline returns besides its definition does nothing without texts. */
+  watchVm(vm: LuaVm): LuaVm {
+    let count = 0;
+    return {
+      get running() {
+        return vm.running;
+      },
+      call: (fn, args, options) => vm.call(fn, args, options),
+      close: () => vm.close(),
+      evaluate: async () => {
+        const evaluation = await vm.evaluate();
+        const [value] = evaluation.values;
+        const matchAll =
+          value !== null && typeof value === 'object' && 'match_all' in value
+            ? value.match_all
+            : undefined;
+        if (matchAll instanceof LuaFunction) {
+          this.#probes.add(async () => {
+            if (!vm.running) return;
+            count += 1;
+            const branch = `at-rest-${count}`;
+            // A VM that was closed meanwhile is at rest too.
+            await vm.call(matchAll, [[]], { branch, hostCalls: 'refused' }).catch(() => {});
+          });
+        }
+        return evaluation;
+      },
+    };
+  }
+
+  #event(): void {
+    this.#events += 1;
+    if (this.#passing || !this.#mayPass()) return;
+    this.#passing = true;
+    void this.#pass().finally(() => {
+      this.#passing = false;
+    });
+  }
+
+  async #pass(): Promise<void> {
+    while (this.#mayPass()) {
+      const before = this.#events;
+      await this.#rested();
+      if (before === this.#events && this.#mayPass()) this.clock.next();
+    }
+  }
+
+  /** Somebody waits for time to pass, and nobody works. */
+  #mayPass(): boolean {
+    return this.#waiting > 0 && this.#busy === 0 && this.clock.waiting;
+  }
+
+  /**
+   * A VM answers in the order in which it is asked and runs until every branch waits: once it has
+   * answered, all host calls that earlier answers led to have been made.
+   */
+  async #rested(): Promise<void> {
+    await turn();
+    await Promise.all([...this.#probes].map((probe) => probe()));
+    await turn();
+  }
+}
+
+/** Resolves when all that could go on at once has gone on. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}
