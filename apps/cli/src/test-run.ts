@@ -28,7 +28,7 @@ export interface TestRunOptions {
  */
 export async function runTests(options: TestRunOptions, context: CommandContext): Promise<number> {
   const beganAt = performance.now();
-  const lua = createLuaEngine();
+  const lua = createLuaEngine({ reuseProcesses: true });
   const pipelines = createTestedPipelines(lua, options.root);
   const files: FileReport[] = [];
   try {

@@ -7,6 +7,8 @@ import type { WireProgram } from './wire/messages.ts';
 import { toWire } from './wire/wire-value.ts';
 
 const MEMORY_BYTES = 256 * 1024 * 1024;
+/** Idle processes that wait for another program. */
+const IDLE_MAX = 4;
 
 export interface LuaEngineOptions {
   /**
@@ -16,6 +18,11 @@ export interface LuaEngineOptions {
   readonly memoryBytesMax?: number;
   /** Whether a process is started before it is needed; true when absent. */
   readonly keepReady?: boolean;
+  /**
+   * Whether the process of a closed program takes another one, which is much faster than starting
+   * one: for programs that have nothing to hide from each other. False when absent.
+   */
+  readonly reuseProcesses?: boolean;
 }
 
 /** An engine without programs. Its first process starts at once unless `keepReady` is false. */
@@ -26,7 +33,9 @@ export function createLuaEngine(options: LuaEngineOptions = {}): LuaEngine {
 class ProcessEngine implements LuaEngine {
   readonly #memoryBytes: number;
   readonly #keepReady: boolean;
+  readonly #reuse: boolean;
   readonly #open = new Set<ProcessVm>();
+  readonly #idle: LuaProcess[] = [];
   #ready: LuaProcess | undefined;
   #hardLimit = true;
   #closed = false;
@@ -34,6 +43,7 @@ class ProcessEngine implements LuaEngine {
   constructor(options: LuaEngineOptions) {
     this.#memoryBytes = options.memoryBytesMax ?? MEMORY_BYTES;
     this.#keepReady = options.keepReady ?? true;
+    this.#reuse = options.reuseProcesses ?? false;
     this.#prepare();
   }
 
@@ -44,7 +54,12 @@ class ProcessEngine implements LuaEngine {
       throw RivetError.of('RIVET_INTERNAL', { reason });
     }
     const wire = wireProgram(program, limits);
-    const vm = new ProcessVm(await this.#takeProcess(limits), program, host, limits);
+    const process = await this.#takeProcess(limits);
+    const keep = (idle: LuaProcess): void => {
+      this.#open.delete(vm);
+      this.#takeBack(idle);
+    };
+    const vm = new ProcessVm(process, program, host, limits, this.#reuse ? keep : undefined);
     this.#open.add(vm);
     void vm.ended.then(() => this.#open.delete(vm));
     if (this.#closed) await vm.close();
@@ -64,9 +79,17 @@ class ProcessEngine implements LuaEngine {
     this.#ready = undefined;
     ready?.kill();
     await Promise.all([ready?.exited(), ...[...this.#open].map((vm) => vm.close())]);
+    const idle = this.#idle.splice(0);
+    for (const process of idle) process.kill();
+    await Promise.all(idle.map((process) => process.exited()));
   }
 
   async #takeProcess(limits: LuaLimits): Promise<LuaProcess> {
+    if (limits.memoryBytes <= this.#memoryBytes) {
+      for (let idle = this.#idle.pop(); idle !== undefined; idle = this.#idle.pop()) {
+        if (idle.running) return idle;
+      }
+    }
     const warm = limits.memoryBytes <= this.#memoryBytes ? this.#ready : undefined;
     if (warm !== undefined) this.#ready = undefined;
     if (warm?.running === true && (await warm.ready)) return warm;
@@ -78,6 +101,12 @@ class ProcessEngine implements LuaEngine {
     const unlimited = new LuaProcess(memoryBytes, false);
     await unlimited.ready;
     return unlimited;
+  }
+
+  #takeBack(process: LuaProcess): void {
+    const wanted = !this.#closed && this.#idle.length < IDLE_MAX;
+    if (wanted && process.running) this.#idle.push(process);
+    else process.kill();
   }
 
   #prepare(): void {

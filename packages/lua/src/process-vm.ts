@@ -28,6 +28,7 @@ export class ProcessVm implements LuaVm {
   /** Resolves when its process is gone. */
   readonly ended: Promise<void>;
   readonly #process: LuaProcess;
+  readonly #keep: ((process: LuaProcess) => void) | undefined;
   readonly #host: LuaHost;
   readonly #limits: LuaLimits;
   readonly #failures: LuaFailures;
@@ -39,12 +40,23 @@ export class ProcessVm implements LuaVm {
   #hostErrorIds = 0;
   readonly #idleBytes: number | undefined;
   #bytesUnderWay = 0;
+  #callsUnderWay = 0;
   #cpuMsAtMessage: number | undefined;
   /** Why there is no program any more. */
   #over: RivetError | undefined;
 
-  /** @param process one that is ready: what it uses now is what an idle one does */
-  constructor(process: LuaProcess, program: LuaProgram, host: LuaHost, limits: LuaLimits) {
+  /**
+   * @param process one that is ready: what it uses now is what an idle one does
+   * @param keep takes the process of a program that was closed when it had nothing left to do
+   */
+  constructor(
+    process: LuaProcess,
+    program: LuaProgram,
+    host: LuaHost,
+    limits: LuaLimits,
+    keep: ((process: LuaProcess) => void) | undefined,
+  ) {
+    this.#keep = keep;
     this.#process = process;
     this.#host = host;
     this.#limits = limits;
@@ -95,8 +107,20 @@ export class ProcessVm implements LuaVm {
   }
 
   async close(): Promise<void> {
+    if (this.#keep !== undefined && this.#over === undefined && this.#idle) {
+      this.#over = RivetError.of('RIVET_LUA_CLOSED', {});
+      clearInterval(this.#watch);
+      this.#hostErrors.clear();
+      this.#keep(this.#process);
+      return;
+    }
     this.#end(RivetError.of('RIVET_LUA_CLOSED', {}));
     await this.#process.exited();
+  }
+
+  /** Nothing was asked that is not answered, on either side. */
+  get #idle(): boolean {
+    return this.#requests.size === 0 && this.#callsUnderWay === 0;
   }
 
   #request(
@@ -162,7 +186,9 @@ export class ProcessVm implements LuaVm {
       this.#end(this.#failures.limit('memory', message.place, []));
       return;
     }
+    this.#callsUnderWay += 1;
     void this.#perform(message).finally(() => {
+      this.#callsUnderWay -= 1;
       this.#bytesUnderWay -= bytes;
     });
   }

@@ -1,11 +1,12 @@
-// The Lua process: holds one program and does what the engine says, one message after the other.
+// The Lua process: holds one program at a time and does what the engine says, one message after the
+// other.
 import fengari, { type LuaState, type TValue } from '../../vendor/fengari/src/index.js';
 import type { FromChild, ToChild, WireError, WireProgram, WireValue } from '../wire/messages.ts';
 import { receive, send } from './channel.ts';
 import { FunctionRegistry, pushWire, ValueError, ValueReader } from './convert.ts';
 import { errorOf, syntaxErrorOf } from './errors.ts';
 import { HostCalls } from './host-calls.ts';
-import { setLimits } from './limits.ts';
+import { liftLimits, setLimits } from './limits.ts';
 import { defineModules } from './modules.ts';
 import { topOf } from './raised.ts';
 import { Files } from './require.ts';
@@ -124,19 +125,28 @@ function valueErrorOf(
 
 function run(): void {
   send({ type: 'ready' });
-  const first = receive();
-  if (first.type !== 'open') throw new Error(`the first message is ${first.type}`);
-  const program = new Program(first.program);
-  send({ type: 'done', id: first.id, values: [], positions: [] });
+  let program: Program | undefined;
   for (;;) {
-    deliver(program);
+    program = deliver(program);
     program.run();
   }
 }
 
 /** A function of its own, so that nothing holds the message, which may be large, while Lua runs. */
-function deliver(program: Program): void {
-  program.handle(receive());
+function deliver(program: Program | undefined): Program {
+  const message = receive();
+  if (message.type === 'open') return open(message);
+  if (program === undefined) throw new Error(`the first message is ${message.type}`);
+  program.handle(message);
+  return program;
+}
+
+/** The program before, if there was one, has nothing left to do. */
+function open({ id, program }: Extract<ToChild, { type: 'open' }>): Program {
+  liftLimits();
+  const opened = new Program(program);
+  send({ type: 'done', id, values: [], positions: [] });
+  return opened;
 }
 
 try {
