@@ -20,7 +20,7 @@ pipeline = {}
 ---@field required? boolean true unless there is a default
 ---@field default? InputScalar|InputScalar[]
 ---@field secret? boolean never shown
----@field options? InputScalar[] the allowed values
+---@field options? InputScalar[]|fun(inputs: table<string, any>): InputScalar[] the allowed values, or a function that gives them from the values of the inputs before
 ---@field pattern? string Lua pattern that a string must match
 ---@field min? number
 ---@field max? number

@@ -32,6 +32,7 @@ export function describeInput(input: InputDefinition): string {
       : `default ${input.secret ? '***' : JSON.stringify(input.default)}`,
     ...(input.secret ? ['secret'] : []),
     ...(input.options === undefined ? [] : [`one of ${input.options.map(String).join(', ')}`]),
+    ...(input.has_options === true ? ['options that follow from the inputs before'] : []),
     ...(input.min === undefined ? [] : [`from ${input.min}`]),
     ...(input.max === undefined ? [] : [`to ${input.max}`]),
     ...(input.pattern === undefined ? [] : [`matching ${input.pattern}`]),

@@ -45,8 +45,10 @@ export async function collectInputs(
     throw inputsMissing(missing);
   }
   for (const input of missing) {
-    known[input.name] = await askInput(input, context.interrupt.signal, (value) =>
-      checker().checkOne(input.name, value),
+    // What can be chosen may follow from the answers before.
+    const asked = input.has_options === true ? await checker().resolve(input, known) : input;
+    known[input.name] = await askInput(asked, context.interrupt.signal, (value) =>
+      checker().checkOne(input.name, value, known),
     );
   }
   return known;

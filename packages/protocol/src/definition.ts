@@ -49,8 +49,21 @@ export const InputDefinition = Type.Object({
   max_items: Type.Optional(Type.Integer()),
   /** Whether the pipeline has a function of its own for it, which runs at launch. */
   has_validate: Type.Boolean(),
+  /** Whether a function of the pipeline gives the options, from the values of the inputs before. */
+  has_options: Type.Optional(Type.Boolean()),
 });
 export type InputDefinition = Static<typeof InputDefinition>;
+
+/** A directory of the machine, or an empty one in memory where there is no `source`. */
+export const ContainerMount = Type.Object({
+  /** Absolute path in the container. */
+  target: Type.String(),
+  source: Type.Optional(Type.String()),
+  readonly: Type.Optional(Type.Boolean()),
+  /** Bytes of one in memory. */
+  size: Type.Optional(Type.Integer()),
+});
+export type ContainerMount = Static<typeof ContainerMount>;
 
 /**
  * What a container of a stage or of `container.with` is asked for; absent means the installation's
@@ -68,6 +81,8 @@ export const ContainerOptions = Type.Object({
   pull: Type.Optional(
     Type.Union([Type.Literal('missing'), Type.Literal('always'), Type.Literal('never')]),
   ),
+  mounts: Type.Optional(Type.Array(ContainerMount)),
+  privileged: Type.Optional(Type.Boolean()),
 });
 export type ContainerOptions = Static<typeof ContainerOptions>;
 
@@ -149,12 +164,27 @@ export type StageDefinition = Static<typeof StageDefinition>;
 export const RunnerTag = Type.Object({ key: Type.String(), value: Type.String() });
 export type RunnerTag = Static<typeof RunnerTag>;
 
+/**
+ * A plugin that the pipeline uses, as it lies in the bundle: another version or other files are a
+ * difference between two definitions.
+ */
+export const PluginUse = Type.Object({
+  name: Type.String(),
+  /** What its plugin.lua says. */
+  version: Type.String(),
+  /** Its folder in the bundle: `plugins/git`. */
+  path: Type.String(),
+  /** SHA-256 in hex of its files in the bundle. */
+  digest: Type.String(),
+});
+export type PluginUse = Static<typeof PluginUse>;
+
 export const PipelineDefinition = Type.Object({
   name: Type.String(),
   description: Type.String(),
   inputs: Type.Array(InputDefinition),
   runner: Type.Array(RunnerTag),
-  plugins: Type.Array(Type.String()),
+  plugins: Type.Array(PluginUse),
   secrets: Type.Array(Type.String()),
   env: Type.Record(Type.String(), Type.String()),
   timeout_ms: Nullable(Type.Integer()),

@@ -23,6 +23,8 @@ import {
 export interface ReadInput {
   readonly definition: InputDefinition;
   readonly validate: LuaFunction | undefined;
+  /** Gives the options from the values of the inputs before it. */
+  readonly options: LuaFunction | undefined;
   readonly patternChecks: readonly PatternCheck[];
 }
 
@@ -49,13 +51,18 @@ export function readInput(
   refuseRulesOfOtherTypes(record, type, path, issues);
   if (secret) checkSecret(record, type, path, issues);
   const before = issues.length;
+  const given = fieldOf(record, 'options');
+  const options = given instanceof LuaFunction ? given : undefined;
+  if (options !== undefined && secret) refuseSecretOptions(path, issues);
   const rules = type === 'list' ? undefined : readRules(record, type, path, issues);
   const list = type === 'list' ? readListRules(record, path, issues) : undefined;
   const checks = rules === undefined ? [] : optionChecks(rules, path);
   const itemChecks = list === undefined ? [] : optionChecks(list.items, fieldPath(path, 'items'));
-  // With broken rules a default can't be judged.
-  const judged = issues.length === before;
-  const chosen = judged ? readDefault(record, rules, list, path, issues) : undefined;
+  // By broken rules a default can't be judged, by its type it can.
+  const broken = issues.length > before;
+  const judges = broken && rules !== undefined ? { type: rules.type } : rules;
+  const items = broken && list !== undefined ? { items: { type: list.items.type } } : list;
+  const chosen = readDefault(record, judges, items, path, issues);
   const fallback = chosen?.value;
   const definition: InputDefinition = {
     name,
@@ -65,12 +72,22 @@ export function readInput(
     ...present({ description, default: fallback }),
     ...present({ ...rules, ...list, type }),
     has_validate: validate !== undefined,
+    ...(options === undefined ? {} : { has_options: true }),
   };
   return {
     definition,
     validate,
+    options,
     patternChecks: [...checks, ...itemChecks, ...(chosen?.patternChecks ?? [])],
   };
+}
+
+/** Its message would show which values there are, and a wrong one beside them. */
+function refuseSecretOptions(path: string, issues: IssueList): void {
+  issues.add(fieldPath(path, 'options'), {
+    message: 'a secret input has options: whoever launches the pipeline would see them',
+    expected: 'no options, or no secret = true',
+  });
 }
 
 const readDescription = textReader({ expected: 'text', lengthMax: 10_000 });

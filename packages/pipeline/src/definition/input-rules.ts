@@ -1,5 +1,5 @@
 // Reads the rules of an input's values: options, pattern, range, number of items.
-import type { LuaRecord } from '@rivet/lua';
+import { LuaFunction, type LuaRecord } from '@rivet/lua';
 import { type Scalar, type ScalarRules, scalarBreach } from '../inputs/scalar-rules.ts';
 import { fieldPath, type IssueList } from './issue-list.ts';
 import { luaPatternProblem } from './lua-pattern.ts';
@@ -62,7 +62,10 @@ export function readRules(
     });
     return rules;
   }
-  const options = read('options', readOptions(rules));
+  // A function gives them when the pipeline is launched.
+  const isFunction =
+    fieldOf(record, 'options') instanceof LuaFunction && !labelOf(path).startsWith('items');
+  const options = isFunction ? undefined : read('options', readOptions(rules));
   return options === undefined ? rules : { ...rules, options };
 }
 

@@ -33,6 +33,8 @@ export interface PipelineFunctions {
   >;
   /** `validate` functions by name of the input. */
   readonly inputs: ReadonlyMap<string, LuaFunction>;
+  /** `options` functions by name of the input. */
+  readonly options: ReadonlyMap<string, LuaFunction>;
 }
 
 export interface ValidatedDefinition {
@@ -148,6 +150,11 @@ function collectFunctions(
     inputs: new Map(
       inputs.flatMap(({ definition, validate }) =>
         validate === undefined ? [] : [[definition.name, validate] as const],
+      ),
+    ),
+    options: new Map(
+      inputs.flatMap(({ definition, options }) =>
+        options === undefined ? [] : [[definition.name, options] as const],
       ),
     ),
   };

@@ -20,7 +20,7 @@ export async function checkInLua(
 ): Promise<DefinitionIssue[]> {
   const issues = new IssueList(sources);
   const validators = new Map(defaults.map(({ input, validate }) => [input, validate]));
-  const rules = createLuaRules(vm, matchAll, validators);
+  const rules = createLuaRules(vm, matchAll, { inputs: validators, options: new Map() });
   const refusals = await rules.matchAll(patterns);
   for (const [index, { path, pattern, text }] of patterns.entries()) {
     const refusal = refusals[index];

@@ -10,6 +10,7 @@ import type {
 import { LIST_ITEMS_MAX } from '../definition/input-rules.ts';
 import { ISSUES_MAX, itemPath } from '../definition/issue-list.ts';
 import { showValue } from '../definition/show-value.ts';
+import { withOptions } from './dependent-options.ts';
 import { inputIssue, inputPath, unknownInput } from './input-issues.ts';
 import type { LuaRules, PatternQuestion } from './lua-rules.ts';
 import { patternExpected, type ScalarRules, scalarBreach } from './scalar-rules.ts';
@@ -37,6 +38,7 @@ export async function checkInputs(
   }
   const issues = unknownNames(definition, given);
   const missing: string[] = [];
+  /** The good ones: options of later inputs may depend on them. */
   const values: InputValues = {};
   for (const input of definition.inputs) {
     const own = ownValue(given, input.name);
@@ -49,19 +51,26 @@ export async function checkInputs(
       );
       continue;
     }
-    const found = await valueIssues(input, value, lua);
+    const found = await valueIssues(definition, input, value, values, lua);
     issues.push(...found);
     if (found.length === 0) values[input.name] = value as InputValue;
   }
   return issues.length > 0 ? { ok: false, issues, missing } : { ok: true, values };
 }
 
-/** The mistakes in one value; the rules of Lua are asked only when the others hold. */
+/**
+ * The mistakes in one value; the rules of Lua are asked only when the others hold.
+ * @param known values of other inputs, from which options may follow
+ */
 export async function valueIssues(
-  input: InputDefinition,
+  definition: PipelineDefinition,
+  written: InputDefinition,
   value: unknown,
+  known: InputValues,
   lua: LuaRules,
 ): Promise<DefinitionIssue[]> {
+  const input = await withOptions(definition, written, known, lua);
+  if ('issue' in input) return [input.issue];
   const issues = staticIssues(input, value);
   if (issues.length > 0) return issues;
   const rules = input.type === 'list' ? input.items : input;

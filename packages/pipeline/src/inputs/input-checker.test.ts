@@ -26,6 +26,17 @@ return pipeline.define({
       validate = function(v) return v ~= "tok-quoted", v .. " is no token" end },
     version = { type = "string", validate = version },
     constructor = { type = "string", required = false },
+    region = { type = "string", default = "eu", options = { "eu", "us" } },
+    zone = { type = "string", default = "eu-1", options = function(inputs)
+      if inputs.level == "loop" then while true do end end
+      if inputs.branch == "raise" then error("no zones today") end
+      if inputs.branch == "none" then return {} end
+      if inputs.branch == "number" then return { 1 } end
+      if inputs.branch == "text" then return "eu-1" end
+      assert(inputs.token == nil and inputs.later == nil)
+      return { inputs.region .. "-1", inputs.region .. "-2" }
+    end },
+    later = { type = "number", required = false, options = function() return { 1, 2 } end },
   },
   stages = { { name = "x", script = function() end } },
 })`;
@@ -65,6 +76,8 @@ describe('good values', () => {
         targets: ['linux'],
         token: 'tok-1',
         version: '1.2',
+        region: 'eu',
+        zone: 'eu-1',
       },
     });
   });
@@ -158,12 +171,61 @@ describe('wrong values', () => {
   });
 });
 
+describe('options that follow from other inputs', () => {
+  test('are those of the values before', async () => {
+    const us = { ...good, region: 'us' };
+    expect(await checker.check({ ...us, zone: 'us-2', later: 2 })).toMatchObject({ ok: true });
+    expect(said(await checker.check({ ...us, zone: 'eu-2' }))).toEqual([
+      'inputs.zone: the input "zone" is none of the options',
+    ]);
+    expect(said(await checker.check({ ...good, later: 3 }))).toEqual([
+      'inputs.later: the input "later" is none of the options',
+    ]);
+  });
+
+  test('are asked for a default too, which may not be among them', async () => {
+    const check = await checker.check({ ...good, region: 'us' });
+    expect(check).toMatchObject({
+      issues: [{ path: 'inputs.zone', found: '"eu-1"', expected: 'one of "us-1", "us-2"' }],
+    });
+  });
+
+  test.each([
+    ['raise', 'has options that could not be asked: no zones today'],
+    ['none', 'has no options for the values of the inputs before it'],
+    ['number', 'has an options function that returned what can not be a value'],
+    ['text', 'has an options function that returned no list'],
+  ])('that can not be had are a mistake: %s', async (branch, problem) => {
+    expect(said(await checker.check({ ...good, branch }))).toEqual([
+      `inputs.zone: the input "zone" ${problem}`,
+    ]);
+  });
+
+  test('are given to a prompt', async () => {
+    const zone = definition.inputs.find(({ name }) => name === 'zone')!;
+    expect(zone).toMatchObject({ has_options: true });
+    const resolved = await checker.resolve(zone, { region: 'us' });
+    expect(resolved.options).toEqual(['us-1', 'us-2']);
+    expect(await checker.checkOne('zone', 'us-1', { region: 'us' })).toBeUndefined();
+    await expect(checker.resolve(zone, { branch: 'none' })).rejects.toMatchObject({
+      code: 'RIVET_INPUT_INVALID',
+    });
+  });
+
+  test('are not for secrets, which nobody may be shown', async () => {
+    const source = SOURCE.replace('secret = true,', 'secret = true, options = function() end,');
+    const files = { 'pipeline.lua': source };
+    const checked = await checkPipeline(engine, { ...bundle, files }, { modules: [] });
+    expect(checked).toMatchObject({ ok: false, issues: [{ path: 'inputs.token.options' }] });
+  });
+});
+
 describe('one value, for a prompt', () => {
   test('is held against all its rules', async () => {
-    expect(await checker.checkOne('version', '1.2')).toBeUndefined();
-    expect(await checker.checkOne('version', '1')).toMatchObject({ path: 'inputs.version' });
-    expect(await checker.checkOne('jobs', 0)).toMatchObject({ expected: 'at least 1' });
-    expect(await checker.checkOne('jbos', 0)).toMatchObject({ nearest: 'jobs' });
+    expect(await checker.checkOne('version', '1.2', {})).toBeUndefined();
+    expect(await checker.checkOne('version', '1', {})).toMatchObject({ path: 'inputs.version' });
+    expect(await checker.checkOne('jobs', 0, {})).toMatchObject({ expected: 'at least 1' });
+    expect(await checker.checkOne('jbos', 0, {})).toMatchObject({ nearest: 'jobs' });
   });
 });
 

@@ -3,21 +3,36 @@
 import type { LuaEngine, LuaVm } from '@rivet/lua';
 import type {
   DefinitionIssue,
+  InputDefinition,
   InputValue,
+  InputValues,
   PipelineBundle,
   PipelineDefinition,
 } from '@rivet/protocol';
 import { type EvaluationOptions, evaluatePipeline } from '../evaluation/evaluate-pipeline.ts';
 import { checkInputs, type InputCheck, valueIssues } from './check-inputs.ts';
-import { pipelineInvalid, unknownInput } from './input-issues.ts';
+import { withOptions } from './dependent-options.ts';
+import { inputsInvalid, pipelineInvalid, unknownInput } from './input-issues.ts';
 import { createLuaRules, type LuaRules } from './lua-rules.ts';
 
 /** Checks input values against a pipeline's rules, its Lua patterns and `validate` functions. */
 export interface InputChecker {
   /** Every mistake at once, or the values with defaults filled in. Paths are `inputs.<name>`. */
   check(values: unknown): Promise<InputCheck>;
-  /** The first mistake in one value: for a prompt that asks again. */
-  checkOne(name: string, value: InputValue): Promise<DefinitionIssue | undefined>;
+  /**
+   * The first mistake in one value: for a prompt that asks again.
+   * @param known values of other inputs, from which its options may follow
+   */
+  checkOne(
+    name: string,
+    value: InputValue,
+    known: InputValues,
+  ): Promise<DefinitionIssue | undefined>;
+  /**
+   * The input as a prompt asks for it: with the options that follow from the values of others.
+   * @throws RIVET_INPUT_INVALID when its options function gives none
+   */
+  resolve(input: InputDefinition, known: InputValues): Promise<InputDefinition>;
   /** Closes the VM, if one was needed. */
   close(): Promise<void>;
 }
@@ -39,7 +54,7 @@ export function createInputChecker(
     const evaluated = await evaluatePipeline(engine, bundle, options);
     if (!evaluated.ok) throw pipelineInvalid(evaluated.issues);
     const { vm, matchAll, functions } = evaluated;
-    return { vm, rules: createLuaRules(vm, matchAll, functions.inputs) };
+    return { vm, rules: createLuaRules(vm, matchAll, functions) };
   }
 
   async function close(): Promise<void> {
@@ -72,14 +87,20 @@ export function createInputChecker(
   const lua: LuaRules = {
     matchAll: (questions) => ask((rules) => rules.matchAll(questions)),
     validate: (input, value) => ask((rules) => rules.validate(input, value)),
+    options: (input, before) => ask((rules) => rules.options(input, before)),
     ended: () => false,
   };
   return {
     check: (values) => checkInputs(definition, values, lua),
-    async checkOne(name, value) {
+    async checkOne(name, value, known) {
       const input = definition.inputs.find((candidate) => candidate.name === name);
       if (input === undefined) return unknownInput(definition, name);
-      return (await valueIssues(input, value, lua))[0];
+      return (await valueIssues(definition, input, value, known, lua))[0];
+    },
+    async resolve(input, known) {
+      const resolved = await withOptions(definition, input, known, lua);
+      if ('issue' in resolved) throw inputsInvalid({ issues: [resolved.issue], missing: [] });
+      return resolved;
     },
     close,
   };

@@ -2,7 +2,8 @@
 // author.
 import { isRivetError } from '@rivet/base';
 import type { LuaFunction, LuaValue, LuaVm } from '@rivet/lua';
-import type { InputValue } from '@rivet/protocol';
+import type { InputValue, InputValues } from '@rivet/protocol';
+import type { PipelineFunctions } from '../definition/validate-definition.ts';
 
 /** A text and the Lua pattern it should match. */
 export interface PatternQuestion {
@@ -19,6 +20,11 @@ export interface LuaRules {
   matchAll(questions: readonly PatternQuestion[]): Promise<Refusal[]>;
   /** Runs the `validate` function of an input. */
   validate(input: string, value: InputValue): Promise<Refusal>;
+  /**
+   * Runs the `options` function of an input on the values of the inputs before it: what it
+   * returned, or why it could not be asked.
+   */
+  options(input: string, before: InputValues): Promise<LuaValue | { readonly refusal: string }>;
   /** Whether the VM is gone because a script used up a limit: its next answer would be an error. */
   ended(): boolean;
 }
@@ -29,7 +35,7 @@ const REASON_LENGTH_MAX = 500;
 export function createLuaRules(
   vm: LuaVm,
   matchAll: LuaFunction,
-  validators: ReadonlyMap<string, LuaFunction>,
+  functions: Pick<PipelineFunctions, 'inputs' | 'options'>,
 ): LuaRules {
   let calls = 0;
   let ended = false;
@@ -72,12 +78,18 @@ export function createLuaRules(
       });
     },
     async validate(input, value) {
-      const validator = validators.get(input);
+      const validator = functions.inputs.get(input);
       if (validator === undefined) return undefined;
       const answer = await call(validator, Array.isArray(value) ? [...value] : value);
       return typeof answer === 'string'
         ? `could not be checked by its validate function: ${answer}`
         : verdict(answer);
+    },
+    async options(input, before) {
+      const fn = functions.options.get(input);
+      if (fn === undefined) throw new Error(`the input ${input} has no options function`);
+      const answer = await call(fn, before);
+      return typeof answer === 'string' ? { refusal: answer } : (answer[0] ?? null);
     },
   };
 }
