@@ -37,7 +37,7 @@ export const jsonModule: HostModule = {
 };
 
 /** @throws RIVET_JSON_ENCODE with the path of what JSON has no word for */
-function toJson(value: LuaValue, path: string, nullId: number): unknown {
+export function toJson(value: LuaValue, path: string, nullId: number): unknown {
   if (typeof value === 'number' && !Number.isFinite(value)) throw notJson(path, String(value));
   if (value === null || typeof value !== 'object') return value;
   if (value instanceof LuaFunction) {

@@ -2,6 +2,8 @@
 import type { LuaModuleSpec, LuaValue } from '@rivet/lua';
 import type { HostFunction, HostModule } from '../host-function.ts';
 import { containerModule } from './container.ts';
+import { fsModule } from './fs.ts';
+import { httpModule } from './http.ts';
 import { inputModule } from './input.ts';
 import { JOB_FIELDS, type JobFields } from './job.ts';
 import { jsonModule } from './json.ts';
@@ -17,6 +19,8 @@ export const hostModules: readonly HostModule[] = [
   outputModule,
   processModule,
   containerModule,
+  httpModule,
+  fsModule,
   jsonModule,
   timeModule,
   osModule,

@@ -18,6 +18,8 @@ const stubModules = [
   'job',
   'process',
   'container',
+  'fs',
+  'http',
   'json',
   'time',
   'os',

@@ -1,0 +1,43 @@
+// What a job needs for its requests: who resolves names, whom TLS trusts, and the rates.
+import type { ModuleCall } from '../host-function.ts';
+import { type ResolveName, resolveName } from './connect.ts';
+import { createRateLimit, type RateLimit } from './rate-limit.ts';
+import type { Sender } from './send-request.ts';
+
+/** The requests of one job. */
+export interface HttpAccess {
+  /** On behalf of one host call. */
+  senderOf(call: ModuleCall): Sender;
+}
+
+export interface HttpAccessOptions {
+  /** The machine's own resolver when absent. */
+  readonly resolve?: ResolveName;
+  /** Certificates that are trusted instead of those of the machine. */
+  readonly ca?: string;
+}
+
+export function createHttpAccess({
+  resolve = resolveName,
+  ca,
+}: HttpAccessOptions = {}): HttpAccess {
+  let ofJob: RateLimit | undefined;
+  const ofStages = new Map<string, RateLimit>();
+  return {
+    senderOf({ job, branch }) {
+      const { stage, policy } = branch.stage;
+      ofJob ??= createRateLimit(policy.http.jobRate);
+      const ofStage = ofStages.get(stage) ?? createRateLimit(policy.http.stageRate);
+      ofStages.set(stage, ofStage);
+      return {
+        policy: policy.http,
+        rates: [ofJob, ofStage],
+        resolve,
+        ca,
+        signal: branch.signal,
+        log: (level, text) =>
+          job.log.write({ stage, level, stream: 'system', groups: branch.groups }, text),
+      };
+    },
+  };
+}
