@@ -3,11 +3,13 @@
 import { writeFileSync } from 'node:fs';
 import { renderCliReference } from '../apps/cli/src/reference-page.ts';
 import { renderLuaReference } from '../packages/engine/src/reference/lua-reference.ts';
+import { renderLuaDifferences } from '../packages/lua/differential/differences-page.ts';
 import { renderErrorsPage } from './errors-page.ts';
 
 const pages: readonly (readonly [path: string, text: string])[] = [
   ['docs/errors.md', renderErrorsPage()],
   ['docs/reference/lua.md', renderLuaReference('stubs')],
+  ['docs/reference/lua-differences.md', renderLuaDifferences()],
   ['docs/reference/cli.md', await renderCliReference()],
 ];
 

@@ -197,7 +197,7 @@ const b_str2int = function(s, base) {
     } catch (e) {
         return null;
     }
-    let r = /^[\t\v\f \n\r]*(-?)([0-9A-Za-z]+)[\t\v\f \n\r]*$/.exec(s);
+    let r = /^[\t\v\f \n\r]*([-+]?)([0-9A-Za-z]+)[\t\v\f \n\r]*$/.exec(s);
     if (!r) return null;
     let v = 0;
     for (let c of r[2].toLowerCase()) {
@@ -355,7 +355,7 @@ const generic_reader = function(L, ud) {
 
 const luaB_load = function(L) {
     let s = lua_tostring(L, 1);
-    let mode = to_luastring("t");  /* text only, whatever is asked for */
+    let mode = luaL_optstring(L, 3, "bt");  /* binary chunks are refused in any mode */
     let env = !lua_isnone(L, 4) ? 4 : 0;  /* 'env' index or 0 if no 'env' */
     let status;
     if (s !== null) {  /* loading a string? */

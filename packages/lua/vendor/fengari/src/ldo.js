@@ -627,7 +627,7 @@ const lua_yieldk = function(L, nresults, ctx, k) {
 
     if (L.nny > 0) {
         if (L !== L.l_G.mainthread)
-            ldebug.luaG_runerror(L, to_luastring("attempt to yield across a JS-call boundary", true));
+            ldebug.luaG_runerror(L, to_luastring("attempt to yield across a C-call boundary", true));
         else
             ldebug.luaG_runerror(L, to_luastring("attempt to yield from outside a coroutine", true));
     }

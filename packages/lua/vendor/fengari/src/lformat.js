@@ -9,13 +9,13 @@ const padText = function(text, flags, width) {
     return flags.includes("-") ? text.padEnd(width) : text.padStart(width);
 };
 
-/* sign and digits with the flags '+', ' ', '0', '-' and the width applied */
-const padNumber = function(sign, digits, flags, width, zeros) {
+/* sign, prefix ("0x") and digits with the flags '+', ' ', '0', '-' and the width applied */
+const padNumber = function(sign, digits, flags, width, zeros, prefix = "") {
     if (sign === "" && flags.includes("+")) sign = "+";
     else if (sign === "" && flags.includes(" ")) sign = " ";
     if (zeros && flags.includes("0") && !flags.includes("-"))
-        digits = digits.padStart(width - sign.length, "0");
-    return padText(sign + digits, flags, width);
+        digits = digits.padStart(width - sign.length - prefix.length, "0");
+    return padText(sign + prefix + digits, flags, width);
 };
 
 /*
@@ -157,14 +157,14 @@ const formatFloat = function(conversion, flags, width, precision, n) {
         text = padNumber(sign, Number.isNaN(n) ? "nan" : "inf", flags, width, false);
     } else {
         let digits;
-        if (lower === "a") digits = hexFloat(x, precision, alternate);
+        if (lower === "a") digits = hexFloat(x, precision, alternate).slice(2);
         else {
             if (precision === undefined) precision = 6;
             if (lower === "e") digits = scientific(x, precision, alternate);
             else if (lower === "f") digits = fixed(x, precision, alternate);
             else digits = general(x, precision, alternate);
         }
-        text = padNumber(sign, digits, flags, width, true);
+        text = padNumber(sign, digits, flags, width, true, lower === "a" ? "0x" : "");
     }
     return conversion === lower ? text : text.toUpperCase();
 };

@@ -332,7 +332,7 @@ const lexerror = function(ls, msg, token, place) {
     place = place || ls.reading;
     ls.L.l_G.syntaxerror = { source: ls.source, line: place.line, column: place.column };
     msg = ldebug.luaG_addinfo(ls.L, msg, ls.source, place.line);
-    if (token || place === ls.t)  /* a NUL is a token too */
+    if (token > 0 || (token === 0 && place === ls.t))  /* a NUL is a token too */
         lobject.luaO_pushfstring(ls.L, to_luastring("%s near %s"), msg, txtToken(ls, token));
     ldo.luaD_throw(ls.L, LUA_ERRSYNTAX);
 };

@@ -290,7 +290,8 @@ const math_modf = function(L) {
     } else {
         let n = luaL_checknumber(L, 1);
         let ip = Math.trunc(n);
-        lua_pushnumber(L, ip);
+        if (Number.isSafeInteger(ip)) lua_pushinteger(L, ip === 0 ? 0 : ip);  /* no integer -0 */
+        else lua_pushnumber(L, ip);
         lua_pushnumber(L, n === ip ? 0 : n - ip);
     }
     return 2;

@@ -255,7 +255,7 @@ class Dyndata {
 }
 
 const semerror = function(ls, msg) {
-    ls.t.token = 0;  /* remove "near <token>" from final message */
+    ls.t.token = -1;  /* remove "near <token>" from final message */
     llex.luaX_syntaxerror(ls, msg);
 };
 

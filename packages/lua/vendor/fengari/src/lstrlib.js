@@ -199,7 +199,7 @@ const addliteral = function(L, b, arg) {
 const scanformat = function(L, strfrmt, i) {
     let text = to_jsstring(strfrmt.subarray(i, i + 32), undefined, undefined, true);
     let m = /^([-+ #0]*)(\d*)(?:(\.)(\d*))?/.exec(text);
-    if (m[1].length >= FLAGS.length)
+    if (m[1].length > FLAGS.length)
         luaL_error(L, to_luastring("invalid format (repeated flags)"));
     if (m[2].length > 2 || (m[4] !== undefined && m[4].length > 2))
         luaL_error(L, to_luastring("invalid format (width or precision too long)"));
@@ -527,7 +527,7 @@ const str_pack = function(L) {
             case Kzstr: {  /* zero-terminated string */
                 let s = luaL_checkstring(L, arg);
                 let len = s.length;
-                luaL_argcheck(L, luastring_indexOf(s, 0) < 0, arg, "strings contains zeros");
+                luaL_argcheck(L, luastring_indexOf(s, 0) < 0, arg, "string contains zeros");
                 luaL_addlstring(b, s, len);
                 luaL_addchar(b, 0);  /* add zero at the end */
                 totalsize += len + 1;
@@ -876,7 +876,7 @@ const singlematch = function(ms, s, p, ep) {
 
 const matchbalance = function(ms, s, p) {
     if (p >= ms.p_end - 1)
-        luaL_error(ms.L, to_luastring("malformed pattern (missing arguments to '%%b'"));
+        luaL_error(ms.L, to_luastring("malformed pattern (missing arguments to '%%b')"));
     if (ms.src[s] !== ms.p[p])
         return null;
     else {
@@ -950,7 +950,8 @@ const array_cmp = function(a, ai, b, bi, len) {
 const match_capture = function(ms, s, l) {
     l = check_capture(ms, l);
     let len = ms.capture[l].len;
-    if ((ms.src_end-s) >= len && array_cmp(ms.src, ms.capture[l].init, ms.src, s, len))
+    /* a position capture has no text to match */
+    if (len >= 0 && (ms.src_end-s) >= len && array_cmp(ms.src, ms.capture[l].init, ms.src, s, len))
         return s+len;
     else return null;
 };

@@ -442,9 +442,10 @@ const luaV_execute = function(L) {
             }
             case OP_BNOT: {
                 let op = L.stack[RB(L, base, i)];
+                let numberop = tointeger(op);
 
-                if (op.ttisinteger()) {
-                    setbits(L, L.stack[ra], luaV_bitwise(LUA_OPBXOR, op.value, -1));
+                if (numberop !== false) {
+                    setbits(L, L.stack[ra], luaV_bitwise(LUA_OPBXOR, numberop, -1));
                 } else {
                     ltm.luaT_trybinTM(L, op, op, L.stack[ra], ltm.TMS.TM_BNOT);
                 }
