@@ -8,22 +8,33 @@ process = {}
 
 ---@alias LogLevel "debug"|"info"|"warning"|"error"
 
+---Such a command runs in a container of its own that has the files and the network of the innermost one; what
+---it takes counts for itself. A limit of the container that is stricter stays.
+---@class ProcessLimits
+---@field memory? integer|string such as `"512MB"`, at least 6 MB
+---@field cpus? number such as `0.5`
+---@field pids? integer processes at the same time
+
 ---@class ProcessSpawnOptions
 ---@field [integer] string the command as a list: `{ "make", "serve" }`
 ---@field cmd? string the program, in place of the list
 ---@field args? string[] its arguments
----@field env? table<string, string|number|boolean> more variables; names beginning with RIVET_ are Rivet's
+---@field env? table<string, string|number|boolean|Secret> more variables; names beginning with RIVET_ are Rivet's
 ---@field cwd? string directory, relative to /workspace; it may not leave it
----@field stdin? string standard input; empty when absent
+---@field stdin? string|Secret standard input; empty when absent
 ---@field stdout_level? LogLevel level of its output in the log; `"info"` when absent
 ---@field stderr_level? LogLevel level of its errors in the log; `"error"` when absent
+---@field limits? ProcessLimits of this command alone
+---@field readonly? boolean it can only read /workspace
 
 ---@class ProcessShOptions
----@field env? table<string, string|number|boolean> more variables; names beginning with RIVET_ are Rivet's
+---@field env? table<string, string|number|boolean|Secret> more variables; names beginning with RIVET_ are Rivet's
 ---@field cwd? string directory, relative to /workspace; it may not leave it
----@field stdin? string standard input; empty when absent
+---@field stdin? string|Secret standard input; empty when absent
 ---@field stdout_level? LogLevel level of its output in the log; `"info"` when absent
 ---@field stderr_level? LogLevel level of its errors in the log; `"error"` when absent
+---@field limits? ProcessLimits of this command alone
+---@field readonly? boolean it can only read /workspace
 ---@field timeout? Duration then TERM for the whole process group, and KILL after a grace
 ---@field check? boolean whether a non-zero exit code raises an error; `run`: false, `sh`: true when absent
 ---@field capture_stdout? boolean|"both" into the result in place of the log, or both; at most 10 MB
@@ -33,11 +44,13 @@ process = {}
 ---@field [integer] string the command as a list: `{ "make", "test" }`
 ---@field cmd? string the program, in place of the list
 ---@field args? string[] its arguments
----@field env? table<string, string|number|boolean> more variables; names beginning with RIVET_ are Rivet's
+---@field env? table<string, string|number|boolean|Secret> more variables; names beginning with RIVET_ are Rivet's
 ---@field cwd? string directory, relative to /workspace; it may not leave it
----@field stdin? string standard input; empty when absent
+---@field stdin? string|Secret standard input; empty when absent
 ---@field stdout_level? LogLevel level of its output in the log; `"info"` when absent
 ---@field stderr_level? LogLevel level of its errors in the log; `"error"` when absent
+---@field limits? ProcessLimits of this command alone
+---@field readonly? boolean it can only read /workspace
 ---@field timeout? Duration then TERM for the whole process group, and KILL after a grace
 ---@field check? boolean whether a non-zero exit code raises an error; `run`: false, `sh`: true when absent
 ---@field capture_stdout? boolean|"both" into the result in place of the log, or both; at most 10 MB

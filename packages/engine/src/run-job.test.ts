@@ -444,11 +444,11 @@ describe('a call with wrong arguments', () => {
     ['container.with("x")', 'container.with: fn is nil; expected a function'],
     [
       'container.with({ image = "x", privileged = true }, print)',
-      'container.with has no option "privileged"',
+      'privileged = true: container.privileged of the installation is not true',
     ],
     [
       'container.with({ image = "x", memory = 1 }, print)',
-      'memory is 1; expected a size of at least 4MB',
+      'memory is 1; expected a size of at least 6MB',
     ],
     ['log.group("x", 1)', 'log.group: fn is a number; expected a function'],
     ['time.sleep(-1)', 'time.sleep: duration is -1; expected seconds'],

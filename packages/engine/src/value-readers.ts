@@ -111,6 +111,13 @@ export function listOf<T>(item: Reader<T>): Reader<T[]> {
 
 const ENVIRONMENT_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
+/** The name of a variable; RIVET_* belongs to Rivet. */
+export const environmentName = reader(
+  'names of letters, digits and _ that do not begin with RIVET_',
+  (v) =>
+    typeof v === 'string' && ENVIRONMENT_NAME.test(v) && !v.startsWith('RIVET_') ? v : undefined,
+);
+
 /** Environment variables: text as it is, numbers and booleans as text. RIVET_* belongs to Rivet. */
 export const environment = variables(text);
 /** The same, where a value may be a secret. */
@@ -126,10 +133,7 @@ function variables<T>(value: Reader<T>): Reader<Readonly<Record<string, T | stri
       const env: Record<string, T | string> = Object.create(null);
       for (const [name, entry] of Object.entries(record)) {
         const path = `${place.path}.${name}`;
-        if (!ENVIRONMENT_NAME.test(name) || name.startsWith('RIVET_')) {
-          const names = 'names of letters, digits and _ that do not begin with RIVET_';
-          throw wrongValue(name, names, { ...place, path: `a name in ${place.path}` });
-        }
+        environmentName.read(name, { ...place, path: `a name in ${place.path}` });
         const scalar = typeof entry === 'number' || typeof entry === 'boolean';
         env[name] = scalar ? String(entry) : value.read(entry, { ...place, path });
       }

@@ -36,6 +36,8 @@ export function createCommandOutput(
   onOverflow: () => void,
 ): CommandOutput {
   const captures = { stdout: createCapture(), stderr: createCapture() };
+  const { redactor } = place.log;
+  const redaction = { stdout: redactor.stream(), stderr: redactor.stream() };
   const splitters = { stdout: createLineSplitter(), stderr: createLineSplitter() };
   const recent: { stream: OutputStream; line: string }[] = [];
   let recentLength = 0;
@@ -63,7 +65,7 @@ export function createCommandOutput(
       groups: place.groups,
     };
     let written: Promise<void> | undefined;
-    for (const line of lines) written = place.log.write(origin, line);
+    for (const line of lines) written = place.log.writeRedacted(origin, line);
     await written;
   };
 
@@ -90,11 +92,13 @@ export function createCommandOutput(
           onOverflow();
         }
       }
-      await writeLines(stream, splitters[stream].push(bytes));
+      await writeLines(stream, splitters[stream].push(redaction[stream].push(bytes)));
     },
     async end() {
-      await writeLines('stdout', splitters.stdout.end());
-      await writeLines('stderr', splitters.stderr.end());
+      for (const stream of ['stdout', 'stderr'] as const) {
+        const rest = splitters[stream].push(redaction[stream].end());
+        await writeLines(stream, [...rest, ...splitters[stream].end()]);
+      }
     },
     captured: (stream) =>
       request.capture[stream] === false ? undefined : captures[stream].value(),

@@ -1,15 +1,16 @@
 // What a script asks of a command, checked and with the defaults filled in.
 import { posix } from 'node:path';
-import { DURATION_MS_MAX, RivetError } from '@rivet/base';
+import { DURATION_MS_MAX, RivetError, SecretText } from '@rivet/base';
 import type { LuaValue } from '@rivet/lua';
 import type { LogLineLevel } from '@rivet/protocol';
+import { cpusLimit, memoryLimit, pidsLimit, type ResourceLimits } from '../policy/limits.ts';
 import {
   argument,
   boolean,
-  bytes,
+  bytesOrSecret,
   choice,
   duration,
-  environment,
+  environmentWithSecrets,
   listOf,
   type OptionsOf,
   options,
@@ -20,11 +21,17 @@ import {
 const level = choice('debug', 'info', 'warning', 'error');
 
 const spawnSchema = {
-  env: environment,
+  env: environmentWithSecrets,
   cwd: text,
-  stdin: bytes,
+  stdin: bytesOrSecret,
   stdout_level: level,
   stderr_level: level,
+  limits: options({
+    memory: memoryLimit,
+    cpus: cpusLimit,
+    pids: pidsLimit,
+  }),
+  readonly: boolean,
 } as const;
 
 const shSchema = {
@@ -53,6 +60,10 @@ export interface CommandRequest {
   readonly cwd: string;
   readonly stdin: Uint8Array | undefined;
   readonly timeoutMs: number | undefined;
+  /** Its own, besides those of its container. */
+  readonly limits: ResourceLimits;
+  /** Whether it can only read /workspace. */
+  readonly readonly: boolean;
   readonly check: boolean;
   readonly capture: { readonly stdout: Capture; readonly stderr: Capture };
   readonly levels: { readonly stdout: LogLineLevel; readonly stderr: LogLineLevel };
@@ -72,10 +83,12 @@ export function commandRequest(
   return {
     argv,
     shown: defaults.shown ?? showCommand(argv),
-    env: given.env ?? {},
+    env: revealAll(given.env ?? {}),
     cwd: insideWorkspace(name, given.cwd ?? '.'),
-    stdin: typeof given.stdin === 'string' ? Buffer.from(given.stdin) : given.stdin,
+    stdin: inputBytes(given.stdin),
     timeoutMs: given.timeout === undefined ? undefined : Math.min(given.timeout, DURATION_MS_MAX),
+    limits: given.limits ?? {},
+    readonly: given.readonly ?? false,
     check: given.check ?? defaults.check,
     capture: { stdout: given.capture_stdout ?? false, stderr: given.capture_stderr ?? false },
     levels: { stdout: given.stdout_level ?? 'info', stderr: given.stderr_level ?? 'error' },
@@ -102,6 +115,22 @@ export function programArguments(
     throw wrongValue(given.cmd ?? null, 'the program to run, such as "make"', place);
   }
   return argv;
+}
+
+/** From here on the text of secrets is needed; logs redact it. */
+export function revealAll(
+  env: Readonly<Record<string, string | SecretText>>,
+): Readonly<Record<string, string>> {
+  const plain: Record<string, string> = Object.create(null);
+  for (const [name, value] of Object.entries(env)) {
+    plain[name] = value instanceof SecretText ? value.reveal() : value;
+  }
+  return plain;
+}
+
+function inputBytes(stdin: string | Uint8Array | SecretText | undefined): Uint8Array | undefined {
+  const plain = stdin instanceof SecretText ? stdin.reveal() : stdin;
+  return typeof plain === 'string' ? Buffer.from(plain) : plain;
 }
 
 function insideWorkspace(name: string, cwd: string): string {

@@ -95,16 +95,18 @@ async function explainEnd(
 
 /** How a command ended, as it continues its name. */
 function describeEnd(
-  request: Pick<CommandRequest, 'timeoutMs'>,
+  request: Pick<CommandRequest, 'timeoutMs' | 'limits'>,
   result: Pick<CommandResult, 'exitCode' | 'timedOut' | 'signal' | 'cause'>,
 ): string {
   if (result.timedOut) {
     return `was stopped at its timeout of ${(request.timeoutMs ?? 0) / 1000} s (exit code 124)`;
   }
   const code = `(exit code ${result.exitCode})`;
+  const ownLimit = request.limits.memory !== undefined;
+  const [whose, option] = ownLimit ? ['it', 'limits.memory'] : ['its container', 'memory'];
   switch (result.cause) {
     case 'out-of-memory':
-      return `was killed because its container ran out of memory ${code}; raise \`memory\``;
+      return `was killed because ${whose} ran out of memory ${code}; raise \`${option}\``;
     case 'disk-full':
       return `failed on a full disk ${code}; free space where the runner keeps its jobs, output may be missing`;
     case 'not-found':

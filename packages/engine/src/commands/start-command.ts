@@ -2,6 +2,8 @@
 import { formatDuration, RivetError, sleep, withDeadline } from '@rivet/base';
 import type { CommandExit, RunningCommand } from '@rivet/containers';
 import type { ModuleCall } from '../host-function.ts';
+import { type CommandContainer, containerFor } from './command-container.ts';
+import { provideSecretFiles } from '../secrets/secret-file.ts';
 import { type CommandOutput, createCommandOutput } from './command-output.ts';
 import type { CommandRequest } from './command-request.ts';
 
@@ -14,7 +16,7 @@ const DRAIN_MS = 5_000;
 /** A command that was started. */
 export interface StartedCommand {
   readonly running: RunningCommand;
-  /** Name of the container it runs in. */
+  /** Name of the container that it ends with. */
   readonly container: string;
   readonly output: CommandOutput;
   /** Its end, when all its output is in the log. Rejects when the container went away. */
@@ -30,9 +32,24 @@ export async function startCommand(
   call: ModuleCall,
   request: CommandRequest,
 ): Promise<StartedCommand> {
-  const { job, branch } = call;
+  const { branch } = call;
   branch.stage.policy.checkCommand(request.argv[0] ?? '');
-  const container = await branch.containers.current(branch.signal);
+  const place = await containerFor(call, request);
+  try {
+    return await startIn(call, request, place);
+  } catch (error) {
+    await place.release();
+    throw error;
+  }
+}
+
+async function startIn(
+  call: ModuleCall,
+  request: CommandRequest,
+  { container, endsWith, release }: CommandContainer,
+): Promise<StartedCommand> {
+  const { job, branch } = call;
+  await provideSecretFiles(call, container);
   branch.signal.throwIfAborted();
   const place = { log: job.log, stage: branch.stage.stage, groups: branch.groups };
   await job.log.write({ ...place, level: 'info', stream: 'system' }, `$ ${request.shown}`);
@@ -53,13 +70,15 @@ export async function startCommand(
     },
     output.sink,
   );
-  const exit = running.exit.then(async (ended) => {
-    await output.end();
-    return ended;
-  });
+  const exit = running.exit
+    .then(async (ended) => {
+      await output.end();
+      return ended;
+    })
+    .finally(release);
   const started: StartedCommand = {
     running,
-    container: container.name,
+    container: endsWith,
     output,
     exit,
     stop: createStop(running, exit, output, request),

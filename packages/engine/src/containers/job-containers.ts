@@ -9,7 +9,7 @@ import type { ContainerOptions, PipelineDefinition } from '@rivet/protocol';
 import { WORKSPACE } from '../commands/command-request.ts';
 import type { JobHost, JobSpec } from '../job.ts';
 import type { LogWriter } from '../log/log-writer.ts';
-import type { BranchContainers } from './branch-containers.ts';
+import type { BesideChanges, BranchContainers } from './branch-containers.ts';
 
 export interface JobContainers {
   forStage(stage: string, containers: StageContainers): BranchContainers;
@@ -30,6 +30,8 @@ export interface StageContainers {
 /** A container that is started when it is first needed, once for whoever needs it. */
 interface LazyContainer {
   readonly image: string;
+  /** What it is made from. */
+  readonly options: () => ContainerOptions;
   get(use: Use): Promise<Container>;
   /** The container, when it was started. */
   readonly started: Container | undefined;
@@ -40,6 +42,8 @@ interface LazyContainer {
 interface Use {
   readonly stage: string;
   readonly signal: AbortSignal;
+  /** Name of the container that the new one shares files and network with. */
+  readonly beside?: string;
 }
 
 export function createJobContainers(
@@ -55,9 +59,11 @@ export function createJobContainers(
   const start = async (
     options: ContainerOptions,
     readonly: boolean,
-    { stage, signal }: Use,
+    { stage, signal, beside }: Use,
   ): Promise<Container> => {
-    await host.driver.ensureImage(options.image, { pull: options.pull ?? 'missing', signal });
+    if (beside === undefined) {
+      await host.driver.ensureImage(options.image, { pull: options.pull ?? 'missing', signal });
+    }
     signal.throwIfAborted();
     count += 1;
     const name = containerName(spec, options, count);
@@ -67,8 +73,17 @@ export function createJobContainers(
         name,
         labels,
         env: { ...env, ...options.env },
-        mounts: [{ source: host.workspace, target: WORKSPACE, readonly }],
+        mounts: [
+          { source: host.workspace, target: WORKSPACE, readonly },
+          ...(options.mounts ?? []).flatMap(({ source, target, readonly = false }) =>
+            source === undefined ? [] : [{ source, target, readonly }],
+          ),
+        ],
+        scratch: (options.mounts ?? []).flatMap(({ source, target, size }) =>
+          source === undefined ? [{ target, bytesMax: size }] : [],
+        ),
         controlDirectory,
+        ...(beside === undefined ? {} : { beside }),
       }),
       signal,
     );
@@ -85,13 +100,14 @@ export function createJobContainers(
     const key = JSON.stringify([readonly, options]);
     const known = shared.get(key);
     if (known !== undefined) return known;
-    const lazy = lazyContainer(options.image, (use) => start(options, readonly, use));
+    const lazy = lazyContainer(options, (use) => start(options, readonly, use));
     shared.set(key, lazy);
     return lazy;
   };
   /** Belongs to the job: a stage does not remove it. */
   const defaultContainer = ({ defaults, readonly }: StageContainers): LazyContainer => ({
     image: host.defaultImage,
+    options: defaults,
     started: undefined,
     get: async (use) => await sharedContainer(defaults(), readonly).get(use),
     remove: async () => {},
@@ -103,11 +119,11 @@ export function createJobContainers(
       const base =
         own === undefined
           ? defaultContainer(containers)
-          : lazyContainer(own.image, (use) => start(own, readonly, use));
+          : lazyContainer(own, (use) => start(own, readonly, use));
       const owned = own === undefined ? [] : [base];
-      return branchContainers(stage, [base], owned, (options, use) =>
-        start(options, readonly, use),
-      );
+      const startOne: StartContainer = (options, use, changes) =>
+        start(options, readonly || changes?.readonly === true, use);
+      return branchContainers(stage, [base], owned, startOne);
     },
     async closeAll() {
       await Promise.allSettled([...shared.values()].map((each) => each.remove()));
@@ -130,7 +146,10 @@ function jobEnvironment(spec: JobSpec, definition: PipelineDefinition): Record<s
 
 /** `rivet-<job>-<attempt>-<hash of what it is made from>-<number>`. */
 function containerName(spec: JobSpec, options: ContainerOptions, count: number): string {
-  const hash = createHash('sha256').update(JSON.stringify(options)).digest('hex').slice(0, 8);
+  const hash = createHash('sha256')
+    .update(JSON.stringify({ ...options, env: {} }))
+    .digest('hex')
+    .slice(0, 8);
   // The end of a UUIDv7 is its random part.
   const job = spec.id.replaceAll(/[^A-Za-z0-9]/g, '').slice(-12);
   return `rivet-${job}-${spec.attempt}-${hash}-${count}`;
@@ -138,7 +157,10 @@ function containerName(spec: JobSpec, options: ContainerOptions, count: number):
 
 function containerSpec(
   options: ContainerOptions,
-  rest: Pick<ContainerSpec, 'name' | 'labels' | 'env' | 'mounts' | 'controlDirectory'>,
+  rest: Pick<
+    ContainerSpec,
+    'name' | 'labels' | 'env' | 'mounts' | 'scratch' | 'controlDirectory' | 'beside'
+  >,
 ): ContainerSpec {
   return {
     ...rest,
@@ -149,7 +171,7 @@ function containerSpec(
     memoryBytes: options.memory,
     cpus: options.cpus,
     pids: options.pids,
-    privileged: false,
+    privileged: options.privileged ?? false,
   };
 }
 
@@ -165,11 +187,15 @@ function withDirectory(container: Container, controlDirectory: string): Containe
   };
 }
 
-function lazyContainer(image: string, start: (use: Use) => Promise<Container>): LazyContainer {
+function lazyContainer(
+  options: ContainerOptions,
+  start: (use: Use) => Promise<Container>,
+): LazyContainer {
   let starting: Promise<Container> | undefined;
   let started: Container | undefined;
   return {
-    image,
+    image: options.image,
+    options: () => options,
     get started() {
       return started;
     },
@@ -199,11 +225,27 @@ function lazyContainer(image: string, start: (use: Use) => Promise<Container>): 
   };
 }
 
+type StartContainer = (
+  options: ContainerOptions,
+  use: Use,
+  changes?: BesideChanges,
+) => Promise<Container>;
+
+/** The options of a container beside one of these options. */
+function besideOptions(options: ContainerOptions, { limits }: BesideChanges): ContainerOptions {
+  const found: ContainerOptions = { ...options };
+  for (const key of ['memory', 'cpus', 'pids'] as const) {
+    const least = Math.min(options[key] ?? Infinity, limits[key] ?? Infinity);
+    if (least !== Infinity) found[key] = least;
+  }
+  return found;
+}
+
 function branchContainers(
   stage: string,
   inherited: readonly LazyContainer[],
   owned: readonly LazyContainer[],
-  start: (options: ContainerOptions, use: Use) => Promise<Container>,
+  start: StartContainer,
 ): BranchContainers {
   const stack: { id: number; container: LazyContainer }[] = [];
   let lastId = 0;
@@ -221,8 +263,17 @@ function branchContainers(
       return innermost().image;
     },
     current: (signal) => innermost().get({ stage, signal }),
+    async beside(changes, signal) {
+      const { options, get } = innermost();
+      const { name } = await get({ stage, signal });
+      const use = { stage, signal, beside: name };
+      return {
+        container: await start(besideOptions(options(), changes), use, changes),
+        besides: name,
+      };
+    },
     async push(options, signal) {
-      const container = lazyContainer(options.image, (use) => start(options, use));
+      const container = lazyContainer(options, (use) => start(options, use));
       await container.get({ stage, signal });
       lastId += 1;
       stack.push({ id: lastId, container });

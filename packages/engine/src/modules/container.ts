@@ -1,43 +1,60 @@
 // The module `container`: containers that are open while a function runs.
-import type { ContainerOptions } from '@rivet/protocol';
+import type { ContainerMount, ContainerOptions } from '@rivet/protocol';
+import { revealAll } from '../commands/command-request.ts';
 import { functionType, type HostModule, hostFunction, required } from '../host-function.ts';
+import { cpusLimit, memoryLimit, pidsLimit } from '../policy/limits.ts';
 import { stopCommands } from '../stages/stage-run.ts';
 import {
+  boolean,
   choice,
-  environment,
+  environmentWithSecrets,
   integer,
   listOf,
-  number,
   type OptionsReader,
   options,
+  type Reader,
   size,
   text,
   wrongValue,
 } from '../value-readers.ts';
 import { moduleSource } from './sources.ts';
 
-const MEMORY_MIN = 4 * 1024 * 1024;
-const PIDS_MAX = 1_000_000;
-
-const memory = {
-  expected: `a size of at least 4MB, such as "512MB"`,
-  read(...[value, place]: Parameters<typeof size.read>) {
-    const bytes = size.read(value, place);
-    if (bytes < MEMORY_MIN) throw wrongValue(value, this.expected, place);
-    return bytes;
+/** A directory of the machine that the installation offers, or an empty one in memory. */
+const mount: Reader<ContainerMount> = {
+  expected: 'a table such as { target = "/scratch", size = "64MB" }',
+  read(value, place) {
+    const read = options({ target: text, source: text, readonly: boolean, size }).read(
+      value,
+      place,
+    );
+    const { target, source, size: bytes } = read;
+    for (const [key, path] of Object.entries({ target, source })) {
+      const needed = key === 'target';
+      if (path === undefined ? needed : !/^\/(?!(?:.*\/)?\.\.(?:\/|$))/.test(path)) {
+        const expected = 'an absolute path without ".."; /workspace is mounted already';
+        throw wrongValue(path ?? null, expected, { ...place, path: `${place.path}.${key}` });
+      }
+    }
+    if (source !== undefined && bytes !== undefined) {
+      const expected = 'nothing: only a mount in memory, without source, has a size';
+      throw wrongValue(bytes, expected, { ...place, path: `${place.path}.size` });
+    }
+    return { ...read, target: target ?? '' };
   },
 };
 
 const table = options({
   image: text,
   entrypoint: listOf(text),
-  env: environment,
+  env: environmentWithSecrets,
   network: choice('none', 'default'),
-  memory,
-  cpus: number(0.01, 1024),
-  pids: integer(1, PIDS_MAX),
+  memory: memoryLimit,
+  cpus: cpusLimit,
+  pids: pidsLimit,
   user: text,
   pull: choice('missing', 'always', 'never'),
+  mounts: listOf(mount),
+  privileged: boolean,
 });
 
 /** An image name, or a table of options with one. */
@@ -48,8 +65,12 @@ const imageOrOptions: OptionsReader<ContainerOptions> = {
     if (typeof value === 'string') return { image: imageName(value, place) };
     if (typeof value !== 'object')
       throw wrongValue(value, this.expected, { ...place, path: 'image' });
-    const read = table.read(value, place);
-    return { ...read, image: imageName(read.image ?? null, place) };
+    const { env, ...read } = table.read(value, place);
+    return {
+      ...read,
+      ...(env === undefined ? {} : { env: revealAll(env) }),
+      image: imageName(read.image ?? null, place),
+    };
   },
 };
 

@@ -1,5 +1,6 @@
 // What a policy says about containers and images.
-import { ruleAllowsImage, ruleDeniesImage } from '@rivet/pipeline';
+import { posix } from 'node:path';
+import { ruleAllowsImage, ruleDeniesImage, showList } from '@rivet/pipeline';
 import type { ContainerOptions } from '@rivet/protocol';
 import { limitsFor } from './limits.ts';
 import { checkLists, type PolicyLevel, refused } from './policy-level.ts';
@@ -74,6 +75,7 @@ export function checkContainer(
   const network = checkNetwork(levels, options.network);
   const pull = checkPull(levels, options.pull);
   const { memory, cpus, pids } = limitsFor(levels, options);
+  checkDangers(levels, options);
   return {
     ...options,
     ...(network === undefined ? {} : { network }),
@@ -82,6 +84,36 @@ export function checkContainer(
     ...(cpus === undefined ? {} : { cpus }),
     ...(pids === undefined ? {} : { pids }),
   };
+}
+
+/** What reaches the machine itself must have been allowed by whoever runs Rivet. */
+function checkDangers(levels: readonly PolicyLevel[], options: ContainerOptions): void {
+  const installation = levels.find(({ owner }) => owner === 'installation') ?? {
+    owner: 'installation',
+    rules: {},
+  };
+  const { privileged, mounts = [] } = installation.rules.container ?? {};
+  if (options.privileged === true && privileged !== true) {
+    throw refused('privileged = true', installation, 'container.privileged', 'is not true');
+  }
+  for (const { source, readonly } of options.mounts ?? []) {
+    if (source === undefined) continue;
+    // Exactly these: below them a job could have put a link to somewhere else.
+    const rule = mounts.find((mount) => mountPath(mount) === posix.normalize(source));
+    const what = `mounting "${source}" of the machine`;
+    if (rule === undefined) {
+      const says = mounts.length === 0 ? 'is empty' : `is ${showList(mounts)}`;
+      throw refused(what, installation, 'container.mounts', says);
+    }
+    if (rule.endsWith(':ro') && readonly !== true) {
+      const says = `has "${rule}": add readonly = true`;
+      throw refused(`${what} to write to`, installation, 'container.mounts', says);
+    }
+  }
+}
+
+function mountPath(rule: string): string {
+  return posix.normalize(rule.replace(/:ro$/, ''));
 }
 
 function exceeds(asked: PullMode, allowed: PullMode): boolean {

@@ -70,7 +70,7 @@ export function httpPolicy(levels: readonly PolicyLevel[]): HttpPolicy {
         const denied = level.deny.find(
           (rule) => address !== undefined && ruleDeniesAddress(rule, address, host.port),
         );
-        if (denied !== undefined) throw refused(level, request, host, denies(denied));
+        if (denied !== undefined) throw refused(level, request, host, denies(denied), text);
         const { allow } = level;
         if (allow === undefined || allow.some((rule) => ruleMatchesName(rule, host))) continue;
         if (!allow.some(listed)) throw refused(level, request, host, allows(allow), text);

@@ -1,5 +1,6 @@
 // What a policy says about memory, cpus and processes.
 import { formatSize } from '@rivet/base';
+import { integer, number, type Reader, size, wrongValue } from '../value-readers.ts';
 import { type PolicyLevel, refused, smallest } from './policy-level.ts';
 
 /** Memory in bytes; absent means no limit. */
@@ -8,6 +9,20 @@ export interface ResourceLimits {
   readonly cpus?: number;
   readonly pids?: number;
 }
+
+/** Below it not even a shell starts. */
+const MEMORY_BYTES_MIN = 6 * 1024 * 1024;
+
+export const memoryLimit: Reader<number> = {
+  expected: 'a size of at least 6MB, such as "512MB"',
+  read(value, place) {
+    const bytes = size.read(value, place);
+    if (bytes < MEMORY_BYTES_MIN) throw wrongValue(value, this.expected, place);
+    return bytes;
+  },
+};
+export const cpusLimit = number(0.01, 1024);
+export const pidsLimit = integer(1, 1_000_000);
 
 const KEYS = ['memory', 'cpus', 'pids'] as const;
 

@@ -1,7 +1,7 @@
 // The container of a stage: an image name, or a table of options.
 import { readImageName } from '@rivet/base';
 import type { LuaValue } from '@rivet/lua';
-import type { ContainerOptions } from '@rivet/protocol';
+import type { ContainerMount, ContainerOptions } from '@rivet/protocol';
 import type { IssueList } from './issue-list.ts';
 import {
   choiceReader,
@@ -11,6 +11,7 @@ import {
   optional,
   present,
   type Reader,
+  readBoolean,
   readRecord,
   required,
   sizeReader,
@@ -32,12 +33,13 @@ const KNOWN = [
   'pids',
   'user',
   'pull',
+  'mounts',
+  'privileged',
 ] as const;
-/** Promised by the Lua surface, not there yet. */
-const NOT_YET = ['mounts', 'privileged'] as const;
 
 const EXPECTED = 'the name of an image, or a table such as { image = "alpine:3.20" }';
-const MEMORY_BYTES_MIN = 4 * 1024 * 1024;
+/** Below it not even a shell starts. */
+const MEMORY_BYTES_MIN = 6 * 1024 * 1024;
 
 /** The options of a container; an image name alone is the table with that image. */
 export const readContainer: Reader<ContainerOptions> = (value, path, issues) => {
@@ -45,7 +47,7 @@ export const readContainer: Reader<ContainerOptions> = (value, path, issues) => 
     const image = readImage(value, path, issues);
     return image === undefined ? undefined : { image };
   }
-  const record = readRecord(value, path, issues, EXPECTED, KNOWN, NOT_YET);
+  const record = readRecord(value, path, issues, EXPECTED, KNOWN);
   if (record === undefined) return undefined;
   const at = <T>(key: string, read: Reader<T>): T | undefined =>
     optional(record, key, path, issues, read);
@@ -54,11 +56,13 @@ export const readContainer: Reader<ContainerOptions> = (value, path, issues) => 
     entrypoint: at('entrypoint', readEntrypoint),
     env: at('env', readVariables),
     network: at('network', choiceReader(networkModes)),
-    memory: at('memory', sizeReader(MEMORY_BYTES_MIN, '4MB')),
+    memory: at('memory', sizeReader(MEMORY_BYTES_MIN, '6MB')),
     cpus: at('cpus', numberReader(0.01, 1024, false)),
     pids: at('pids', numberReader(1, 1_000_000, true)),
     user: at('user', readUser),
     pull: at('pull', choiceReader(pullModes)),
+    mounts: at('mounts', readMounts),
+    privileged: at('privileged', readBoolean),
   };
   return image === undefined ? undefined : { image, ...present(options) };
 };
@@ -88,6 +92,38 @@ const readEntrypoint: Reader<string[]> = listReader({
       ? value
       : wrong(issues, path, `${labelOf(path)} is not an argument`, value, expected);
   },
+});
+
+const readPath: Reader<string> = textReader({
+  expected: 'an absolute path without ".."',
+  lengthMax: 4000,
+  pattern: /^\/(?!(?:.*\/)?\.\.(?:\/|$))[^\n\t]*$/,
+});
+
+const readMount: Reader<ContainerMount> = (value, path, issues) => {
+  const expected = 'a table such as { target = "/scratch", size = "64MB" }';
+  const known = ['target', 'source', 'readonly', 'size'];
+  const record = readRecord(value, path, issues, expected, known);
+  if (record === undefined) return undefined;
+  const target = required(record, 'target', path, issues, 'a path in the container', readPath);
+  const options = {
+    source: optional(record, 'source', path, issues, readPath),
+    readonly: optional(record, 'readonly', path, issues, readBoolean),
+    size: optional(record, 'size', path, issues, sizeReader(4096, '4KB')),
+  };
+  if (options.source !== undefined && options.size !== undefined) {
+    issues.add(`${path}.size`, {
+      message: 'size has no meaning for a directory of the machine',
+      expected: 'size only without source: then the mount is in memory',
+    });
+  }
+  return target === undefined ? undefined : { target, ...present(options) };
+};
+
+const readMounts: Reader<ContainerMount[]> = listReader({
+  expected: 'a list such as { { target = "/scratch", size = "64MB" } }',
+  countMax: 50,
+  item: readMount,
 });
 
 const readUser: Reader<string> = textReader({
