@@ -1,5 +1,10 @@
 // The Lua engine of one command: opened when it is first needed, closed when the command is done.
-import { coreModules, globalAliases } from '@rivet/engine';
+import {
+  type ConditionForecast,
+  coreModules,
+  forecastConditions,
+  globalAliases,
+} from '@rivet/engine';
 import { createLuaEngine, type LuaEngine } from '@rivet/lua';
 import {
   type CheckedPipeline,
@@ -12,6 +17,7 @@ import {
   readLuaSurface,
 } from '@rivet/pipeline';
 import type { PipelineBundle, PipelineDefinition } from '@rivet/protocol';
+import type { PreparedJob } from './prepare-job.ts';
 
 /** Everything of a command that runs Lua shares one engine: starting one costs a process. */
 export interface EngineSession {
@@ -22,6 +28,11 @@ export interface EngineSession {
   lint(bundle: PipelineBundle, definition: PipelineDefinition | undefined): Promise<LintWarning[]>;
   /** Checks input values against the rules of a pipeline; one for the whole session. */
   checker(bundle: PipelineBundle, definition: PipelineDefinition): InputChecker;
+  /** What the conditions of the stages say with these inputs; nothing is started. */
+  forecast(
+    job: Pick<PreparedJob, 'bundle' | 'definition' | 'inputs'>,
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<string, ConditionForecast>>;
   /** Ends every process it started. */
   close(): Promise<void>;
 }
@@ -46,6 +57,8 @@ export function createEngineSession(): EngineSession {
       checker ??= createInputChecker(lua(), bundle, definition, evaluationOptions());
       return checker;
     },
+    forecast: ({ bundle, definition, inputs }, signal) =>
+      forecastConditions({ lua: lua(), bundle, definition, inputs, signal }),
     async close() {
       await checker?.close();
       await engine?.close();

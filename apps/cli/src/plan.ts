@@ -1,61 +1,120 @@
-// What a run would do, worked out without starting anything: for `rivet run --dry-run`.
+// What a run would do, worked out without starting anything: for `rivet plan` and `rivet run
+// --dry-run`.
 import { didYouMean, RivetError } from '@rivet/base';
+import type { ConditionForecast } from '@rivet/engine';
 import { maskSecretInputs, stageDependencies } from '@rivet/pipeline';
-import type { InputValues, PipelineDefinition } from '@rivet/protocol';
-import type { Style } from './output.ts';
+import type { InputValues, PipelineDefinition, RunnerTag, StageDefinition } from '@rivet/protocol';
 
-/** The shape of `rivet run --dry-run --json`. */
+/** The shape of `rivet plan --json`. */
 export interface Plan {
   readonly pipeline: string;
   readonly inputs: InputValues;
+  /** Names of the secrets that it may read. */
+  readonly secrets: readonly string[];
+  /** Names and versions. */
+  readonly plugins: readonly string[];
+  /** Tags that a runner must have. */
+  readonly runner: readonly RunnerTag[];
+  /** Of the stages that may run; containers that scripts open are not known before. */
+  readonly images: readonly string[];
+  readonly timeout_ms: number | null;
   readonly stages: readonly PlannedStage[];
 }
 
-interface PlannedStage {
+export interface PlannedStage {
   readonly name: string;
   /** Stages of the same wave run at the same time; waves count from 1. */
   readonly wave: number;
+  /** All that it waits for. */
   readonly needs: readonly string[];
+  /** Those of `needs` that no other of them waits for. */
+  readonly after: readonly string[];
   readonly image: string;
-  /** `maybe`: its condition decides when its turn comes. */
+  /** `maybe`: something that is only known in a run decides. */
   readonly runs: 'yes' | 'maybe' | 'no';
   /** Why `no` or `maybe`; null otherwise. */
   readonly reason: string | null;
+  /** Where its condition is written; null without one. */
+  readonly condition: string | null;
+  readonly timeout_ms: number | null;
+  /** How often it runs again after a failure. */
+  readonly retry_max: number;
+  readonly readonly: boolean;
   readonly always: boolean;
   readonly allow_failure: boolean;
 }
 
-/**
- * @param onlyStage run only this stage and what it needs
- * @throws RIVET_JOB_STAGE_UNKNOWN
- */
-export function makePlan(
-  definition: PipelineDefinition,
-  inputs: InputValues,
-  defaultImage: string,
-  onlyStage: string | undefined,
-): Plan {
+export interface PlanOptions {
+  readonly definition: PipelineDefinition;
+  readonly inputs: InputValues;
+  readonly defaultImage: string;
+  /** Run only this stage and what it needs. */
+  readonly onlyStage: string | undefined;
+  /** What the conditions say, by stage. */
+  readonly forecasts: ReadonlyMap<string, ConditionForecast>;
+}
+
+type Dependencies = ReadonlyMap<string, readonly string[]>;
+
+/** @throws RIVET_JOB_STAGE_UNKNOWN */
+export function makePlan(options: PlanOptions): Plan {
+  const { definition, inputs, defaultImage, onlyStage } = options;
   refuseUnknownStage(definition, onlyStage);
   const dependencies = stageDependencies(definition);
-  const wanted = onlyStage === undefined ? undefined : withNeeds(onlyStage, dependencies);
+  const wanted = onlyStage === undefined ? undefined : withNeeds([onlyStage], dependencies);
   const waves = new Map<string, number>();
   const stages = definition.stages.map((stage): PlannedStage => {
     const needs = dependencies.get(stage.name) ?? [];
+    const position = options.forecasts.get(stage.name)?.position;
     return {
       name: stage.name,
       wave: waveOf(stage.name, dependencies, waves),
       needs,
+      after: nearestNeeds(needs, dependencies),
       image: stage.container?.image ?? defaultImage,
-      ...(wanted !== undefined && !wanted.has(stage.name)
+      ...(wanted?.has(stage.name) === false
         ? { runs: 'no' as const, reason: `"${onlyStage}" does not need it` }
-        : stage.has_condition
-          ? { runs: 'maybe' as const, reason: 'its condition decides when its turn comes' }
-          : { runs: 'yes' as const, reason: null }),
+        : whetherItRuns(stage, options.forecasts.get(stage.name))),
+      condition: position === undefined ? null : `${position.file}:${position.line}`,
+      timeout_ms: stage.timeout_ms,
+      retry_max: stage.retry_max,
+      readonly: stage.readonly,
       always: stage.always,
       allow_failure: stage.allow_failure,
     };
   });
-  return { pipeline: definition.name, inputs: maskSecretInputs(definition, inputs), stages };
+  const running = stages.filter(({ runs }) => runs !== 'no');
+  return {
+    pipeline: definition.name,
+    inputs: maskSecretInputs(definition, inputs),
+    secrets: definition.secrets,
+    plugins: definition.plugins.map(({ name, version }) => `${name} ${version}`),
+    runner: definition.runner,
+    images: [...new Set(running.map(({ image }) => image))].sort(),
+    timeout_ms: definition.timeout_ms,
+    stages,
+  };
+}
+
+function whetherItRuns(
+  stage: StageDefinition,
+  forecast: ConditionForecast | undefined,
+): Pick<PlannedStage, 'runs' | 'reason'> {
+  if (!stage.has_condition) return { runs: 'yes', reason: null };
+  if (forecast === undefined) {
+    return { runs: 'maybe', reason: 'its condition decides when its turn comes' };
+  }
+  const where = `its condition at ${forecast.position.file}:${forecast.position.line}`;
+  switch (forecast.answer) {
+    case 'met':
+      return { runs: 'yes', reason: null };
+    case 'unmet':
+      return { runs: 'no', reason: `${where} is not met with these inputs` };
+    case 'unknown':
+      return { runs: 'maybe', reason: `${where} calls ${forecast.call}, known only in a run` };
+    case 'fails':
+      return { runs: 'no', reason: `${where} fails: ${forecast.error.message}` };
+  }
 }
 
 /** @throws RIVET_JOB_STAGE_UNKNOWN naming the nearest */
@@ -73,46 +132,20 @@ export function refuseUnknownStage(
   });
 }
 
-/** The lines of the plan for people. */
-export function planLines(plan: Plan, style: Style): string[] {
-  const inputs = Object.entries(plan.inputs);
-  const lines = [
-    `${style.bold(plan.pipeline)}: this is what would run; nothing was started`,
-    style.bold('Inputs'),
-    ...(inputs.length === 0
-      ? ['  none']
-      : inputs.map(([name, value]) => `  ${name} = ${JSON.stringify(value)}`)),
-    style.bold('Stages'),
-  ];
-  const waves = [...new Set(plan.stages.map((stage) => stage.wave))].sort((a, b) => a - b);
-  for (const wave of waves) {
-    for (const [at, stage] of plan.stages.filter((known) => known.wave === wave).entries()) {
-      lines.push(stageLine(stage, at === 0 ? `${wave}.` : '', style));
-    }
-  }
-  return lines;
-}
-
-function stageLine(stage: PlannedStage, number: string, style: Style): string {
-  const notes = [
-    stage.needs.length === 0 ? 'at once' : `after ${stage.needs.join(', ')}`,
-    `in ${stage.image}`,
-    ...(stage.always ? ['always'] : []),
-    ...(stage.allow_failure ? ['may fail'] : []),
-    ...(stage.runs === 'maybe' ? [stage.reason ?? ''] : []),
-  ].join(', ');
-  const start = `  ${number.padStart(3)} `;
-  if (stage.runs === 'no') return style.dim(`${start}${stage.name}  skipped: ${stage.reason}`);
-  return `${start}${style.cyan(stage.name)}  ${notes}`;
-}
-
-type Dependencies = ReadonlyMap<string, readonly string[]>;
-
-function withNeeds(stage: string, dependencies: Dependencies): Set<string> {
-  const wanted = new Set([stage]);
+/** The stages themselves and all that they wait for, near or far. */
+function withNeeds(stages: readonly string[], dependencies: Dependencies): Set<string> {
+  const wanted = new Set(stages);
   // A set grows while it is walked, and each member is walked once.
   for (const name of wanted) for (const need of dependencies.get(name) ?? []) wanted.add(need);
   return wanted;
+}
+
+function nearestNeeds(needs: readonly string[], dependencies: Dependencies): string[] {
+  const behind = withNeeds(
+    needs.flatMap((need) => dependencies.get(need) ?? []),
+    dependencies,
+  );
+  return needs.filter((need) => !behind.has(need));
 }
 
 /**

@@ -41,6 +41,11 @@ export const registry: readonly RegistryGroup[] = [
         async () => (await import('./commands/run.ts')).run,
       ),
       entry(
+        'plan',
+        'Show what a run would do: stages, order, conditions; starts nothing',
+        async () => (await import('./commands/plan.ts')).plan,
+      ),
+      entry(
         'test',
         'Run the tests of pipelines: without containers, in no time',
         async () => (await import('./commands/test.ts')).test,

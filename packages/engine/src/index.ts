@@ -7,7 +7,7 @@ export {
   JOURNAL_VERSION,
   type JournalHeader,
 } from './journal/journal-record.ts';
-export { type InstallationPolicy, loadInstallationPolicy } from '@rivet/pipeline';
+export { type ConditionForecast, forecastConditions } from './mock/forecast.ts';
 export { type CaseReport, runTestFile, type TestFileOptions } from './mock/run-test-file.ts';
 export { createTestedPipelines, type TestedPipelines } from './mock/tested-pipelines.ts';
 export { coreModules, globalAliases } from './modules/registry.ts';

@@ -47,10 +47,10 @@ describe('rivet run --dry-run', () => {
       .exits(0)
       .stdout(/branch = "main"\n {2}level = "debug"/)
       .stdout(/token = "\*\*\*"/)
-      .stdout(/1\. build {2}at once, in localhost\/rivet\/toolchain:latest\n/)
-      .stdout(/\n {6}lint {2}at once, in default:1, may fail\n/)
-      .stdout(/2\. unit {2}after build, in default:1\n/)
-      .stdout(/3\. publish {2}after unit, lint, in default:1, its condition decides/)
+      .stdout(/1\. build {4}at once, in localhost\/rivet\/toolchain:latest\n/)
+      .stdout(/\n {6}lint {5}at once, in default:1, may fail\n/)
+      .stdout(/2\. unit {5}after build, in default:1\n/)
+      .stdout(/3\. publish {2}after unit, lint, in default:1, its condition is met\n/)
       .run();
     expect(await readdir(directory)).toEqual(['pipeline.lua']);
   });

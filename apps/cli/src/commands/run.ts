@@ -1,15 +1,17 @@
 // `rivet run`: runs a pipeline on this machine, with the engine that the runners use.
 import { resolve } from 'node:path';
 import { RivetError } from '@rivet/base';
-import { type InputChecker, inputsInvalid, pipelineInvalid, readBundle } from '@rivet/pipeline';
-import type { PipelineBundle } from '@rivet/protocol';
+import { givenSecrets } from '@rivet/engine';
+import { readBundle } from '@rivet/pipeline';
 import { type CommandContext, defineCommand, flag, repeated, required, text } from '../command.ts';
 import { loadConfig } from '../config.ts';
-import { createEngineSession, type EngineSession } from '../engine-session.ts';
+import { createEngineSession } from '../engine-session.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { collectInputs } from '../launch-inputs.ts';
-import { type LocalJob, runLocally, type WorkspaceSource } from '../local-run.ts';
-import { makePlan, planLines, refuseUnknownStage } from '../plan.ts';
+import { collectSecrets } from '../given-secrets.ts';
+import { runLocally, type WorkspaceSource } from '../local-run.ts';
+import { makePlan } from '../plan.ts';
+import { planLines } from '../plan-text.ts';
+import { prepareJob } from '../prepare-job.ts';
 
 export const run = defineCommand({
   details: [
@@ -23,6 +25,10 @@ export const run = defineCommand({
     {
       command: 'rivet run pipeline.lua --input branch=main --stage test',
       what: 'One stage and what it needs',
+    },
+    {
+      command: 'rivet run pipeline.lua --secret NPM_TOKEN --secret SSH_KEY=@id_ed25519',
+      what: 'With secrets from a variable and a file',
     },
     {
       command: 'rivet run pipeline.lua --dry-run',
@@ -40,14 +46,22 @@ export const run = defineCommand({
   json: [
     'one object a line, as things happen: `{type: "line", n, t, stage, level, stream, group?, text}`,',
     '`{type: "stage", stage, state, t, run, reason?, code?, unchecked_exits?}`, `{type: "remark", text}`, and at the end',
-    '`{type: "end", state, reason?, message?, code?, outputs, duration_ms}`. With `--dry-run` one object:',
-    '`{pipeline, inputs, stages: [{name, wave, needs, image, runs: "yes"|"maybe"|"no", reason, always, allow_failure}]}`',
+    '`{type: "end", state, reason?, message?, code?, outputs, summary, duration_ms}`. With `--dry-run` one object:',
+    'what `rivet plan --json` prints.',
   ].join(' '),
   arguments: { file: required('The pipeline file') },
   options: {
     input: repeated('NAME=VALUE', 'Value of an input'),
     inputFile: text('FILE', 'JSON object with input values; - reads standard input'),
     noInput: flag('Never ask'),
+    secret: repeated(
+      'NAME[=@FILE]',
+      'A secret that the pipeline declares: the variable NAME, or the content of FILE',
+    ),
+    secretsFile: text(
+      'FILE',
+      'JSON object with secrets, of mode 0600; ~/.rivet/secrets.json when absent',
+    ),
     tree: text('DIR', 'Copy this directory to /workspace instead of the current one'),
     bind: text('DIR', 'Mount this directory at /workspace: what stages write stays there'),
     empty: flag('Start with an empty /workspace'),
@@ -69,12 +83,14 @@ export const run = defineCommand({
       const defaultImage = options.image ?? config.defaultImage;
       if (!options.dryRun) {
         const { keep, json } = options;
-        return await runLocally({ ...job, source }, { defaultImage, keep, json }, config, {
+        const secrets = givenSecrets(await collectSecrets(job.definition, options, context));
+        return await runLocally({ ...job, source, secrets }, { defaultImage, keep, json }, config, {
           ...context,
           lua: session.lua(),
         });
       }
-      const plan = makePlan(job.definition, job.inputs, defaultImage, options.stage);
+      const forecasts = await session.forecast(job, context.interrupt.signal);
+      const plan = makePlan({ ...job, defaultImage, forecasts });
       if (options.json) context.output.json(plan);
       else for (const line of planLines(plan, context.output.style)) context.output.line(line);
       return exitCodes.success;
@@ -99,30 +115,4 @@ function workspaceSource(
   if (empty) return { kind: 'empty' };
   if (bind !== undefined) return { kind: 'bind', directory: resolve(cwd, bind) };
   return { kind: 'tree', directory: resolve(cwd, tree ?? '.') };
-}
-
-interface JobOptions {
-  readonly input: readonly string[];
-  readonly inputFile: string | undefined;
-  readonly noInput: boolean;
-  readonly stage: string | undefined;
-}
-
-/** Everything that can be wrong without starting anything is found here. */
-async function prepareJob(
-  bundle: PipelineBundle,
-  options: JobOptions,
-  session: EngineSession,
-  context: CommandContext,
-): Promise<Omit<LocalJob, 'source'>> {
-  const checked = await session.check(bundle);
-  if (!checked.ok) throw pipelineInvalid(checked.issues);
-  const { definition } = checked;
-  refuseUnknownStage(definition, options.stage);
-  const checker = (): InputChecker => session.checker(bundle, definition);
-  const given = { pairs: options.input, file: options.inputFile, ask: !options.noInput };
-  const values = await collectInputs(definition, given, context, checker);
-  const check = await checker().check(values);
-  if (!check.ok) throw inputsInvalid(check);
-  return { bundle, definition, inputs: check.values, onlyStage: options.stage };
 }

@@ -1,4 +1,4 @@
-// Errors of the area "test": what `rivet test` finds, and what a test can do wrong.
+// Errors of the area "test": what `rivet test` and `rivet plan` find before anything runs.
 import { defineErrors } from './define.ts';
 
 const author = { status: 422, exit: 1, fault: 'user' } as const;
@@ -47,6 +47,11 @@ export const testErrors = defineErrors({
     solve:
       'Name the test files, or call them something_test.lua or tests/something.lua; docs/guide/testing.md shows how to write one.',
     ...usage,
+  },
+  RIVET_PLAN_UNKNOWN: {
+    message: '{function} is known only when the pipeline runs',
+    solve: 'The plan says "maybe" for such a stage; its condition decides when its turn comes.',
+    ...author,
   },
   RIVET_TEST_NO_CASES: {
     message: '{path} has no cases',
