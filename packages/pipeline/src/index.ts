@@ -2,7 +2,7 @@
 export { bundleDigest } from './bundle/bundle-digest.ts';
 export { BUNDLE_BYTES_MAX, BUNDLE_FILES_MAX, SOURCE_BYTES_MAX } from './bundle/bundle-limits.ts';
 export { checkBundle } from './bundle/check-bundle.ts';
-export { readBundle } from './bundle/read-bundle.ts';
+export { type PipelineFiles, readBundle, readPipeline } from './bundle/read-bundle.ts';
 export { diffDefinitions } from './definition/diff-definitions.ts';
 export { stageDependencies } from './definition/stage-graph.ts';
 export {
@@ -26,6 +26,15 @@ export { inputsInvalid, pipelineInvalid } from './inputs/input-issues.ts';
 export { type LintWarning, lintBundle, lintRuleNames } from './lint/lint-bundle.ts';
 export { type LuaSurface, readLuaSurface } from './lint/lua-surface.ts';
 export { renderWarnings } from './lint/render-warnings.ts';
+export {
+  type FoundPlugin,
+  findPlugins,
+  type PluginOrigin,
+  type PluginPlace,
+} from './plugins/find-plugins.ts';
+export type { PluginSearch } from './plugins/known-plugins.ts';
+export type { PluginManifest } from './plugins/plugin-manifest.ts';
+export { isPluginName, PLUGIN_NAME_EXPECTED } from './plugins/plugin-name.ts';
 export {
   type HttpHost,
   type HttpRule,

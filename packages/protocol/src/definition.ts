@@ -208,6 +208,8 @@ export const DefinitionIssue = Type.Object({
   message: Type.String(),
   found: Type.Optional(Type.String()),
   expected: Type.Optional(Type.String()),
+  /** A sentence on what to do, where more can be said than what was expected. */
+  hint: Type.Optional(Type.String()),
   /** The nearest valid name. */
   nearest: Type.Optional(Type.String()),
   file: Type.Optional(Type.String()),

@@ -20,8 +20,8 @@ export function requiredNames(source: string): string[] {
   // `a.require`.
   let before = '';
   let callee = '';
-  for (const token of tokens(source)) {
-    const literal = quoted(token);
+  for (const token of sourceTokens(source)) {
+    const literal = textOfToken(token);
     if (literal !== undefined && callee === 'require' && MODULE_NAME.test(literal)) {
       names.add(literal);
     }
@@ -33,7 +33,8 @@ export function requiredNames(source: string): string[] {
   return [...names];
 }
 
-function* tokens(source: string): Generator<string> {
+/** The tokens of a Lua source without its comments; strings with their quotes. */
+export function* sourceTokens(source: string): Generator<string> {
   const pattern = new RegExp(TOKEN);
   for (let match = pattern.exec(source); match !== null; match = pattern.exec(source)) {
     const comment = match.groups?.commentLevel;
@@ -50,8 +51,11 @@ function* tokens(source: string): Generator<string> {
   }
 }
 
-/** What a string token says; escapes don't occur in module names, so they need no decoding. */
-function quoted(token: string): string | undefined {
+/**
+ * What a string token says, undefined for another token; escapes don't occur in module names, so
+ * they need no decoding.
+ */
+export function textOfToken(token: string): string | undefined {
   if (/^["']/.test(token)) {
     return token.length >= 2 && token.at(-1) === token[0] ? token.slice(1, -1) : undefined;
   }

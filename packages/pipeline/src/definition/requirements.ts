@@ -1,4 +1,4 @@
-// Reads what a pipeline asks of the installation: runner tags, plugins, secrets, further attempts.
+// Reads what a pipeline asks of the installation: runner tags, secrets, further attempts.
 import { type RetryCause, type RetryRule, type RunnerTag, retryCauses } from '@rivet/protocol';
 import { fieldPath } from './issue-list.ts';
 import { readSecretName } from './names.ts';
@@ -37,20 +37,6 @@ export const readRunnerTags: Reader<RunnerTag[]> = listReader({
   countMax: 100,
   item: readTag,
   twice: (tag) => `the tag ${tag.key} = ${showText(tag.value)} is there twice`,
-});
-
-/** The plugins of the pipeline: no plugin exists in this version, so each name is a mistake. */
-export const readPlugins: Reader<string[]> = listReader<string>({
-  expected: 'an empty list: this version of Rivet has no plugins',
-  countMax: 100,
-  item: (value, path, issues) =>
-    wrong(
-      issues,
-      path,
-      'this version of Rivet has no plugins',
-      value,
-      'no plugins: leave the field out',
-    ),
 });
 
 /** The secrets that the pipeline may read. */

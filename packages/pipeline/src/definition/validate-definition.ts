@@ -1,6 +1,8 @@
 // Validates the value that a pipeline file returned: the definition, or every mistake in it.
 import { asRecord, type LuaFunction, type LuaValue } from '@rivet/lua';
 import type { DefinitionIssue, PipelineDefinition, PipelinePolicy } from '@rivet/protocol';
+import { type KnownPlugins, noPlugins } from '../plugins/known-plugins.ts';
+import { checkPluginUses, pluginsReader } from '../plugins/read-plugins.ts';
 import { policyExcess } from '../policy/policy-excess.ts';
 import { readPolicy } from '../policy/read-policy.ts';
 import { type ReadInput, readInput } from './input-definition.ts';
@@ -18,7 +20,7 @@ import {
   textReader,
   wrong,
 } from './read-fields.ts';
-import { readPlugins, readRetry, readRunnerTags, readSecrets } from './requirements.ts';
+import { readRetry, readRunnerTags, readSecrets } from './requirements.ts';
 import { showValue } from './show-value.ts';
 import { type ReadStage, readStage } from './stage-definition.ts';
 import { checkStageGraph } from './stage-graph.ts';
@@ -68,10 +70,12 @@ const INPUTS_MAX = 100;
 /**
  * Validates without a VM; positions and files give the issues their lines.
  * @param value the table given to `pipeline.define`
+ * @param known the plugins that it can name
  */
 export function validateDefinition(
   value: LuaValue | undefined,
   sources: IssueSources = {},
+  known: KnownPlugins = noPlugins,
 ): ValidatedDefinition {
   const issues = new IssueList(sources);
   const expected = 'a table such as { name = "build", stages = { … } }';
@@ -83,7 +87,7 @@ export function validateDefinition(
   const description = at('description', textReader({ expected: 'text', lengthMax: 10_000 })) ?? '';
   const inputs = at('inputs', readInputs) ?? [];
   const runner = at('runner', readRunnerTags) ?? [];
-  const plugins = at('plugins', readPlugins) ?? [];
+  const plugins = at('plugins', pluginsReader(known)) ?? [];
   const secrets = at('secrets', readSecrets) ?? [];
   const env = at('env', readVariables) ?? {};
   const timeoutMs = at('timeout', readDurationMs) ?? null;
@@ -91,6 +95,7 @@ export function validateDefinition(
   const policy = at('policy', readPolicy) ?? {};
   const stages = required(record, 'stages', '', issues, 'a list of stages', readStages) ?? [];
   checkStagePolicies(policy, stages, issues);
+  checkPluginUses(plugins, secrets, known, issues);
   const luaChecks = collectLuaChecks(inputs);
   if (issues.length > 0 || name === undefined) return failed(issues, luaChecks);
   return {

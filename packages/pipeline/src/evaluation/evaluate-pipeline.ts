@@ -17,6 +17,8 @@ import { byLine } from '../definition/issue-list.ts';
 import { fieldOf } from '../definition/read-fields.ts';
 import { showValue } from '../definition/show-value.ts';
 import { type PipelineFunctions, validateDefinition } from '../definition/validate-definition.ts';
+import { knownPlugins, type PluginSearch } from '../plugins/known-plugins.ts';
+import type { PluginManifest } from '../plugins/plugin-manifest.ts';
 import { checkInLua } from './check-in-lua.ts';
 import { definitionModules } from './definition-modules.ts';
 import { luaFailureIssue } from './lua-failure.ts';
@@ -36,6 +38,8 @@ export interface EvaluationOptions {
   readonly seed?: string;
   /** What `os.getenv` answers. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Where the bundle's plugins were looked for, to say so about one that is missing. */
+  readonly pluginSearch?: PluginSearch | undefined;
 }
 
 /** What a pipeline file may use while it is only looked at: 2 s of CPU, 64 MB. */
@@ -50,6 +54,8 @@ export type EvaluatedPipeline =
       readonly vm: LuaVm;
       /** Matches texts against Lua patterns: see `LuaRules`. */
       readonly matchAll: LuaFunction;
+      /** What the plugins of the bundle say of themselves, by name. */
+      readonly plugins: readonly PluginManifest[];
     }
   | { readonly ok: false; readonly issues: DefinitionIssue[] };
 
@@ -69,7 +75,7 @@ export async function evaluatePipeline(
   const vm = await engine.open(programOf(bundle, options), options.host ?? REFUSING_HOST, limits);
   let keep = false;
   try {
-    const evaluated = await evaluateIn(vm, bundle);
+    const evaluated = await evaluateIn(vm, bundle, options);
     keep = evaluated.ok;
     return evaluated;
   } catch (error) {
@@ -107,7 +113,7 @@ const REFUSING_HOST: LuaHost = {
 };
 
 function programOf(bundle: PipelineBundle, options: EvaluationOptions): LuaProgram {
-  const own = definitionModules();
+  const own = definitionModules(bundle, moduleNames(options));
   const names = new Set(own.map((module) => module.name));
   return {
     main: bundle.main,
@@ -119,28 +125,47 @@ function programOf(bundle: PipelineBundle, options: EvaluationOptions): LuaProgr
   };
 }
 
+function moduleNames({ modules }: EvaluationOptions): string[] {
+  return modules.map(({ name }) => name);
+}
+
 /** Where `pipeline.define` puts the author's table, as `LuaEvaluation` writes paths. */
 const DEFINITION_PATH = '1.definition';
 
-async function evaluateIn(vm: LuaVm, bundle: PipelineBundle): Promise<EvaluatedPipeline> {
+async function evaluateIn(
+  vm: LuaVm,
+  bundle: PipelineBundle,
+  options: EvaluationOptions,
+): Promise<EvaluatedPipeline> {
   const evaluation = await vm.evaluate();
   const returned = readReturned(evaluation, bundle);
   if ('issue' in returned) return { ok: false, issues: [returned.issue] };
   const sources = { positions: definitionPositions(evaluation.positions), files: bundle.files };
-  const { definition, functions, ...validated } = validateDefinition(returned.definition, sources);
   const { matchAll } = returned;
+  const known = knownPlugins(bundle, returned.plugins, moduleNames(options), options.pluginSearch);
+  const { definition, functions, ...validated } = validateDefinition(
+    returned.definition,
+    sources,
+    known,
+  );
   const issues = [
+    ...known.issues,
     ...validated.issues,
     ...(await checkInLua(vm, matchAll, validated.luaChecks, sources)),
   ];
   if (definition === undefined || functions === undefined || issues.length > 0) {
     return { ok: false, issues: issues.sort(byLine) };
   }
-  return { ok: true, definition, functions, vm, matchAll };
+  const plugins = [...known.plugins.values()].map(({ manifest }) => manifest);
+  return { ok: true, definition, functions, vm, matchAll, plugins };
 }
 
 type Returned =
-  | { readonly definition: LuaEvaluation['values'][number]; readonly matchAll: LuaFunction }
+  | {
+      readonly definition: LuaEvaluation['values'][number];
+      readonly matchAll: LuaFunction;
+      readonly plugins: LuaEvaluation['values'][number];
+    }
   | { readonly issue: DefinitionIssue };
 
 /** What the file returned, which must be what `pipeline.define` or `build()` gave it. */
@@ -149,7 +174,8 @@ function readReturned({ values }: LuaEvaluation, bundle: PipelineBundle): Return
   const record = asRecord(value);
   const matchAll = record === undefined ? undefined : fieldOf(record, 'match_all');
   if (record !== undefined && values.length === 1 && matchAll instanceof LuaFunction) {
-    return { definition: fieldOf(record, 'definition') ?? null, matchAll };
+    const definition = fieldOf(record, 'definition') ?? null;
+    return { definition, matchAll, plugins: fieldOf(record, 'plugins') ?? null };
   }
   const builder = record !== undefined && fieldOf(record, 'builder without build()') === true;
   const found = values.length > 1 ? `${values.length} values` : showValue(value);

@@ -15,9 +15,10 @@ export function luaFailureIssue(
 ): DefinitionIssue | undefined {
   if (!isRivetError(error) || error.fault !== 'user') return undefined;
   const { details } = error;
-  const { source_line } = details;
+  const { source_line, hint } = details;
   return {
     ...describe(error),
+    ...(typeof hint === 'string' ? { hint } : {}),
     ...(typeof source_line === 'string' ? { source_line } : {}),
     ...locate(positionOf(details), files),
   };

@@ -36,7 +36,7 @@ end
 
 -- What the file returns. Rivet reads the fields; scripts have no use for them.
 local function finished(definition)
-  return { definition = definition, match_all = match_all }
+  return { definition = definition, match_all = match_all, plugins = plugin_manifests() }
 end
 
 function pipeline.define(definition)
@@ -60,39 +60,7 @@ function pipeline.tag(key, value)
   return { key = key, value = value }
 end
 
--- Edit distance with neighbours swapped counting as one: the same measure as for unknown fields.
-local function distance(a, b)
-  local two_back, previous = {}, {}
-  for column = 0, #b do previous[column] = column end
-  for row = 1, #a do
-    local current = { [0] = row }
-    for column = 1, #b do
-      local same = byte(a, row) == byte(b, column)
-      local cost = min(previous[column] + 1, current[column - 1] + 1,
-        previous[column - 1] + (same and 0 or 1))
-      if row > 1 and column > 1 and byte(a, row) == byte(b, column - 1)
-        and byte(a, row - 1) == byte(b, column) then
-        cost = min(cost, two_back[column - 2] + 1)
-      end
-      current[column] = cost
-    end
-    two_back, previous = previous, current
-  end
-  return previous[#b]
-end
-
-local function nearest(name, known)
-  local best, best_distance
-  if #name > 100 then return nil end
-  for _, candidate in ipairs(known) do
-    local allowed = max(1, floor(max(#name, #candidate) / 3))
-    local found = distance(lower(name), lower(candidate))
-    if found <= allowed and (best == nil or found < best_distance) then
-      best, best_distance = candidate, found
-    end
-  end
-  return best
-end
+local nearest = nearest_name
 
 local methods, method_names = {}, {}
 -- The definition of each builder; the builder itself shows nothing but what it is.
