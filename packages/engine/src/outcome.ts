@@ -6,6 +6,9 @@ import type { FailureReason, JobOutcome } from '@rivet/protocol';
 const REASONS: Partial<Record<ErrorCode, FailureReason>> = {
   RIVET_CALL_ARGUMENT: 'lua_error',
   RIVET_CALL_OPTION_UNKNOWN: 'lua_error',
+  RIVET_FS_FILE_MAX: 'policy',
+  RIVET_FS_READONLY: 'policy',
+  RIVET_FS_WORKSPACE_MAX: 'policy',
   RIVET_JOB_DEFINITION_CHANGED: 'definition_changed',
   RIVET_JOB_LOG_LIMIT: 'log_limit',
   RIVET_JOB_TIMEOUT: 'timeout',

@@ -4,6 +4,7 @@ import type { LuaFunction, LuaVm } from '@rivet/lua';
 import type { StageDefinition } from '@rivet/protocol';
 import type { Branch } from '../branch.ts';
 import type { JobContainers } from '../containers/job-containers.ts';
+import { watchWorkspace } from '../fs/job-workspace.ts';
 import type { JobContext } from '../job-context.ts';
 import type { JobControl } from './job-control.ts';
 import { type StageRun, stopCommands } from './stage-run.ts';
@@ -35,13 +36,17 @@ export async function executeStage(
   const { job, control } = environment;
   const leave = control.enter(run, stage.always);
   const cancelTimeout = startTimeout(job, stage, run);
+  const watch = watchWorkspace(job, run);
   try {
-    return await callScript(environment, stage, run, call);
+    const truth = await callScript(environment, stage, run, call);
+    await watch.settle();
+    return truth;
   } catch (error) {
     // A command that was stopped fails too: why it was stopped is the news.
     throw toRivetError(run.signal.aborted ? run.signal.reason : error);
   } finally {
     cancelTimeout?.();
+    watch.stop();
     leave();
     run.parked = true;
     // Branches below it may still be there when its script was left where it is.

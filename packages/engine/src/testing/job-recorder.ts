@@ -40,6 +40,8 @@ export interface RecordOptions {
   readonly signal?: AbortSignal;
   /** Looks at the job while it runs. */
   readonly onLine?: (line: LogLine) => void | Promise<void>;
+  /** Fills the workspace before the job begins. */
+  readonly onWorkspace?: (workspace: string) => Promise<void>;
   /** Looks at what the job left before its directories are removed. */
   readonly inspect?: (job: RecordedJob) => Promise<void>;
 }
@@ -58,6 +60,7 @@ export async function recordJob(options: RecordOptions): Promise<RecordedJob> {
   const workspace = join(directory, 'workspace');
   const stateDirectory = join(directory, 'state');
   await mkdir(workspace);
+  await options.onWorkspace?.(workspace);
   const lines: LogLine[] = [];
   const changes: StageChange[] = [];
   const outputs = new Map<string, unknown>();
