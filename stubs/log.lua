@@ -32,6 +32,11 @@ function log.error(message, fields) end
 ---@return R result what `fn` returned
 function log.group(name, fn) end
 
+---Hides a text from now on, in all the forms in which secrets are hidden: for what a command has told and
+---nobody should see. What was logged before stays. Less than 4 bytes are refused: they are in too much other text.
+---@param value string|number|Secret what to hide
+function log.mask(value) end
+
 ---Writes its values, separated by tabs, as a line of level info.
 ---@param ... any
 function print(...) end

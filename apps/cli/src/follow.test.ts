@@ -23,6 +23,7 @@ const job = (more: Partial<JobDetail> = {}): JobDetail => ({
   tags: [],
   stages: [],
   outputs: {},
+  summary: null,
   log_lines: 0,
   ...more,
 });

@@ -37,6 +37,7 @@ export async function followJob(options: FollowOptions): Promise<JobDetail> {
     ...codeOf(job),
     durationMs: durationMs(job),
     outputs: job.outputs,
+    summary: job.summary,
   });
   return job;
 }

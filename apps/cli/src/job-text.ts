@@ -4,6 +4,7 @@ import { finalJobStates, type Job, type JobDetail, type JobState } from '@rivet/
 import { exitCodes } from './exit-codes.ts';
 import type { Style } from './output.ts';
 import { firstLineOf, paintState } from './progress/format.ts';
+import { indented } from './progress/summary.ts';
 
 /** How long it ran, or has run by `now` (milliseconds since the epoch); empty before its start. */
 export function jobDuration(job: Pick<Job, 'started_at' | 'finished_at'>, now: number): string {
@@ -42,6 +43,7 @@ export function describeJob(job: JobDetail, style: Style, now: number): string[]
     lines.push(style.bold('Stages'), ...stageLines(job.stages, style, now));
   }
   lines.push(...section('Outputs', Object.entries(job.outputs), style));
+  if (job.summary !== null) lines.push(style.bold('Summary'), ...indented(job.summary));
   return lines;
 }
 

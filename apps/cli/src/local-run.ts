@@ -11,7 +11,12 @@ import {
   uuidv7,
 } from '@rivet/base';
 import { type ContainerDriver, createPodmanDriver } from '@rivet/containers';
-import { type InstallationPolicy, loadInstallationPolicy, noSecrets, runJob } from '@rivet/engine';
+import {
+  type InstallationPolicy,
+  loadInstallationPolicy,
+  runJob,
+  type SecretProvider,
+} from '@rivet/engine';
 import type { LuaEngine } from '@rivet/lua';
 import type { InputValues, JobOutcome, PipelineBundle, PipelineDefinition } from '@rivet/protocol';
 import type { CommandContext } from './command.ts';
@@ -41,6 +46,7 @@ export interface LocalJob {
   readonly inputs: InputValues;
   readonly onlyStage: string | undefined;
   readonly source: WorkspaceSource;
+  readonly secrets: SecretProvider;
 }
 
 /** A command's context, and the engine that it opened. */
@@ -130,6 +136,7 @@ async function runInWorkspace(attempt: Attempt): Promise<number> {
   const { id, job, options, driver, directory, workspace, progress, context, logger } = attempt;
   // Without a prototype, so that an output may have any name.
   const outputs: Record<string, unknown> = Object.create(null);
+  let summary: string | null = null;
   const beganAt = performance.now();
   const outcome = await runJob(
     {
@@ -153,7 +160,7 @@ async function runInWorkspace(attempt: Attempt): Promise<number> {
       stateDirectory: directory.state,
       defaultImage: options.defaultImage,
       policy: attempt.policy,
-      secrets: noSecrets,
+      secrets: job.secrets,
       limits: LIMITS,
       observer: {
         line: (line) => progress.line(line),
@@ -162,12 +169,15 @@ async function runInWorkspace(attempt: Attempt): Promise<number> {
           if (value === undefined) delete outputs[name];
           else outputs[name] = value;
         },
+        summary: (markdown) => {
+          summary = markdown;
+        },
       },
       labels: runLabels(id),
     },
     context.interrupt.signal,
   );
-  progress.end({ ...outcome, durationMs: performance.now() - beganAt, outputs });
+  progress.end({ ...outcome, durationMs: performance.now() - beganAt, outputs, summary });
   return exitCodeOf(outcome, context);
 }
 

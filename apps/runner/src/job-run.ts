@@ -229,6 +229,7 @@ class Attempt {
       stage: (change) => this.#reporter.add({ kind: 'stage', change }),
       output: (name, value) =>
         this.#reporter.add({ kind: 'output', name, value: value === undefined ? null : value }),
+      summary: (markdown) => this.#reporter.add({ kind: 'summary', markdown }),
     };
   }
 

@@ -107,5 +107,6 @@ export class ReportQueue {
 
 function sizeOf(entry: SpoolEntry): number {
   if (entry.kind === 'line') return entry.line.text.length + ENTRY_OVERHEAD_BYTES;
+  if (entry.kind === 'summary') return entry.markdown.length + ENTRY_OVERHEAD_BYTES;
   return ENTRY_OVERHEAD_BYTES;
 }

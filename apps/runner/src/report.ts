@@ -248,14 +248,17 @@ export class Reporter {
 
 function contentOf(
   entries: readonly SpoolEntry[],
-): Pick<ReportRequest, 'logs' | 'stages' | 'outputs'> {
+): Pick<ReportRequest, 'logs' | 'stages' | 'outputs' | 'summary'> {
   const logs: ReportRequest['logs'] = [];
   const stages: ReportRequest['stages'] = [];
   const outputs = new Map<string, unknown>();
+  let summary: string | undefined;
   for (const entry of entries) {
     if (entry.kind === 'line') logs.push(entry.line);
     else if (entry.kind === 'stage') stages.push(entry.change);
+    else if (entry.kind === 'summary') summary = entry.markdown;
     else outputs.set(entry.name, entry.value);
   }
-  return { logs, stages, outputs: Object.fromEntries(outputs) };
+  const told = { logs, stages, outputs: Object.fromEntries(outputs) };
+  return summary === undefined ? told : { ...told, summary };
 }

@@ -8,7 +8,9 @@ export type SpoolEntry =
   | { readonly kind: 'line'; readonly line: LogLine }
   | { readonly kind: 'stage'; readonly change: StageChange }
   /** `value` null: cleared. */
-  | { readonly kind: 'output'; readonly name: string; readonly value: unknown };
+  | { readonly kind: 'output'; readonly name: string; readonly value: unknown }
+  /** The whole summary so far. */
+  | { readonly kind: 'summary'; readonly markdown: string };
 
 /** Entries from the front of the queue. */
 export interface SpoolBatch {

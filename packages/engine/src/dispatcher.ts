@@ -16,7 +16,8 @@ export function createDispatcher(job: JobContext): LuaHost {
       const branch = job.branches.of(call.branch);
       countAfterStop(branch);
       if (branch.stage.parked) return await never();
-      journal(job, () => job.journal.begin(call, job.log.last));
+      const shown = findHostFunction(call.name)?.journal === 'name' ? { ...call, args: [] } : call;
+      journal(job, () => job.journal.begin(shown, job.log.last));
       const answer = await perform(job, branch, call);
       if (branch.stage.parked) return await never();
       journal(job, () => job.journal.end(call, answer, job.log.last));

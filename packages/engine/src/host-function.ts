@@ -46,6 +46,8 @@ export interface HostFunction {
    * being stopped.
    */
   readonly effect: boolean;
+  /** `name`: its arguments are not written to the journal, as they are what is to be hidden. */
+  readonly journal: 'call' | 'name';
   readonly parameters: readonly Parameter<unknown>[];
   run(call: ModuleCall, args: readonly LuaValue[]): Promise<Results>;
 }
@@ -56,6 +58,8 @@ export interface HostModule {
   readonly functions: Readonly<Record<string, HostFunction>>;
   /** Names that scripts see although only trusted Lua implements them. */
   readonly luaFunctions?: readonly string[];
+  /** Plain values that scripts see in it. */
+  readonly fields?: readonly string[];
   /** Trusted Lua; see `LuaModuleSpec.source`. */
   readonly source?: string;
 }
@@ -63,6 +67,7 @@ export interface HostModule {
 interface Traits {
   readonly public?: boolean;
   readonly effect?: boolean;
+  readonly journal?: 'call' | 'name';
 }
 
 /** Declares a host function: arguments are read by `parameters` before `run` sees them. */
@@ -74,6 +79,7 @@ export function hostFunction<const P extends readonly Parameter<unknown>[]>(
   return {
     public: traits.public ?? true,
     effect: traits.effect ?? false,
+    journal: traits.journal ?? 'call',
     parameters,
     async run(call, args) {
       return await run(call, ...(readArguments(call.name, parameters, args) as Arguments<P>));

@@ -1,4 +1,6 @@
 // How a pipeline runs: stages, modules, journal.
+
+export { type InstallationPolicy, loadInstallationPolicy } from '@rivet/pipeline';
 export type { JobHost, JobLimits, JobObserver, JobSpec, RunJob } from './job.ts';
 export { type JournalContent, readJournal } from './journal/journal-reader.ts';
 export {

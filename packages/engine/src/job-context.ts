@@ -6,6 +6,7 @@ import type { Clock } from './clock.ts';
 import type { JobWorkspace } from './fs/job-workspace.ts';
 import type { HttpAccess } from './http/http-access.ts';
 import type { JobHost, JobSpec } from './job.ts';
+import type { JobSummary } from './job-summary.ts';
 import type { JournalWriter } from './journal/journal-writer.ts';
 import type { LogWriter } from './log/log-writer.ts';
 import type { OutputStore } from './output-store.ts';
@@ -20,6 +21,7 @@ export interface JobContext {
   readonly log: LogWriter;
   readonly journal: JournalWriter;
   readonly outputs: OutputStore;
+  readonly summary: JobSummary;
   readonly workspace: JobWorkspace;
   readonly branches: Branches;
   readonly http: HttpAccess;

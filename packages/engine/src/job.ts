@@ -45,6 +45,8 @@ export interface JobObserver {
   stage(change: StageChange): void | Promise<void>;
   /** `value` undefined: the output was cleared. */
   output(name: string, value: unknown): void | Promise<void>;
+  /** The whole summary of the job so far, in Markdown. */
+  summary(markdown: string): void | Promise<void>;
 }
 
 /** What the program that runs the job provides. */

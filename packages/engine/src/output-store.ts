@@ -1,5 +1,5 @@
 // The outputs of a job: typed values that later stages, the API and the job page see.
-import { formatSize, RivetError } from '@rivet/base';
+import { formatSize, RivetError, SecretText } from '@rivet/base';
 import { LuaFunction, type LuaValue } from '@rivet/lua';
 import { describeValue } from './value-readers.ts';
 
@@ -71,7 +71,13 @@ function checkJson(value: LuaValue, path: string): void {
   const plain = typeof value !== 'object' || value === null;
   if (typeof value === 'number' && !Number.isFinite(value)) throw notJson(value, path);
   if (plain) return;
-  if (value instanceof Uint8Array || value instanceof LuaFunction) throw notJson(value, path);
+  if (
+    value instanceof Uint8Array ||
+    value instanceof LuaFunction ||
+    (value as unknown) instanceof SecretText
+  ) {
+    throw notJson(value, path);
+  }
   for (const [key, entry] of Object.entries(value)) {
     checkJson(entry, Array.isArray(value) ? `${path}[${Number(key) + 1}]` : `${path}.${key}`);
   }

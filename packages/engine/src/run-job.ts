@@ -12,12 +12,14 @@ import { createJobWorkspace } from './fs/job-workspace.ts';
 import { createHttpAccess } from './http/http-access.ts';
 import type { JobHost, JobSpec, RunJob } from './job.ts';
 import type { JobContext } from './job-context.ts';
+import { createJobSummary } from './job-summary.ts';
 import { createJournal, type JournalWriter } from './journal/journal-writer.ts';
 import { createLogWriter, type LogWriter } from './log/log-writer.ts';
 import { failedOutcome, reportFailed } from './outcome.ts';
 import { createOutputStore } from './output-store.ts';
 import { refuseExcess } from './policy/policy.ts';
-import { createRedactor } from './redaction/redactor.ts';
+import { redactedHost, redactedOutcome } from './redaction/redacted-host.ts';
+import { createRedactor, type Redactor } from './redaction/redactor.ts';
 import { createScriptHolder, openScript, type ScriptHolder } from './script.ts';
 import { createJobSecrets } from './secrets/job-secrets.ts';
 import { createJobControl, type JobControl } from './stages/job-control.ts';
@@ -25,11 +27,12 @@ import { runStages } from './stages/run-stages.ts';
 
 /** Runs one attempt of a job; see `RunJob`. */
 export const runJob: RunJob = async (spec, host, signal) => {
-  const attempt = new Attempt(spec, host);
+  const redactor = createRedactor();
+  const attempt = new Attempt(spec, redactedHost(host, redactor), redactor);
   try {
-    return await attempt.run(signal);
+    return redactedOutcome(await attempt.run(signal), redactor);
   } catch (error) {
-    return await attempt.failed(toRivetError(error));
+    return redactedOutcome(await attempt.failed(toRivetError(error)), redactor);
   } finally {
     await attempt.close();
   }
@@ -41,7 +44,7 @@ class Attempt {
   readonly #host: JobHost;
   readonly #logger: Logger;
   readonly #log: LogWriter;
-  readonly #redactor = createRedactor();
+  readonly #redactor: Redactor;
   readonly #clock: Clock;
   readonly #startedAtMs: number;
   #control: JobControl | undefined;
@@ -51,9 +54,11 @@ class Attempt {
   /** A failure from before the job was under control. */
   #early: RivetError | undefined;
 
-  constructor(spec: JobSpec, host: JobHost) {
+  /** @param host what it is told goes through `redactor` already */
+  constructor(spec: JobSpec, host: JobHost, redactor: Redactor) {
     this.#spec = spec;
     this.#host = host;
+    this.#redactor = redactor;
     this.#clock = host.clock ?? systemClock;
     this.#startedAtMs = this.#clock.now();
     this.#logger = host.logger.child({ job: spec.id, attempt: spec.attempt });
@@ -61,13 +66,16 @@ class Attempt {
       bytesMax: host.limits.logBytesMax,
       line: (line) => host.observer.line(line),
       onFailure: (error) => this.#fail(error),
+      redactor: this.#redactor,
       now: () => new Date(this.#clock.now()),
     });
   }
 
   async run(signal: AbortSignal): Promise<JobOutcome> {
     const { limits, stateDirectory } = this.#host;
-    this.#journal = createJournal(join(stateDirectory, 'journal'), this.#spec);
+    this.#journal = createJournal(join(stateDirectory, 'journal'), this.#spec, (json) =>
+      this.#redactor.value(json),
+    );
     let dispatcher: LuaHost | undefined;
     const calls: LuaHost = {
       call: (call) =>
@@ -111,17 +119,19 @@ class Attempt {
 
   #context(definition: PipelineDefinition, journal: JournalWriter): JobContext {
     let lastId = 0;
+    const { observer } = this.#host;
     return {
       spec: this.#spec,
       host: this.#host,
       definition,
       log: this.#log,
       journal,
-      outputs: createOutputStore((name, value) => this.#tellOutput(name, value)),
+      outputs: createOutputStore((name, value) => this.#tell(() => observer.output(name, value))),
+      summary: createJobSummary((markdown) => this.#tell(() => observer.summary(markdown))),
       workspace: createJobWorkspace(this.#host.workspace),
       branches: createBranches(),
-      http: createHttpAccess(),
-      secrets: createJobSecrets(definition.secrets, this.#host.secrets, this.#redactor),
+      http: createHttpAccess(this.#host.workspace),
+      secrets: createJobSecrets(definition, this.#spec.inputs, this.#host.secrets, this.#redactor),
       redactor: this.#redactor,
       logger: this.#logger,
       clock: this.#clock,
@@ -134,9 +144,10 @@ class Attempt {
     };
   }
 
-  async #tellOutput(name: string, value: unknown): Promise<void> {
+  /** A program that does not take what the job tells ends it. */
+  async #tell(tell: () => void | Promise<void>): Promise<void> {
     try {
-      await this.#host.observer.output(name, value);
+      await tell();
     } catch (error) {
       this.#fail(reportFailed(error));
     }

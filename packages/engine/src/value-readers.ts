@@ -193,7 +193,8 @@ export function describeValue(value: LuaValue): string {
   if (asSecret(value) !== undefined) return 'a secret value';
   if (value instanceof Uint8Array) return `a string of ${value.length} bytes that is not UTF-8`;
   if (value instanceof LuaFunction) return 'a function';
-  return Array.isArray(value) ? `a list of ${value.length}` : 'a table';
+  if (!Array.isArray(value)) return 'a table';
+  return value.length === 0 ? 'an empty table' : `a list of ${value.length}`;
 }
 
 /**

@@ -7,6 +7,9 @@ const INTEGER_MAX = 2_147_483_647;
 /** A count or number that the database keeps as an `integer`. */
 export const count = (minimum: 0 | 1) => Type.Integer({ minimum, maximum: INTEGER_MAX });
 
+/** Characters of the summary of a job; the engine refuses more bytes than this. */
+export const SUMMARY_LENGTH_MAX = 1024 * 1024;
+
 /** A point in time as `toISOString` writes it. */
 export const UtcTime = Type.String({
   format: 'date-time',

@@ -48,6 +48,36 @@ export async function advanceAttempt(
   await tx.query(advance, [jobId, attempt, seq, logLines, leaseSeconds]);
 }
 
+const setSummary = once(
+  'set_attempt_summary',
+  'UPDATE job_attempts SET summary = $3 WHERE job_id = $1 AND attempt = $2',
+);
+
+/** Stores what a job tells about itself, in place of what it told before. */
+export async function setAttemptSummary(
+  tx: Queryable,
+  jobId: string,
+  attempt: number,
+  markdown: string,
+): Promise<void> {
+  await tx.query(setSummary, [jobId, attempt, markdown]);
+}
+
+const readSummary = repeatable(
+  'read_attempt_summary',
+  'SELECT summary FROM job_attempts WHERE job_id = $1 AND attempt = $2',
+);
+
+/** Null when the attempt told nothing about itself. */
+export async function readAttemptSummary(
+  db: Queryable,
+  jobId: string,
+  attempt: number,
+): Promise<string | null> {
+  const rows = await db.query<{ summary: string | null }>(readSummary, [jobId, attempt]);
+  return rows[0]?.summary ?? null;
+}
+
 const end = once(
   'end_attempt',
   `UPDATE job_attempts SET ended_at = now(), result = $3, reason = $4, message = $5, code = $6

@@ -24,7 +24,7 @@ const stage = (state: StageChange['state'], more: Partial<StageChange> = {}): St
   run: 1,
   ...more,
 });
-const end: JobEnd = { state: 'succeeded', durationMs: 4200, outputs: {} };
+const end: JobEnd = { state: 'succeeded', durationMs: 4200, outputs: {}, summary: null };
 
 beforeEach(() => {
   vi.stubEnv('TZ', 'UTC');
@@ -151,7 +151,7 @@ describe('for programs', () => {
       { type: 'line', ...line('a') },
       { type: 'stage', ...stage('running') },
       { type: 'remark', text: 'attempt 2 begins' },
-      { type: 'end', state: 'succeeded', outputs: { a: 1 }, duration_ms: 4200 },
+      { type: 'end', state: 'succeeded', outputs: { a: 1 }, summary: null, duration_ms: 4200 },
     ]);
   });
 });

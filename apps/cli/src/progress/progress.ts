@@ -6,6 +6,8 @@ export interface JobEnd extends JobOutcome {
   /** In milliseconds. */
   readonly durationMs: number;
   readonly outputs: Readonly<Record<string, unknown>>;
+  /** What the job told about itself in Markdown; null when it told nothing. */
+  readonly summary: string | null;
 }
 
 /** Takes what a job tells, in order, and shows it. */

@@ -70,6 +70,7 @@ export function summaryLines(stages: readonly StageView[], end: JobEnd, style: S
     ...(rows.length > 0 ? [''] : []),
     ...outcomeLines(end, style),
     ...outputLines(end.outputs, style),
+    ...markdownLines(end.summary, style),
   ];
 }
 
@@ -114,6 +115,20 @@ function outputLines(outputs: Readonly<Record<string, unknown>>, style: Style): 
     style.bold('Outputs'),
     ...entries.map(([name, value]) => `  ${name} = ${shown(value)}`),
   ];
+}
+
+/** Markdown as it was written: it is made to be read as text too. */
+function markdownLines(summary: string | null, style: Style): string[] {
+  if (summary === null) return [];
+  return ['', style.bold('Summary'), ...indented(summary)];
+}
+
+/** The lines of a text, each a little to the right. */
+export function indented(text: string): string[] {
+  return text
+    .trimEnd()
+    .split('\n')
+    .map((line) => `  ${line}`.trimEnd());
 }
 
 /** An output value on one line: JSON, with text as it is when it is one line. */

@@ -6,6 +6,7 @@ import {
   listStages,
   type Queryable,
   readAttempt,
+  readAttemptSummary,
   readJobContent,
   readOutputs,
 } from '@rivet/store';
@@ -24,6 +25,7 @@ export async function readJobDetail(db: Queryable, job: JobRow): Promise<JobDeta
     tags: content?.tags ?? [],
     stages: presentStages(definition, stages, job),
     outputs: await readOutputs(db, job.id, job.attempt),
+    summary: await readAttemptSummary(db, job.id, job.attempt),
     log_lines: attempt?.log_lines ?? 0,
   };
 }

@@ -12,6 +12,7 @@ import {
   type Notifier,
   type Queryable,
   readAttempt,
+  setAttemptSummary,
   setOutput,
   touchRunner,
   violatedConstraint,
@@ -86,6 +87,9 @@ async function store(
   }
   for (const [name, value] of Object.entries(report.outputs)) {
     await setOutput(tx, jobId, report.attempt, clean(name), value);
+  }
+  if (report.summary !== undefined) {
+    await setAttemptSummary(tx, jobId, report.attempt, clean(report.summary));
   }
   await advanceAttempt(tx, {
     jobId,

@@ -37,6 +37,13 @@ export const cliErrors = defineErrors({
     exit: 2,
     fault: 'user',
   },
+  RIVET_CLI_SECRETS_FILE_INVALID: {
+    message: 'file with secrets {path}: {problem}',
+    solve: 'Correct the file: a JSON object with texts by name, readable by you alone.',
+    status: 400,
+    exit: 2,
+    fault: 'user',
+  },
   RIVET_CLI_INPUT_FILE_INVALID: {
     message: 'input file {path}: {problem}',
     solve: 'Write one JSON object that maps input names to values, such as {"branch": "main"}.',

@@ -124,6 +124,11 @@ export const jobErrors = defineErrors({
     solve: 'Write big values to a file in /workspace, and keep the outputs small.',
     ...author,
   },
+  RIVET_SUMMARY_TOO_LARGE: {
+    message: 'the summary of the job would take {found}; the limit is {limit}',
+    solve: 'Write the details to the log or to a file in /workspace, and keep the summary short.',
+    ...author,
+  },
   RIVET_JSON_DECODE: {
     message: 'json.decode: {reason} at line {line}, column {column}',
     solve: 'Check that the text is JSON and complete.',

@@ -2,8 +2,8 @@
 import { formatDuration, RivetError, sleep, withDeadline } from '@rivet/base';
 import type { CommandExit, RunningCommand } from '@rivet/containers';
 import type { ModuleCall } from '../host-function.ts';
-import { type CommandContainer, containerFor } from './command-container.ts';
 import { provideSecretFiles } from '../secrets/secret-file.ts';
+import { type CommandContainer, containerFor } from './command-container.ts';
 import { type CommandOutput, createCommandOutput } from './command-output.ts';
 import type { CommandRequest } from './command-request.ts';
 

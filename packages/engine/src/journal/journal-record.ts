@@ -22,13 +22,15 @@ export interface BeginRecord {
   readonly name: string;
   /** Encoded with journal-values.ts. */
   readonly args: readonly unknown[];
+  /** Set when `***` stands in place of secrets in `args`. */
+  readonly redacted?: true;
   /** Number of the last log line before the call. */
   readonly line: number;
   readonly t: string;
 }
 
 /** What a call that failed is answered with. */
-interface JournalError {
+export interface JournalError {
   readonly code: string;
   readonly message: string;
   readonly details: Readonly<Record<string, unknown>>;
@@ -41,6 +43,8 @@ export interface EndRecord {
   readonly sequence: number;
   readonly result?: readonly unknown[];
   readonly error?: JournalError;
+  /** Set when `***` stands in place of secrets in the answer. */
+  readonly redacted?: true;
   /** Number of the last log line when the call ended. */
   readonly line: number;
   readonly t: string;

@@ -7,6 +7,7 @@ import {
   type BeginRecord,
   formatRecord,
   JOURNAL_VERSION,
+  type JournalError,
   type JournalHeader,
   type JournalRecord,
 } from './journal-record.ts';
@@ -28,6 +29,9 @@ export interface JournalWriter {
  * Creates the journal, and its directory when it is missing; a file that is there already is an
  * error, for it belongs to another run.
  *
+ * What `redact` changes is written in its place, and the record says so: a call whose answer is not
+ * there in full can't be answered from the journal.
+ *
  * Records are written with write(2) and never synced: they survive the death of the runner, which
  * is what a journal is for. A power failure takes the containers along, so a journal of an earlier
  * boot is never used.
@@ -35,6 +39,7 @@ export interface JournalWriter {
 export function createJournal(
   path: string,
   job: { readonly id: string; readonly attempt: number },
+  redact: (json: unknown) => unknown = (json) => json,
 ): JournalWriter {
   const file = attempt(() => {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
@@ -45,6 +50,10 @@ export function createJournal(
     attempt(() => {
       for (let from = 0; from < bytes.length; ) from += writeSync(file, bytes, from);
     });
+  };
+  const redacted = <T extends object>(fields: T): T & { redacted?: true } => {
+    const shown = redact(fields) as T;
+    return shown === fields ? fields : { ...shown, redacted: true };
   };
   const header: JournalHeader = {
     type: 'journal',
@@ -62,7 +71,7 @@ export function createJournal(
         branch: call.branch,
         sequence: call.sequence,
         name: call.name,
-        args: call.args.map(encodeValue),
+        ...redacted({ args: call.args.map(encodeValue) }),
         line: lastLine,
         t: new Date().toISOString(),
       };
@@ -74,14 +83,8 @@ export function createJournal(
         branch: call.branch,
         sequence: call.sequence,
         ...('result' in end
-          ? { result: end.result.map(encodeValue) }
-          : {
-              error: {
-                code: end.error.code,
-                message: end.error.message,
-                details: end.error.details,
-              },
-            }),
+          ? redacted({ result: end.result.map(encodeValue) })
+          : redacted({ error: errorRecord(end.error) })),
         line: lastLine,
         t: new Date().toISOString(),
       });
@@ -91,6 +94,10 @@ export function createJournal(
       open = false;
     },
   };
+}
+
+function errorRecord({ code, message, details }: RivetError): JournalError {
+  return { code, message, details };
 }
 
 function attempt<T>(action: () => T): T {

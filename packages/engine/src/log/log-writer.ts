@@ -2,6 +2,7 @@
 import { formatSize, RivetError } from '@rivet/base';
 import type { LogLine, LogLineLevel, LogStream } from '@rivet/protocol';
 import { reportFailed } from '../outcome.ts';
+import { createRedactor, type Redactor } from '../redaction/redactor.ts';
 import { createLineSplitter } from './line-splitter.ts';
 
 /** What a line carries besides its text. */
@@ -20,6 +21,8 @@ export interface LogWriterOptions {
   /** Called once, when the limit is reached or a line could not be passed on. */
   readonly onFailure: (error: RivetError) => void;
   readonly now?: () => Date;
+  /** Hides the secrets of the job; nothing is hidden when absent. */
+  readonly redactor?: Redactor;
 }
 
 export interface LogWriter {
@@ -30,6 +33,9 @@ export interface LogWriter {
    * by whoever receives them, which is the back-pressure; never rejects.
    */
   write(origin: LineOrigin, text: string): Promise<void>;
+  /** Writes a line of a stream that came through a stream of `redactor` already. */
+  writeRedacted(origin: LineOrigin, line: string): Promise<void>;
+  readonly redactor: Redactor;
   /** Resolves when everything written so far was taken over. */
   flush(): Promise<void>;
 }
@@ -39,6 +45,8 @@ const NUL = /\0/g;
 
 export function createLogWriter(options: LogWriterOptions): LogWriter {
   const now = options.now ?? (() => new Date());
+  const redactor = options.redactor ?? createRedactor();
+  const groupName = createGroupName(redactor);
   let last = 0;
   let bytes = 0;
   let stopped = false;
@@ -70,28 +78,47 @@ export function createLogWriter(options: LogWriterOptions): LogWriter {
     });
   };
 
+  const writeLine = (origin: LineOrigin, line: string): void => {
+    const group = groupName(origin.groups);
+    const clean = line.replace(NUL, '\\0');
+    bytes += Buffer.byteLength(group) + Buffer.byteLength(clean) + 1;
+    if (bytes > options.bytesMax && !stopped) {
+      const error = RivetError.of('RIVET_JOB_LOG_LIMIT', {
+        limit: formatSize(options.bytesMax),
+      });
+      add({ ...origin, level: 'error', stream: 'system' }, '', error.message);
+      stop(error);
+    }
+    add(origin, group, clean);
+  };
+
   return {
+    redactor,
     get last() {
       return last;
     },
     write(origin, text) {
-      const group = origin.groups.join(' / ');
-      const groupBytes = Buffer.byteLength(group);
-      for (const line of textLines(text)) {
-        const clean = line.replace(NUL, '\\0');
-        bytes += groupBytes + Buffer.byteLength(clean) + 1;
-        if (bytes > options.bytesMax && !stopped) {
-          const error = RivetError.of('RIVET_JOB_LOG_LIMIT', {
-            limit: formatSize(options.bytesMax),
-          });
-          add({ ...origin, level: 'error', stream: 'system' }, '', error.message);
-          stop(error);
-        }
-        add(origin, group, clean);
-      }
+      for (const line of textLines(redactor.text(text))) writeLine(origin, line);
+      return tail;
+    },
+    writeRedacted(origin, line) {
+      writeLine(origin, line);
       return tail;
     },
     flush: () => tail,
+  };
+}
+
+/** The names of sections joined and redacted; the same ones come line after line. */
+function createGroupName(redactor: Redactor): (groups: readonly string[]) => string {
+  let last: { groups: readonly string[]; generation: number; name: string } | undefined;
+  return (groups) => {
+    if (groups.length === 0) return '';
+    const { generation } = redactor;
+    if (last?.groups !== groups || last.generation !== generation) {
+      last = { groups, generation, name: redactor.text(groups.join(' / ')) };
+    }
+    return last.name;
   };
 }
 

@@ -100,6 +100,7 @@ async function record(
         if (value === undefined) outputs.delete(name);
         else outputs.set(name, value);
       },
+      summary: () => {},
     },
     labels: {},
   };

@@ -9,11 +9,16 @@ import {
   optional,
   required,
 } from '../host-function.ts';
+import { asLuaValue } from '../secrets/secret-values.ts';
 import { anyValue, text } from '../value-readers.ts';
+import { moduleSource } from './sources.ts';
 
 const name = required('name', text);
 
-function inputValue({ job }: ModuleCall, input: string): InputValue | undefined {
+/** Of a secret input a value without text. */
+function inputValue({ job }: ModuleCall, input: string): InputValue | LuaValue | undefined {
+  const secret = job.secrets.ofInput(input);
+  if (secret !== undefined) return asLuaValue(secret);
   return Object.hasOwn(job.spec.inputs, input) ? job.spec.inputs[input] : undefined;
 }
 
@@ -61,4 +66,5 @@ export const inputModule: HostModule = {
     }),
     keys: hostFunction([], (call) => [keys(call)]),
   },
+  source: moduleSource('input', ['secret-value']),
 };

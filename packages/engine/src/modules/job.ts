@@ -1,5 +1,7 @@
-// The module `job`: read-only facts about the running job.
+// The module `job`: read-only facts about the running job, and its summary.
+import { type HostModule, hostFunction, required } from '../host-function.ts';
 import type { JobSpec } from '../job.ts';
+import { shownText } from '../value-readers.ts';
 
 export const JOB_FIELDS = [
   'id',
@@ -26,3 +28,14 @@ export function jobFields(spec: JobSpec, startedAtMs: number): JobFields {
     source: spec.source,
   };
 }
+
+export const jobModule: HostModule = {
+  name: 'job',
+  functions: {
+    summary: hostFunction([required('markdown', shownText)], async ({ job }, markdown) => {
+      await job.summary.add(markdown);
+      return [];
+    }),
+  },
+  fields: JOB_FIELDS,
+};

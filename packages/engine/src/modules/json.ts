@@ -1,5 +1,5 @@
 // The module `json`: text of values and values of text.
-import { describeThrown, RivetError } from '@rivet/base';
+import { describeThrown, RivetError, SecretText } from '@rivet/base';
 import { LuaFunction, type LuaRecord, type LuaValue } from '@rivet/lua';
 import { type HostModule, hostFunction, optional, required } from '../host-function.ts';
 import {
@@ -44,7 +44,9 @@ export function toJson(value: LuaValue, path: string, nullId: number): unknown {
     if (value.id === nullId) return null;
     throw notJson(path, 'a function');
   }
-  if (value instanceof Uint8Array) throw notJson(path, describeValue(value));
+  if (value instanceof Uint8Array || (value as unknown) instanceof SecretText) {
+    throw notJson(path, describeValue(value));
+  }
   if (Array.isArray(value)) {
     return value.map((item, index) => toJson(item, `${path}[${index + 1}]`, nullId));
   }

@@ -1,4 +1,5 @@
 // The module `log`: lines at a level with fields, and sections.
+import { REDACTED, SecretText } from '@rivet/base';
 import type { LuaRecord, LuaValue } from '@rivet/lua';
 import { asRecord, LuaFunction } from '@rivet/lua';
 import type { LogLineLevel } from '@rivet/protocol';
@@ -11,7 +12,7 @@ import {
   optional,
   required,
 } from '../host-function.ts';
-import { describeValue, type Reader, shownText, wrongValue } from '../value-readers.ts';
+import { argument, describeValue, type Reader, shownText, wrongValue } from '../value-readers.ts';
 import { moduleSource } from './sources.ts';
 
 const fields: Reader<LuaRecord> = {
@@ -48,6 +49,7 @@ function showFields(extra: LuaRecord | undefined): string {
 
 function showField(value: LuaValue): string {
   if (typeof value === 'string') return /^[^\s"=]+$/.test(value) ? value : JSON.stringify(value);
+  if ((value as unknown) instanceof SecretText) return REDACTED;
   if (value instanceof LuaFunction || value instanceof Uint8Array)
     return `<${describeValue(value)}>`;
   return typeof value === 'object' ? JSON.stringify(value) : String(value);
@@ -70,6 +72,24 @@ const groupEnd = hostFunction(
   { public: false },
 );
 
+/** Text, a number as it is written, or a secret. */
+const hidden: Reader<string> = {
+  expected: 'a string, a number or a secret value',
+  read(value, place) {
+    const found = (value as unknown) instanceof SecretText ? value : argument.read(value, place);
+    return typeof found === 'string' ? found : (found as unknown as SecretText).reveal();
+  },
+};
+
+const mask = hostFunction(
+  [required('value', hidden)],
+  ({ job }, value) => {
+    job.redactor.add(value, 'the value of log.mask');
+    return [];
+  },
+  { journal: 'name' },
+);
+
 export const logModule: HostModule = {
   name: 'log',
   functions: {
@@ -78,6 +98,7 @@ export const logModule: HostModule = {
     warning: lineFunction('warning'),
     error: lineFunction('error'),
     group,
+    mask,
     group_end: groupEnd,
   },
   source: moduleSource('log'),

@@ -1,7 +1,13 @@
 // The module `output`: typed values for later stages, the API and the job page.
 import { didYouMean, RivetError } from '@rivet/base';
-import type { LuaRecord } from '@rivet/lua';
-import { type HostModule, hostFunction, optional, required } from '../host-function.ts';
+import type { LuaRecord, LuaValue } from '@rivet/lua';
+import {
+  type HostModule,
+  hostFunction,
+  type ModuleCall,
+  optional,
+  required,
+} from '../host-function.ts';
 import { anyValue, type Reader, text, wrongValue } from '../value-readers.ts';
 import { moduleSource } from './sources.ts';
 
@@ -18,11 +24,28 @@ const outputName: Reader<string> = {
 
 const name = required('name', outputName);
 
+/** Everybody who sees the job sees its outputs. */
+async function withoutSecrets(
+  { job, branch, name }: ModuleCall,
+  output: string,
+  value: LuaValue,
+): Promise<LuaValue> {
+  const shown = job.redactor.value(value) as LuaValue;
+  if (shown !== value) {
+    await job.log.write(
+      { stage: branch.stage.stage, groups: branch.groups, level: 'warning', stream: 'system' },
+      `${name}: "${output}" holds a secret, which is stored as ***; pass secrets on by secret.get`,
+    );
+  }
+  return shown;
+}
+
 export const outputModule: HostModule = {
   name: 'output',
   functions: {
-    set: hostFunction([name, required('value', anyValue)], async ({ job }, output, value) => {
-      await job.outputs.set(output, value);
+    set: hostFunction([name, required('value', anyValue)], async (call, output, value) => {
+      const { job } = call;
+      await job.outputs.set(output, await withoutSecrets(call, output, value));
       return [];
     }),
     get: hostFunction([name, optional('default', anyValue)], ({ job }, output, fallback) => [

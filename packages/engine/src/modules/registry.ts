@@ -5,18 +5,21 @@ import { containerModule } from './container.ts';
 import { fsModule } from './fs.ts';
 import { httpModule } from './http.ts';
 import { inputModule } from './input.ts';
-import { JOB_FIELDS, type JobFields } from './job.ts';
+import { JOB_FIELDS, type JobFields, jobModule } from './job.ts';
 import { jsonModule } from './json.ts';
 import { logModule } from './log.ts';
 import { osModule } from './os.ts';
 import { outputModule } from './output.ts';
 import { processModule } from './process.ts';
+import { secretModule } from './secret.ts';
 import { timeModule } from './time.ts';
 
 export const hostModules: readonly HostModule[] = [
   logModule,
   inputModule,
   outputModule,
+  jobModule,
+  secretModule,
   processModule,
   containerModule,
   httpModule,
@@ -45,12 +48,16 @@ export function findHostFunction(name: string): HostFunction | undefined {
  * @param job the fields of the module `job`; without it (creation, `rivet check`) they are nil
  */
 export function coreModules(job?: JobFields): LuaModuleSpec[] {
-  const modules: LuaModuleSpec[] = hostModules.map(({ name, functions, source }) => ({
+  return hostModules.map(({ name, functions, source, fields }) => ({
     name,
     functions: Object.keys(functions).filter((key) => functions[key]?.public === true),
+    ...(fields === undefined ? {} : { fields: fieldValues(job) }),
     ...(source === undefined ? {} : { source }),
   }));
+}
+
+function fieldValues(job: JobFields | undefined): Record<string, LuaValue> {
   const fields: Record<string, LuaValue> = {};
   for (const name of JOB_FIELDS) fields[name] = job?.[name] ?? null;
-  return [...modules, { name: 'job', functions: [], fields }];
+  return fields;
 }

@@ -9,6 +9,8 @@ const SECRETS_BYTES_MAX = 512 * 1024;
 
 /** Knows what to hide and hides it. A form that was added is hidden from then on, for ever. */
 export interface Redactor {
+  /** Counts what was added: what was redacted before may have to be redacted again. */
+  readonly generation: number;
   /**
    * Hides a text and its forms from now on.
    * @param what names it in errors
@@ -50,6 +52,9 @@ export function createRedactor(): Redactor {
       .join('');
   };
   return {
+    get generation() {
+      return secrets.size;
+    },
     add(secret, what) {
       if (secrets.has(secret)) return;
       checkSize(secret, what);
@@ -76,12 +81,17 @@ function redactPiece(text: string, redact: (bytes: Uint8Array) => readonly Uint8
 function redactValue(value: unknown, redact: (text: string) => string): unknown {
   if (typeof value === 'string') return redact(value);
   if (typeof value !== 'object' || value === null) return value;
-  if (Array.isArray(value)) return value.map((item) => redactValue(item, redact));
-  const shown: Record<string, unknown> = Object.create(null);
-  for (const [key, entry] of Object.entries(value)) {
-    shown[redact(key)] = redactValue(entry, redact);
+  if (Array.isArray(value)) {
+    const items = value.map((item) => redactValue(item, redact));
+    return items.some((item, index) => item !== value[index]) ? items : value;
   }
-  return shown;
+  let changed = false;
+  const shown = Object.entries(value).map(([key, entry]) => {
+    const pair = [redact(key), redactValue(entry, redact)] as const;
+    changed ||= pair[0] !== key || pair[1] !== entry;
+    return pair;
+  });
+  return changed ? Object.fromEntries(shown) : value;
 }
 
 /** The new automata, few enough that a stream asks each of them, and each form is rebuilt rarely. */

@@ -1,6 +1,7 @@
 // The secrets of one attempt: which may be read, their handles in Lua, and that all are redacted.
 import { randomBytes } from 'node:crypto';
-import { didYouMean, RivetError, type SecretText } from '@rivet/base';
+import { didYouMean, RivetError, SecretText } from '@rivet/base';
+import type { InputValues, PipelineDefinition } from '@rivet/protocol';
 import type { Redactor } from '../redaction/redactor.ts';
 import type { SecretProvider } from './secret-provider.ts';
 import type { SecretHandles } from './secret-values.ts';
@@ -20,17 +21,23 @@ export interface JobSecrets extends SecretHandles {
    * @throws RIVET_SECRET_UNDECLARED, and like `get` for a value that can't be redacted
    */
   has(name: string, caller: string): Promise<boolean>;
-  /** Takes in a value that came from elsewhere, such as a secret input. Throws like `get`. */
-  adopt(label: string, secret: SecretText): SecretText;
+  /** The value of an input that is secret; undefined for every other. */
+  ofInput(name: string): SecretText | undefined;
   /** What people call it: `secret NPM_TOKEN`, `input token`. */
   labelOf(secret: SecretText): string;
 }
 
+/**
+ * Values of secret inputs are redacted from the start.
+ * @throws RIVET_SECRET_TOO_SHORT, RIVET_SECRET_TOO_LARGE for one of them
+ */
 export function createJobSecrets(
-  declared: readonly string[],
+  definition: Pick<PipelineDefinition, 'inputs' | 'secrets'>,
+  given: InputValues,
   provider: SecretProvider,
   redactor: Redactor,
 ): JobSecrets {
+  const declared = definition.secrets;
   // Unlike a name it can't be guessed, so no data from elsewhere can pass for a secret.
   const prefix = randomBytes(16).toString('hex');
   const asked = new Map<string, Promise<SecretText | undefined>>();
@@ -60,6 +67,12 @@ export function createJobSecrets(
     answer.catch(() => asked.delete(name));
     return answer;
   };
+  const inputs = new Map<string, SecretText>();
+  for (const { name, secret } of definition.inputs) {
+    const value = Object.hasOwn(given, name) ? given[name] : undefined;
+    if (!secret || typeof value !== 'string' || value === '') continue;
+    inputs.set(name, adopt(`input ${name}`, new SecretText(value)));
+  }
   const entry = (secret: SecretText) => {
     const found = known.get(secret);
     if (found === undefined) throw new Error('a secret that this job does not know');
@@ -72,7 +85,7 @@ export function createJobSecrets(
       return secret;
     },
     has: async (name, caller) => (await ask(name, caller)) !== undefined,
-    adopt,
+    ofInput: (name) => inputs.get(name),
     labelOf: (secret) => entry(secret).label,
     find: (handle) => byHandle.get(handle),
     handleOf: (secret) => entry(secret).handle,

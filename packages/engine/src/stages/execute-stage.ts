@@ -6,6 +6,7 @@ import type { Branch } from '../branch.ts';
 import type { JobContainers } from '../containers/job-containers.ts';
 import { watchWorkspace } from '../fs/job-workspace.ts';
 import type { JobContext } from '../job-context.ts';
+import { removeSecretFiles } from '../secrets/secret-file.ts';
 import type { JobControl } from './job-control.ts';
 import { type StageRun, stopCommands } from './stage-run.ts';
 
@@ -113,6 +114,7 @@ async function settle(job: JobContext, run: StageRun, branches: readonly Branch[
       `${where}${shown} exited with code ${exitCode} and nothing looked at it; pass \`check = true\`, or look at \`exit_code\``,
     );
   }
+  await removeSecretFiles(job, run);
   try {
     await Promise.all(branches.map((branch) => branch.containers.closeAll()));
   } catch (error) {

@@ -4,6 +4,7 @@ import type { SourcePosition } from '@rivet/lua';
 import type { SpawnedCommand } from '../commands/spawned-command.ts';
 import type { StartedCommand } from '../commands/start-command.ts';
 import type { Policy } from '../policy/policy.ts';
+import type { SecretFile } from '../secrets/secret-file.ts';
 
 /** A command whose exit code was not zero and that nobody looked at yet. */
 interface UncheckedExit {
@@ -37,6 +38,8 @@ export interface StageRun {
   readonly running: Set<StartedCommand>;
   readonly spawned: Map<number, SpawnedCommand>;
   readonly parallels: Map<number, ParallelGroup>;
+  /** What secret.file wrote; removed when the stage ends. */
+  readonly secretFiles: SecretFile[];
 }
 
 /** The branches of one process.parallel. */
@@ -69,6 +72,7 @@ export function createStageRun(stage: string, run: number, policy: Policy): Stag
     running: new Set(),
     spawned: new Map(),
     parallels: new Map(),
+    secretFiles: [],
   };
 }
 

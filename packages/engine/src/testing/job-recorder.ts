@@ -23,6 +23,8 @@ export interface RecordedJob {
   readonly lines: readonly LogLine[];
   readonly changes: readonly StageChange[];
   readonly outputs: ReadonlyMap<string, unknown>;
+  /** Empty when there is none. */
+  readonly summary: string;
   /** Final state of each stage. */
   readonly stages: Readonly<Record<string, string>>;
   readonly workspace: string;
@@ -64,6 +66,7 @@ export async function recordJob(options: RecordOptions): Promise<RecordedJob> {
   const lines: LogLine[] = [];
   const changes: StageChange[] = [];
   const outputs = new Map<string, unknown>();
+  let summary = '';
   const spec: JobSpec = {
     id: uuidv7(),
     attempt: 1,
@@ -98,6 +101,9 @@ export async function recordJob(options: RecordOptions): Promise<RecordedJob> {
         if (value === undefined) outputs.delete(name);
         else outputs.set(name, value);
       },
+      summary: (markdown) => {
+        summary = markdown;
+      },
     },
     labels: { 'dev.rivet.owner': 'engine-test' },
     ...options.host,
@@ -106,7 +112,8 @@ export async function recordJob(options: RecordOptions): Promise<RecordedJob> {
     const outcome = await runJob(spec, host, options.signal ?? new AbortController().signal);
     const stages = Object.fromEntries(changes.map(({ stage, state }) => [stage, state]));
     const { id } = spec;
-    const job = { id, outcome, lines, changes, outputs, stages, workspace, stateDirectory };
+    const told = { outcome, lines, changes, outputs, summary, stages };
+    const job = { id, ...told, workspace, stateDirectory };
     await options.inspect?.(job);
     return job;
   } finally {

@@ -127,7 +127,19 @@ function unknownNames(definition: PipelineDefinition, given: object): Definition
   return issues;
 }
 
+/** What redaction in the log has to go by: see the engine's secret-forms.ts. */
+const SECRET_BYTES_MIN = 4;
+
+/** An empty value is no secret. */
+function isTooShort(value: string): boolean {
+  return value !== '' && Buffer.byteLength(value.trim()) < SECRET_BYTES_MIN;
+}
+
 function staticIssues(input: InputDefinition, value: unknown): DefinitionIssue[] {
+  if (input.secret && typeof value === 'string' && isTooShort(value)) {
+    const expected = `at least ${SECRET_BYTES_MIN} bytes, as less can't be kept out of the log`;
+    return [inputIssue(input.name, 'is too short for a secret', { expected })];
+  }
   if (input.type !== 'list') {
     return scalarIssue(input, value, { ...input, type: input.type }, inputPath(input.name));
   }

@@ -52,6 +52,8 @@ export const JobDetail = Type.Object({
   /** Stages of the current attempt. */
   stages: Type.Array(JobStage),
   outputs: Type.Record(Type.String(), OutputValue),
+  /** What the job tells about itself in Markdown; null when it tells nothing. */
+  summary: Type.Union([Type.String(), Type.Null()]),
   log_lines: Type.Integer(),
 });
 export type JobDetail = Static<typeof JobDetail>;

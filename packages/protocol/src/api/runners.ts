@@ -1,6 +1,6 @@
 // The resource "runners", and what a runner itself calls: register, claim, report.
 import { type Static, Type } from 'typebox';
-import { count } from '../bounds.ts';
+import { count, SUMMARY_LENGTH_MAX } from '../bounds.ts';
 import { InputValues, PipelineBundle, PipelineDefinition, RunnerTag } from '../definition.ts';
 import { JobOutcome, LogLine, OutputValue, StageChange } from '../job-events.ts';
 import { runnerStates } from '../states.ts';
@@ -87,6 +87,8 @@ export const ReportRequest = Type.Object({
   stages: Type.Array(StageChange, { maxItems: 10_000 }),
   /** Outputs set since the last report; null clears. */
   outputs: Type.Record(Type.String(), OutputValue),
+  /** The whole summary of the job in Markdown, when it has changed since the last report. */
+  summary: Type.Optional(Type.String({ maxLength: SUMMARY_LENGTH_MAX })),
   outcome: Type.Optional(JobOutcome),
 });
 export type ReportRequest = Static<typeof ReportRequest>;

@@ -1,0 +1,128 @@
+// Secrets as files in containers: in memory, for the user of the container alone, gone with the stage.
+import { randomBytes } from 'node:crypto';
+import { posix } from 'node:path';
+import { describeThrown, RivetError, type SecretText, withDeadline } from '@rivet/base';
+import type { Container } from '@rivet/containers';
+import { WORKSPACE } from '../commands/command-request.ts';
+import type { ModuleCall } from '../host-function.ts';
+import type { JobContext } from '../job-context.ts';
+import type { StageRun } from '../stages/stage-run.ts';
+
+/** Every container has a file system in memory here that no other container sees. */
+const DIRECTORY = '/dev/shm';
+
+/**
+ * Never over a file that is there, and through no link. The text comes as a variable, as an image
+ * may have no program that copies standard input.
+ */
+const WRITE = 'umask 0377; set -C; printf %s "$RIVET_SECRET_FILE" >"$1"';
+const REMOVE = 'rm -f -- "$1"';
+
+const WRITE_LIMIT_MS = 30_000;
+const REMOVE_LIMIT_MS = 5_000;
+
+/** A secret that commands of a stage find in a file. */
+export interface SecretFile {
+  readonly path: string;
+  readonly secret: SecretText;
+  /** Whether every container that the stage uses gets it, or only the one it was written to. */
+  readonly everywhere: boolean;
+  /** Those that have it, by name. */
+  readonly containers: Map<string, Container>;
+}
+
+/**
+ * Writes a secret to a file of mode 0400.
+ * @param path where in the container, relative to /workspace; a new file in memory when undefined
+ * @returns its absolute path in the container
+ * @throws RIVET_SECRET_FILE, and what starting the container raises
+ */
+export async function writeSecretFile(
+  { job, branch }: ModuleCall,
+  secret: SecretText,
+  name: string,
+  path: string | undefined,
+): Promise<string> {
+  const container = await branch.containers.current(branch.signal);
+  branch.signal.throwIfAborted();
+  const file: SecretFile = {
+    path:
+      path === undefined
+        ? `${DIRECTORY}/${name}-${randomBytes(8).toString('hex')}`
+        : posix.resolve(WORKSPACE, path),
+    secret,
+    everywhere: path === undefined,
+    containers: new Map(),
+  };
+  branch.stage.secretFiles.push(file);
+  await writeIn(job, container, file);
+  await job.log.write(
+    { stage: branch.stage.stage, groups: branch.groups, level: 'debug', stream: 'system' },
+    `secret ${name} is in the file ${file.path}`,
+  );
+  return file.path;
+}
+
+/** Writes the files of the stage that a container has not yet; called before each command. */
+export async function provideSecretFiles(
+  { job, branch }: ModuleCall,
+  container: Container,
+): Promise<void> {
+  for (const file of branch.stage.secretFiles) {
+    if (file.everywhere && !file.containers.has(container.name)) {
+      await writeIn(job, container, file);
+    }
+  }
+}
+
+/** Removes the files of a stage from the containers that go on without it. Never throws. */
+export async function removeSecretFiles(job: JobContext, stage: StageRun): Promise<void> {
+  const files = stage.secretFiles.splice(0);
+  const removals = files.flatMap((file) =>
+    [...file.containers.values()].map(async (container) => {
+      try {
+        await runIn(job, container, REMOVE, file, REMOVE_LIMIT_MS);
+      } catch (error) {
+        const problem = describeThrown(error);
+        // Most often the container has ended, and the file with it.
+        job.logger.debug({ stage: stage.stage, problem }, 'a file with a secret was not removed');
+      }
+    }),
+  );
+  await Promise.all(removals);
+}
+
+async function writeIn(job: JobContext, container: Container, file: SecretFile): Promise<void> {
+  // Noted before, so that what a failed attempt left is removed too.
+  file.containers.set(container.name, container);
+  const problem = await runIn(job, container, WRITE, file, WRITE_LIMIT_MS);
+  if (problem === undefined) return;
+  file.containers.delete(container.name);
+  throw RivetError.of('RIVET_SECRET_FILE', { path: file.path, reason: problem });
+}
+
+/** Runs a shell script on a file; gives what it complained about when it failed. */
+async function runIn(
+  job: JobContext,
+  container: Container,
+  script: string,
+  { path, secret }: SecretFile,
+  limitMs: number,
+): Promise<string | undefined> {
+  const said: Uint8Array[] = [];
+  const command = {
+    id: `secret-${job.nextId()}`,
+    argv: ['sh', '-c', script, 'sh', path],
+    env: script === WRITE ? { RIVET_SECRET_FILE: secret.reveal() } : {},
+    cwd: '/',
+    stdin: undefined,
+  };
+  const ended = container
+    .run(command, (_, bytes) => void said.push(Uint8Array.from(bytes)))
+    .then((running) => running.exit);
+  const { exitCode } = await withDeadline(ended, limitMs, () =>
+    RivetError.of('RIVET_TIMEOUT', { what: `sh in ${container.name}`, limit: `${limitMs} ms` }),
+  );
+  if (exitCode === 0) return undefined;
+  return Buffer.concat(said).toString('utf8').trim() || `sh exited with code ${exitCode}`;
+}
