@@ -76,8 +76,20 @@ traceback:
   main.lua:2: in function 'build'
   main.lua:5: in function 'make'
   main.lua:8: in main chunk
-hint: Follow the traceback to the line that raised the error. \`pcall\` catches errors.`,
+hint: "name" is nil, so it has no fields: is its name right, and was it set before this line?`,
     );
+  });
+
+  test('of a recursion has its frame once, with how often', async () => {
+    const error = await failureOf(evaluate('local function f() return 1 + f() end\nf()'));
+    expect(renderLuaError(error)).toMatch(
+      /in function 'f' \(\d+ times\)\n.*\nhint: A function calls/,
+    );
+  });
+
+  test('without a hint of its own has the general one', async () => {
+    const error = await failureOf(evaluate('error("x")'));
+    expect(renderLuaError(error)).toMatch(/\nhint: Follow the traceback/);
   });
 
   test.each([

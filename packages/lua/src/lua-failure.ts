@@ -1,5 +1,6 @@
 // The errors of a program as RivetErrors, and as text for a person.
 import { type Detail, formatDuration, formatSize, RivetError, toRivetError } from '@rivet/base';
+import { luaHint } from './lua-hint.ts';
 import type { SourceLines } from './source-lines.ts';
 import type { SourcePosition } from './values.ts';
 import type { LuaLimits } from './vm.ts';
@@ -20,7 +21,11 @@ export class LuaFailures {
     const facts = this.#facts(wire.place, wire.traceback);
     const { message } = wire;
     if (wire.kind === 'host' && hostError !== undefined) return withFacts(hostError, facts);
-    if (wire.kind === 'syntax') return RivetError.of('RIVET_LUA_SYNTAX', { ...facts, message });
+    if (wire.kind === 'syntax') {
+      const hint = luaHint('syntax', message, facts.source_line);
+      const told = { ...facts, message, ...(hint === undefined ? {} : { hint }) };
+      return RivetError.of('RIVET_LUA_SYNTAX', told);
+    }
     if (wire.kind === 'refused') {
       return RivetError.of('RIVET_LUA_HOST_CALL_REFUSED', { ...facts, name: wire.name ?? '' });
     }
@@ -28,7 +33,9 @@ export class LuaFailures {
       const { path = '', found = '', expected = '' } = wire;
       return RivetError.of('RIVET_LUA_VALUE', { ...facts, path, found, expected });
     }
-    return RivetError.of('RIVET_LUA_ERROR', { ...facts, message });
+    const hint = luaHint('error', message, facts.source_line);
+    const told = { ...facts, message, ...(hint === undefined ? {} : { hint }) };
+    return RivetError.of('RIVET_LUA_ERROR', told);
   }
 
   limit(
@@ -100,10 +107,26 @@ export function renderLuaError(error: RivetError): string {
   }
   const traceback = error.details.traceback;
   if (Array.isArray(traceback) && traceback.length > 1) {
-    lines.push('traceback:', ...traceback.map((frame) => `  ${String(frame)}`));
+    lines.push('traceback:', ...folded(traceback.map((frame) => `  ${String(frame)}`)));
   }
-  lines.push(`hint: ${error.solve}`);
+  const { hint } = error.details;
+  lines.push(`hint: ${typeof hint === 'string' ? hint : error.solve}`);
   return lines.join('\n');
+}
+
+/** Frames that repeat, as those of a recursion do, as one line. */
+function folded(frames: readonly string[]): string[] {
+  const lines: string[] = [];
+  let times = 1;
+  frames.forEach((frame, at) => {
+    if (frame === frames[at + 1]) {
+      times += 1;
+      return;
+    }
+    lines.push(times === 1 ? frame : `${frame} (${times} times)`);
+    times = 1;
+  });
+  return lines;
 }
 
 function excerpt(position: SourcePosition, sourceLine: string): string[] {

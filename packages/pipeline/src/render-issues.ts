@@ -32,6 +32,7 @@ function renderIssue(issue: DefinitionIssue, style: IssueStyle): string {
   const said = [...found, ...expected].join('; ');
   if (said !== '') lines.push(`  ${said}`);
   if (issue.nearest !== undefined) lines.push(`  did you mean "${inert(issue.nearest)}"?`);
+  if (issue.hint !== undefined) lines.push(`  ${inert(issue.hint)}`);
   return lines.join('\n');
 }
 

@@ -36,7 +36,7 @@ function describe(error: RivetError): Pick<DefinitionIssue, 'path' | 'message' |
   const { message } = error;
   const text = message.startsWith(prefix) ? message.slice(prefix.length) : message;
   if (!isRivetError(error, 'RIVET_LUA_HOST_CALL_REFUSED')) return { path: '', message: text };
-  return { path: '', message: text, expected: 'the call in a function, such as a stage’s script' };
+  return { path: '', message: text, expected: "the call in a function, such as a stage's script" };
 }
 
 /** The position, given as one object or as fields of its own. */

@@ -36,6 +36,14 @@ const ABSENT: Readonly<Record<string, string>> = {
   collectgarbage: 'the memory of a pipeline is collected by itself',
 };
 
+const ABSENT_MEMBERS: Readonly<Record<string, string>> = {
+  'os.execute': 'process.run and process.sh run commands, in a container',
+  'os.remove': 'fs.remove removes files of /workspace',
+  'os.rename': 'fs.move moves files of /workspace',
+  'os.exit': 'error("why") ends a stage as failed, return ends it as succeeded',
+  'string.dump': 'a pipeline has no bytecode',
+};
+
 export const unknownMember: LintRule = {
   name: 'unknown-member',
   finds: 'a function or field that a module does not have',
@@ -50,7 +58,9 @@ export const unknownMember: LintRule = {
       const near = nearest(member, members);
       report(node.identifier, {
         message: `the module "${module}" has no "${member}"`,
-        hint: `${module} has ${[...members].sort().join(', ')}`,
+        hint:
+          ABSENT_MEMBERS[`${module}.${member}`] ??
+          `${module} has ${[...members].sort().join(', ')}`,
         ...(near === undefined ? {} : { misspelt: { name: member, known: [near] } }),
       });
     }
