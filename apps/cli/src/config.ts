@@ -3,6 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { didYouMean, type LogLevel, RivetError } from '@rivet/base';
+import type { PluginPlace } from '@rivet/pipeline';
+import { pluginsDirectory } from './installation.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -19,6 +21,8 @@ export interface Config {
   readonly logLevel: LogLevel;
   /** What `rivet dev` keeps: database, runner state. */
   readonly dataDirectory: string;
+  /** Where plugins are looked for, after `plugins/` beside the pipeline file. */
+  readonly pluginPlaces: readonly PluginPlace[];
 }
 
 interface Key {
@@ -62,6 +66,13 @@ export const configKeys = {
     expected: 'an absolute path',
     accepts: (value) => value.startsWith('/'),
   },
+  plugins_path: {
+    variable: 'RIVET_PLUGINS_PATH',
+    summary:
+      'Directories of plugins, with : between them; looked at before ~/.config/rivet/plugins and those of the installation',
+    expected: 'absolute paths with : between them',
+    accepts: (value) => value.split(':').every((path) => path === '' || path.startsWith('/')),
+  },
 } as const satisfies Record<string, Key>;
 
 type KeyName = keyof typeof configKeys;
@@ -104,6 +115,7 @@ export async function loadConfig(env: Environment): Promise<Config> {
     policyFile: get('policy_file'),
     logLevel: (get('log_level') ?? 'warn') as LogLevel,
     dataDirectory: get('data_directory') ?? defaultDataDirectory(env),
+    pluginPlaces: pluginPlaces(get('plugins_path') ?? '', env),
   };
 }
 
@@ -183,6 +195,17 @@ function normalUrl(text: string): string {
 function defaultDataDirectory(env: Environment): string {
   if (isAbsolute(env.XDG_DATA_HOME)) return join(env.XDG_DATA_HOME, 'rivet');
   return join(home(env), '.rivet', 'data');
+}
+
+function pluginPlaces(path: string, env: Environment): PluginPlace[] {
+  const own = path.split(':').filter((directory) => directory !== '');
+  const { XDG_CONFIG_HOME: configured = '' } = env;
+  const config = isAbsolute(configured) ? configured : join(home(env), '.config');
+  return [
+    ...own.map((directory) => ({ path: directory, origin: 'path' }) as const),
+    { path: join(config, 'rivet', 'plugins'), origin: 'user' },
+    { path: pluginsDirectory(), origin: 'installation' },
+  ];
 }
 
 function home(env: Environment): string {

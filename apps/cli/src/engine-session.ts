@@ -10,10 +10,14 @@ import {
   type CheckedPipeline,
   checkPipeline,
   createInputChecker,
+  type DescribedPlugin,
+  describePlugin,
   type EvaluationOptions,
+  type FoundPlugin,
   type InputChecker,
   type LintWarning,
   lintBundle,
+  type PluginSearch,
   readLuaSurface,
 } from '@rivet/pipeline';
 import type { PipelineBundle, PipelineDefinition } from '@rivet/protocol';
@@ -22,8 +26,10 @@ import type { PreparedJob } from './prepare-job.ts';
 /** Everything of a command that runs Lua shares one engine: starting one costs a process. */
 export interface EngineSession {
   readonly lua: () => LuaEngine;
-  /** Evaluates a bundle and says what is wrong with it. */
-  check(bundle: PipelineBundle): Promise<CheckedPipeline>;
+  /** Evaluates a bundle and says what is wrong with it; `search`: where its plugins are from. */
+  check(bundle: PipelineBundle, search?: PluginSearch): Promise<CheckedPipeline>;
+  /** Evaluates a plugin and says what it declares. */
+  describe(plugin: FoundPlugin): Promise<DescribedPlugin>;
   /** What a bundle does that is probably not meant; `definition` where it is valid. */
   lint(bundle: PipelineBundle, definition: PipelineDefinition | undefined): Promise<LintWarning[]>;
   /** Checks input values against the rules of a pipeline; one for the whole session. */
@@ -46,7 +52,9 @@ export function createEngineSession(): EngineSession {
   };
   return {
     lua,
-    check: (bundle) => checkPipeline(lua(), bundle, evaluationOptions()),
+    check: (bundle, pluginSearch) =>
+      checkPipeline(lua(), bundle, { ...evaluationOptions(), pluginSearch }),
+    describe: (plugin) => describePlugin(lua(), plugin, evaluationOptions()),
     async lint(bundle, definition) {
       return lintBundle(bundle, {
         surface: await readLuaSurface(lua(), evaluationOptions()),

@@ -20,6 +20,11 @@ export function stubsDirectory(): string {
   return fromRoot('stubs');
 }
 
+/** Absolute path of the plugins that come with Rivet. */
+export function pluginsDirectory(): string {
+  return fromRoot('plugins');
+}
+
 function fromRoot(path: string): string {
   return fileURLToPath(new URL(`../../../${path}`, import.meta.url));
 }

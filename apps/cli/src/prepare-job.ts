@@ -5,6 +5,7 @@ import type { CommandContext } from './command.ts';
 import type { EngineSession } from './engine-session.ts';
 import { collectInputs } from './launch-inputs.ts';
 import { refuseUnknownStage } from './plan.ts';
+import type { PipelineFile } from './read-pipeline-file.ts';
 
 /** A job that could be started; inputs are checked, defaults filled in. */
 export interface PreparedJob {
@@ -26,12 +27,12 @@ interface JobOptions {
  * @throws RIVET_PIPELINE_INVALID, RIVET_JOB_STAGE_UNKNOWN, and like `collectInputs`
  */
 export async function prepareJob(
-  bundle: PipelineBundle,
+  { bundle, search }: PipelineFile,
   options: JobOptions,
   session: EngineSession,
   context: CommandContext,
 ): Promise<PreparedJob> {
-  const checked = await session.check(bundle);
+  const checked = await session.check(bundle, search);
   if (!checked.ok) throw pipelineInvalid(checked.issues);
   const { definition } = checked;
   refuseUnknownStage(definition, options.stage);

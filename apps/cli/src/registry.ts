@@ -63,6 +63,26 @@ export const registry: readonly RegistryGroup[] = [
     ],
   },
   {
+    title: 'Plugins',
+    entries: [
+      entry(
+        'plugin list',
+        'List the plugins that pipelines here can use',
+        async () => (await import('./commands/plugin/list.ts')).pluginList,
+      ),
+      entry(
+        'plugin new',
+        'Write a first plugin, with stubs and tests',
+        async () => (await import('./commands/plugin/new.ts')).pluginNew,
+      ),
+      entry(
+        'plugin test',
+        'Check a plugin and run its tests',
+        async () => (await import('./commands/plugin/test.ts')).pluginTest,
+      ),
+    ],
+  },
+  {
     title: 'Pipelines on the server',
     entries: [
       entry(

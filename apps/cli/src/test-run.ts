@@ -3,6 +3,7 @@ import { relative } from 'node:path';
 import { type RivetError, toRivetError } from '@rivet/base';
 import { type CaseReport, createTestedPipelines, runTestFile } from '@rivet/engine';
 import { createLuaEngine } from '@rivet/lua';
+import type { PluginPlace } from '@rivet/pipeline';
 import type { CommandContext } from './command.ts';
 import { exitCodes } from './exit-codes.ts';
 import type { FileReport, TestReporter, TestSummary } from './test-report/test-reporter.ts';
@@ -12,6 +13,8 @@ export interface TestRunOptions {
   readonly files: readonly string[];
   /** No pipeline outside of this directory is read. */
   readonly root: string;
+  /** Where the plugins of the pipelines are looked for. */
+  readonly pluginPlaces: readonly PluginPlace[];
   /** Image of commands outside of any container, as tests see it. */
   readonly defaultImage: string;
   /** Only cases whose name has this text, whatever its case; all when absent. */
@@ -29,7 +32,7 @@ export interface TestRunOptions {
 export async function runTests(options: TestRunOptions, context: CommandContext): Promise<number> {
   const beganAt = performance.now();
   const lua = createLuaEngine({ reuseProcesses: true });
-  const pipelines = createTestedPipelines(lua, options.root);
+  const pipelines = createTestedPipelines(lua, options.root, options.pluginPlaces);
   const files: FileReport[] = [];
   try {
     for (const path of options.files) {

@@ -26,7 +26,9 @@ export { inputsInvalid, pipelineInvalid } from './inputs/input-issues.ts';
 export { type LintWarning, lintBundle, lintRuleNames } from './lint/lint-bundle.ts';
 export { type LuaSurface, readLuaSurface } from './lint/lua-surface.ts';
 export { renderWarnings } from './lint/render-warnings.ts';
+export { type DescribedPlugin, describePlugin } from './plugins/describe-plugin.ts';
 export {
+  createPluginFinder,
   type FoundPlugin,
   findPlugins,
   type PluginOrigin,

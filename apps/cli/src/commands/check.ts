@@ -1,16 +1,15 @@
 // `rivet check`: every mistake of a pipeline file at once, and what is probably not meant.
-import { resolve } from 'node:path';
 import {
   type CheckedPipeline,
   type LintWarning,
-  readBundle,
   renderIssues,
   renderWarnings,
 } from '@rivet/pipeline';
-import type { PipelineBundle } from '@rivet/protocol';
 import { defineCommand, flag, required } from '../command.ts';
+import { loadConfig } from '../config.ts';
 import { createEngineSession, type EngineSession } from '../engine-session.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { type PipelineFile, readPipelineFile } from '../read-pipeline-file.ts';
 
 export const check = defineCommand({
   details:
@@ -30,9 +29,10 @@ export const check = defineCommand({
   options: { strict: flag('Fail on warnings too'), json: flag('Print JSON') },
   async run(context, { file }, options) {
     const { output } = context;
-    const bundle = await readBundle(resolve(context.cwd, file));
+    const config = await loadConfig(context.env);
+    const pipeline = await readPipelineFile(file, config, context);
     const session = createEngineSession();
-    const { checked, warnings } = await checkAndLint(session, bundle).finally(session.close);
+    const { checked, warnings } = await checkAndLint(session, pipeline).finally(session.close);
     const issues = checked.ok ? [] : checked.issues;
     if (options.json) {
       output.json({ valid: checked.ok, issues, warnings });
@@ -58,9 +58,9 @@ export const check = defineCommand({
 
 async function checkAndLint(
   session: EngineSession,
-  bundle: PipelineBundle,
+  { bundle, search }: PipelineFile,
 ): Promise<{ checked: CheckedPipeline; warnings: LintWarning[] }> {
-  const checked = await session.check(bundle);
+  const checked = await session.check(bundle, search);
   const definition = checked.ok ? checked.definition : undefined;
   return { checked, warnings: await session.lint(bundle, definition) };
 }

@@ -1,7 +1,5 @@
 // `rivet plan`: what a run would do, without starting anything.
-import { resolve } from 'node:path';
 import { RivetError } from '@rivet/base';
-import { readBundle } from '@rivet/pipeline';
 import { defineCommand, flag, repeated, required, text } from '../command.ts';
 import { loadConfig } from '../config.ts';
 import { createEngineSession } from '../engine-session.ts';
@@ -10,6 +8,7 @@ import { makePlan } from '../plan.ts';
 import { planMermaid } from '../plan-mermaid.ts';
 import { planLines } from '../plan-text.ts';
 import { prepareJob } from '../prepare-job.ts';
+import { readPipelineFile } from '../read-pipeline-file.ts';
 
 export const plan = defineCommand({
   details: [
@@ -53,8 +52,8 @@ export const plan = defineCommand({
     const session = createEngineSession();
     try {
       const config = await loadConfig(context.env);
-      const bundle = await readBundle(resolve(context.cwd, file));
-      const job = await prepareJob(bundle, options, session, context);
+      const { bundle, search } = await readPipelineFile(file, config, context);
+      const job = await prepareJob({ bundle, search }, options, session, context);
       const forecasts = await session.forecast(job, context.interrupt.signal);
       const defaultImage = options.image ?? config.defaultImage;
       const planned = makePlan({ ...job, defaultImage, forecasts });

@@ -2,7 +2,6 @@
 import { resolve } from 'node:path';
 import { RivetError } from '@rivet/base';
 import { givenSecrets } from '@rivet/engine';
-import { readBundle } from '@rivet/pipeline';
 import { type CommandContext, defineCommand, flag, repeated, required, text } from '../command.ts';
 import { loadConfig } from '../config.ts';
 import { createEngineSession } from '../engine-session.ts';
@@ -12,6 +11,7 @@ import { runLocally, type WorkspaceSource } from '../local-run.ts';
 import { makePlan } from '../plan.ts';
 import { planLines } from '../plan-text.ts';
 import { prepareJob } from '../prepare-job.ts';
+import { readPipelineFile } from '../read-pipeline-file.ts';
 
 export const run = defineCommand({
   details: [
@@ -78,8 +78,8 @@ export const run = defineCommand({
       // The process that runs Lua starts while the files are read.
       session.lua();
       const config = await loadConfig(context.env);
-      const bundle = await readBundle(resolve(context.cwd, file));
-      const job = await prepareJob(bundle, options, session, context);
+      const { bundle, search } = await readPipelineFile(file, config, context);
+      const job = await prepareJob({ bundle, search }, options, session, context);
       const defaultImage = options.image ?? config.defaultImage;
       if (!options.dryRun) {
         const { keep, json } = options;

@@ -45,7 +45,7 @@ export const test = defineCommand({
   async run(context, { file }, options) {
     const { output, cwd } = context;
     const files = await findTestFiles(file, cwd);
-    const { defaultImage } = await loadConfig(context.env);
+    const { defaultImage, pluginPlaces } = await loadConfig(context.env);
     let summary: TestSummary | undefined;
     const keep: TestReporter = {
       file: () => undefined,
@@ -60,6 +60,7 @@ export const test = defineCommand({
         files,
         root: cwd,
         defaultImage,
+        pluginPlaces,
         filter: options.filter,
         caseTimeoutMs: (options.timeout ?? TIMEOUT_SECONDS) * 1000,
         reporters: options.json ? [keep] : [keep, createTextReporter(output)],

@@ -25,6 +25,7 @@ const input = (env: Record<string, string>, more: Partial<DoctorInput> = {}): Do
     policyFile: undefined,
     logLevel: 'warn',
     dataDirectory: directory,
+    pluginPlaces: [],
   };
   return { env, config, wantsServer: false, signal: new AbortController().signal, ...more };
 };

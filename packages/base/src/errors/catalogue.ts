@@ -10,6 +10,7 @@ import { httpErrors } from './http.ts';
 import { jobErrors } from './job.ts';
 import { luaErrors } from './lua.ts';
 import { pipelineErrors } from './pipeline.ts';
+import { pluginErrors } from './plugin.ts';
 import { policyErrors } from './policy.ts';
 import { runnerErrors } from './runner.ts';
 import { secretErrors } from './secret.ts';
@@ -29,6 +30,7 @@ export const errorCatalogue = {
   ...secretErrors,
   ...serverErrors,
   ...cliErrors,
+  ...pluginErrors,
   ...testErrors,
 };
 

@@ -7,6 +7,7 @@ import {
   checkPipeline,
   createInputChecker,
   inputsInvalid,
+  type PluginPlace,
   pipelineInvalid,
   readBundle,
 } from '@rivet/pipeline';
@@ -30,13 +31,20 @@ export interface TestedPipelines {
   close(): Promise<void>;
 }
 
-/** @param root no pipeline outside of this directory is read */
-export function createTestedPipelines(lua: LuaEngine, root: string): TestedPipelines {
+/**
+ * @param root no pipeline outside of this directory is read
+ * @param pluginPlaces where the plugins of the pipelines are looked for
+ */
+export function createTestedPipelines(
+  lua: LuaEngine,
+  root: string,
+  pluginPlaces: readonly PluginPlace[] = [],
+): TestedPipelines {
   const known = new Map<string, Promise<TestedPipeline>>();
   const closing: (() => Promise<void>)[] = [];
 
   const open = async (path: string): Promise<TestedPipeline> => {
-    const bundle = await readBundle(path);
+    const bundle = await readBundle(path, pluginPlaces);
     const options = { modules: coreModules(), globals: globalAliases };
     const checked = await checkPipeline(lua, bundle, options);
     if (!checked.ok) throw pipelineInvalid(checked.issues);

@@ -57,7 +57,8 @@ export async function readBundle(
   return (await readPipeline(path, places)).bundle;
 }
 
-async function addPlugin(read: BundleFiles, { name, folder }: FoundPlugin): Promise<void> {
+/** Takes in the files of a plugin, as plugins/<name>/…. Throws like `readPipeline`. */
+export async function addPlugin(read: BundleFiles, { name, folder }: FoundPlugin): Promise<void> {
   const prefix = `${pluginFolder(name)}/`;
   const shown = join(folder, PLUGIN_MAIN);
   const path = await resolvedPath(shown);

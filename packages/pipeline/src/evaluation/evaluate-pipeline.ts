@@ -112,7 +112,8 @@ const REFUSING_HOST: LuaHost = {
   },
 };
 
-function programOf(bundle: PipelineBundle, options: EvaluationOptions): LuaProgram {
+/** The program that a pipeline file is. */
+export function programOf(bundle: PipelineBundle, options: EvaluationOptions): LuaProgram {
   const own = definitionModules(bundle, moduleNames(options));
   const names = new Set(own.map((module) => module.name));
   return {

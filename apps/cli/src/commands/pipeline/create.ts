@@ -1,14 +1,14 @@
 // `rivet pipeline create`: sends a pipeline file to the server, which validates it and makes a
 // version.
-import { resolve } from 'node:path';
-import { readBundle } from '@rivet/pipeline';
 import { defineCommand, required } from '../../command.ts';
+import { loadConfig } from '../../config.ts';
 import { exitCodes } from '../../exit-codes.ts';
+import { readPipelineFile } from '../../read-pipeline-file.ts';
 import { openClient, serverOptions } from '../../server.ts';
 
 export const pipelineCreate = defineCommand({
   details:
-    'The file and what it requires are sent. An existing name gets its next version; the same files again change nothing.',
+    'The file, what it requires and the plugins that it uses are sent. An existing name gets its next version; the same files again change nothing.',
   examples: [
     { command: 'rivet pipeline create pipeline.lua', what: 'Create it, or make its next version' },
     {
@@ -20,7 +20,8 @@ export const pipelineCreate = defineCommand({
   arguments: { file: required('The pipeline file') },
   options: serverOptions,
   async run(context, { file }, options) {
-    const bundle = await readBundle(resolve(context.cwd, file));
+    const config = await loadConfig(context.env);
+    const { bundle } = await readPipelineFile(file, config, context);
     const client = await openClient(context, options.url);
     const pipeline = await client.createPipeline({
       body: { bundle },
