@@ -13,6 +13,7 @@ import type {
   StageChange,
 } from '@rivet/protocol';
 import type { Clock } from './clock.ts';
+import type { HttpAccessOptions } from './http/http-access.ts';
 import type { SecretProvider } from './secrets/secret-provider.ts';
 
 /** One attempt at one job. */
@@ -67,6 +68,8 @@ export interface JobHost {
   /** Gives the values of the secrets that the pipeline declares. */
   readonly secrets: SecretProvider;
   readonly limits: JobLimits;
+  /** How requests of scripts are sent; over the network when absent. */
+  readonly http?: HttpAccessOptions;
   /** The time of this machine when absent; tests of pipelines bring one that need not wait. */
   readonly clock?: Clock;
   readonly observer: JobObserver;

@@ -130,7 +130,7 @@ class Attempt {
       summary: createJobSummary((markdown) => this.#tell(() => observer.summary(markdown))),
       workspace: createJobWorkspace(this.#host.workspace),
       branches: createBranches(),
-      http: createHttpAccess(this.#host.workspace),
+      http: createHttpAccess(this.#host.workspace, this.#host.http),
       secrets: createJobSecrets(definition, this.#spec.inputs, this.#host.secrets, this.#redactor),
       redactor: this.#redactor,
       logger: this.#logger,

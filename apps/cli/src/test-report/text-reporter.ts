@@ -34,7 +34,9 @@ function caseLines(report: CaseReport, style: Style): string[] {
   );
   if (state === 'skipped') return [style.dim(`  skip ${name}`)];
   if (failure === undefined) return [`  ${style.green('ok')}   ${name} ${took}`, ...noteLines];
-  const detail = [...failureLines(failure, style), ...logLines(logs, style)];
+  // What was not mocked says it all.
+  const log = failure.code === 'RIVET_TEST_UNMOCKED' ? [] : logLines(logs, style);
+  const detail = [...failureLines(failure, style), ...log];
   return [
     `  ${style.red('FAIL')} ${style.bold(name)} ${took}`,
     ...detail.map((line) => (line === '' ? '' : `       ${line}`)),

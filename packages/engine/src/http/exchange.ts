@@ -33,6 +33,9 @@ export interface ExchangeOptions extends Omit<Destination, 'host'> {
   readonly stallMs: number;
 }
 
+/** Sends a request; see `openExchange`. */
+export type OpenExchange = (hop: Hop, options: ExchangeOptions) => Promise<Exchange>;
+
 /**
  * Sends a request and waits for the headers of the answer. Every request has a connection of its
  * own, which was checked for it: nothing is left open between calls, and no request goes through a

@@ -1,7 +1,13 @@
 // Sends a request and follows redirects; each hop is checked, and another origin gets no credentials.
 import { RivetError, SecretText } from '@rivet/base';
 import type { Deadline } from './deadline.ts';
-import { type Exchange, type ExchangeOptions, type Hop, openExchange } from './exchange.ts';
+import {
+  type Exchange,
+  type ExchangeOptions,
+  type Hop,
+  type OpenExchange,
+  openExchange,
+} from './exchange.ts';
 import type { HttpRequest } from './http-request.ts';
 import type { RateLimit } from './rate-limit.ts';
 import { ACCEPTED_ENCODINGS } from './read-body.ts';
@@ -16,6 +22,8 @@ export interface FinalExchange {
 export interface FollowOptions extends Omit<ExchangeOptions, 'request'> {
   /** Every hop takes its turn. */
   readonly rates: readonly RateLimit[];
+  /** Sends each hop; over the network when absent. */
+  readonly open?: OpenExchange | undefined;
   /** Held while the request waits for its turn. */
   readonly deadline: Deadline;
   /** Headers of this try besides those of the request. */
@@ -39,13 +47,14 @@ export async function followRedirects(
   options: FollowOptions,
 ): Promise<FinalExchange> {
   let at: Traveller = request;
+  const open = options.open ?? openExchange;
   for (let redirects = 0; ; redirects += 1) {
     const shown = showRequest(at.method, at.url, request.secretUrl);
     options.deadline.hold();
     for (const rate of options.rates) await rate.take(options.signal);
     options.deadline.goOn();
     options.signal.throwIfAborted();
-    const exchange = await openExchange(hopOf(at, options.extra), { ...options, request: shown });
+    const exchange = await open(hopOf(at, options.extra), { ...options, request: shown });
     const location = exchange.headers.get('location');
     const isRedirect = REDIRECTS.has(exchange.status) && location !== undefined;
     if (!isRedirect || request.redirectsMax === 0) return { exchange, url: at.url };

@@ -10,6 +10,8 @@ export interface HttpAccess {
   senderOf(call: ModuleCall): Sender;
 }
 
+  /** A few downloads at a time; calls of `fs` do not wait for them. */
+  readonly downloads: Pick<JobWorkspace, 'enter'>;
 export interface HttpAccessOptions {
   /** The machine's own resolver when absent. */
   readonly resolve?: ResolveName;
@@ -17,10 +19,15 @@ export interface HttpAccessOptions {
   readonly ca?: string;
 }
 
-export function createHttpAccess({
-  resolve = resolveName,
-  ca,
-}: HttpAccessOptions = {}): HttpAccess {
+  /** Sends requests in place of the network; then no rate holds them back. */
+  readonly open?: OpenExchange;
+  /** Waits before another try; in the time of this machine when absent. */
+  readonly wait?: (ms: number, signal: AbortSignal) => Promise<void>;
+/** @param workspace host directory that is /workspace in the containers */
+export function createHttpAccess(
+  workspace: string,
+  { resolve = resolveName, ca, open, wait }: HttpAccessOptions = {},
+): HttpAccess {
   let ofJob: RateLimit | undefined;
   const ofStages = new Map<string, RateLimit>();
   return {
@@ -31,7 +38,9 @@ export function createHttpAccess({
       ofStages.set(stage, ofStage);
       return {
         policy: policy.http,
-        rates: [ofJob, ofStage],
+        rates: open === undefined ? [ofJob, ofStage] : [],
+        open,
+        wait,
         resolve,
         ca,
         signal: branch.signal,

@@ -3,6 +3,7 @@ import { formatDuration, RivetError, sleep, toRivetError } from '@rivet/base';
 import type { HttpPolicy } from '../policy/http.ts';
 import type { ResolveName } from './connect.ts';
 import { createDeadline } from './deadline.ts';
+import type { OpenExchange } from './exchange.ts';
 import { type FinalExchange, followRedirects } from './follow-redirects.ts';
 import type { HttpRequest, RetryReason } from './http-request.ts';
 import { createProgress, type Progress, timedOut } from './progress.ts';
@@ -15,6 +16,10 @@ export interface Sender {
   readonly rates: readonly RateLimit[];
   readonly resolve: ResolveName;
   readonly ca: string | undefined;
+  /** Sends requests; over the network when absent. */
+  readonly open?: OpenExchange | undefined;
+  /** Waits before another try; in the time of this machine when absent. */
+  readonly wait?: ((ms: number, signal: AbortSignal) => Promise<void>) | undefined;
   /** Aborts when the branch must stop. */
   readonly signal: AbortSignal;
   log(level: 'debug' | 'info', text: string): Promise<void>;
@@ -50,7 +55,7 @@ export async function sendRequest<T>(
       'info',
       `${outcome.failure.message}; trying again in ${formatDuration(waitMs)} (${left} left)`,
     );
-    await sleep(waitMs, sender.signal);
+    await (sender.wait ?? sleep)(waitMs, sender.signal);
     sender.signal.throwIfAborted();
   }
 }

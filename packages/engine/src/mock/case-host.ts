@@ -2,7 +2,7 @@
 import { RivetError } from '@rivet/base';
 import type { HostCall, LuaEngine, LuaHost, LuaRecord, LuaValue, LuaVm } from '@rivet/lua';
 import type { LogLine } from '@rivet/protocol';
-import type { Ask } from './command-mocks.ts';
+import type { Ask } from './mock-log.ts';
 import { type MockedRun, runMocked } from './mocked-run.ts';
 import { runRecord } from './run-record.ts';
 import { readRunRequest } from './run-request.ts';

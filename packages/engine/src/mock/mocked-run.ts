@@ -5,13 +5,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLogger } from '@rivet/base';
 import { createFakeDriver } from '@rivet/containers';
-import type { LuaEngine } from '@rivet/lua';
+import type { LuaEngine, LuaRecord } from '@rivet/lua';
 import type { JobOutcome, LogLine, StageChange } from '@rivet/protocol';
 import type { JobHost, JobLimits } from '../job.ts';
 import { runJob } from '../run-job.ts';
 import { givenSecrets } from '../secrets/secret-provider.ts';
-import { type Ask, type CommandRecord, createCommandMocks } from './command-mocks.ts';
+import { type CommandRecord, createCommandMocks } from './command-mocks.ts';
+import { createCurrentCall } from './current-call.ts';
+import { createHttpMocks } from './http-mocks.ts';
+import { type Ask, createMockLog } from './mock-log.ts';
 import type { RunRequest } from './run-request.ts';
+import { createShownSecrets } from './shown-secrets.ts';
 import type { TestedPipeline } from './tested-pipelines.ts';
 import { createTimeLapse } from './time-lapse.ts';
 import { writeWorkspaceFiles } from './workspace-files.ts';
@@ -32,6 +36,7 @@ export interface MockedRun {
   readonly durationMs: number;
   readonly changes: readonly StageChange[];
   readonly commands: readonly CommandRecord[];
+  readonly requests: readonly LuaRecord[];
   readonly outputs: ReadonlyMap<string, unknown>;
   readonly lines: readonly LogLine[];
   /** Lines that say what was met that no mock answers, and what would. */
@@ -81,10 +86,20 @@ async function record(
   const changes: StageChange[] = [];
   const outputs = new Map<string, unknown>();
   const lapse = createTimeLapse(lua, request.startMs);
-  const mocks = createCommandMocks({ ask, lapse, secrets: request.secrets, workspace });
+  const calls = createCurrentCall();
+  const mocks = createMockLog(ask);
+  const secrets = createShownSecrets(request.secrets);
+  const { stages } = pipeline.definition;
+  const http = createHttpMocks({
+    mocks,
+    calls,
+    secrets,
+    stageOf: (branch) => stages[Number.parseInt(branch, 10) - 1]?.name ?? '',
+  });
+  const commands = createCommandMocks({ mocks, calls, lapse, secrets, workspace });
   const host: JobHost = {
-    driver: createFakeDriver({ commands: mocks.run, clock: lapse.clock }),
-    lua: mocks.watch(lapse.lua),
+    driver: createFakeDriver({ commands: commands.run, clock: lapse.clock }),
+    lua: calls.watch(lapse.lua),
     logger: silentLogger,
     workspace,
     stateDirectory,
@@ -93,6 +108,7 @@ async function record(
     secrets: givenSecrets(request.secrets),
     limits: LIMITS,
     clock: lapse.clock,
+    http: { open: http.open, wait: lapse.wait },
     observer: {
       line: (line) => void lines.push(line),
       stage: (change) => void changes.push(change),
@@ -122,6 +138,15 @@ async function record(
   };
   const outcome = await runJob(spec, host, AbortSignal.any([signal, canceled.signal]));
   const durationMs = lapse.clock.now() - request.startMs;
-  const { commands, unmocked, broken } = mocks;
-  return { outcome, durationMs, changes, commands, outputs, lines, unmocked, broken };
+  return {
+    outcome,
+    durationMs,
+    changes,
+    commands: commands.commands,
+    requests: http.requests,
+    outputs,
+    lines,
+    unmocked: mocks.unmocked,
+    broken: mocks.broken,
+  };
 }

@@ -2,11 +2,12 @@
 import type { LuaRecord, LuaValue } from '@rivet/lua';
 import type { PipelineDefinition, StageChange } from '@rivet/protocol';
 import type { MockedRun } from './mocked-run.ts';
+import { luaRecord } from './shown-secrets.ts';
 
 /** @param id counts the runs of the case, from 1 */
 export function runRecord(run: MockedRun, id: number, definition: PipelineDefinition): LuaRecord {
   const { outcome, changes } = run;
-  return record({
+  return luaRecord({
     id,
     state: outcome.state,
     reason: outcome.reason ?? null,
@@ -21,17 +22,17 @@ export function runRecord(run: MockedRun, id: number, definition: PipelineDefini
       ),
     ),
     commands: run.commands.map(({ fields, exitCode }) =>
-      record({ ...fields, exit_code: exitCode ?? null }),
+      luaRecord({ ...fields, exit_code: exitCode ?? null }),
     ),
-    requests: [],
-    outputs: record(Object.fromEntries(run.outputs) as Record<string, LuaValue>),
+    requests: [...run.requests],
+    outputs: luaRecord(Object.fromEntries(run.outputs) as Record<string, LuaValue>),
   });
 }
 
 function stageRecord(name: string, changes: readonly StageChange[]): LuaRecord {
   const last = changes.at(-1);
   const began = changes.find(({ state }) => state === 'running');
-  return record({
+  return luaRecord({
     name,
     state: last?.state ?? 'pending',
     reason: last?.reason ?? null,
@@ -44,8 +45,4 @@ function stageRecord(name: string, changes: readonly StageChange[]): LuaRecord {
         ? 0
         : (Date.parse(last.t) - Date.parse(began.t)) / 1000,
   });
-}
-
-function record(fields: Readonly<Record<string, LuaValue>>): LuaRecord {
-  return Object.assign(Object.create(null) as LuaRecord, fields);
 }

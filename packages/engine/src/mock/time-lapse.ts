@@ -1,5 +1,6 @@
 // Lets the virtual time of a job pass as soon as all that still runs in it waits for time to pass.
 import { type LuaEngine, LuaFunction, type LuaHost, type LuaVm } from '@rivet/lua';
+import { sleepOn } from '../clock.ts';
 import { createVirtualClock, type VirtualClock } from './virtual-clock.ts';
 
 /** Host calls that may wait for time to pass; all others end by themselves. */
@@ -14,6 +15,8 @@ const WAITING_CALLS: ReadonlySet<string> = new Set([
 export interface TimeLapse {
   readonly clock: VirtualClock;
   readonly lua: LuaEngine;
+  /** Waits for time to pass, in a host call that otherwise ends by itself. */
+  wait(ms: number, signal: AbortSignal): Promise<void>;
   /** Time does not pass before this has settled. */
   hold<T>(work: Promise<T>): Promise<T>;
 }
@@ -23,6 +26,7 @@ export function createTimeLapse(lua: LuaEngine, startMs: number): TimeLapse {
   return {
     clock: lapse.clock,
     hold: (work) => lapse.hold(work),
+    wait: (ms, signal) => lapse.wait(ms, signal),
     lua: {
       open: async (program, host, limits) =>
         lapse.watchVm(await lua.open(program, lapse.watchCalls(host), limits)),
@@ -51,6 +55,19 @@ class Lapse {
       return await work;
     } finally {
       this.#busy -= 1;
+      this.#event();
+    }
+  }
+
+  async wait(ms: number, signal: AbortSignal): Promise<void> {
+    this.#busy -= 1;
+    this.#waiting += 1;
+    this.#event();
+    try {
+      await sleepOn(this.clock, ms, signal);
+    } finally {
+      this.#busy += 1;
+      this.#waiting -= 1;
       this.#event();
     }
   }

@@ -320,7 +320,8 @@ local commands_mt = { __name = "commands", __metatable = "commands" }
 
 -- Gives secrets their marks back.
 function wrap_command(command)
-  for name, secret in pairs(command.secrets or {}) do command.env[name] = secret_marker(secret) end
+  local texts = command.env or command.headers
+  for name, secret in pairs(command.secrets or {}) do texts[name] = secret_marker(secret) end
   command.secrets = nil
   return command
 end
@@ -405,6 +406,7 @@ local function new_run(record)
     duration = record.duration, ran = record.ran, outputs = record.outputs, requests = record.requests,
   }
   for _, command in ipairs(record.commands) do wrap_command(command) end
+  for _, request in ipairs(record.requests) do wrap_command(request) end
   details[run] = record.commands
   run.commands = lines_of(record.commands)
   run.log = new_log(run.id)
@@ -573,15 +575,16 @@ end
 
 function Expectation:was(state, reason)
   local stage = rawget(self, "value")
-  if type(stage) ~= "table" or stage.state == nil then wrong("what is asked how it was", stage, "a stage such as run.stages.build, or a run") end
+  if type(stage) ~= "table" or rawget(stage, "state") == nil then wrong("what is asked how it was", stage, "a stage such as run.stages.build, or a run") end
+  local is_run = getmetatable(stage) == "run"
   if stage.state ~= state then
-    local why = stage.reason or stage.message
-    local what = stage.name and ("stage " .. quote(stage.name)) or "the run"
+    local why = is_run and stage.message or stage.reason
+    local what = is_run and "the run" or ("stage " .. quote(stage.name))
     fail(("%s was %s, not %s%s"):format(what, stage.state, state, why and ": " .. why or ""), quote(state), quote(stage.state))
   end
-  local said = (stage.message or stage.reason or "")
+  local said = (is_run and stage.message or stage.reason) or ""
   if reason and not said:find(reason, 1, true) then
-    fail(("%s was %s for another reason"):format(stage.name or "the run", state), reason, said)
+    fail(("%s was %s for another reason"):format(is_run and "the run" or quote(stage.name), state), reason, said)
   end
 end
 
