@@ -54,14 +54,16 @@ export function exchangeFailure(request: string, progress: Progress, error: unkn
     const reason = `${plainReason(error, code)} while ${progress.phase}`;
     return RivetError.of('RIVET_HTTP_INVALID', { request, reason }, error);
   }
-  const reason =
-    code === 'UND_ERR_SOCKET' || code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH'
-      ? 'the server closed it too early'
-      : code === 'ECONNRESET'
-        ? 'it was reset (ECONNRESET)'
-        : plainReason(error, code);
+  const reason = BROKEN_REASONS[code] ?? plainReason(error, code);
   return RivetError.of('RIVET_HTTP_BROKEN', { request, phase: progress.phase, reason }, error);
 }
+
+const BROKEN_REASONS: Readonly<Record<string, string>> = {
+  ECONNRESET: 'it was reset (ECONNRESET)',
+  UND_ERR_SOCKET: 'the server closed it too early',
+  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'the server closed it too early',
+  UND_ERR_BODY_TIMEOUT: 'nothing came for a minute',
+};
 
 /** Of the status line and all headers of an answer. */
 export const HEADER_BYTES_MAX = 64 * 1024;

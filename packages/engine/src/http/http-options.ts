@@ -1,6 +1,7 @@
 // The options of the functions of the module `http`, and the request that they make.
 import { RivetError, type SecretText } from '@rivet/base';
 import { asRecord, type LuaFunction } from '@rivet/lua';
+import { permissions } from '../modules/fs.ts';
 import {
   anyValue,
   boolean,
@@ -121,7 +122,14 @@ export const requestOptions = options({
   ...common,
   ...answer,
 });
-export const downloadOptions = options({ sha256: text, max_bytes: size, ...common });
+export const downloadOptions = options({
+  sha256: text,
+  max_bytes: size,
+  mode: permissions,
+  parents: boolean,
+  overwrite: boolean,
+  ...common,
+});
 
 type CommonOptions = OptionsOf<typeof common>;
 type RequestOptions = CommonOptions & OptionsOf<typeof body> & OptionsOf<typeof answer>;
@@ -171,12 +179,28 @@ export function httpRequest(
   };
 }
 
+/** What a download expects of its file: the sum in lower case. */
+export function downloadDigest(name: string, given: string | undefined): string | undefined {
+  const sum = given?.toLowerCase();
+  if (sum === undefined || /^[0-9a-f]{64}$/.test(sum)) return sum;
+  const place = { function: name, path: 'sha256' };
+  throw wrongValue(sum, 'a sha256 of 64 hexadecimal digits', place);
+}
+
+/** They would make a part of a file look like all of it. */
+const PARTIAL_HEADERS = new Set(['range', 'if-range', 'if-none-match', 'if-modified-since']);
+
 /** The request of a download. Throws like `httpRequest`. */
 export function downloadRequest(
   name: string,
   url: string | SecretText,
   given: OptionsOf<{ max_bytes: typeof size }> & CommonOptions,
 ): HttpRequest {
+  const range = [...(given.headers?.keys() ?? [])].find((key) => PARTIAL_HEADERS.has(key));
+  if (range !== undefined) {
+    const place = { function: name, path: 'a name in headers' };
+    throw wrongValue(range, 'other headers: a download asks for parts by itself', place);
+  }
   return {
     ...commonParts(name, 'GET', url, given, undefined),
     body: undefined,

@@ -41,7 +41,8 @@ const effect = { effect: true } as const;
 /** Entries and bytes of paths that one call may hand to the script. */
 const RESULTS_MAX = { entries: 100_000, bytes: 8 * 1024 * 1024 };
 
-const permissions: Reader<number> = {
+/** Permission bits as `chmod` takes them. */
+export const permissions: Reader<number> = {
   expected: 'permissions as text such as "0644" or "755"',
   read(value, place) {
     if (typeof value === 'string' && /^0?[0-7]{3}$/.test(value)) return Number.parseInt(value, 8);
@@ -251,13 +252,20 @@ async function change<T>(
   call: ModuleCall,
   action: (jail: Jail, limits: SpaceLimits) => Promise<T> | T,
 ): Promise<T> {
-  const { job, branch, name } = call;
+  const limits = limitsOfChange(call);
+  return await enter(call, (jail) => action(jail, limits));
+}
+
+/**
+ * What a call that changes the workspace has to keep to.
+ * @throws RIVET_FS_READONLY in a readonly stage
+ */
+export function limitsOfChange({ job, branch, name }: ModuleCall): SpaceLimits {
   const { stage, policy } = branch.stage;
   if (job.definition.stages.some((each) => each.name === stage && each.readonly)) {
     throw RivetError.of('RIVET_FS_READONLY', { function: name, stage });
   }
-  const limits = createSpaceLimits(policy.fs, job.workspace.usage);
-  return await enter(call, (jail) => action(jail, limits));
+  return createSpaceLimits(policy.fs, job.workspace.usage);
 }
 
 function contentBytes(content: string | Uint8Array | SecretText): Uint8Array {

@@ -1,8 +1,7 @@
 // The module `http`: requests of the script itself, made by the runner under its policy.
 import { isUtf8 } from 'node:buffer';
-import { STATUS_CODES } from 'node:http';
-import { RivetError, type SecretText } from '@rivet/base';
-import type { LuaFunction, LuaRecord, LuaValue } from '@rivet/lua';
+import type { SecretText } from '@rivet/base';
+import type { LuaFunction, LuaRecord } from '@rivet/lua';
 import {
   type HostFunction,
   type HostModule,
@@ -11,17 +10,13 @@ import {
   optional,
   required,
 } from '../host-function.ts';
-import type { FinalExchange } from '../http/follow-redirects.ts';
-import {
-  bodyOptions,
-  httpRequest,
-  plainOptions,
-  requestOptions,
-} from '../http/http-options.ts';
-import type { HttpRequest } from '../http/http-request.ts';
+import { bodyOptions, httpRequest, plainOptions, requestOptions } from '../http/http-options.ts';
 import { readBody } from '../http/read-body.ts';
 import { sendRequest } from '../http/send-request.ts';
+import { statusFailure } from '../http/status-failure.ts';
 import { luaFunction, textOrSecret, wrongValue } from '../value-readers.ts';
+import { answerFields } from './http-answer.ts';
+import { download } from './http-download.ts';
 import { moduleSource } from './sources.ts';
 
 /** The last argument of every function: what stands for null in `json`. */
@@ -49,48 +44,11 @@ async function answer(
       })),
   });
   const { status } = response.exchange;
-  if (request.check && status >= 400) throw statusError(request, status, response.body);
-  return [responseRecord(request, response, performance.now() - startedAt)];
-}
-
-function responseRecord(
-  request: HttpRequest,
-  { exchange, url, body }: FinalExchange & { readonly body: Buffer },
-  durationMs: number,
-): LuaRecord {
-  const headers = Object.create(null) as LuaRecord;
-  for (const [name, value] of exchange.headers) headers[name] = value;
-  const fields: [string, LuaValue][] = [
-    ['status', exchange.status],
-    ['ok', exchange.status >= 200 && exchange.status < 300],
-    ['headers', headers],
-    ['body', isUtf8(body) ? body.toString('utf8') : new Uint8Array(body)],
-    ['url', request.secretUrl ? '***' : url.href],
-    ['duration_ms', Math.round(durationMs)],
-  ];
-  const record = Object.create(null) as LuaRecord;
-  for (const [name, value] of fields) record[name] = value;
-  return record;
-}
-
-const QUOTED_LENGTH_MAX = 500;
-
-/** What an answer of 400 and above is answered with, with the beginning of its text. */
-export function statusError(request: HttpRequest, status: number, body: Buffer): RivetError {
-  const text = isUtf8(body)
-    ? body
-        .toString('utf8')
-        .replaceAll(/[^\P{Cc}\n\t]+/gu, ' ')
-        .trim()
-    : '';
-  const quoted = text.length > QUOTED_LENGTH_MAX ? `${text.slice(0, QUOTED_LENGTH_MAX)}…` : text;
-  const name = STATUS_CODES[status];
-  return RivetError.of('RIVET_HTTP_STATUS', {
-    request: request.shown,
-    answer: name === undefined ? String(status) : `${status} ${name}`,
-    body: quoted === '' ? '' : `:\n${quoted}`,
-    status,
-  });
+  if (request.check && status >= 400) throw statusFailure(request.shown, status, response.body);
+  const record = answerFields(request, response, performance.now() - startedAt);
+  const { body } = response;
+  record.body = isUtf8(body) ? body.toString('utf8') : new Uint8Array(body);
+  return [record];
 }
 
 function plainFunction(method: string): HostFunction {
@@ -133,6 +91,7 @@ export const httpModule: HostModule = {
     put: bodyFunction('PUT'),
     patch: bodyFunction('PATCH'),
     delete: bodyFunction('DELETE'),
+    download,
   },
   source: moduleSource('http'),
 };
