@@ -40,6 +40,8 @@ pipeline = {}
 
 ---@class StageRetryOptions
 ---@field max integer runs after the first
+---@field on? ("stage_failed"|"timeout"|"infrastructure")[] what it runs again for; all of them when absent. A broken rule of a policy, a limit of Lua and a wrong argument never are
+---@field delay? number|string the pause before it runs again, such as `"10s"`
 
 ---@class ProcessPolicy
 ---@field allow? string[] the only programs that may run

@@ -24,7 +24,7 @@ const REASONS: Partial<Record<ErrorCode, FailureReason>> = {
 };
 
 /** Whoever wrote the pipeline can mend a `stage_failed`; whoever runs Rivet an `infrastructure`. */
-function failureReason(error: RivetError): FailureReason {
+export function failureReason(error: RivetError): FailureReason {
   const cause = error.details.cause_code;
   const code = isErrorCode(cause) ? cause : error.code;
   const known = REASONS[code];

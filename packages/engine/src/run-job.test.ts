@@ -309,6 +309,39 @@ describe('the end of a stage', () => {
     expect(job.outputs.get('result')).toMatchObject({ exit_code: 7 });
   });
 
+  it.each([
+    ['retry = { max = 2 },', 'process.sh("x")', 3],
+    ['retry = { max = 2, on = { "stage_failed" } },', 'error("flaky")', 3],
+    ['retry = { max = 2, on = { "timeout" } },', 'process.sh("x")', 1],
+    ['retry = { max = 1 }, timeout = 0.2,', 'time.sleep(60)', 2],
+    ['retry = { max = 1, on = { "stage_failed" } }, timeout = 0.2,', 'time.sleep(60)', 1],
+    ['retry = { max = 2 },', 'process.run({ "x", chek = true })', 1],
+    ['retry = { max = 2 }, policy = { process = { deny = { "x" } } },', 'process.run({ "x" })', 1],
+  ])('runs a stage again for what it says: %s %s', async (fields, body, runs) => {
+    const job = await run(script(body, fields), { commands: () => ({ exitCode: 1 }) });
+    expect(job.outcome.state).toBe('failed');
+    expect(Math.max(...job.changes.map((change) => change.run ?? 0))).toBe(runs);
+  });
+
+  it('waits before it runs a stage again, and not once it is canceled', async () => {
+    const failing = { commands: () => ({ exitCode: 1 }) };
+    const waited = await run(
+      script('process.sh("x")', 'retry = { max = 1, delay = 0.05 },'),
+      failing,
+    );
+    expect(text(waited)).toContain('run 1 of 2 failed; the stage runs again in 50ms');
+    const canceled = new AbortController();
+    const job = await run(script('process.sh("x")', 'retry = { max = 1, delay = "1h" },'), {
+      ...failing,
+      signal: canceled.signal,
+      onLine: (line) => {
+        if (line.text.includes('runs again in')) canceled.abort();
+      },
+    });
+    expect(job.outcome).toMatchObject({ state: 'canceled' });
+    expect(job.stages).toEqual({ s: 'canceled' });
+  });
+
   it('may come again with retry, counted from the first run', async () => {
     const job = await run(
       `stages = { { name = "s", retry = { max = 1 }, script = function() process.run({ "x", check = true }) end } }`,

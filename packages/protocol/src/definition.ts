@@ -145,6 +145,10 @@ export const PipelinePolicy = Type.Object({
 });
 export type PipelinePolicy = Static<typeof PipelinePolicy>;
 
+/** Why a stage may run again in the same attempt. */
+export const stageRetryCauses = ['stage_failed', 'timeout', 'infrastructure'] as const;
+export type StageRetryCause = (typeof stageRetryCauses)[number];
+
 export const StageDefinition = Type.Object({
   name: Type.String(),
   /** Null: after all the stages before it in the file. */
@@ -154,6 +158,10 @@ export const StageDefinition = Type.Object({
   timeout_ms: Nullable(Type.Integer()),
   /** Runs of the stage after the first that failed. */
   retry_max: Type.Integer(),
+  /** What it runs again for; absent means all of them. */
+  retry_on: Type.Optional(Type.Array(Type.Enum(stageRetryCauses))),
+  /** The pause before it runs again; absent means none. */
+  retry_delay_ms: Type.Optional(Type.Integer()),
   allow_failure: Type.Boolean(),
   readonly: Type.Boolean(),
   always: Type.Boolean(),

@@ -1,9 +1,14 @@
 // Runs a stage from its condition to its final state: runs again where it may, tells every change.
-import { type RivetError, toRivetError } from '@rivet/base';
+import { formatDuration, type RivetError, toRivetError } from '@rivet/base';
 import type { LuaFunction } from '@rivet/lua';
 import { renderLuaError } from '@rivet/lua';
-import type { StageChange, StageDefinition } from '@rivet/protocol';
-import { describeFailure, reportFailed } from '../outcome.ts';
+import {
+  type StageChange,
+  type StageDefinition,
+  type StageRetryCause,
+  stageRetryCauses,
+} from '@rivet/protocol';
+import { describeFailure, failureReason, reportFailed } from '../outcome.ts';
 import { type Policy, stagePolicy } from '../policy/policy.ts';
 import { executeStage, type StageEnvironment } from './execute-stage.ts';
 import { createStageRun, type StageRun } from './stage-run.ts';
@@ -48,9 +53,14 @@ export async function runStage(
       return { state: 'succeeded' };
     } catch (thrown) {
       const error = toRivetError(thrown);
-      const again = count <= stage.retry_max && mayRunAgain(environment, error);
+      const again = count <= stage.retry_max && mayRunAgain(environment, stage, error);
       if (!again) return await end(count, error, run.unchecked.size);
       await logAgain(environment, stage, error, count);
+      await pause(environment, stage.retry_delay_ms);
+      const { halted } = environment.control;
+      if (halted !== undefined) {
+        return await end(count, halted.code === 'RIVET_JOB_CANCELED' ? halted : error, 0);
+      }
       await tell({
         state: 'running',
         run: count + 1,
@@ -118,8 +128,31 @@ function uncheckedExits(run: StageRun): { unchecked_exits?: number } {
 }
 
 /** Running again helps neither a job that ends nor a script that broke a rule. */
-function mayRunAgain({ control, vm }: StageEnvironment, error: RivetError): boolean {
-  return control.halted === undefined && vm.running && error.code !== 'RIVET_POLICY_DENIED';
+function mayRunAgain(
+  { control, vm }: StageEnvironment,
+  stage: StageDefinition,
+  error: RivetError,
+): boolean {
+  const cause = retryCause(error);
+  if (cause === undefined || control.halted !== undefined || !vm.running) return false;
+  return stage.retry_on?.includes(cause) ?? true;
+}
+
+/** What of a failure another run may help against; undefined for a mistake in the script. */
+function retryCause(error: RivetError): StageRetryCause | undefined {
+  // An error that the script itself raised is how it says that something failed.
+  if (error.code === 'RIVET_LUA_ERROR') return 'stage_failed';
+  const reason = failureReason(error);
+  return stageRetryCauses.find((cause) => cause === reason);
+}
+
+/** The pause before another run; ends early with the job. */
+async function pause({ job, control }: StageEnvironment, delayMs = 0): Promise<void> {
+  if (delayMs === 0) return;
+  const over = Promise.withResolvers<void>();
+  const cancel = job.clock.after(delayMs, over.resolve);
+  await Promise.race([over.promise, control.halt]);
+  cancel();
 }
 
 async function logAgain(
@@ -131,9 +164,11 @@ async function logAgain(
   const origin = { stage: stage.name, stream: 'system', groups: [] } as const;
   await job.log.write({ ...origin, level: 'error' }, renderLuaError(error));
   const runs = stage.retry_max + 1;
+  const { retry_delay_ms: delay } = stage;
+  const when = delay === undefined ? '' : ` in ${formatDuration(delay)}`;
   await job.log.write(
     { ...origin, level: 'warning' },
-    `run ${count} of ${runs} failed; the stage runs again`,
+    `run ${count} of ${runs} failed; the stage runs again${when}`,
   );
 }
 

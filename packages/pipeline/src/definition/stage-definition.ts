@@ -1,20 +1,23 @@
 // Reads one stage of a definition.
 import type { LuaFunction, LuaValue } from '@rivet/lua';
-import type { StageDefinition } from '@rivet/protocol';
+import { type StageDefinition, type StageRetryCause, stageRetryCauses } from '@rivet/protocol';
 import { readPolicy } from '../policy/read-policy.ts';
 import { readContainer } from './container-options.ts';
 import { readFunction } from './input-definition.ts';
 import type { IssueList } from './issue-list.ts';
 import { readName } from './names.ts';
 import {
+  choiceReader,
   listReader,
   numberReader,
   optional,
+  present,
   type Reader,
   readBoolean,
   readDurationMs,
   readRecord,
   required,
+  wrong,
 } from './read-fields.ts';
 import { showText } from './show-value.ts';
 
@@ -62,7 +65,7 @@ export function readStage(value: LuaValue, path: string, issues: IssueList): Rea
   const needs = at('needs', readNeeds) ?? null;
   const container = at('container', readContainer) ?? null;
   const timeoutMs = at('timeout', readDurationMs) ?? null;
-  const retryMax = at('retry', readStageRetry) ?? 0;
+  const retry = at('retry', readStageRetry);
   const allowFailure = at('allow_failure', readBoolean) ?? false;
   const isReadonly = at('readonly', readBoolean) ?? false;
   const always = at('always', readBoolean) ?? false;
@@ -75,7 +78,7 @@ export function readStage(value: LuaValue, path: string, issues: IssueList): Rea
         container,
         has_condition: condition !== undefined,
         timeout_ms: timeoutMs,
-        retry_max: retryMax,
+        ...(retry ?? { retry_max: 0 }),
         allow_failure: allowFailure,
         readonly: isReadonly,
         always,
@@ -92,9 +95,37 @@ const readNeeds: Reader<string[]> = listReader({
   twice: (name) => `${showText(name)} is needed twice`,
 });
 
-const readStageRetry: Reader<number> = (value, path, issues) => {
-  const record = readRecord(value, path, issues, 'a table such as { max = 2 }', ['max']);
+const readStageRetry: Reader<Pick<StageDefinition, 'retry_max' | 'retry_on' | 'retry_delay_ms'>> = (
+  value,
+  path,
+  issues,
+) => {
+  const expected = 'a table such as { max = 2 }';
+  const record = readRecord(value, path, issues, expected, ['max', 'on', 'delay']);
   if (record === undefined) return undefined;
-  const expected = 'a whole number from 0 to 10';
-  return required(record, 'max', path, issues, expected, numberReader(0, 10, true));
+  const count = 'a whole number from 0 to 10';
+  const max = required(record, 'max', path, issues, count, numberReader(0, 10, true));
+  const on = optional(record, 'on', path, issues, readStageCauses);
+  const delay = optional(record, 'delay', path, issues, readRetryDelay);
+  if (max === undefined) return undefined;
+  return { retry_max: max, ...present({ retry_on: on, retry_delay_ms: delay }) };
+};
+
+const readStageCauses: Reader<StageRetryCause[]> = (value, path, issues) => {
+  const causes = listReader<StageRetryCause>({
+    expected: `a list of causes: ${stageRetryCauses.join(', ')}`,
+    countMax: stageRetryCauses.length,
+    item: choiceReader(stageRetryCauses),
+    twice: (cause) => `${showText(cause)} is there twice`,
+  })(value, path, issues);
+  if (!Array.isArray(value) || value.length > 0) return causes;
+  return wrong(issues, path, 'on is empty: the stage would never run again', value, 'a cause');
+};
+
+const RETRY_DELAY_MS_MAX = 60 * 60 * 1000;
+
+const readRetryDelay: Reader<number> = (value, path, issues) => {
+  const ms = readDurationMs(value, path, issues);
+  if (ms === undefined || ms <= RETRY_DELAY_MS_MAX) return ms;
+  return wrong(issues, path, 'delay is too long', value, 'at most "1h"');
 };
