@@ -1,13 +1,13 @@
 // `branches.run`, for Rivet's own Lua: runs functions at the same time, each as a branch below the
 // caller's.
-import fengari, { type LuaState, type TValue } from '../../vendor/fengari/src/index.js';
+import fengari, { type LuaState, type Value } from '../../vendor/fengari/src/index.js';
 import { errorOf } from './errors.ts';
 import { suspend } from './host-calls.ts';
 import { raise, remember, topOf } from './raised.ts';
 import type { Branch, BranchEnd, Scheduler } from './scheduler.ts';
 import { bytesOf } from './text.ts';
 
-const { lua, lobject, lauxlib } = fengari;
+const { lua, lauxlib, lvalue } = fengari;
 
 const TABLE = 5;
 const OK = bytesOf('ok');
@@ -48,7 +48,7 @@ function canSuspend(L: LuaState): boolean {
 class Run {
   readonly #scheduler: Scheduler;
   readonly #parent: Branch;
-  readonly #functions: readonly TValue[];
+  readonly #functions: readonly Value[];
   readonly #options: Options;
   readonly #ends: (BranchEnd | undefined)[];
   readonly #firstChild: number;
@@ -56,7 +56,7 @@ class Run {
   #running = 0;
   #failed = false;
 
-  constructor(scheduler: Scheduler, functions: readonly TValue[], options: Options) {
+  constructor(scheduler: Scheduler, functions: readonly Value[], options: Options) {
     this.#scheduler = scheduler;
     this.#parent = scheduler.running;
     this.#functions = functions;
@@ -113,15 +113,15 @@ class Run {
   }
 }
 
-function readFunctions(L: LuaState): TValue[] {
-  const functions: TValue[] = [];
+function readFunctions(L: LuaState): Value[] {
+  const functions: Value[] = [];
   for (let index = 1; ; index += 1) {
     lua.lua_pushinteger(L, index);
     lua.lua_rawget(L, 1);
     const value = topOf(L);
     lua.lua_pop(L, 1);
-    if (value.ttisnil()) return functions;
-    if (!value.ttisfunction()) raise(L, `branch ${index} is no function`, { kind: 'error' });
+    if (value === undefined) return functions;
+    if (!lvalue.isfunction(value)) raise(L, `branch ${index} is no function`, { kind: 'error' });
     functions.push(value);
   }
 }
@@ -147,20 +147,20 @@ function pushEnd(L: LuaState, end: BranchEnd | undefined): void {
   } else if (end.ok) {
     pushValues(L, end.values);
   } else {
-    lobject.pushobj2s(L, topOf(end.thread));
+    lua.lua_pushraw(L, topOf(end.thread));
     lua.lua_setfield(L, -2, ERROR);
   }
 }
 
-function pushValues(L: LuaState, values: readonly TValue[]): void {
+function pushValues(L: LuaState, values: readonly Value[]): void {
   const [first] = values;
   if (first !== undefined) {
-    lobject.pushobj2s(L, first);
+    lua.lua_pushraw(L, first);
     lua.lua_setfield(L, -2, VALUE);
   }
   lua.lua_createtable(L, values.length, 1);
   values.forEach((value, i) => {
-    lobject.pushobj2s(L, value);
+    lua.lua_pushraw(L, value);
     lua.lua_rawseti(L, -2, i + 1);
   });
   lua.lua_pushinteger(L, values.length);

@@ -1,16 +1,15 @@
 // Lua values to their form on the wire and back. Tables are read raw: metatables have no say.
 import fengari, {
-  type LClosure,
   type LuaState,
   type Table,
   type TString,
-  type TValue,
+  type Value,
 } from '../../vendor/fengari/src/index.js';
 import type { WirePlace, WireValue } from '../wire/messages.ts';
 import { chunkName, wirePlace } from './places.ts';
 import { bytesOf, exactTextOf, textOf } from './text.ts';
 
-const { lua, lobject } = fengari;
+const { lua, ltable, lvalue } = fengari;
 
 const DEPTH_MAX = 100;
 const VALUES_MAX = 250_000;
@@ -34,19 +33,19 @@ export class ValueError extends Error {
 
 /** The functions that the engine knows by number. */
 export class FunctionRegistry {
-  readonly #byId = new Map<number, TValue>();
+  readonly #byId = new Map<number, Value>();
   readonly #ids = new Map<unknown, number>();
 
-  idOf(fn: TValue): number {
-    const known = this.#ids.get(fn.value);
+  idOf(fn: Value): number {
+    const known = this.#ids.get(fn);
     if (known !== undefined) return known;
     const id = this.#byId.size + 1;
-    this.#ids.set(fn.value, id);
-    this.#byId.set(id, new lobject.TValue(fn.type, fn.value));
+    this.#ids.set(fn, id);
+    this.#byId.set(id, fn);
     return id;
   }
 
-  find(id: number): TValue | undefined {
+  find(id: number): Value {
     return this.#byId.get(id);
   }
 }
@@ -66,18 +65,18 @@ export class ValueReader {
   }
 
   /** @throws ValueError */
-  read(value: TValue, path: string): WireValue {
+  read(value: Value, path: string): WireValue {
     this.#count += 1;
     if (this.#count > VALUES_MAX) {
       throw new ValueError(path, `one of more than ${VALUES_MAX} values`, 'fewer values');
     }
-    if (value.ttisnil()) return null;
-    if (value.ttisboolean()) return value.value === true;
-    if (value.ttisinteger() || value.ttisfloat()) return wireNumber(value.value as number);
-    if (value.ttisstring()) return wireString(value.svalue());
-    if (value.ttistable()) return this.#readTable(value.value as Table, path);
-    if (value.ttisfunction()) return { f: [this.#functions.idOf(value), ...definedAt(value)] };
-    const found = value.ttisthread() ? 'a coroutine' : 'a userdata value';
+    if (value === undefined) return null;
+    if (typeof value === 'boolean') return value;
+    if (lvalue.isnumber(value)) return wireNumber(lvalue.numberof(value));
+    if (typeof value === 'string') return wireString(lvalue.tobytes(value));
+    if (value instanceof lvalue.Table) return this.#readTable(value, path);
+    if (lvalue.isfunction(value)) return { f: [this.#functions.idOf(value), ...definedAt(value)] };
+    const found = value instanceof fengari.lstate.lua_State ? 'a coroutine' : 'a userdata value';
     throw new ValueError(path, found, 'a string, number, boolean, table or function');
   }
 
@@ -92,11 +91,11 @@ export class ValueReader {
     if (this.#withPositions && path === '1' && table.born !== null) {
       this.positions.push([path, wirePlace(table.born)]);
     }
-    const first = table.f;
+    const [first] = ltable.luaH_entries(table);
     const wire =
       first === undefined
         ? []
-        : first.key.ttisstring()
+        : typeof first[0] === 'string'
           ? this.#readRecord(table, path)
           : this.#readList(table, path);
     this.#open.delete(table);
@@ -105,49 +104,50 @@ export class ValueReader {
 
   #readRecord(table: Table, path: string): WireValue {
     const fields: [string, WireValue][] = [];
-    for (let entry = table.f; entry !== undefined; entry = entry.n) {
-      if (!entry.key.ttisstring()) {
-        const isItem = entry.key.ttisinteger();
-        const what = isItem ? BOTH_KINDS : `both string keys and ${describeKey(entry.key)}`;
+    for (const [key, value] of ltable.luaH_entries(table)) {
+      if (typeof key !== 'string') {
+        const what = lvalue.isinteger(key)
+          ? BOTH_KINDS
+          : `both string keys and ${describeKey(key)}`;
         throw new ValueError(path, `a table with ${what}`, ONE_KIND);
       }
-      const key = exactTextOf(entry.key.svalue());
-      if (key === undefined)
+      const name = exactTextOf(lvalue.tobytes(key));
+      if (name === undefined)
         throw new ValueError(path, 'a table with a key that is not UTF-8', 'UTF-8 keys');
-      const fieldPath = pathOfKey(path, key);
-      this.#mark(table, `|${latin1(entry.key.svalue())}`, entry.value, fieldPath);
-      fields.push([key, this.read(entry.value, fieldPath)]);
+      const fieldPath = pathOfKey(path, name);
+      this.#mark(table, key, value, fieldPath);
+      fields.push([name, this.read(value, fieldPath)]);
     }
     return { r: fields };
   }
 
   #readList(table: Table, path: string): WireValue {
     let length = 0;
-    for (let entry = table.f; entry !== undefined; entry = entry.n) {
-      const index = entry.key.value;
-      if (!entry.key.ttisinteger() || typeof index !== 'number' || index < 1) {
-        const what = entry.key.ttisstring() ? BOTH_KINDS : describeKey(entry.key);
+    for (const [index] of ltable.luaH_entries(table)) {
+      if (!lvalue.isinteger(index) || index < 1) {
+        const what = typeof index === 'string' ? BOTH_KINDS : describeKey(index);
         throw new ValueError(path, `a table with ${what}`, ONE_KIND);
       }
       length = Math.max(length, index);
     }
-    if (length > 2 * table.strong.size + HOLES_MAX) {
-      const found = `a list of ${table.strong.size} items up to index ${length}`;
+    const count = ltable.luaH_count(table);
+    if (length > 2 * count + HOLES_MAX) {
+      const found = `a list of ${count} items up to index ${length}`;
       throw new ValueError(path, found, 'a list with few holes');
     }
     const items: WireValue[] = new Array(length).fill(null);
-    for (let entry = table.f; entry !== undefined; entry = entry.n) {
-      const index = entry.key.value as number;
+    for (const [key, value] of ltable.luaH_entries(table)) {
+      const index = key as number;
       const itemPath = `${path}[${index}]`;
-      this.#mark(table, index, entry.value, itemPath);
-      items[index - 1] = this.read(entry.value, itemPath);
+      this.#mark(table, index, value, itemPath);
+      items[index - 1] = this.read(value, itemPath);
     }
     return items;
   }
 
-  #mark(table: Table, key: unknown, value: TValue, path: string): void {
+  #mark(table: Table, key: unknown, value: Value, path: string): void {
     if (!this.#withPositions || this.positions.length >= POSITIONS_MAX) return;
-    const born = value.ttistable() ? (value.value as Table).born : null;
+    const born = value instanceof lvalue.Table ? value.born : null;
     const place = table.marks?.get(key) ?? born;
     if (place !== null && place !== undefined) this.positions.push([path, wirePlace(place)]);
   }
@@ -162,10 +162,10 @@ function pathOfKey(path: string, key: string): string {
   return IDENTIFIER.test(key) ? `${path}.${key}` : `${path}[${JSON.stringify(key)}]`;
 }
 
-function describeKey(key: TValue): string {
-  if (key.ttisinteger() || key.ttisfloat()) return `the key ${String(key.value)}`;
-  if (key.ttisboolean()) return 'a boolean key';
-  return key.ttistable() ? 'a table as key' : 'a key that is no string or number';
+function describeKey(key: Value): string {
+  if (lvalue.isnumber(key)) return `the key ${lvalue.numberof(key)}`;
+  if (typeof key === 'boolean') return 'a boolean key';
+  return key instanceof lvalue.Table ? 'a table as key' : 'a key that is no string or number';
 }
 
 function wireNumber(n: number): WireValue {
@@ -177,14 +177,10 @@ function wireString(bytes: Uint8Array): WireValue {
   return exactTextOf(bytes) ?? { b: Buffer.from(bytes).toString('base64') };
 }
 
-function latin1(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
-}
-
 /** File and line where a function was written. */
-function definedAt(fn: TValue): [string, number] {
-  if (!fn.ttisLclosure()) return ['[built-in]', 1];
-  const { p } = fn.value as LClosure;
+function definedAt(fn: Value): [string, number] {
+  if (!(fn instanceof lvalue.LClosure)) return ['[built-in]', 1];
+  const { p } = fn;
   return [chunkName((p.source as TString).getstr()), Math.max(1, p.linedefined)];
 }
 
@@ -194,9 +190,9 @@ export function pushWire(L: LuaState, value: WireValue, functions: FunctionRegis
   if (value === null) lua.lua_pushnil(L);
   else if (typeof value === 'boolean') lua.lua_pushboolean(L, value);
   else if (typeof value === 'number') pushNumber(L, value);
-  else if (typeof value === 'string') fengari.pushbytes(L, bytesOf(value));
+  else if (typeof value === 'string') lua.lua_pushstring(L, bytesOf(value));
   else if (Array.isArray(value)) pushList(L, value as readonly WireValue[], functions);
-  else if ('b' in value) fengari.pushbytes(L, new Uint8Array(Buffer.from(value.b, 'base64')));
+  else if ('b' in value) lua.lua_pushstring(L, Buffer.from(value.b, 'base64'));
   else if ('n' in value) lua.lua_pushnumber(L, SPECIAL_NUMBERS[value.n]);
   else if ('r' in value) pushRecord(L, value.r, functions);
   else if ('f' in value) pushFunction(L, value.f[0], functions);
@@ -236,17 +232,15 @@ function pushRecord(
 }
 
 function pushFunction(L: LuaState, id: number, functions: FunctionRegistry): void {
-  const fn = functions.find(id);
-  if (fn === undefined) lua.lua_pushnil(L);
-  else lobject.pushobj2s(L, fn);
+  lua.lua_pushraw(L, functions.find(id));
 }
 
 /** A short text that shows a value, for messages. */
-export function describeValue(value: TValue, max: number): string {
-  if (value.ttisnil()) return 'nil';
-  if (value.ttisstring()) return textOf(value.svalue().subarray(0, max));
-  if (value.ttisboolean()) return String(value.value);
-  if (value.ttisinteger() || value.ttisfloat()) return String(value.value);
-  if (value.ttisfunction()) return 'a function';
-  return value.ttistable() ? 'a table' : 'a value';
+export function describeValue(value: Value, max: number): string {
+  if (value === undefined) return 'nil';
+  if (typeof value === 'string') return textOf(lvalue.tobytes(value.slice(0, max)));
+  if (typeof value === 'boolean') return String(value);
+  if (lvalue.isnumber(value)) return String(lvalue.numberof(value));
+  if (lvalue.isfunction(value)) return 'a function';
+  return value instanceof lvalue.Table ? 'a table' : 'a value';
 }

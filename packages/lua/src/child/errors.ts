@@ -1,5 +1,5 @@
 // What ended a thread, as the engine is told it.
-import fengari, { type LuaState, type Table, type TValue } from '../../vendor/fengari/src/index.js';
+import fengari, { type LuaState, type Table, type Value } from '../../vendor/fengari/src/index.js';
 import type { WireError, WirePlace } from '../wire/messages.ts';
 import { describeValue } from './convert.ts';
 import { OutOfTime, withinCpuTime } from './limits.ts';
@@ -7,7 +7,7 @@ import { placeOf, tracebackOf, wirePlace } from './places.ts';
 import { recall, topOf } from './raised.ts';
 import { shorten, textOf } from './text.ts';
 
-const { lua, lauxlib, lobject } = fengari;
+const { lua, lauxlib, ltable, lvalue } = fengari;
 
 const MESSAGE_BYTES_MAX = 4000;
 const FIELDS_SHOWN_MAX = 10;
@@ -39,24 +39,23 @@ export function syntaxErrorOf(L: LuaState): WireError {
   return { kind: 'syntax', message, place, traceback: [] };
 }
 
-function messageOf(L: LuaState, value: TValue): string {
-  if (value.ttisstring()) {
-    const bytes = value.svalue();
-    const text = textOf(bytes.subarray(0, MESSAGE_BYTES_MAX));
-    const rest = bytes.length - MESSAGE_BYTES_MAX;
+function messageOf(L: LuaState, value: Value): string {
+  if (typeof value === 'string') {
+    const text = textOf(lvalue.tobytes(value.slice(0, MESSAGE_BYTES_MAX)));
+    const rest = value.length - MESSAGE_BYTES_MAX;
     return rest > 0 ? `${text}… (${rest} more bytes)` : text;
   }
-  if (value.ttistable()) return shorten(tableMessage(L, value), MESSAGE_BYTES_MAX);
+  if (value instanceof lvalue.Table) return shorten(tableMessage(L, value), MESSAGE_BYTES_MAX);
   return `(error object is ${describeValue(value, 100)})`;
 }
 
-function tableMessage(L: LuaState, value: TValue): string {
-  return ownText(L, value) ?? `(error object is a table: ${shallowText(value.value as Table)})`;
+function tableMessage(L: LuaState, value: Table): string {
+  return ownText(L, value) ?? `(error object is a table: ${shallowText(value)})`;
 }
 
 /** What the `__tostring` of an error object says, undefined when there is none or it fails. */
-function ownText(L: LuaState, value: TValue): string | undefined {
-  if ((value.value as Table).metatable === null) return undefined;
+function ownText(L: LuaState, value: Table): string | undefined {
+  if (value.metatable === null) return undefined;
   // The stack of a thread that died of an overflow has no room.
   const { mainthread } = L.l_G;
   const helper = lua.lua_newthread(mainthread);
@@ -65,14 +64,15 @@ function ownText(L: LuaState, value: TValue): string | undefined {
     lauxlib.luaL_tolstring(H, 1);
     return 1;
   });
-  lobject.pushobj2s(helper, value);
+  lua.lua_pushraw(helper, value);
   try {
     let status = -1;
     withinCpuTime(TOSTRING_CPU_MS, () => {
       status = lua.lua_pcall(helper, 1, 1, 0);
     });
-    return status === lua.LUA_OK
-      ? textOf(topOf(helper).svalue().subarray(0, MESSAGE_BYTES_MAX))
+    const text = topOf(helper);
+    return status === lua.LUA_OK && typeof text === 'string'
+      ? textOf(lvalue.tobytes(text.slice(0, MESSAGE_BYTES_MAX)))
       : undefined;
   } catch (error) {
     if (error instanceof OutOfTime) return undefined;
@@ -82,14 +82,14 @@ function ownText(L: LuaState, value: TValue): string | undefined {
 
 function shallowText(table: Table): string {
   const fields: string[] = [];
-  for (let entry = table.f; entry !== undefined; entry = entry.n) {
+  for (const [key, value] of ltable.luaH_entries(table)) {
     if (fields.length === FIELDS_SHOWN_MAX) {
       fields.push('…');
       break;
     }
-    const text = describeValue(entry.value, 200);
-    const shown = entry.value.ttisstring() ? JSON.stringify(text) : text;
-    fields.push(`${describeValue(entry.key, 50)} = ${shown}`);
+    const text = describeValue(value, 200);
+    const shown = typeof value === 'string' ? JSON.stringify(text) : text;
+    fields.push(`${describeValue(key, 50)} = ${shown}`);
   }
   return `{ ${fields.join(', ')} }`;
 }

@@ -124,7 +124,6 @@ export class HostCalls {
     const base = L.top - lua.lua_gettop(L) - 1;
     for (let index = first; index <= lua.lua_gettop(L); index += 1) {
       const value = L.stack[base + index];
-      if (value === undefined) break;
       try {
         args.push(reader.read(value, `args[${index - first + 1}]`));
       } catch (error) {

@@ -1,6 +1,6 @@
 // The Lua process: holds one program at a time and does what the engine says, one message after the
 // other.
-import fengari, { type LuaState, type TValue } from '../../vendor/fengari/src/index.js';
+import fengari, { type LuaState, type Value } from '../../vendor/fengari/src/index.js';
 import type { FromChild, ToChild, WireError, WireProgram, WireValue } from '../wire/messages.ts';
 import { receive, send } from './channel.ts';
 import { FunctionRegistry, pushWire, ValueError, ValueReader } from './convert.ts';
@@ -111,8 +111,8 @@ class Program {
 }
 
 /** Whether a value counts as true in Lua. */
-function isTrue(value: TValue | undefined): boolean {
-  return value !== undefined && !value.ttisnil() && value.value !== false;
+function isTrue(value: Value | undefined): boolean {
+  return value !== undefined && value !== false;
 }
 
 function valueErrorOf(

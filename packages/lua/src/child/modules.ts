@@ -14,7 +14,7 @@ import { freeze, pushGlobalTable, pushPristineGlobals } from './sandbox.ts';
 import type { Scheduler } from './scheduler.ts';
 import { bytesOf, textOf } from './text.ts';
 
-const { lua, lauxlib, libraries } = fengari;
+const { lua, lauxlib, libraries, lvalue } = fengari;
 
 interface Parts {
   readonly hostCalls: HostCalls;
@@ -65,7 +65,7 @@ function runTrusted(L: LuaState, module: WireModule, { hostCalls, scheduler }: P
     const { message, place } = syntaxErrorOf(L);
     throw new Error(`the Lua of module ${module.name}: line ${place?.[1] ?? 0}: ${message}`);
   }
-  trust((topOf(L).value as LClosure).p);
+  trust((topOf(L) as LClosure).p);
   lua.lua_pushvalue(L, -2);
   lua.lua_setupvalue(L, -2, 1);
   pushGlobalTable(L, module.name);
@@ -89,9 +89,10 @@ function runTrusted(L: LuaState, module: WireModule, { hostCalls, scheduler }: P
 function keepError(L: LuaState): number {
   lua.lua_settop(L, 1);
   const value = topOf(L);
-  const placed = value.ttisstring()
-    ? /^[^\n]{1,200}?:\d+: /.test(textOf(value.svalue().subarray(0, 300)))
-    : value.ttistable();
+  const placed =
+    typeof value === 'string'
+      ? /^[^\n]{1,200}?:\d+: /.test(value.slice(0, 300))
+      : value instanceof lvalue.Table;
   if (placed) remember(value, errorOf(L));
   return 1;
 }

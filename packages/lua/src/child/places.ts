@@ -8,7 +8,7 @@ import fengari, {
 import type { WirePlace } from '../wire/messages.ts';
 import { bytesOf, textOf } from './text.ts';
 
-const { lua, defs, lobject, marks } = fengari;
+const { lua, defs, lobject, lvalue, marks } = fengari;
 
 const FRAMES_MAX = 30;
 const CHUNK_NAME_BYTES_MAX = 200;
@@ -45,8 +45,7 @@ export function tracebackOf(L: LuaState): string[] {
 
 function frameLine(L: LuaState, ar: LuaDebug): string | undefined {
   const closure = ar.i_ci.func;
-  if (closure === null || !closure.ttisLclosure()) return undefined;
-  if ((closure.value as { p: { trusted: boolean } }).p.trusted) return undefined;
+  if (!(closure instanceof lvalue.LClosure) || closure.p.trusted) return undefined;
   lua.lua_getinfo(L, WHAT, ar);
   return `${textOf(ar.short_src)}:${ar.currentline}: in ${frameName(ar)}`;
 }

@@ -1,14 +1,18 @@
 // Errors that Rivet raises in a script, and what is known of them besides their text: found again
-// by the identity of the error value when it ends the script, however often it was caught and
-// raised.
-import fengari, { type LuaState, type TValue } from '../../vendor/fengari/src/index.js';
+// by the error value (its text, or the identity of a table) when it ends the script, however often
+// it was caught and raised.
+import fengari, { type LuaState, type Value } from '../../vendor/fengari/src/index.js';
 import type { WireError, WirePlace } from '../wire/messages.ts';
 import { placeOf, tracebackOf } from './places.ts';
 import { bytesOf } from './text.ts';
 
-const { lua } = fengari;
+const { lua, lvalue } = fengari;
 
-const raised = new WeakMap<object, WireError>();
+/** Texts remembered: the oldest is forgotten first. */
+const TEXTS_MAX = 1000;
+
+const raisedTables = new WeakMap<object, WireError>();
+const raisedTexts = new Map<string, WireError>();
 
 type Facts = Omit<WireError, 'message' | 'place' | 'traceback'> & { place?: WirePlace | null };
 
@@ -18,27 +22,35 @@ export function raise(L: LuaState, message: string, facts: Facts): never {
   const prefix = place === null ? '' : `${place[0]}:${place[1]}: `;
   lua.lua_checkstack(L, 2);
   lua.lua_pushstring(L, bytesOf(prefix + message));
-  remember(topOf(L), { ...facts, message, place, traceback: tracebackOf(L) });
+  keep(topOf(L), { ...facts, message, place, traceback: tracebackOf(L) });
   lua.lua_error(L);
   throw new Error('lua_error returned');
 }
 
 /** Keeps what is known of an error value, unless more was known before. */
-export function remember(value: TValue, error: WireError): void {
-  if (value.ttisstring() || value.ttistable()) {
-    const key = value.value as object;
-    if (!raised.has(key)) raised.set(key, error);
+export function remember(value: Value, error: WireError): void {
+  if (recall(value) === undefined) keep(value, error);
+}
+
+function keep(value: Value, error: WireError): void {
+  if (value instanceof lvalue.Table) raisedTables.set(value, error);
+  if (typeof value !== 'string') return;
+  raisedTexts.delete(value);
+  raisedTexts.set(value, error);
+  if (raisedTexts.size <= TEXTS_MAX) return;
+  for (const oldest of raisedTexts.keys()) {
+    raisedTexts.delete(oldest);
+    break;
   }
 }
 
 /** What is known of an error value. */
-export function recall(value: TValue): WireError | undefined {
-  return value.ttisstring() || value.ttistable() ? raised.get(value.value as object) : undefined;
+export function recall(value: Value): WireError | undefined {
+  if (typeof value === 'string') return raisedTexts.get(value);
+  return value instanceof lvalue.Table ? raisedTables.get(value) : undefined;
 }
 
 /** The value on top of the stack. */
-export function topOf(L: LuaState): TValue {
-  const top = L.stack[L.top - 1];
-  if (top === undefined) throw new Error('the stack is empty');
-  return top;
+export function topOf(L: LuaState): Value {
+  return L.stack[L.top - 1];
 }

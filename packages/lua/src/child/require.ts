@@ -1,10 +1,10 @@
 // `require`: loads files of the program's own bundle, each once.
-import fengari, { type LuaState, type TValue } from '../../vendor/fengari/src/index.js';
+import fengari, { type LuaState, type Value } from '../../vendor/fengari/src/index.js';
 import { syntaxErrorOf } from './errors.ts';
 import { raise, topOf } from './raised.ts';
 import { bytesOf, shorten, textOf } from './text.ts';
 
-const { lua, lauxlib, lobject } = fengari;
+const { lua, lauxlib } = fengari;
 
 const NAME = /^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/;
 const FILES_SHOWN_MAX = 20;
@@ -13,7 +13,7 @@ const FILES_SHOWN_MAX = 20;
 export class Files {
   readonly #files: ReadonlyMap<string, Uint8Array>;
   readonly #main: string;
-  readonly #loaded = new Map<string, TValue>();
+  readonly #loaded = new Map<string, Value>();
   /** Files being loaded, outermost first. */
   readonly #loading: string[] = [];
 
@@ -34,7 +34,7 @@ export class Files {
     const path = this.#find(L, name);
     const known = this.#loaded.get(path);
     if (known !== undefined) {
-      lobject.pushobj2s(L, known);
+      lua.lua_pushraw(L, known);
       return 1;
     }
     if (this.#loading.includes(path)) {
@@ -56,7 +56,7 @@ export class Files {
     this.#loading.splice(this.#loading.indexOf(path), 1);
     if (lua.lua_isnil(L, -1)) lua.lua_pushboolean(L, true);
     const value = topOf(L);
-    this.#loaded.set(path, new lobject.TValue(value.type, value.value));
+    this.#loaded.set(path, value);
     return 1;
   }
 

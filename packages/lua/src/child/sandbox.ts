@@ -6,7 +6,7 @@ import { tracebackOf } from './places.ts';
 import { topOf } from './raised.ts';
 import { bytesOf } from './text.ts';
 
-const { lua, lauxlib, libraries, math_seed: seedRandom } = fengari;
+const { lua, lauxlib, libraries, ltable, lvalue, math_seed: seedRandom } = fengari;
 
 /** A Lua state with the standard library that scripts may use; `os` has `getenv` alone. */
 export function createState(seed: string, env: ReadonlyMap<string, string>): LuaState {
@@ -30,7 +30,7 @@ export function freeze(L: LuaState, names: Iterable<string>): void {
   for (const name of names) {
     lua.lua_getglobal(L, bytesOf(name));
     const value = topOf(L);
-    if (value.ttistable()) (value.value as Table).readonly = name;
+    if (value instanceof lvalue.Table) value.readonly = name;
     lua.lua_pop(L, 1);
   }
   freezeStringMetatable(L);
@@ -42,14 +42,14 @@ export function freeze(L: LuaState, names: Iterable<string>): void {
 export function pushPristineGlobals(L: LuaState): void {
   lua.lua_createtable(L, 0, 0);
   lua.lua_pushglobaltable(L);
-  const { f: first } = topOf(L).value as Table;
+  const globals = topOf(L) as Table;
   lua.lua_pop(L, 1);
-  for (let entry = first; entry !== undefined; entry = entry.n) {
-    fengari.lobject.pushobj2s(L, entry.key);
-    fengari.lobject.pushobj2s(L, entry.value);
+  for (const [key, value] of ltable.luaH_entries(globals)) {
+    lua.lua_pushraw(L, key);
+    lua.lua_pushraw(L, value);
     lua.lua_rawset(L, -3);
   }
-  (topOf(L).value as Table).readonly = 'the globals of Rivet';
+  (topOf(L) as Table).readonly = 'the globals of Rivet';
 }
 
 /** Adds functions to a global table, which is made when there is none. */
@@ -86,7 +86,7 @@ function freezeStringMetatable(L: LuaState): void {
 
 function metatableOfTop(L: LuaState): Table | null {
   lua.lua_getmetatable(L, -1);
-  const metatable = topOf(L).value as Table;
+  const metatable = topOf(L) as Table;
   lua.lua_pushboolean(L, false);
   lua.lua_setfield(L, -2, bytesOf('__metatable'));
   lua.lua_pop(L, 1);

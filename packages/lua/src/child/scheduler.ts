@@ -1,14 +1,14 @@
 // Runs branches: each is a Lua coroutine that runs until it makes a host call, and on when the
 // engine has answered it. One branch runs at a time, in the order in which the answers arrive, so
 // the same answers in the same order give the same course.
-import fengari, { type LuaState, type TValue } from '../../vendor/fengari/src/index.js';
+import fengari, { type LuaState, type Value } from '../../vendor/fengari/src/index.js';
 import { restartClock } from './limits.ts';
 
-const { lua, lobject } = fengari;
+const { lua } = fengari;
 
 /** How a branch ended; the thread keeps the error on top of its stack and its frames. */
 export type BranchEnd =
-  | { readonly ok: true; readonly values: readonly TValue[] }
+  | { readonly ok: true; readonly values: readonly Value[] }
   | { readonly ok: false; readonly thread: LuaState };
 
 export class Branch {
@@ -48,14 +48,14 @@ export class Scheduler {
   start(
     name: string,
     hostCalls: boolean,
-    fn: TValue,
+    fn: Value,
     args: (thread: LuaState) => number,
     onEnd: (end: BranchEnd) => void,
   ): Branch {
     const thread = lua.lua_newthread(this.#main);
     lua.lua_pop(this.#main, 1);
     thread.isbranch = true;
-    lobject.pushobj2s(thread, fn);
+    lua.lua_pushraw(thread, fn);
     const branch = new Branch(name, hostCalls, thread, onEnd);
     this.#ready.push({ branch, args: args(thread) });
     return branch;

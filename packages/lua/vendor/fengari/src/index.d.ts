@@ -7,20 +7,11 @@ export interface TString {
   getstr(): LuaString;
 }
 
-export interface TValue {
-  type: number;
-  value: unknown;
-  ttisnil(): boolean;
-  ttisstring(): boolean;
-  ttisinteger(): boolean;
-  ttisfloat(): boolean;
-  ttistable(): boolean;
-  ttisfunction(): boolean;
-  ttisLclosure(): boolean;
-  ttisboolean(): boolean;
-  ttisthread(): boolean;
-  svalue(): LuaString;
-}
+/**
+ * A value as the VM holds it: undefined, a boolean, a number (or an object where a float is a whole
+ * number), a string whose characters are bytes, a table, a function, a thread or userdata.
+ */
+export type Value = unknown;
 
 export interface Place {
   source: TString;
@@ -28,15 +19,7 @@ export interface Place {
   column: number;
 }
 
-export interface TableEntry {
-  key: TValue;
-  value: TValue;
-  n: TableEntry | undefined;
-}
-
 export interface Table {
-  f: TableEntry | undefined;
-  strong: { size: number };
   metatable: Table | null;
   readonly: string | null;
   marks: Map<unknown, Place> | null;
@@ -55,14 +38,12 @@ export interface LClosure {
 }
 
 export interface CallInfo {
-  func: TValue | null;
+  func: Value;
   previous: CallInfo | null;
-  l_code: unknown[] | null;
-  l_savedpc: number;
 }
 
 export interface LuaState {
-  stack: TValue[];
+  stack: Value[];
   top: number;
   ci: CallInfo;
   base_ci: CallInfo;
@@ -122,6 +103,8 @@ declare const fengari: {
     lua_pushcfunction(L: LuaState, f: CFunction): void;
     lua_pushinteger(L: LuaState, n: number): void;
     lua_pushnil(L: LuaState): void;
+    /** Pushes a value as it is. */
+    lua_pushraw(L: LuaState, value: Value): void;
     lua_pushnumber(L: LuaState, n: number): void;
     lua_pushstring(L: LuaState, s: LuaString): void;
     lua_pushliteral(L: LuaState, s: string): void;
@@ -161,12 +144,24 @@ declare const fengari: {
     luaL_error(L: LuaState, format: LuaString, ...args: (LuaString | number)[]): number;
     luaL_tolstring(L: LuaState, index: number): LuaString;
   };
-  lobject: {
-    TValue: new (type: number, value: unknown) => TValue;
-    pushobj2s(L: LuaState, value: TValue): void;
-    luaO_chunkid(source: LuaString, length: number): LuaString;
+  lobject: { luaO_chunkid(source: LuaString, length: number): LuaString };
+  ltable: {
+    luaH_new(L: LuaState): Table;
+    luaH_count(table: Table): number;
+    /** Keys and values in the order of `pairs`. */
+    luaH_entries(table: Table): Iterable<[Value, Value]>;
   };
-  ltable: { luaH_new(L: LuaState): Table };
+  lstate: { lua_State: new () => LuaState };
+  lvalue: {
+    Table: new () => Table;
+    LClosure: new (p: Proto, upvalues: number) => LClosure;
+    isfunction(value: Value): boolean;
+    isinteger(value: Value): value is number;
+    isnumber(value: Value): boolean;
+    numberof(value: Value): number;
+    tobin(bytes: LuaString): string;
+    tobytes(value: string): LuaString;
+  };
   budget: {
     steps: number;
     check(L: LuaState): void;
@@ -178,8 +173,6 @@ declare const fengari: {
     userplace(L: LuaState, ci: CallInfo): Place | null;
   };
   math_seed(seed: number): void;
-  /** Pushes a string without a copy: `bytes` must not be used by anyone else. */
-  pushbytes(L: LuaState, bytes: Uint8Array): void;
   libraries: Readonly<Record<string, CFunction>>;
   coroutines: { blocking(L: LuaState, call: unknown): void };
 };

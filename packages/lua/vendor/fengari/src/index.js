@@ -11,14 +11,11 @@ module.exports = {
     lobject: require('./lobject.js'),
     lstate: require('./lstate.js'),
     ltable: require('./ltable.js'),
+    lvalue: require('./lvalue.js'),
     budget: require('./lbudget.js').budget,
     STEPS: require('./lbudget.js').STEPS,
     marks: require('./lmarks.js'),
     math_seed: require('./lmathlib.js').math_seed,
-    /* pushes a string that takes ownership of 'bytes' */
-    pushbytes: function(L, bytes) {
-        require('./lobject.js').pushsvalue2s(L, require('./lstring.js').luaS_bless(L, bytes));
-    },
     libraries: {
         base: require('./lbaselib.js').luaopen_base,
         coroutine: require('./lcorolib.js').luaopen_coroutine,

@@ -44,6 +44,7 @@ const {
     lua_next,
     lua_pcall,
     lua_pop,
+    lua_pushbin,
     lua_pushboolean,
     lua_pushcclosure,
     lua_pushcfunction,
@@ -67,6 +68,7 @@ const {
     lua_settop,
     lua_toboolean,
     lua_tointeger,
+    lua_tobin,
     lua_tointegerx,
     lua_tojsstring,
     lua_tolstring,
@@ -87,9 +89,11 @@ const {
 } = require("./fengaricore.js");
 
 const { claim } = require('./lbudget.js');
-const { luaO_chunkid, pushsvalue2s } = require('./lobject.js');
-const { luaS_bless } = require('./lstring.js');
+const { luaO_chunkid } = require('./lobject.js');
+const { tobin } = require('./lvalue.js');
 const { userplace } = require('./lmarks.js');
+
+const CIST_LUA = 1 << 1;
 
 /* extra error code for 'luaL_loadfilex' */
 const LUA_ERRFILE = LUA_ERRERR+1;
@@ -273,7 +277,7 @@ const typeerror = function(L, arg, tname) {
 const luaL_where = function(L, level) {
     let ar = new lua_Debug();
     if (lua_getstack(L, level, ar)) {
-        let place = ar.i_ci.l_code === null ? null : userplace(L, ar.i_ci);
+        let place = !(ar.i_ci.callstatus & CIST_LUA) ? null : userplace(L, ar.i_ci);
         if (place !== null && place.line > 0) {
             lua_pushfstring(L, to_luastring("%s:%d: "), luaO_chunkid(place.source.getstr(), LUA_IDSIZE), place.line);
             return;
@@ -424,6 +428,17 @@ const luaL_checklstring = function(L, arg) {
 
 const luaL_checkstring = luaL_checklstring;
 
+/* the same, one character a byte */
+const luaL_checkbin = function(L, arg) {
+    let s = lua_tobin(L, arg);
+    if (s === null) tag_error(L, arg, LUA_TSTRING);
+    return s;
+};
+
+const luaL_optbin = function(L, arg, def) {
+    return lua_type(L, arg) <= 0 ? def : luaL_checkbin(L, arg);
+};
+
 const luaL_optlstring = function(L, arg, def) {
     if (lua_type(L, arg) <= 0) {
         return def === null ? null : from_userstring(def);
@@ -502,8 +517,7 @@ const luaL_addstring = function(B, s) {
 };
 
 const luaL_pushresult = function(B) {
-    if (B.n === B.b.length) pushsvalue2s(B.L, luaS_bless(B.L, B.b));  /* no copy of what is exact */
-    else lua_pushlstring(B.L, B.b, B.n);
+    lua_pushbin(B.L, tobin(B.b.subarray(0, B.n)));
     /* delete old buffer */
     B.n = 0;
     B.b = empty;
@@ -807,6 +821,8 @@ module.exports.luaL_argerror        = luaL_argerror;
 module.exports.luaL_buffinit        = luaL_buffinit;
 module.exports.luaL_buffinitsize    = luaL_buffinitsize;
 module.exports.luaL_callmeta        = luaL_callmeta;
+module.exports.luaL_checkbin        = luaL_checkbin;
+module.exports.luaL_optbin          = luaL_optbin;
 module.exports.luaL_checkany        = luaL_checkany;
 module.exports.luaL_checkinteger    = luaL_checkinteger;
 module.exports.luaL_checklstring    = luaL_checklstring;

@@ -32,6 +32,7 @@ const {
     lua_pushliteral,
     lua_pushnil,
     lua_pushnumber,
+    lua_pushraw,
     lua_pushstring,
     lua_pushvalue,
     lua_rawequal,
@@ -45,13 +46,13 @@ const {
     lua_setmetatable,
     lua_settop,
     lua_setupvalue,
-    lua_stringtonumber,
     lua_toboolean,
-    lua_tolstring,
+    lua_tobin,
     lua_tostring,
     lua_type,
     lua_typename
 } = require('./lua.js');
+const { luaO_tonumber } = require('./lobject.js');
 const {
     luaL_argcheck,
     luaL_checkany,
@@ -215,9 +216,12 @@ const luaB_tonumber = function(L) {
             lua_settop(L, 1);
             return 1;
         } else {
-            let s = lua_tostring(L, 1);
-            if (s !== null && lua_stringtonumber(L, s) === s.length+1)
+            let s = lua_tobin(L, 1);
+            let n = s === null ? undefined : luaO_tonumber(s);
+            if (n !== undefined) {
+                lua_pushraw(L, n);
                 return 1;  /* successful conversion to number */
+            }
         }
     } else {
         let base = luaL_checkinteger(L, 2);

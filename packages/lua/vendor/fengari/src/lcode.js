@@ -15,12 +15,10 @@ const {
     LUA_OPUNM,
     constant_types: {
         LUA_TBOOLEAN,
-        LUA_TLIGHTUSERDATA,
         LUA_TLNGSTR,
         LUA_TNIL,
         LUA_TNUMFLT,
-        LUA_TNUMINT,
-        LUA_TTABLE
+        LUA_TNUMINT
     },
     to_luastring
 } = require('./defs.js');
@@ -29,7 +27,7 @@ const llex     = require('./llex.js');
 const lobject  = require('./lobject.js');
 const lopcodes = require('./lopcodes.js');
 const lparser  = require('./lparser.js');
-const ltable   = require('./ltable.js');
+const { isinteger } = require('./lvalue.js');
 const lvm      = require('./lvm.js');
 
 const OpCodesI = lopcodes.OpCodesI;
@@ -461,16 +459,13 @@ const freeexps = function(fs, e1, e2) {
 */
 const addk = function(fs, key, v) {
     let f = fs.f;
-    let idx = ltable.luaH_get(fs.L, fs.ls.h, key);  /* index scanner table */
-    if (idx.ttisinteger()) {  /* is there an index there? */
-        let k = idx.value;
-        /* correct value? (warning: must distinguish floats from integers!) */
-        if (k < fs.nk && f.k[k].ttype() === v.ttype() && f.k[k].value === v.value)
-            return k;  /* reuse index */
-    }
+    let k = fs.ls.h.get(key);  /* index scanner table */
+    /* correct value? (warning: must distinguish floats from integers!) */
+    if (k !== undefined && k < fs.nk && f.k[k].type === v.type && Object.is(f.k[k].value, v.value))
+        return k;  /* reuse index */
     /* constant not found; create a new entry */
-    let k = fs.nk;
-    ltable.luaH_setfrom(fs.L, fs.ls.h, key, new lobject.TValue(LUA_TNUMINT, k));
+    k = fs.nk;
+    fs.ls.h.set(key, k);
     f.k[k] = v;
     fs.nk++;
     return k;
@@ -481,7 +476,7 @@ const addk = function(fs, key, v) {
 */
 const luaK_stringK = function(fs, s) {
     let o = new TValue(LUA_TLNGSTR, s);
-    return addk(fs, o, o);  /* use string itself as key */
+    return addk(fs, s, o);  /* use string itself as key */
 };
 
 
@@ -491,9 +486,8 @@ const luaK_stringK = function(fs, s) {
 ** same value.
 */
 const luaK_intK = function(fs, n) {
-    let k = new TValue(LUA_TLIGHTUSERDATA, n);
     let o = new TValue(LUA_TNUMINT, n);
-    return addk(fs, k, o);
+    return addk(fs, n, o);
 };
 
 /*
@@ -501,7 +495,7 @@ const luaK_intK = function(fs, n) {
 */
 const luaK_numberK = function(fs, r) {
     let o = new TValue(LUA_TNUMFLT, r);
-    return addk(fs, o, o);  /* use number itself as key */
+    return addk(fs, "f" + r, o);  /* a key that no integer has */
 };
 
 
@@ -510,7 +504,7 @@ const luaK_numberK = function(fs, r) {
 */
 const boolK = function(fs, b) {
     let o = new TValue(LUA_TBOOLEAN, b);
-    return addk(fs, o, o);  /* use boolean itself as key */
+    return addk(fs, b, o);  /* use boolean itself as key */
 };
 
 
@@ -519,9 +513,8 @@ const boolK = function(fs, b) {
 */
 const nilK = function(fs) {
     let v = new TValue(LUA_TNIL, null);
-    let k = new TValue(LUA_TTABLE, fs.ls.h);
     /* cannot use nil as key; instead use table itself to represent nil */
-    return addk(fs, k, v);
+    return addk(fs, null, v);
 };
 
 /*
@@ -989,14 +982,13 @@ const constfolding = function(op, e1, e2) {
     let v1, v2;
     if (!(v1 = tonumeral(e1, true)) || !(v2 = tonumeral(e2, true)) || !validop(op, v1, v2))
         return 0;  /* non-numeric operands or not safe to fold */
-    let res = new TValue(); /* FIXME */
-    lobject.luaO_arith(null, op, v1, v2, res);  /* does operation */
-    if (res.ttisinteger()) {
+    let res = lobject.luaO_fold(op, v1.raw(), v2.raw());  /* does operation */
+    if (isinteger(res)) {
         e1.k = ek.VKINT;
-        e1.u.ival = res.value;
+        e1.u.ival = res;
     }
     else {  /* folds neither NaN nor 0.0 (to avoid problems with -0.0) */
-        let n = res.value;
+        let n = typeof res === "number" ? res : res.n;
         if (isNaN(n) || n === 0)
             return false;
         e1.k = ek.VKFLT;

@@ -1,15 +1,6 @@
 "use strict";
 
 const {
-    LUA_HOOKCOUNT,
-    LUA_HOOKLINE,
-    LUA_MASKCOUNT,
-    LUA_MASKLINE,
-    constant_types: {
-        LUA_TBOOLEAN,
-        LUA_TNIL,
-        LUA_TTABLE
-    },
     thread_status: {
         LUA_ERRRUN,
         LUA_YIELD
@@ -24,17 +15,16 @@ const {
     lua_assert
 } = require('./llimits.js');
 const { LUA_IDSIZE } = require('./luaconf.js');
-const lapi     = require('./lapi.js');
 const ldo      = require('./ldo.js');
 const lfunc    = require('./lfunc.js');
 const llex     = require('./llex.js');
 const lobject  = require('./lobject.js');
 const lopcodes = require('./lopcodes.js');
 const lstate   = require('./lstate.js');
-const ltable   = require('./ltable.js');
 const ltm      = require('./ltm.js');
 const lvm      = require('./lvm.js');
 const lmarks   = require('./lmarks.js');
+const { CClosure, isfunction, isnumber, tobin, tobytes } = require('./lvalue.js');
 
 const currentpc = function(ci) {
     lua_assert(ci.callstatus & lstate.CIST_LUA);
@@ -42,7 +32,7 @@ const currentpc = function(ci) {
 };
 
 const currentline = function(ci) {
-    return ci.func.value.p.lineinfo.length !== 0 ? ci.func.value.p.lineinfo[currentpc(ci)] : -1;
+    return ci.func.p.lineinfo.length !== 0 ? ci.func.p.lineinfo[currentpc(ci)] : -1;
 };
 
 /*
@@ -55,37 +45,9 @@ const swapextra = function(L) {
     if (L.status === LUA_YIELD) {
         let ci = L.ci;  /* get function that yielded */
         let temp = ci.funcOff;  /* exchange its 'func' and 'extra' values */
-        ci.func = L.stack[ci.extra];
         ci.funcOff = ci.extra;
         ci.extra = temp;
     }
-};
-
-const lua_sethook = function(L, func, mask, count) {
-    if (func === null || mask === 0) {  /* turn off hooks? */
-        mask = 0;
-        func = null;
-    }
-    if (L.ci.callstatus & lstate.CIST_LUA)
-        L.oldpc = L.ci.l_savedpc;
-    L.hook = func;
-    L.basehookcount = count;
-    L.hookcount = L.basehookcount;
-    L.hookmask = mask;
-};
-
-const lua_gethook = function(L) {
-    return L.hook;
-};
-
-
-const lua_gethookmask = function(L) {
-    return L.hookmask;
-};
-
-
-const lua_gethookcount = function(L) {
-    return L.basehookcount;
 };
 
 const lua_getstack = function(L, level, ar) {
@@ -109,83 +71,8 @@ const upvalname = function(p, uv) {
     return s.getstr();
 };
 
-const findvararg = function(ci, n) {
-    let nparams = ci.func.value.p.numparams;
-    if (n >= ci.l_base - ci.funcOff - nparams)
-        return null;  /* no such vararg */
-    else {
-        return {
-            pos: ci.funcOff + nparams + n,
-            name: to_luastring("(*vararg)", true)  /* generic name for any vararg */
-        };
-    }
-};
-
-const findlocal = function(L, ci, n) {
-    let base, name = null;
-
-    if (ci.callstatus & lstate.CIST_LUA) {
-        if (n < 0)  /* access to vararg values? */
-            return findvararg(ci, -n);
-        else {
-            base = ci.l_base;
-            name = lfunc.luaF_getlocalname(ci.func.value.p, n, currentpc(ci));
-        }
-    } else
-        base = ci.funcOff + 1;
-
-    if (name === null) {  /* no 'standard' name? */
-        let limit = ci === L.ci ? L.top : ci.next.funcOff;
-        if (limit - base >= n && n > 0)  /* is 'n' inside 'ci' stack? */
-            name = to_luastring("(*temporary)", true);  /* generic name for any valid slot */
-        else
-            return null;  /* no name */
-    }
-    return {
-        pos: base + (n - 1),
-        name: name
-    };
-};
-
-const lua_getlocal = function(L, ar, n) {
-    let name;
-    swapextra(L);
-    if (ar === null) {  /* information about non-active function? */
-        if (!L.stack[L.top - 1].ttisLclosure())  /* not a Lua function? */
-            name = null;
-        else  /* consider live variables at function start (parameters) */
-            name = lfunc.luaF_getlocalname(L.stack[L.top - 1].value.p, n, 0);
-    } else {  /* active function; get information through 'ar' */
-        let local = findlocal(L, ar.i_ci, n);
-        if (local) {
-            name = local.name;
-            lobject.pushobj2s(L, L.stack[local.pos]);
-            api_check(L, L.top <= L.ci.top, "stack overflow");
-        } else {
-            name = null;
-        }
-    }
-    swapextra(L);
-    return name;
-};
-
-const lua_setlocal = function(L, ar, n) {
-    let name;
-    swapextra(L);
-    let local = findlocal(L, ar.i_ci, n);
-    if (local) {
-        name = local.name;
-        lobject.setobjs2s(L, local.pos, L.top - 1);
-        delete L.stack[--L.top];  /* pop value */
-    } else {
-        name = null;
-    }
-    swapextra(L);
-    return name;
-};
-
 const funcinfo = function(ar, cl) {
-    if (cl === null || cl instanceof lobject.CClosure) {
+    if (cl === null || cl instanceof CClosure) {
         ar.source = to_luastring("=[JS]", true);
         ar.linedefined = -1;
         ar.lastlinedefined = -1;
@@ -199,21 +86,6 @@ const funcinfo = function(ar, cl) {
     }
 
     ar.short_src = lobject.luaO_chunkid(ar.source, LUA_IDSIZE);
-};
-
-const collectvalidlines = function(L, f) {
-    if (f === null || f instanceof lobject.CClosure) {
-        L.stack[L.top] = new lobject.TValue(LUA_TNIL, null);
-        lapi.api_incr_top(L);
-    } else {
-        let lineinfo = f.p.lineinfo;
-        let t = ltable.luaH_new(L);
-        L.stack[L.top] = new lobject.TValue(LUA_TTABLE, t);
-        lapi.api_incr_top(L);
-        let v = new lobject.TValue(LUA_TBOOLEAN, true);
-        for (let i = 0; i < lineinfo.length; i++)
-            ltable.luaH_setint(t, lineinfo[i], v);
-    }
 };
 
 const getfuncname = function(L, ci) {
@@ -248,7 +120,7 @@ const auxgetinfo = function(L, what, ar, f, ci) {
             }
             case 117 /* ('u').charCodeAt(0) */: {
                 ar.nups = f === null ? 0 : f.nupvalues;
-                if (f === null || f instanceof lobject.CClosure) {
+                if (f === null || f instanceof CClosure) {
                     ar.isvararg = true;
                     ar.nparams = 0;
                 } else {
@@ -284,31 +156,23 @@ const auxgetinfo = function(L, what, ar, f, ci) {
 
 const lua_getinfo = function(L, what, ar) {
     what = from_userstring(what);
-    let status, cl, ci, func;
+    let ci, func;
     swapextra(L);
     if (what[0] === 62 /* ('>').charCodeAt(0) */) {
         ci = null;
-        func = L.stack[L.top - 1];
-        api_check(L, func.ttisfunction(), "function expected");
+        func = L.stack[--L.top];  /* pop function */
+        api_check(L, isfunction(func), "function expected");
         what = what.subarray(1);  /* skip the '>' */
-        L.top--;  /* pop function */
     } else {
         ci = ar.i_ci;
         func = ci.func;
-        lua_assert(ci.func.ttisfunction());
     }
 
-    cl = func.ttisclosure() ? func.value : null;
-    status = auxgetinfo(L, what, ar, cl, ci);
-    if (luastring_indexOf(what, 102 /* ('f').charCodeAt(0) */) >= 0) {
-        lobject.pushobj2s(L, func);
-        api_check(L, L.top <= L.ci.top, "stack overflow");
-    }
+    let status = auxgetinfo(L, what, ar, typeof func === "function" ? null : func, ci);
+    if (luastring_indexOf(what, 102 /* ('f').charCodeAt(0) */) >= 0)
+        L.stack[L.top++] = func;
 
     swapextra(L);
-    if (luastring_indexOf(what, 76 /* ('L').charCodeAt(0) */) >= 0)
-        collectvalidlines(L, cl);
-
     return status;
 };
 
@@ -319,9 +183,9 @@ const kname = function(p, pc, c) {
     };
 
     if (lopcodes.ISK(c)) {  /* is 'c' a constant? */
-        let kvalue = p.k[lopcodes.INDEXK(c)];
-        if (kvalue.ttisstring()) {  /* literal constant? */
-            r.name = kvalue.svalue();  /* it is its own name */
+        let kvalue = p.kr[lopcodes.INDEXK(c)];
+        if (typeof kvalue === "string") {  /* literal constant? */
+            r.name = tobytes(kvalue);  /* it is its own name */
             return r;
         }
         /* else no reasonable name found */
@@ -431,8 +295,8 @@ const getobjname = function(p, lastpc, reg) {
             case OCi.OP_LOADK:
             case OCi.OP_LOADKX: {
                 let b = i.opcode === OCi.OP_LOADK ? i.Bx : p.code[pc + 1].Ax;
-                if (p.k[b].ttisstring()) {
-                    r.name = p.k[b].svalue();
+                if (typeof p.kr[b] === "string") {
+                    r.name = tobytes(p.kr[b]);
                     r.funcname = to_luastring("constant", true);
                     return r;
                 }
@@ -464,16 +328,10 @@ const funcnamefromcode = function(L, ci) {
     };
 
     let tm = 0;  /* (initial value avoids warnings) */
-    let p = ci.func.value.p;  /* calling function */
+    let p = ci.func.p;  /* calling function */
     let pc = currentpc(ci);  /* calling instruction index */
     let i = p.code[pc];  /* calling instruction */
     let OCi = lopcodes.OpCodesI;
-
-    if (ci.callstatus & lstate.CIST_HOOKED) {
-        r.name = to_luastring("?", true);
-        r.funcname = to_luastring("hook", true);
-        return r;
-    }
 
     switch (i.opcode) {
         case OCi.OP_CALL:
@@ -516,111 +374,101 @@ const funcnamefromcode = function(L, ci) {
             return null;  /* cannot find a reasonable name */
     }
 
-    r.name = L.l_G.tmname[tm].getstr();
+    r.name = to_luastring(ltm.tmname[tm], true);
     r.funcname = to_luastring("metamethod", true);
     return r;
 };
 
-const isinstack = function(L, ci, o) {
-    for (let i = ci.l_base; i < ci.top; i++) {
-        if (L.stack[i] === o)
-            return i;
-    }
-
-    return false;
-};
-
 /*
-** Checks whether value 'o' came from an upvalue. (That can only happen
-** with instructions OP_GETTABUP/OP_SETTABUP, which operate directly on
-** upvalues.)
+** The name of operand 'which' (1 or 2) of the instruction that failed; of OP_CONCAT, the second one
+** is on top of the stack.
 */
-const getupvalname = function(L, ci, o) {
-    let c = ci.func.value;
-    for (let i = 0; i < c.nupvalues; i++) {
-        if (c.upvals[i] === o) {
-            return {
-                name: upvalname(c.p, i),
-                funcname: to_luastring('upvalue', true)
-            };
-        }
-    }
-
-    return null;
-};
-
-const varinfo = function(L, o) {
+const varinfo = function(L, which) {
     let ci = L.ci;
-    let kind = null;
-    if (ci.callstatus & lstate.CIST_LUA) {
-        kind = getupvalname(L, ci, o);  /* check whether 'o' is an upvalue */
-        let stkid = isinstack(L, ci, o);
-        if (!kind && stkid)  /* no? try a register */
-            kind = getobjname(ci.func.value.p, currentpc(ci), stkid - ci.l_base);
+    if (which === 0 || !(ci.callstatus & lstate.CIST_LUA)) return "";
+    let p = ci.func.p;
+    let i = p.code[currentpc(ci)];
+    let OCi = lopcodes.OpCodesI;
+    let reg;
+    switch (i.opcode) {
+        case OCi.OP_GETTABUP:
+            return nameinfo(to_luastring("upvalue", true), upvalname(p, i.B));
+        case OCi.OP_SETTABUP:
+            return nameinfo(to_luastring("upvalue", true), upvalname(p, i.A));
+        case OCi.OP_SETTABLE: case OCi.OP_CALL: case OCi.OP_TAILCALL:
+            reg = i.A;
+            break;
+        case OCi.OP_CONCAT:
+            reg = L.top - (which === 1 ? 2 : 1) - ci.l_base;
+            break;
+        case OCi.OP_TFORCALL:
+            return "";
+        default:
+            reg = which === 1 ? i.B : i.C;
     }
-
-    return kind ? lobject.luaO_pushfstring(L, to_luastring(" (%s '%s')", true), kind.funcname, kind.name) : to_luastring("", true);
+    if (lopcodes.ISK(reg)) return "";
+    let kind = getobjname(p, currentpc(ci), reg);
+    return kind ? nameinfo(kind.funcname, kind.name) : "";
 };
 
-const luaG_typeerror = function(L, o, op) {
+const nameinfo = function(kind, name) {
+    return ` (${tobin(kind)} '${tobin(name)}')`;
+};
+
+const luaG_typeerror = function(L, o, op, which) {
     let t = ltm.luaT_objtypename(L, o);
-    luaG_runerror(L, to_luastring("attempt to %s a %s value%s", true), op, t, varinfo(L, o));
+    luaG_runerror(L, "attempt to %s a %s value%s", op, tobytes(t), tobytes(varinfo(L, which)));
 };
 
 const luaG_concaterror = function(L, p1, p2) {
-    if (p1.ttisstring() || lvm.cvt2str(p1)) p1 = p2;
-    luaG_typeerror(L, p1, to_luastring('concatenate', true));
+    let first = typeof p1 !== "string" && !isnumber(p1);
+    luaG_typeerror(L, first ? p1 : p2, "concatenate", first ? 1 : 2);
 };
 
 /*
 ** Error when both values are convertible to numbers, but not to integers
 */
 const luaG_opinterror = function(L, p1, p2, msg) {
-    if (lvm.tonumber(p1) === false)
-        p2 = p1;
-    luaG_typeerror(L, p2, msg);
+    let first = lvm.tonumber(p1) === false;
+    luaG_typeerror(L, first ? p1 : p2, msg, first ? 1 : 2);
 };
 
 const luaG_ordererror = function(L, p1, p2) {
     let t1 = ltm.luaT_objtypename(L, p1);
     let t2 = ltm.luaT_objtypename(L, p2);
-    if (luastring_eq(t1, t2))
-        luaG_runerror(L, to_luastring("attempt to compare two %s values", true), t1);
+    if (t1 === t2)
+        luaG_runerror(L, "attempt to compare two %s values", tobytes(t1));
     else
-        luaG_runerror(L, to_luastring("attempt to compare %s with %s", true), t1, t2);
+        luaG_runerror(L, "attempt to compare %s with %s", tobytes(t1), tobytes(t2));
 };
 
 /* add src:line information to 'msg' */
 const luaG_addinfo = function(L, msg, src, line) {
-    let buff;
-    if (src)
-        buff = lobject.luaO_chunkid(src.getstr(), LUA_IDSIZE);
-    else
-        buff = to_luastring("?", true);
-
-    return lobject.luaO_pushfstring(L, to_luastring("%s:%d: %s", true), buff, line, msg);
+    let buff = src ? lobject.luaO_chunkid(src.getstr(), LUA_IDSIZE) : to_luastring("?", true);
+    return lobject.luaO_pushfstring(L, "%s:%d: %s", buff, line, msg);
 };
 
 /* the host's own code is not where a user looks: the nearest frame of the user's is */
 const addplace = function(L, msg, ci) {
-    let place = ci.func.value.p.trusted ? lmarks.userplace(L, ci) : { source: ci.func.value.p.source, line: currentline(ci) };
+    let place = ci.func.p.trusted ? lmarks.userplace(L, ci) : { source: ci.func.p.source, line: currentline(ci) };
     if (place !== null) luaG_addinfo(L, msg, place.source, place.line);
 };
 
 const luaG_runerror = function(L, fmt, ...argp) {
     let ci = L.ci;
-    let msg = lobject.luaO_pushvfstring(L, fmt, argp);
+    let msg = lobject.luaO_vfstring(L, fmt, argp);
+    L.stack[L.top++] = msg;
     if (ci.callstatus & lstate.CIST_LUA)  /* if Lua function, add source:line information */
-        addplace(L, msg, ci);
+        addplace(L, tobytes(msg), ci);
     luaG_errormsg(L);
 };
 
 const luaG_errormsg = function(L) {
     if (L.errfunc !== 0) {  /* is there an error handling function? */
-        let errfunc = L.errfunc;
-        lobject.pushobj2s(L, L.stack[L.top - 1]); /* move argument */
-        lobject.setobjs2s(L, L.top - 2, errfunc); /* push function */
-        ldo.luaD_callnoyield(L, L.top - 2, 1);
+        let top = L.top++;
+        L.stack[top] = L.stack[top - 1]; /* move argument */
+        L.stack[top - 1] = L.stack[L.errfunc]; /* push function */
+        ldo.luaD_callnoyield(L, top - 1, 1);
     }
 
     ldo.luaD_throw(L, LUA_ERRRUN);
@@ -630,45 +478,8 @@ const luaG_errormsg = function(L) {
 ** Error when both values are convertible to numbers, but not to integers
 */
 const luaG_tointerror = function(L, p1, p2) {
-    let temp = lvm.tointeger(p1);
-    if (temp === false)
-        p2 = p1;
-    luaG_runerror(L, to_luastring("number%s has no integer representation", true), varinfo(L, p2));
-};
-
-const luaG_traceexec = function(L) {
-    let ci = L.ci;
-    let mask = L.hookmask;
-    let counthook = (--L.hookcount === 0 && (mask & LUA_MASKCOUNT));
-    if (counthook)
-        L.hookcount = L.basehookcount;  /* reset count */
-    else if (!(mask & LUA_MASKLINE))
-        return;  /* no line hook and count != 0; nothing to be done */
-    if (ci.callstatus & lstate.CIST_HOOKYIELD) {  /* called hook last time? */
-        ci.callstatus &= ~lstate.CIST_HOOKYIELD;  /* erase mark */
-        return;  /* do not call hook again (VM yielded, so it did not move) */
-    }
-    if (counthook)
-        ldo.luaD_hook(L, LUA_HOOKCOUNT, -1);  /* call count hook */
-    if (mask & LUA_MASKLINE) {
-        let p = ci.func.value.p;
-        let npc = ci.l_savedpc - 1; // pcRel(ci.u.l.savedpc, p);
-        let newline = p.lineinfo.length !== 0 ? p.lineinfo[npc] : -1;
-        if (npc === 0 ||  /* call linehook when enter a new function, */
-            ci.l_savedpc <= L.oldpc ||  /* when jump back (loop), or when */
-            newline !== (p.lineinfo.length !== 0 ? p.lineinfo[L.oldpc - 1] : -1))  /* enter a new line */
-            ldo.luaD_hook(L, LUA_HOOKLINE, newline);  /* call line hook */
-    }
-    L.oldpc = ci.l_savedpc;
-    if (L.status === LUA_YIELD) {  /* did hook yield? */
-        if (counthook)
-            L.hookcount = 1;  /* undo decrement to zero */
-        ci.l_savedpc--;  /* undo increment (resume will increment it again) */
-        ci.callstatus |= lstate.CIST_HOOKYIELD;  /* mark that it yielded */
-        ci.funcOff = L.top - 1;  /* protect stack below results */
-        ci.func = L.stack[ci.funcOff];
-        ldo.luaD_throw(L, LUA_YIELD);
-    }
+    let which = lvm.tointeger(p1) === false ? 1 : 2;
+    luaG_runerror(L, "number%s has no integer representation", tobytes(varinfo(L, which)));
 };
 
 module.exports.luaG_addinfo     = luaG_addinfo;
@@ -678,13 +489,6 @@ module.exports.luaG_opinterror  = luaG_opinterror;
 module.exports.luaG_ordererror  = luaG_ordererror;
 module.exports.luaG_runerror    = luaG_runerror;
 module.exports.luaG_tointerror  = luaG_tointerror;
-module.exports.luaG_traceexec   = luaG_traceexec;
 module.exports.luaG_typeerror   = luaG_typeerror;
-module.exports.lua_gethook      = lua_gethook;
-module.exports.lua_gethookcount = lua_gethookcount;
-module.exports.lua_gethookmask  = lua_gethookmask;
 module.exports.lua_getinfo      = lua_getinfo;
-module.exports.lua_getlocal     = lua_getlocal;
 module.exports.lua_getstack     = lua_getstack;
-module.exports.lua_sethook      = lua_sethook;
-module.exports.lua_setlocal     = lua_setlocal;

@@ -1,21 +1,9 @@
 "use strict";
 
 const {
-    LUA_HOOKCALL,
-    LUA_HOOKRET,
-    LUA_HOOKTAILCALL,
-    LUA_MASKCALL,
-    LUA_MASKLINE,
-    LUA_MASKRET,
     LUA_MINSTACK,
     LUA_MULTRET,
     LUA_SIGNATURE,
-    constant_types: {
-        LUA_TCCL,
-        LUA_TLCF,
-        LUA_TLCL,
-        LUA_TNIL
-    },
     thread_status: {
         LUA_ERRMEM,
         LUA_ERRERR,
@@ -24,69 +12,49 @@ const {
         LUA_OK,
         LUA_YIELD
     },
-    lua_Debug,
     luastring_indexOf,
     to_luastring
 } = require('./defs.js');
 const lapi     = require('./lapi.js');
 const ldebug   = require('./ldebug.js');
 const lfunc    = require('./lfunc.js');
+const ljit     = require('./ljit.js');
 const {
     api_check,
     lua_assert,
     LUAI_MAXCCALLS
 } = require('./llimits.js');
 const lobject  = require('./lobject.js');
-const lopcodes = require('./lopcodes.js');
 const lparser  = require('./lparser.js');
 const lstate   = require('./lstate.js');
-const { luaS_newliteral } = require('./lstring.js');
 const ltm      = require('./ltm.js');
 const { LUAI_MAXSTACK } = require('./luaconf.js');
 const lvm      = require('./lvm.js');
+const { CClosure, LClosure, isfunction } = require('./lvalue.js');
 const { MBuffer } = require('./lzio.js');
 
 const adjust_top = function(L, newtop) {
-    if (L.top < newtop) {
-        while (L.top < newtop)
-            L.stack[L.top++] = new lobject.TValue(LUA_TNIL, null);
-    } else {
-        while (L.top > newtop)
-            delete L.stack[--L.top];
-    }
+    let stack = L.stack;
+    /* what was above is not kept alive, what is below was set before */
+    while (L.top < newtop) stack[L.top++] = undefined;
+    while (L.top > newtop) stack[--L.top] = undefined;
 };
 
 const seterrorobj = function(L, errcode, oldtop) {
-    let current_top = L.top;
-
-    /* extend stack so that L.stack[oldtop] is sure to exist */
-    while (L.top < oldtop + 1)
-        L.stack[L.top++] = new lobject.TValue(LUA_TNIL, null);
-
-    switch (errcode) {
-        case LUA_ERRMEM: {
-            lobject.setsvalue2s(L, oldtop, luaS_newliteral(L, "not enough memory"));
-            break;
-        }
-        case LUA_ERRERR: {
-            lobject.setsvalue2s(L, oldtop, luaS_newliteral(L, "error in error handling"));
-            break;
-        }
-        default: {
-            lobject.setobjs2s(L, oldtop, current_top - 1);
-        }
-    }
-
-    while (L.top > oldtop + 1)
-        delete L.stack[--L.top];
+    let error = L.stack[L.top - 1];
+    if (errcode === LUA_ERRMEM) error = "not enough memory";
+    else if (errcode === LUA_ERRERR) error = "error in error handling";
+    adjust_top(L, oldtop + 1);
+    L.stack[oldtop] = error;
 };
 
 const ERRORSTACKSIZE = LUAI_MAXSTACK + 200;
 
 const luaD_reallocstack = function(L, newsize) {
     lua_assert(newsize <= LUAI_MAXSTACK || newsize == ERRORSTACKSIZE);
-    lua_assert(L.stack_last == L.stack.length - lstate.EXTRA_STACK);
-    L.stack.length = newsize;
+    let stack = L.stack;
+    if (newsize < stack.length) stack.length = newsize;
+    while (stack.length < newsize) stack.push(undefined);
     L.stack_last = newsize - lstate.EXTRA_STACK;
 };
 
@@ -128,7 +96,7 @@ const luaD_shrinkstack = function(L) {
     if (goodsize > LUAI_MAXSTACK)
         goodsize = LUAI_MAXSTACK;  /* respect stack limit */
     if (L.stack.length > LUAI_MAXSTACK)  /* had been handling stack overflow? */
-        lstate.luaE_freeCI(L);  /* free all CIs (list grew because of an error) */
+        L.ci.next = null;  /* free all CIs (list grew because of an error) */
     /* if thread is currently not handling a stack overflow and its
      good size is smaller than current size, shrink its stack */
     if (inuse <= (LUAI_MAXSTACK - lstate.EXTRA_STACK) && goodsize < L.stack.length)
@@ -137,206 +105,120 @@ const luaD_shrinkstack = function(L) {
 
 const luaD_inctop = function(L) {
     luaD_checkstack(L, 1);
-    L.stack[L.top++] = new lobject.TValue(LUA_TNIL, null);
+    L.stack[L.top++] = undefined;
+};
+
+/*
+** Calls a JavaScript function whose arguments are on the stack.
+*/
+const callnative = function(L, f, func, off, nresults) {
+    luaD_checkstack(L, LUA_MINSTACK);
+    let ci = lstate.luaE_extendCI(L);
+    ci.funcOff = off;
+    ci.ret = off;
+    ci.nresults = nresults;
+    ci.func = func;
+    ci.top = L.top + LUA_MINSTACK;
+    ci.callstatus = 0;
+    ci.c_k = null;
+    let n = f(L); /* do the actual call */
+    if (typeof n !== "number" || n < 0 || (n|0) !== n)
+        throw Error("invalid return value from JS function (expected integer)");
+    lapi.api_checknelems(L, n);
+    luaD_poscall(L, ci, L.top - n, n);
+};
+
+/* the arguments of a Lua function, from 'off' + 1 on, as the interpreter needs them: its base */
+const arguments_ = function(L, p, off, ci) {
+    let stack = L.stack;
+    let n = L.top - off - 1;
+    let base = off + 1;
+    if (p.is_vararg) {
+        base = L.top;
+        for (let i = 0; i < p.numparams; i++) {
+            stack[base + i] = i < n ? stack[off + 1 + i] : undefined;
+            if (i < n) stack[off + 1 + i] = undefined;
+        }
+        ci.nvarargs = n > p.numparams ? n - p.numparams : 0;
+    } else
+        for (; n < p.numparams; n++) stack[base + n] = undefined; // complete missing arguments
+    ci.l_base = base;
+    ci.top = L.top = base + p.maxstacksize;
 };
 
 /*
 ** Prepares a function call: checks the stack, creates a new CallInfo
-** entry, fills in the relevant information, calls hook if needed.
-** If function is a JS function, does the call, too. (Otherwise, leave
-** the execution ('luaV_execute') to the caller, to allow stackless
+** entry, fills in the relevant information.
+** If function is a JS function, or Lua that was compiled to one, does the call, too. (Otherwise,
+** leave the execution ('luaV_execute') to the caller, to allow stackless
 ** calls.) Returns true iff function has been executed (JS function).
 */
 const luaD_precall = function(L, off, nresults) {
     let func = L.stack[off];
-
-    switch(func.type) {
-        case LUA_TCCL:
-        case LUA_TLCF: {
-            let f = func.type === LUA_TCCL ? func.value.f : func.value;
-
-            luaD_checkstack(L, LUA_MINSTACK);
-            let ci = lstate.luaE_extendCI(L);
-            ci.funcOff = off;
-            ci.nresults = nresults;
-            ci.func = func;
-            ci.top = L.top + LUA_MINSTACK;
-            lua_assert(ci.top <= L.stack_last);
-            ci.callstatus = 0;
-            if (L.hookmask & LUA_MASKCALL)
-                luaD_hook(L, LUA_HOOKCALL, -1);
-            let n = f(L); /* do the actual call */
-            if (typeof n !== "number" || n < 0 || (n|0) !== n)
-                throw Error("invalid return value from JS function (expected integer)");
-            lapi.api_checknelems(L, n);
-
-            luaD_poscall(L, ci, L.top - n, n);
-
+    if (func instanceof LClosure) {
+        if (ljit.usable(L, func.p)) {
+            ljit.callfromstack(L, func, off, nresults);
             return true;
         }
-        case LUA_TLCL: {
-            let base;
-            let p = func.value.p;
-            let n = L.top - off - 1;
-            let fsize = p.maxstacksize;
-            luaD_checkstack(L, fsize);
-            if (p.is_vararg) {
-                base = adjust_varargs(L, p, n);
-            } else {
-                for (; n < p.numparams; n++)
-                    L.stack[L.top++] = new lobject.TValue(LUA_TNIL, null); // complete missing arguments
-                base = off + 1;
-            }
-
-            let ci = lstate.luaE_extendCI(L);
-            ci.funcOff = off;
-            ci.nresults = nresults;
-            ci.func = func;
-            ci.l_base = base;
-            ci.top = base + fsize;
-            adjust_top(L, ci.top);
-            ci.l_code = p.code;
-            ci.l_savedpc = 0;
-            ci.callstatus = lstate.CIST_LUA;
-            if (L.hookmask & LUA_MASKCALL)
-                callhook(L, ci);
-            return false;
-        }
-        default:
-            luaD_checkstack(L, 1);
-            tryfuncTM(L, off, func);
-            return luaD_precall(L, off, nresults);
+        luaD_checkstack(L, func.p.maxstacksize + func.p.numparams);
+        let ci = lstate.luaE_extendCI(L);
+        ci.func = func;
+        ci.callstatus = lstate.CIST_LUA;
+        ci.funcOff = off;
+        ci.ret = off;
+        ci.nresults = nresults;
+        ci.l_savedpc = 0;
+        ci.top = L.top;
+        arguments_(L, func.p, off, ci);
+        return false;
     }
+    if (typeof func === "function") {
+        callnative(L, func, func, off, nresults);
+        return true;
+    }
+    if (func instanceof CClosure) {
+        callnative(L, func.f, func, off, nresults);
+        return true;
+    }
+    luaD_checkstack(L, 1);
+    tryfuncTM(L, off, func);
+    return luaD_precall(L, off, nresults);
+};
+
+/* the function at 'ci.funcOff', with its arguments behind it, takes the place of that of 'ci' */
+const luaD_pretail = function(L, ci, func) {
+    luaD_checkstack(L, func.p.maxstacksize + func.p.numparams);
+    ci.func = func;
+    ci.callstatus |= lstate.CIST_TAIL;
+    ci.l_savedpc = 0;
+    arguments_(L, func.p, ci.funcOff, ci);
 };
 
 const luaD_poscall = function(L, ci, firstResult, nres) {
-    let wanted = ci.nresults;
-
-    if (L.hookmask & (LUA_MASKRET | LUA_MASKLINE)) {
-        if (L.hookmask & LUA_MASKRET)
-            luaD_hook(L, LUA_HOOKRET, -1);
-        L.oldpc = ci.previous.l_savedpc;  /* 'oldpc' for caller function */
-    }
-
-    let res = ci.funcOff;
     L.ci = ci.previous;
-    L.ci.next = null;
-    return moveresults(L, firstResult, res, nres, wanted);
+    return moveresults(L, firstResult, ci.ret, nres, ci.nresults);
 };
 
 const moveresults = function(L, firstResult, res, nres, wanted) {
-    switch (wanted) {
-        case 0:
-            break;
-        case 1: {
-            if (nres === 0)
-                L.stack[res].setnilvalue();
-            else {
-                lobject.setobjs2s(L, res, firstResult); /* move it to proper place */
-            }
-            break;
-        }
-        case LUA_MULTRET: {
-            for (let i = 0; i < nres; i++)
-                lobject.setobjs2s(L, res + i, firstResult + i);
-            for (let i=L.top; i>=(res + nres); i--)
-                delete L.stack[i];
-            L.top = res + nres;
-            return false;
-        }
-        default: {
-            let i;
-            if (wanted <= nres) {
-                for (i = 0; i < wanted; i++)
-                    lobject.setobjs2s(L, res + i, firstResult + i);
-            } else {
-                for (i = 0; i < nres; i++)
-                    lobject.setobjs2s(L, res + i, firstResult + i);
-                for (; i < wanted; i++) {
-                    if (res+i >= L.top)
-                        L.stack[res + i] = new lobject.TValue(LUA_TNIL, null);
-                    else
-                        L.stack[res + i].setnilvalue();
-                }
-            }
-            break;
-        }
-    }
-    let newtop = res + wanted; /* top points after the last result */
-    for (let i=L.top; i>=newtop; i--)
-        delete L.stack[i];
-    L.top = newtop;
-    return true;
-};
-
-/*
-** Call a hook for the given event. Make sure there is a hook to be
-** called. (Both 'L->hook' and 'L->hookmask', which triggers this
-** function, can be changed asynchronously by signals.)
-*/
-const luaD_hook = function(L, event, line) {
-    let hook = L.hook;
-    if (hook && L.allowhook) {  /* make sure there is a hook */
-        let ci = L.ci;
-        let top = L.top;
-        let ci_top = ci.top;
-        let ar = new lua_Debug();
-        ar.event = event;
-        ar.currentline = line;
-        ar.i_ci = ci;
-        luaD_checkstack(L, LUA_MINSTACK);  /* ensure minimum stack size */
-        ci.top = L.top + LUA_MINSTACK;
-        lua_assert(ci.top <= L.stack_last);
-        L.allowhook = 0;  /* cannot call hooks inside a hook */
-        ci.callstatus |= lstate.CIST_HOOKED;
-        hook(L, ar);
-        lua_assert(!L.allowhook);
-        L.allowhook = 1;
-        ci.top = ci_top;
-        adjust_top(L, top);
-        ci.callstatus &= ~lstate.CIST_HOOKED;
-    }
-};
-
-const callhook = function(L, ci) {
-    let hook = LUA_HOOKCALL;
-    ci.l_savedpc++;  /* hooks assume 'pc' is already incremented */
-    if ((ci.previous.callstatus & lstate.CIST_LUA) &&
-      ci.previous.l_code[ci.previous.l_savedpc - 1].opcode == lopcodes.OpCodesI.OP_TAILCALL) {
-        ci.callstatus |= lstate.CIST_TAIL;
-        hook = LUA_HOOKTAILCALL;
-    }
-    luaD_hook(L, hook, -1);
-    ci.l_savedpc--;  /* correct 'pc' */
-};
-
-const adjust_varargs = function(L, p, actual) {
-    let nfixargs = p.numparams;
-    /* move fixed parameters to final position */
-    let fixed = L.top - actual; /* first fixed argument */
-    let base = L.top; /* final position of first argument */
-
-    let i;
-    for (i = 0; i < nfixargs && i < actual; i++) {
-        lobject.pushobj2s(L, L.stack[fixed + i]);
-        L.stack[fixed + i].setnilvalue();
-    }
-
-    for (; i < nfixargs; i++)
-        L.stack[L.top++] = new lobject.TValue(LUA_TNIL, null);
-
-    return base;
+    let stack = L.stack;
+    let oldtop = L.top;
+    let n = wanted === LUA_MULTRET ? nres : wanted;
+    for (let i = 0; i < n; i++)
+        stack[res + i] = i < nres ? stack[firstResult + i] : undefined;
+    L.top = res + n; /* top points after the last result */
+    for (let i = L.top; i < oldtop; i++) stack[i] = undefined;
+    return wanted !== LUA_MULTRET;
 };
 
 const tryfuncTM = function(L, off, func) {
     let tm = ltm.luaT_gettmbyobj(L, func, ltm.TMS.TM_CALL);
-    if (!tm.ttisfunction(tm))
-        ldebug.luaG_typeerror(L, func, to_luastring("call", true));
+    if (!isfunction(tm))
+        ldebug.luaG_typeerror(L, func, "call", 1);
     /* Open a hole inside the stack at 'func' */
-    lobject.pushobj2s(L, L.stack[L.top-1]); /* push top of stack again */
-    for (let p = L.top-2; p > off; p--)
-        lobject.setobjs2s(L, p, p-1); /* move other items up one */
-    lobject.setobj2s(L, off, tm); /* tag method is the new function to be called */
+    let stack = L.stack;
+    for (let p = L.top++; p > off; p--)
+        stack[p] = stack[p - 1]; /* move other items up one */
+    stack[off] = tm; /* tag method is the new function to be called */
 };
 
 /*
@@ -348,7 +230,7 @@ const tryfuncTM = function(L, off, func) {
 */
 const stackerror = function(L) {
     if (L.nCcalls === LUAI_MAXCCALLS)
-        ldebug.luaG_runerror(L, to_luastring("JS stack overflow", true));
+        ldebug.luaG_runerror(L, "JS stack overflow");
     else if (L.nCcalls >= LUAI_MAXCCALLS + (LUAI_MAXCCALLS >> 3))
         luaD_throw(L, LUA_ERRERR);  /* error while handing stack error */
 };
@@ -416,9 +298,9 @@ const luaD_rawrunprotected = function(L, f, ud) {
                     /* Now run the message handler (if it exists) */
                     /* copy of luaG_errormsg without the throw */
                     if (L.errfunc !== 0) {  /* is there an error handling function? */
-                        let errfunc = L.errfunc;
-                        lobject.pushobj2s(L, L.stack[L.top - 1]); /* move argument */
-                        lobject.setobjs2s(L, L.top - 2, errfunc); /* push function */
+                        let top = L.top++;
+                        L.stack[top] = L.stack[top - 1]; /* move argument */
+                        L.stack[top - 1] = L.stack[L.errfunc]; /* push function */
                         luaD_callnoyield(L, L.top - 2, 1);
                     }
 
@@ -516,8 +398,9 @@ const recover = function(L, status) {
     lfunc.luaF_close(L, oldtop);
     seterrorobj(L, status, oldtop);
     L.ci = ci;
-    L.allowhook = ci.callstatus & lstate.CIST_OAH;  /* restore original 'allowhook' */
     L.nny = 0;  /* should be zero to be yieldable */
+    L.tails = 0;
+    L.cs = lstate.CIST_JS;
     luaD_shrinkstack(L);
     L.errfunc = ci.c_old_errfunc;
     return 1;  /* continue running the coroutine */
@@ -529,16 +412,8 @@ const recover = function(L, status) {
 ** coroutine error handler and should not kill the coroutine.)
 */
 const resume_error = function(L, msg, narg) {
-    let ts = luaS_newliteral(L, msg);
-    if (narg === 0) {
-        lobject.pushsvalue2s(L, ts);
-        api_check(L, L.top <= L.ci.top, "stack overflow");
-    } else {
-        /* remove args from the stack */
-        for (let i=1; i<narg; i++)
-            delete L.stack[--L.top];
-        lobject.setsvalue2s(L, L.top-1, ts);  /* push error message */
-    }
+    L.top -= narg;  /* remove args from the stack */
+    L.stack[L.top++] = msg;  /* push error message */
     return LUA_ERRRUN;
 };
 
@@ -552,6 +427,8 @@ const resume_error = function(L, msg, narg) {
 const resume = function(L, n) {
     let firstArg = L.top - n;  /* first argument */
     let ci = L.ci;
+    L.tails = 0;
+    L.cs = lstate.CIST_JS;
     if (L.status === LUA_OK) {  /* starting a coroutine? */
         if (!luaD_precall(L, firstArg - 1, LUA_MULTRET))  /* Lua function? */
             lvm.luaV_execute(L);  /* call it */
@@ -559,19 +436,15 @@ const resume = function(L, n) {
         lua_assert(L.status === LUA_YIELD);
         L.status = LUA_OK;  /* mark that it is running (again) */
         ci.funcOff = ci.extra;
-        ci.func = L.stack[ci.funcOff];
 
-        if (ci.callstatus & lstate.CIST_LUA)  /* yielded inside a hook? */
-            lvm.luaV_execute(L);  /* just continue running Lua code */
-        else {  /* 'common' yield */
-            if (ci.c_k !== null) {  /* does it have a continuation function? */
-                n = ci.c_k(L, LUA_YIELD, ci.c_ctx); /* call continuation */
-                lapi.api_checknelems(L, n);
-                firstArg = L.top - n;  /* yield results come from continuation */
-            }
-
-            luaD_poscall(L, ci, firstArg, n);  /* finish 'luaD_precall' */
+        if (ci.c_k !== null) {  /* does it have a continuation function? */
+            let c_k = ci.c_k; /* don't want to call as method */
+            n = c_k(L, LUA_YIELD, ci.c_ctx); /* call continuation */
+            lapi.api_checknelems(L, n);
+            firstArg = L.top - n;  /* yield results come from continuation */
         }
+
+        luaD_poscall(L, ci, firstArg, n);  /* finish 'luaD_precall' */
 
         unroll(L, null);  /* run continuation */
     }
@@ -627,26 +500,18 @@ const lua_yieldk = function(L, nresults, ctx, k) {
 
     if (L.nny > 0) {
         if (L !== L.l_G.mainthread)
-            ldebug.luaG_runerror(L, to_luastring("attempt to yield across a C-call boundary", true));
+            ldebug.luaG_runerror(L, "attempt to yield across a C-call boundary");
         else
-            ldebug.luaG_runerror(L, to_luastring("attempt to yield from outside a coroutine", true));
+            ldebug.luaG_runerror(L, "attempt to yield from outside a coroutine");
     }
 
     L.status = LUA_YIELD;
     ci.extra = ci.funcOff;  /* save current 'func' */
-    if (ci.callstatus & lstate.CIST_LUA)  /* inside a hook? */
-        api_check(L, k === null, "hooks cannot continue after yielding");
-    else {
-        ci.c_k = k;
-        if (k !== null)  /* is there a continuation? */
-            ci.c_ctx = ctx;  /* save context */
-        ci.funcOff = L.top - nresults - 1;  /* protect stack below results */
-        ci.func = L.stack[ci.funcOff];
-        luaD_throw(L, LUA_YIELD);
-    }
-
-    lua_assert(ci.callstatus & lstate.CIST_HOOKED);  /* must be inside a hook */
-    return 0;  /* return to 'luaD_hook' */
+    ci.c_k = k;
+    if (k !== null)  /* is there a continuation? */
+        ci.c_ctx = ctx;  /* save context */
+    ci.funcOff = L.top - nresults - 1;  /* protect stack below results */
+    luaD_throw(L, LUA_YIELD);
 };
 
 const lua_yield = function(L, n) {
@@ -655,21 +520,23 @@ const lua_yield = function(L, n) {
 
 const luaD_pcall = function(L, func, u, old_top, ef) {
     let old_ci = L.ci;
-    let old_allowhooks = L.allowhook;
     let old_nny = L.nny;
     let old_errfunc = L.errfunc;
+    let old_tails = L.tails;
     L.errfunc = ef;
 
     let status = luaD_rawrunprotected(L, func, u);
 
-    if (status !== LUA_OK) {
+    if (status > LUA_YIELD || status < LUA_OK) {
+        L.tails = old_tails;
+        L.cs = lstate.CIST_JS;
         lfunc.luaF_close(L, old_top);
         seterrorobj(L, status, old_top);
         L.ci = old_ci;
-        L.allowhook = old_allowhooks;
         L.nny = old_nny;
         luaD_shrinkstack(L);
-    }
+    } else if (status === LUA_YIELD)  /* its frames are kept: 'recover' and 'unroll' go on with them */
+        luaD_throw(L, LUA_YIELD);
 
     L.errfunc = old_errfunc;
 
@@ -734,7 +601,8 @@ module.exports.luaD_call            = luaD_call;
 module.exports.luaD_callnoyield     = luaD_callnoyield;
 module.exports.luaD_checkstack      = luaD_checkstack;
 module.exports.luaD_growstack       = luaD_growstack;
-module.exports.luaD_hook            = luaD_hook;
+module.exports.luaD_pretail         = luaD_pretail;
+module.exports.moveresults          = moveresults;
 module.exports.luaD_inctop          = luaD_inctop;
 module.exports.luaD_pcall           = luaD_pcall;
 module.exports.luaD_poscall         = luaD_poscall;

@@ -1,12 +1,14 @@
 "use strict";
 
-const { constant_types: { LUA_TNIL } } = require('./defs.js');
-const lobject = require('./lobject.js');
+const { UpVal, intern } = require('./lvalue.js');
 
 class Proto {
-    constructor(L) {
-        this.id = L.l_G.id_counter++;
+    constructor() {
+        this.js = null;           // the function in JavaScript
+        this.hits = 0;            // calls and turns of loops so far
+        this.loops = null;        // its loops in JavaScript
         this.k = [];              // constants used by the function
+        this.kr = null;           // the same as the VM holds them
         this.p = [];              // functions defined inside the function
         this.code = [];           // opcodes
         this.cache = null;        // last-created closure with this prototype
@@ -25,21 +27,32 @@ class Proto {
     }
 }
 
-const luaF_newLclosure = function(L, n) {
-    return new lobject.LClosure(L, n);
+/* the function is parsed: its constants as the VM holds them */
+const luaF_closeproto = function(f) {
+    f.kr = f.k.map(v => {
+        let value = v.raw();
+        return typeof value === "string" ? intern(value) : value;
+    });
 };
 
-
+/* the variable in a slot of the stack */
 const luaF_findupval = function(L, level) {
-    return L.stack[level];
+    let open = L.openupval;
+    let i = open.length;
+    while (i > 0 && open[i - 1].i > level) i--;
+    if (i > 0 && open[i - 1].i === level) return open[i - 1];
+    let uv = new UpVal(L.stack, level);
+    open.splice(i, 0, uv);
+    return uv;
 };
 
+/* variables from 'level' on leave the stack */
 const luaF_close = function(L, level) {
-    /* Create new TValues on stack;
-     * any closures will keep referencing old TValues */
-    for (let i=level; i<L.top; i++) {
-        let old = L.stack[i];
-        L.stack[i] = new lobject.TValue(old.type, old.value);
+    let open = L.openupval;
+    while (open.length > 0 && open[open.length - 1].i >= level) {
+        let uv = open.pop();
+        uv.s = [uv.s[uv.i]];
+        uv.i = 0;
     }
 };
 
@@ -48,7 +61,7 @@ const luaF_close = function(L, level) {
 */
 const luaF_initupvals = function(L, cl) {
     for (let i = 0; i < cl.nupvalues; i++)
-        cl.upvals[i] = new lobject.TValue(LUA_TNIL, null);
+        cl.upvals[i] = new UpVal([undefined], 0);
 };
 
 /*
@@ -72,4 +85,4 @@ module.exports.luaF_findupval    = luaF_findupval;
 module.exports.luaF_close        = luaF_close;
 module.exports.luaF_getlocalname = luaF_getlocalname;
 module.exports.luaF_initupvals   = luaF_initupvals;
-module.exports.luaF_newLclosure  = luaF_newLclosure;
+module.exports.luaF_closeproto   = luaF_closeproto;

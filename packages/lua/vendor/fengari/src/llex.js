@@ -26,7 +26,6 @@ const {
     luaS_hashlongstr,
     luaS_new
 } = require('./lstring.js');
-const ltable   = require('./ltable.js');
 const {
     EOZ,
     luaZ_buffer,
@@ -162,7 +161,8 @@ class LexState {
         this.L = null;
         this.z = null; /* input stream */
         this.buff = null;  /* buffer for tokens */
-        this.h = null;  /* to reuse strings */
+        this.h = null;  /* to reuse constants */
+        this.strings = null;  /* to reuse strings */
         this.dyd = null;  /* dynamic structures used by the parser */
         this.source = null;  /* current source name */
         this.envn = null;  /* environment variable name */
@@ -212,18 +212,12 @@ const save_and_next = function(ls) {
 ** it will not be collected until the end of the compilation
 ** (by that time it should be anchored somewhere)
 */
-const TVtrue = new lobject.TValue(LUA_TBOOLEAN, true);
 const luaX_newstring = function(ls, str) {
-    let L = ls.L;
-    let ts = luaS_new(L, str);
-    /* HACK: Workaround lack of ltable 'keyfromval' */
-    let tpair = ls.h.strong.get(luaS_hashlongstr(ts));
-    if (!tpair) { /* not in use yet? */
-        let key = new lobject.TValue(LUA_TLNGSTR, ts);
-        ltable.luaH_setfrom(L, ls.h, key, TVtrue);
-    } else { /* string already present */
-        ts = tpair.key.tsvalue(); /* re-use value previously stored */
-    }
+    let ts = luaS_new(ls.L, str);
+    let hash = luaS_hashlongstr(ts);
+    let known = ls.strings.get(hash);
+    if (known === undefined) ls.strings.set(hash, ts);  /* not in use yet? */
+    else ts = known;  /* re-use value previously stored */
     return ts;
 };
 

@@ -3,22 +3,24 @@
 /*
 ** Rivet: while 'state.on', tables remember where their fields were set, so that a host can point at
 ** the line of a wrong value. Keys of 'marks' are those of JavaScript's Map: numbers as they are,
-** strings as '|' and a character a byte.
+** strings with a character a byte.
 */
 
-const { luaS_hashlongstr } = require('./lstring.js');
+const { LFloat, Table } = require('./lvalue.js');
+
+const CIST_LUA = 1 << 1;
 
 const state = { on: false };
 
 const proto = function(ci) {
-    return ci.func.value.p;
+    return ci.func.p;
 };
 
 /* the place of the nearest frame that is the user's own code, null when there is none */
 const userplace = function(L, ci) {
     for (let thread = L; thread !== null; thread = thread.resumer) {
         for (let frame = thread === L ? ci : thread.ci; frame !== null; frame = frame.previous) {
-            if (frame.func === null || frame.func === undefined || frame.l_code === null) continue;
+            if (!(frame.callstatus & CIST_LUA)) continue;
             let p = proto(frame);
             if (p.trusted) continue;
             let pc = frame.l_savedpc - 1;
@@ -34,23 +36,23 @@ const mark = function(table, hash, place) {
 };
 
 const hashof = function(key) {
-    return key.ttisstring() ? luaS_hashlongstr(key.tsvalue()) : key.value;
+    return key instanceof LFloat ? key.n : key;
 };
 
 /* a field was assigned by an instruction of 'ci' */
 const set = function(L, ci, table, key) {
-    if (!table.ttistable()) return;
+    if (!(table instanceof Table)) return;
     let p = proto(ci);
     let place = p.fieldmarks === null || p.trusted ? undefined : p.fieldmarks[ci.l_savedpc - 1];
     place = place === undefined ? userplace(L, ci) : { source: p.source, line: place[0], column: place[1] };
-    if (place !== null) mark(table.value, hashof(key), place);
+    if (place !== null) mark(table, hashof(key), place);
 };
 
 /* a field was assigned by a native function */
 const setfromnative = function(L, table, key) {
-    if (!table.ttistable()) return;
+    if (!(table instanceof Table)) return;
     let place = userplace(L, L.ci);
-    if (place !== null) mark(table.value, hashof(key), place);
+    if (place !== null) mark(table, hashof(key), place);
 };
 
 /* items first + 1 to first + count of a constructor were stored */

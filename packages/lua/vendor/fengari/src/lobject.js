@@ -16,27 +16,10 @@ const {
     LUA_OPSUB,
     LUA_OPUNM,
     constant_types: {
-        LUA_NUMTAGS,
-        LUA_TBOOLEAN,
-        LUA_TCCL,
-        LUA_TFUNCTION,
-        LUA_TLCF,
-        LUA_TLCL,
-        LUA_TLIGHTUSERDATA,
-        LUA_TLNGSTR,
-        LUA_TNIL,
-        LUA_TNUMBER,
         LUA_TNUMFLT,
-        LUA_TNUMINT,
-        LUA_TSHRSTR,
-        LUA_TSTRING,
-        LUA_TTABLE,
-        LUA_TTHREAD,
-        LUA_TUSERDATA
+        LUA_TNUMINT
     },
-    from_userstring,
     luastring_indexOf,
-    luastring_of,
     to_jsstring,
     to_luastring
 } = require('./defs.js');
@@ -48,12 +31,6 @@ const {
 } = require('./ljstype.js');
 const ldebug  = require('./ldebug.js');
 const ldo     = require('./ldo.js');
-const lstate  = require('./lstate.js');
-const {
-    luaS_bless,
-    luaS_new
-} = require('./lstring.js');
-const ltable  = require('./ltable.js');
 const {
     LUA_COMPAT_FLOATSTRING,
     ldexp,
@@ -61,15 +38,17 @@ const {
     lua_number2str
 } = require('./luaconf.js');
 const lvm     = require('./lvm.js');
+const { lua_assert } = require("./llimits.js");
 const {
-    luai_nummod,
-    lua_assert
-} = require("./llimits.js");
-const ltm     = require('./ltm.js');
+    CClosure,
+    LClosure,
+    isinteger,
+    mkflt,
+    tobin,
+    tobytes
+} = require('./lvalue.js');
 
-const LUA_TPROTO = LUA_NUMTAGS;
-const LUA_TDEADKEY = LUA_NUMTAGS+1;
-
+/* a constant of a function while it is compiled; the VM's own values are those of lvalue.js */
 class TValue {
 
     constructor(type, value) {
@@ -77,107 +56,16 @@ class TValue {
         this.value = value;
     }
 
-    /* type tag of a TValue (bits 0-3 for tags + variant bits 4-5) */
-    ttype() {
-        return this.type & 0x3F;
-    }
-
-    /* type tag of a TValue with no variants (bits 0-3) */
-    ttnov() {
-        return this.type & 0x0F;
-    }
-
-    checktag(t) {
-        return this.type === t;
-    }
-
-    checktype(t) {
-        return this.ttnov() === t;
-    }
-
-    ttisnumber() {
-        return this.checktype(LUA_TNUMBER);
-    }
-
     ttisfloat() {
-        return this.checktag(LUA_TNUMFLT);
+        return this.type === LUA_TNUMFLT;
     }
 
     ttisinteger() {
-        return this.checktag(LUA_TNUMINT);
-    }
-
-    ttisnil() {
-        return this.checktag(LUA_TNIL);
-    }
-
-    ttisboolean() {
-        return this.checktag(LUA_TBOOLEAN);
-    }
-
-    ttislightuserdata() {
-        return this.checktag(LUA_TLIGHTUSERDATA);
-    }
-
-    ttisstring() {
-        return this.checktype(LUA_TSTRING);
-    }
-
-    ttisshrstring() {
-        return this.checktag(LUA_TSHRSTR);
-    }
-
-    ttislngstring() {
-        return this.checktag(LUA_TLNGSTR);
-    }
-
-    ttistable() {
-        return this.checktag(LUA_TTABLE);
-    }
-
-    ttisfunction() {
-        return this.checktype(LUA_TFUNCTION);
-    }
-
-    ttisclosure() {
-        return (this.type & 0x1F) === LUA_TFUNCTION;
-    }
-
-    ttisCclosure() {
-        return this.checktag(LUA_TCCL);
-    }
-
-    ttisLclosure() {
-        return this.checktag(LUA_TLCL);
-    }
-
-    ttislcf() {
-        return this.checktag(LUA_TLCF);
-    }
-
-    ttisfulluserdata() {
-        return this.checktag(LUA_TUSERDATA);
-    }
-
-    ttisthread() {
-        return this.checktag(LUA_TTHREAD);
-    }
-
-    ttisdeadkey() {
-        return this.checktag(LUA_TDEADKEY);
-    }
-
-    l_isfalse() {
-        return this.ttisnil() || (this.ttisboolean() && this.value === false);
+        return this.type === LUA_TNUMINT;
     }
 
     setfltvalue(x) {
         this.type = LUA_TNUMFLT;
-        this.value = x;
-    }
-
-    chgfltvalue(x) {
-        lua_assert(this.type == LUA_TNUMFLT);
         this.value = x;
     }
 
@@ -186,149 +74,15 @@ class TValue {
         this.value = x;
     }
 
-    chgivalue(x) {
-        lua_assert(this.type == LUA_TNUMINT);
-        this.value = x;
-    }
-
-    setnilvalue() {
-        this.type = LUA_TNIL;
-        this.value = null;
-    }
-
-    setfvalue(x) {
-        this.type = LUA_TLCF;
-        this.value = x;
-    }
-
-    setpvalue(x) {
-        this.type = LUA_TLIGHTUSERDATA;
-        this.value = x;
-    }
-
-    setbvalue(x) {
-        this.type = LUA_TBOOLEAN;
-        this.value = x;
-    }
-
-    setsvalue(x) {
-        this.type = LUA_TLNGSTR; /* LUA_TSHRSTR? */
-        this.value = x;
-    }
-
-    setuvalue(x) {
-        this.type = LUA_TUSERDATA;
-        this.value = x;
-    }
-
-    setthvalue(x) {
-        this.type = LUA_TTHREAD;
-        this.value = x;
-    }
-
-    setclLvalue(x) {
-        this.type = LUA_TLCL;
-        this.value = x;
-    }
-
-    setclCvalue(x) {
-        this.type = LUA_TCCL;
-        this.value = x;
-    }
-
-    sethvalue(x) {
-        this.type = LUA_TTABLE;
-        this.value = x;
-    }
-
-    setdeadvalue() {
-        this.type = LUA_TDEADKEY;
-        this.value = null;
-    }
-
-    setfrom(tv) { /* in lua C source setobj2t is often used for this */
-        this.type = tv.type;
-        this.value = tv.value;
-    }
-
-    tsvalue() {
-        lua_assert(this.ttisstring());
-        return this.value;
-    }
-
-    svalue() {
-        return this.tsvalue().getstr();
-    }
-
-    vslen() {
-        return this.tsvalue().tsslen();
-    }
-
-    jsstring(from, to) {
-        return to_jsstring(this.svalue(), from, to, true);
-    }
-}
-
-const pushobj2s = function(L, tv) {
-    L.stack[L.top++] = new TValue(tv.type, tv.value);
-};
-const pushsvalue2s = function(L, ts) {
-    L.stack[L.top++] = new TValue(LUA_TLNGSTR, ts);
-};
-/* from stack to (same) stack */
-const setobjs2s = function(L, newidx, oldidx) {
-    L.stack[newidx].setfrom(L.stack[oldidx]);
-};
-/* to stack (not from same stack) */
-const setobj2s = function(L, newidx, oldtv) {
-    L.stack[newidx].setfrom(oldtv);
-};
-const setsvalue2s = function(L, newidx, ts) {
-    L.stack[newidx].setsvalue(ts);
-};
-
-const luaO_nilobject = new TValue(LUA_TNIL, null);
-Object.freeze(luaO_nilobject);
-module.exports.luaO_nilobject = luaO_nilobject;
-
-class LClosure {
-
-    constructor(L, n) {
-        this.id = L.l_G.id_counter++;
-
-        this.p = null;
-        this.nupvalues = n;
-        this.upvals = new Array(n); /* list of upvalues. initialised in luaF_initupvals */
-    }
-
-}
-
-class CClosure {
-
-    constructor(L, f, n) {
-        this.id = L.l_G.id_counter++;
-
-        this.f = f;
-        this.nupvalues = n;
-        this.upvalue = new Array(n); /* list of upvalues as TValues */
-        while (n--) {
-            this.upvalue[n] = new TValue(LUA_TNIL, null);
+    /* the value as the VM holds it */
+    raw() {
+        switch (this.type & 0x0F) {
+            case 3: return this.type === LUA_TNUMINT ? this.value : mkflt(this.value);
+            case 4: return tobin(this.value.getstr());
+            case 1: return this.value;
+            default: return undefined;
         }
     }
-
-}
-
-class Udata {
-
-    constructor(L, size) {
-        this.id = L.l_G.id_counter++;
-
-        this.metatable = null;
-        this.uservalue = new TValue(LUA_TNIL, null);
-        this.len = size;
-        this.data = Object.create(null); // ignores size argument
-    }
-
 }
 
 /*
@@ -579,136 +333,92 @@ const luaO_str2num = function(s, o) {
     }
 };
 
-const luaO_tostring = function(L, obj) {
-    let buff;
-    if (obj.ttisinteger())
-        buff = to_luastring(lua_integer2str(obj.value));
-    else {
-        let str = lua_number2str(obj.value);
-        if (!LUA_COMPAT_FLOATSTRING && /^[-0123456789]+$/.test(str)) {  /* looks like an int? */
-            str += '.0'; /* adds '.0' to result: lua_getlocaledecpoint removed as optimisation */
-        }
-        buff = to_luastring(str);
-    }
-    obj.setsvalue(luaS_bless(L, buff));
+/* the number that a string means, undefined when it means none */
+const luaO_tonumber = function(s) {
+    if (s.length < 16 && /^-?[1-9][0-9]*$/.test(s)) return Number(s);
+    let o = new TValue(0, null);
+    return luaO_str2num(tobytes(s), o) === s.length + 1 ? o.raw() : undefined;
 };
 
-const pushstr = function(L, str) {
-    ldo.luaD_inctop(L);
-    setsvalue2s(L, L.top-1, luaS_new(L, str));
+/* a number as a string */
+const luaO_tostring = function(v) {
+    if (isinteger(v)) return lua_integer2str(v);
+    let str = lua_number2str(typeof v === "number" ? v : v.n);
+    if (!LUA_COMPAT_FLOATSTRING && /^[-0123456789]+$/.test(str))  /* looks like an int? */
+        str += '.0'; /* adds '.0' to result: lua_getlocaledecpoint removed as optimisation */
+    return str;
+};
+
+const pointer = function(L, v) {
+    let ids = L.l_G.ids;
+    let id = ids.get(v);
+    if (id === undefined) {
+        id = L.l_G.id_counter++;
+        ids.set(v, id);
+    }
+    return "0x" + id.toString(16);
+};
+
+/* 'fmt' and its arguments are bytes or text; the result is a Lua string */
+const luaO_vfstring = function(L, fmt, argp) {
+    fmt = tobin(fmt);
+    let a = 0;
+    let out = "";
+    let i = 0;
+    for (;;) {
+        let e = fmt.indexOf("%", i);
+        if (e === -1) break;
+        out += fmt.slice(i, e);
+        switch (fmt[e + 1]) {
+            case "s": {
+                let s = argp[a++];
+                s = s === null || s === undefined ? "(null)" : tobin(s);
+                let zero = s.indexOf("\0");
+                out += zero === -1 ? s : s.slice(0, zero);
+                break;
+            }
+            case "c": {
+                let c = argp[a++];
+                out += lisprint(c) ? String.fromCharCode(c) : "<\\" + c + ">";
+                break;
+            }
+            case "d":
+            case "I":
+                out += lua_integer2str(argp[a++]);
+                break;
+            case "f":
+                out += luaO_tostring(mkflt(argp[a++]));
+                break;
+            case "p":
+                out += pointer(L, argp[a++]);
+                break;
+            case "U": {
+                let buff = new Uint8Array(UTF8BUFFSZ);
+                let l = luaO_utf8esc(buff, argp[a++]);
+                out += tobin(buff.subarray(UTF8BUFFSZ - l));
+                break;
+            }
+            case "%":
+                out += "%";
+                break;
+            default:
+                ldebug.luaG_runerror(L, to_luastring("invalid option '%%%c' to 'lua_pushfstring'"), fmt.charCodeAt(e + 1));
+        }
+        i = e + 2;
+    }
+    return out + fmt.slice(i);
 };
 
 const luaO_pushvfstring = function(L, fmt, argp) {
-    let n = 0;
-    let i = 0;
-    let a = 0;
-    let e;
-    for (;;) {
-        e = luastring_indexOf(fmt, 37 /* ('%').charCodeAt(0) */, i);
-        if (e == -1) break;
-        pushstr(L, fmt.subarray(i, e));
-        switch(fmt[e+1]) {
-            case 115 /* ('s').charCodeAt(0) */: {
-                let s = argp[a++];
-                if (s === null) s = to_luastring("(null)", true);
-                else {
-                    s = from_userstring(s);
-                    /* respect null terminator */
-                    let i = luastring_indexOf(s, 0);
-                    if (i !== -1)
-                        s = s.subarray(0, i);
-                }
-                pushstr(L, s);
-                break;
-            }
-            case 99 /* ('c').charCodeAt(0) */: {
-                let buff = argp[a++];
-                if (lisprint(buff))
-                    pushstr(L, luastring_of(buff));
-                else
-                    luaO_pushfstring(L, to_luastring("<\\%d>", true), buff);
-                break;
-            }
-            case 100 /* ('d').charCodeAt(0) */:
-            case 73 /* ('I').charCodeAt(0) */:
-                ldo.luaD_inctop(L);
-                L.stack[L.top-1].setivalue(argp[a++]);
-                luaO_tostring(L, L.stack[L.top-1]);
-                break;
-            case 102 /* ('f').charCodeAt(0) */:
-                ldo.luaD_inctop(L);
-                L.stack[L.top-1].setfltvalue(argp[a++]);
-                luaO_tostring(L, L.stack[L.top-1]);
-                break;
-            case 112 /* ('p').charCodeAt(0) */: {
-                let v = argp[a++];
-                if (v instanceof lstate.lua_State ||
-                    v instanceof ltable.Table ||
-                    v instanceof Udata ||
-                    v instanceof LClosure ||
-                    v instanceof CClosure) {
-                    pushstr(L, to_luastring("0x"+v.id.toString(16)));
-                } else {
-                    switch(typeof v) {
-                        case "undefined":
-                            pushstr(L, to_luastring("undefined"));
-                            break;
-                        case "number":  /* before check object as null is an object */
-                            pushstr(L, to_luastring("Number("+v+")"));
-                            break;
-                        case "string":  /* before check object as null is an object */
-                            pushstr(L, to_luastring("String("+JSON.stringify(v)+")"));
-                            break;
-                        case "boolean":  /* before check object as null is an object */
-                            pushstr(L, to_luastring(v?"Boolean(true)":"Boolean(false)"));
-                            break;
-                        case "object":
-                            if (v === null) { /* null is special */
-                                pushstr(L, to_luastring("null"));
-                                break;
-                            }
-                            /* fall through */
-                        case "function": {
-                            let id = L.l_G.ids.get(v);
-                            if (!id) {
-                                id = L.l_G.id_counter++;
-                                L.l_G.ids.set(v, id);
-                            }
-                            pushstr(L, to_luastring("0x"+id.toString(16)));
-                            break;
-                        }
-                        default:
-                            /* user provided object. no id available */
-                            pushstr(L, to_luastring("<id NYI>"));
-                    }
-                }
-                break;
-            }
-            case 85 /* ('U').charCodeAt(0) */: {
-                let buff = new Uint8Array(UTF8BUFFSZ);
-                let l = luaO_utf8esc(buff, argp[a++]);
-                pushstr(L, buff.subarray(UTF8BUFFSZ - l));
-                break;
-            }
-            case 37 /* ('%').charCodeAt(0) */:
-                pushstr(L, to_luastring("%", true));
-                break;
-            default:
-                ldebug.luaG_runerror(L, to_luastring("invalid option '%%%c' to 'lua_pushfstring'"), fmt[e + 1]);
-        }
-        n += 2;
-        i = e + 2;
-    }
+    let s = luaO_vfstring(L, fmt, argp);
     ldo.luaD_checkstack(L, 1);
-    pushstr(L, fmt.subarray(i));
-    if (n > 0) lvm.luaV_concat(L, n+1);
-    return L.stack[L.top-1].svalue();
+    L.stack[L.top++] = s;
+    return tobytes(s);
 };
 
 const luaO_pushfstring = function(L, fmt, ...argp) {
     return luaO_pushvfstring(L, fmt, argp);
 };
-
 
 /*
 ** converts an integer to a "floating point byte", represented as
@@ -729,103 +439,36 @@ const luaO_int2fb = function(x) {
     return ((e+1) << 3) | (x - 8);
 };
 
-const intarith = function(L, op, v1, v2) {
+/* an operation on numeric constants, at compile time */
+const luaO_fold = function(op, a, b) {
     switch (op) {
-        case LUA_OPADD:  return v1 + v2;
-        case LUA_OPSUB:  return v1 - v2;
-        case LUA_OPMUL:  return v1 * v2;
-        case LUA_OPMOD:  return lvm.luaV_mod(L, v1, v2);
-        case LUA_OPIDIV: return lvm.luaV_div(L, v1, v2);
-        case LUA_OPUNM:  return 0 - v1;
-        default: lua_assert(0);
-    }
-};
-
-const bitarith = function(op, v1, v2) {
-    switch (op) {
-        case LUA_OPBAND: case LUA_OPBOR: case LUA_OPBXOR: return lvm.luaV_bitwise(op, v1, v2);
-        case LUA_OPSHL:  return lvm.luaV_shiftl(v1, v2);
-        case LUA_OPSHR:  return lvm.luaV_shiftl(v1, -v2);
-        case LUA_OPBNOT: return lvm.luaV_bitwise(LUA_OPBXOR, v1, -1);
-        default: lua_assert(0);
-    }
-};
-
-const numarith = function(L, op, v1, v2) {
-    switch (op) {
-        case LUA_OPADD:  return v1 + v2;
-        case LUA_OPSUB:  return v1 - v2;
-        case LUA_OPMUL:  return v1 * v2;
-        case LUA_OPDIV:  return v1 / v2;
-        case LUA_OPPOW:  return Math.pow(v1, v2);
-        case LUA_OPIDIV: return Math.floor(v1 / v2);
-        case LUA_OPUNM:  return -v1;
-        case LUA_OPMOD:  return luai_nummod(L, v1, v2);
-        default: lua_assert(0);
-    }
-};
-
-const luaO_arith = function(L, op, p1, p2, p3) {
-    let res = (typeof p3 === "number") ? L.stack[p3] : p3;  /* FIXME */
-
-    switch (op) {
+        case LUA_OPADD:  return lvm.add(null, a, b);
+        case LUA_OPSUB:  return lvm.sub(null, a, b);
+        case LUA_OPMUL:  return lvm.mul(null, a, b);
+        case LUA_OPMOD:  return lvm.mod(null, a, b);
+        case LUA_OPPOW:  return lvm.pow(null, a, b);
+        case LUA_OPDIV:  return lvm.div(null, a, b);
+        case LUA_OPIDIV: return lvm.idiv(null, a, b);
+        case LUA_OPUNM:  return lvm.unm(null, a);
         case LUA_OPBAND: case LUA_OPBOR: case LUA_OPBXOR:
-        case LUA_OPSHL: case LUA_OPSHR:
-        case LUA_OPBNOT: {  /* operate only on integers */
-            let i1, i2;
-            if ((i1 = lvm.tointeger(p1)) !== false && (i2 = lvm.tointeger(p2)) !== false) {
-                lvm.setbits(L, res, bitarith(op, i1, i2));
-                return;
-            }
-            else break;  /* go to the end */
-        }
-        case LUA_OPDIV: case LUA_OPPOW: {  /* operate only on floats */
-            let n1, n2;
-            if ((n1 = lvm.tonumber(p1)) !== false && (n2 = lvm.tonumber(p2)) !== false) {
-                res.setfltvalue(numarith(L, op, n1, n2));
-                return;
-            }
-            else break;  /* go to the end */
-        }
-        default: {  /* other operations */
-            let n1, n2;
-            if (p1.ttisinteger() && p2.ttisinteger()) {
-                lvm.setint(res, intarith(L, op, p1.value, p2.value));
-                return;
-            }
-            else if ((n1 = lvm.tonumber(p1)) !== false && (n2 = lvm.tonumber(p2)) !== false) {
-                res.setfltvalue(numarith(L, op, n1, n2));
-                return;
-            }
-            else break;  /* go to the end */
-        }
+        case LUA_OPSHL: case LUA_OPSHR: case LUA_OPBNOT:
+        default: lua_assert(0);
     }
-    /* could not perform raw operation; try metamethod */
-    lua_assert(L !== null);  /* should not fail when folding (compile time) */
-    ltm.luaT_trybinTM(L, p1, p2, p3, (op - LUA_OPADD) + ltm.TMS.TM_ADD);
 };
-
 
 module.exports.CClosure          = CClosure;
 module.exports.LClosure          = LClosure;
-module.exports.LUA_TDEADKEY      = LUA_TDEADKEY;
-module.exports.LUA_TPROTO        = LUA_TPROTO;
 module.exports.LocVar            = LocVar;
 module.exports.TValue            = TValue;
-module.exports.Udata             = Udata;
 module.exports.UTF8BUFFSZ        = UTF8BUFFSZ;
-module.exports.luaO_arith        = luaO_arith;
 module.exports.luaO_chunkid      = luaO_chunkid;
+module.exports.luaO_fold         = luaO_fold;
 module.exports.luaO_hexavalue    = luaO_hexavalue;
 module.exports.luaO_int2fb       = luaO_int2fb;
 module.exports.luaO_pushfstring  = luaO_pushfstring;
 module.exports.luaO_pushvfstring = luaO_pushvfstring;
 module.exports.luaO_str2num      = luaO_str2num;
+module.exports.luaO_tonumber     = luaO_tonumber;
 module.exports.luaO_tostring     = luaO_tostring;
 module.exports.luaO_utf8esc      = luaO_utf8esc;
-module.exports.numarith          = numarith;
-module.exports.pushobj2s         = pushobj2s;
-module.exports.pushsvalue2s      = pushsvalue2s;
-module.exports.setobjs2s         = setobjs2s;
-module.exports.setobj2s          = setobj2s;
-module.exports.setsvalue2s       = setsvalue2s;
+module.exports.luaO_vfstring     = luaO_vfstring;

@@ -110,8 +110,8 @@ const {
     luaS_new,
     luaS_newliteral
 } = require('./lstring.js');
-const ltable   = require('./ltable.js');
 const Proto    = lfunc.Proto;
+const { LClosure } = require('./lvalue.js');
 const R        = llex.RESERVED;
 
 const MAXVARS = 200;
@@ -676,6 +676,7 @@ const close_func = function(ls) {
     luaK_ret(fs, 0, 0);  /* final return */
     leaveblock(fs);
     lua_assert(fs.bl === null);
+    lfunc.luaF_closeproto(fs.f);
     ls.fs = fs.prev;
 };
 
@@ -1672,12 +1673,11 @@ const mainfunc = function(ls, fs) {
 const luaY_parser = function(L, z, buff, dyd, name, firstchar) {
     let lexstate = new llex.LexState();
     let funcstate = new FuncState();
-    let cl = lfunc.luaF_newLclosure(L, 1);  /* create main closure */
+    let cl = new LClosure(null, 1);  /* create main closure */
     ldo.luaD_inctop(L);
-    L.stack[L.top-1].setclLvalue(cl);
-    lexstate.h = ltable.luaH_new(L);  /* create table for scanner */
-    ldo.luaD_inctop(L);
-    L.stack[L.top-1].sethvalue(lexstate.h);
+    L.stack[L.top-1] = cl;
+    lexstate.h = new Map();  /* places of constants */
+    lexstate.strings = new Map();  /* names and strings of the source */
     funcstate.f = cl.p = new Proto(L);
     funcstate.f.source = luaS_new(L, name);
     lexstate.buff = buff;
@@ -1688,7 +1688,6 @@ const luaY_parser = function(L, z, buff, dyd, name, firstchar) {
     lua_assert(!funcstate.prev && funcstate.nups === 1 && !lexstate.fs);
     /* all scopes should be correctly finished */
     lua_assert(dyd.actvar.n === 0 && dyd.gt.n === 0 && dyd.label.n === 0);
-    delete L.stack[--L.top];  /* remove scanner's table */
     return cl;  /* closure is on the stack, too */
 };
 

@@ -6,21 +6,23 @@ const {
     LUA_RIDX_MAINTHREAD,
     constant_types: {
         LUA_NUMTAGS,
-        LUA_TNIL,
-        LUA_TTABLE,
         LUA_TTHREAD
     },
     thread_status: {
         LUA_OK
     }
 } = require('./defs.js');
-const lobject              = require('./lobject.js');
+const { define }           = require('./lvalue.js');
 const ldo                  = require('./ldo.js');
 const lapi                 = require('./lapi.js');
 const ltable               = require('./ltable.js');
-const ltm                  = require('./ltm.js');
 
 const EXTRA_STACK = 5;
+
+/* frames of a thread that may run as JavaScript; the interpreter runs those above */
+const DEPTH_JS = 160;
+
+const CIST_JS = 1<<1 | 1<<9;
 
 const BASIC_STACK_SIZE = 2 * LUA_MINSTACK;
 
@@ -28,22 +30,25 @@ class CallInfo {
 
     constructor() {
         this.func = null;
-        this.funcOff = NaN;
-        this.top = NaN;
+        this.funcOff = 0;
+        this.ret = 0;           /* where the results go */
+        this.top = 0;
         this.previous = null;
         this.next = null;
+        this.depth = 0;         /* how many frames are below */
 
         /* only for Lua functions */
-        this.l_base = NaN; /* base for this function */
-        this.l_code = null; /* reference to this.func.p.code */
-        this.l_savedpc = NaN; /* offset into l_code */
+        this.l_base = 0; /* base for this function */
+        this.l_savedpc = 0; /* offset into the code */
+        this.nvarargs = 0; /* arguments below the base */
         /* only for JS functions */
         this.c_k = null;  /* continuation in case of yields */
         this.c_old_errfunc = null;
         this.c_ctx = null;  /* context info. in case of yields */
+        this.extra = 0;
 
-        this.nresults = NaN;
-        this.callstatus = NaN;
+        this.nresults = 0;
+        this.callstatus = 0;
     }
 
 }
@@ -51,12 +56,14 @@ class CallInfo {
 class lua_State {
 
     constructor(g) {
-        this.id = g.id_counter++;
-
         this.base_ci = new CallInfo(); /* CallInfo for first level (C calling Lua) */
-        this.top = NaN; /* first free slot in the stack */
-        this.stack_last = NaN; /* last free slot in the stack */
-        this.oldpc = NaN; /* last pc traced */
+        this.top = 0; /* first free slot in the stack */
+        this.stack_last = 0; /* last free slot in the stack */
+        this.openupval = []; /* variables in the stack that closures share, lowest first */
+        this.nres = 0;   /* how many results the last function in JavaScript returned */
+        this.rets = null; /* and all of them, when they are more than one */
+        this.cs = CIST_JS; /* callstatus of the next function in JavaScript */
+        this.tails = 0;  /* tail calls in JavaScript that are not over */
 
         /* preinit_thread */
         this.l_G = g;
@@ -64,11 +71,6 @@ class lua_State {
         this.ci = null;
         this.errorJmp = null;
         this.nCcalls = 0;
-        this.hook = null;
-        this.hookmask = 0;
-        this.basehookcount = 0;
-        this.allowhook = 1;
-        this.hookcount = this.basehookcount;
         this.nny = 1;
         this.status = LUA_OK;
         this.errfunc = 0;
@@ -79,6 +81,8 @@ class lua_State {
 
 }
 
+define(lua_State, LUA_TTHREAD);
+
 class global_State {
 
     constructor() {
@@ -86,50 +90,39 @@ class global_State {
         this.ids = new WeakMap();
 
         this.mainthread = null;
-        this.l_registry = new lobject.TValue(LUA_TNIL, null);
+        this.l_registry = null;
         this.panic = null;
         this.atnativeerror = null;
         this.syntaxerror = null; /* place of the last syntax error */
         this.version = null;
-        this.tmname = new Array(ltm.TMS.TM_N);
-        this.mt = new Array(LUA_NUMTAGS);
+        this.mt = new Array(LUA_NUMTAGS).fill(null);
     }
 
 }
 
+/* CallInfos are used again by the next call at their depth, except those below DEPTH_JS */
 const luaE_extendCI = function(L) {
-    let ci = new CallInfo();
-    L.ci.next = ci;
-    ci.previous = L.ci;
-    ci.next = null;
+    let prev = L.ci;
+    let ci = prev.next;
+    if (ci === null) {
+        ci = new CallInfo();
+        ci.previous = prev;
+        ci.depth = prev.depth + 1;
+        if (prev.depth !== DEPTH_JS) prev.next = ci;
+    }
     L.ci = ci;
     return ci;
 };
 
-const luaE_freeCI = function(L) {
-    let ci = L.ci;
-    ci.next = null;
-};
-
-const stack_init = function(L1, L) {
-    L1.stack = new Array(BASIC_STACK_SIZE);
+const stack_init = function(L1) {
+    L1.stack = new Array(BASIC_STACK_SIZE).fill(undefined);
     L1.top = 0;
     L1.stack_last = BASIC_STACK_SIZE - EXTRA_STACK;
     /* initialize first ci */
     let ci = L1.base_ci;
-    ci.next = ci.previous = null;
-    ci.callstatus = 0;
-    ci.funcOff = L1.top;
-    ci.func = L1.stack[L1.top];
-    L1.stack[L1.top++] = new lobject.TValue(LUA_TNIL, null);
+    L1.top++;
     ci.top = L1.top + LUA_MINSTACK;
     L1.ci = ci;
-};
-
-const freestack = function(L) {
-    L.ci = L.base_ci;
-    luaE_freeCI(L);
-    L.stack = null;
 };
 
 /*
@@ -137,9 +130,9 @@ const freestack = function(L) {
 */
 const init_registry = function(L, g) {
     let registry = ltable.luaH_new(L);
-    g.l_registry.sethvalue(registry);
-    ltable.luaH_setint(registry, LUA_RIDX_MAINTHREAD, new lobject.TValue(LUA_TTHREAD, L));
-    ltable.luaH_setint(registry, LUA_RIDX_GLOBALS, new lobject.TValue(LUA_TTABLE, ltable.luaH_new(L)));
+    g.l_registry = registry;
+    ltable.luaH_setint(registry, LUA_RIDX_MAINTHREAD, L);
+    ltable.luaH_setint(registry, LUA_RIDX_GLOBALS, ltable.luaH_new(L));
 };
 
 /*
@@ -148,27 +141,17 @@ const init_registry = function(L, g) {
 */
 const f_luaopen = function(L) {
     let g = L.l_G;
-    stack_init(L, L);
+    stack_init(L);
     init_registry(L, g);
-    ltm.luaT_init(L);
     g.version = lapi.lua_version(null);
 };
 
 const lua_newthread = function(L) {
-    let g = L.l_G;
-    let L1 = new lua_State(g);
-    L.stack[L.top] = new lobject.TValue(LUA_TTHREAD, L1);
+    let L1 = new lua_State(L.l_G);
+    L.stack[L.top] = L1;
     lapi.api_incr_top(L);
-    L1.hookmask = L.hookmask;
-    L1.basehookcount = L.basehookcount;
-    L1.hook = L.hook;
-    L1.hookcount = L1.basehookcount;
-    stack_init(L1, L);
+    stack_init(L1);
     return L1;
-};
-
-const luaE_freethread = function(L, L1) {
-    freestack(L1);
 };
 
 const lua_newstate = function() {
@@ -183,15 +166,6 @@ const lua_newstate = function() {
     return L;
 };
 
-const close_state = function(L) {
-    freestack(L);
-};
-
-const lua_close = function(L) {
-    L = L.l_G.mainthread;  /* only the main thread can be closed */
-    close_state(L);
-};
-
 module.exports.lua_State       = lua_State;
 module.exports.CallInfo        = CallInfo;
 module.exports.CIST_OAH        = (1<<0);  /* original value of 'allowhook' */
@@ -203,10 +177,9 @@ module.exports.CIST_TAIL       = (1<<5);  /* call was tail called */
 module.exports.CIST_HOOKYIELD  = (1<<6);  /* last hook called yielded */
 module.exports.CIST_LEQ        = (1<<7);  /* using __lt for __le */
 module.exports.CIST_FIN        = (1<<8);   /* call is running a finalizer */
+module.exports.CIST_JS         = CIST_JS;    /* ... whose registers are those of JavaScript */
+module.exports.DEPTH_JS        = DEPTH_JS;
 module.exports.EXTRA_STACK     = EXTRA_STACK;
-module.exports.lua_close       = lua_close;
 module.exports.lua_newstate    = lua_newstate;
 module.exports.lua_newthread   = lua_newthread;
 module.exports.luaE_extendCI   = luaE_extendCI;
-module.exports.luaE_freeCI     = luaE_freeCI;
-module.exports.luaE_freethread = luaE_freethread;

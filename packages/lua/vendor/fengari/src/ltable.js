@@ -1,315 +1,283 @@
 "use strict";
 
-const {
-    constant_types: {
-        LUA_TBOOLEAN,
-        LUA_TCCL,
-        LUA_TLCF,
-        LUA_TLCL,
-        LUA_TLIGHTUSERDATA,
-        LUA_TLNGSTR,
-        LUA_TNIL,
-        LUA_TNUMFLT,
-        LUA_TNUMINT,
-        LUA_TSHRSTR,
-        LUA_TTABLE,
-        LUA_TTHREAD,
-        LUA_TUSERDATA
-    },
-    to_luastring
-} = require('./defs.js');
-const {
-    LUA_MAXINTEGER
-} = require('./luaconf.js');
-const { lua_assert } = require('./llimits.js');
-const ldebug  = require('./ldebug.js');
-const lobject = require('./lobject.js');
-const {
-    luaS_hashlongstr,
-    TString
-} = require('./lstring.js');
-const lstate  = require('./lstate.js');
+const { EMPTY, LFloat, RO, Table } = require('./lvalue.js');
+const { to_luastring } = require('./defs.js');
+const ldebug = require('./ldebug.js');
 
-/* used to prevent conflicts with lightuserdata keys */
-let lightuserdata_hashes = new WeakMap();
-const get_lightuserdata_hash = function(v) {
-    let hash = lightuserdata_hashes.get(v);
-    if (!hash) {
-        /* Hash should be something unique that is a valid WeakMap key
-           so that it ends up in dead_weak when removed from a table */
-        hash = {};
-        lightuserdata_hashes.set(v, hash);
-    }
-    return hash;
-};
-
-const table_hash = function(L, key) {
-    switch(key.type) {
-        case LUA_TNIL:
-            return ldebug.luaG_runerror(L, to_luastring("table index is nil", true));
-        case LUA_TNUMFLT:
-            if (isNaN(key.value))
-                return ldebug.luaG_runerror(L, to_luastring("table index is NaN", true));
-            /* fall through */
-        case LUA_TNUMINT: /* takes advantage of floats and integers being same in JS */
-        case LUA_TBOOLEAN:
-        case LUA_TTABLE:
-        case LUA_TLCL:
-        case LUA_TLCF:
-        case LUA_TCCL:
-        case LUA_TUSERDATA:
-        case LUA_TTHREAD:
-            return key.value;
-        case LUA_TSHRSTR:
-        case LUA_TLNGSTR:
-            return luaS_hashlongstr(key.tsvalue());
-        case LUA_TLIGHTUSERDATA: {
-            let v = key.value;
-            switch(typeof v) {
-                case "string":
-                    /* possible conflict with LUA_TSTRING.
-                       prefix this string with "*" so they don't clash */
-                    return "*" + v;
-                case "number":
-                    /* possible conflict with LUA_TNUMBER.
-                       turn into string and prefix with "#" to avoid clash with other strings */
-                    return "#" + v;
-                case "boolean":
-                    /* possible conflict with LUA_TBOOLEAN. use strings ?true and ?false instead */
-                    return v?"?true":"?false";
-                case "function":
-                    /* possible conflict with LUA_TLCF.
-                       indirect via a weakmap */
-                    return get_lightuserdata_hash(v);
-                case "object":
-                    /* v could be a lua_State, CClosure, LClosure, Table or Userdata from this state as returned by lua_topointer */
-                    if ((v instanceof lstate.lua_State && v.l_G === L.l_G) ||
-                        v instanceof Table ||
-                        v instanceof lobject.Udata ||
-                        v instanceof lobject.LClosure ||
-                        v instanceof lobject.CClosure) {
-                        /* indirect via a weakmap */
-                        return get_lightuserdata_hash(v);
-                    }
-                    /* fall through */
-                default:
-                    return v;
-            }
-        }
-        default:
-            throw new Error("unknown key type: " + key.type);
-    }
-};
-
-class Table {
-    constructor(L) {
-        this.id = L.l_G.id_counter++;
-        this.strong = new Map();
-        this.dead_strong = new Map();
-        this.dead_weak = void 0; /* initialised when needed */
-        this.f = void 0; /* first entry */
-        this.l = void 0; /* last entry */
-        this.metatable = null;
-        this.flags = ~0;
-        this.readonly = null; /* name of a table that scripts must not change */
-        this.marks = null;    /* where its fields were set, while positions are recorded */
-        this.born = null;     /* where its constructor stands, while positions are recorded */
-    }
-}
+const SCAN_MAX = 16; /* places of a hash part (keys and values) that are searched one by one */
 
 const readonlyerror = function(L, t) {
-    ldebug.luaG_runerror(L, to_luastring("attempt to change '%s', which is read-only"), to_luastring(t.readonly));
+    ldebug.luaG_runerror(L, to_luastring("attempt to change '%s', which is read-only"), t.ro);
 };
 
+/* a field was set without the functions below knowing: what is known of metamethods may be wrong */
 const invalidateTMcache = function(t) {
-    t.flags = 0;
+    t.flags &= RO;
 };
 
-const add = function(t, hash, key, value) {
-    t.dead_strong.clear();
-    t.dead_weak = void 0;
-    let prev = null;
-    let entry = {
-        key: key,
-        value: value,
-        p: prev = t.l,
-        n: void 0
-    };
-    if (!t.f) t.f = entry;
-    if (prev) prev.n = entry;
-    t.strong.set(hash, entry);
-    t.l = entry;
+const luaH_new = function(_L) {
+    return new Table();
 };
 
-const is_valid_weakmap_key = function(k) {
-    return typeof k === 'object' ? k !== null : typeof k === 'function';
+/* place of a key in the hash part, -1 when it is not there */
+const find = function(t, key) {
+    let map = t.map;
+    if (map !== null) {
+        let i = map.get(key);
+        return i === undefined ? -1 : i;
+    }
+    let h = t.h;
+    for (let i = 0; i < h.length; i += 2)
+        if (h[i] === key) return i;
+    return -1;
 };
 
-/* Move out of 'strong' part and into 'dead' part. */
-const mark_dead = function(t, hash) {
-    let e = t.strong.get(hash);
-    if (e) {
-        e.key.setdeadvalue();
-        e.value = void 0;
-        let next = e.n;
-        let prev = e.p;
-        e.p = void 0; /* no need to know previous item any more */
-        if(prev) prev.n = next;
-        if(next) next.p = prev;
-        if(t.f === e) t.f = next;
-        if(t.l === e) t.l = prev;
-        t.strong.delete(hash);
-        if (is_valid_weakmap_key(hash)) {
-            if (!t.dead_weak) t.dead_weak = new WeakMap();
-            t.dead_weak.set(hash, e);
-        } else {
-            /* can't be used as key in weakmap */
-            t.dead_strong.set(hash, e);
-        }
+const buildmap = function(t) {
+    let h = t.h;
+    let map = new Map();
+    for (let i = 0; i < h.length; i += 2) map.set(h[i], i);
+    t.map = map;
+};
+
+/* builds the hash part without the fields that were removed */
+const rebuild = function(t) {
+    let old = t.h;
+    let h = [];
+    let nint = 0;
+    for (let i = 0; i < old.length; i += 2) {
+        if (old[i + 1] === undefined) continue;
+        h.push(old[i], old[i + 1]);
+        if (typeof old[i] === "number") nint++;
+    }
+    t.h = h;
+    t.nint = nint;
+    t.map = null;
+    if (h.length > SCAN_MAX) buildmap(t);
+};
+
+const insert = function(t, key, value) {
+    if (t.h.length > SCAN_MAX && t.live < t.h.length >> 2) rebuild(t);
+    let h = t.h;
+    if (h === EMPTY) {
+        t.h = [key, value];
+    } else {
+        if (t.map !== null) t.map.set(key, h.length);
+        h.push(key, value);
+        if (t.map === null && h.length > SCAN_MAX) buildmap(t);
+    }
+    t.live++;
+};
+
+/* 'key' is no positive integer that the list part could hold, and not nil or NaN */
+const sethash = function(t, key, value) {
+    let i = find(t, key);
+    if (i < 0) {
+        if (value === undefined) return;
+        if (typeof key === "number") t.nint++;
+        insert(t, key, value);
+        return;
+    }
+    let h = t.h;
+    if (value === undefined) {
+        if (h[i + 1] !== undefined) t.live--;
+    } else if (h[i + 1] === undefined) {
+        t.live++;
+        if (t.nint === 0 && typeof key === "number") t.nint = 1;
+    }
+    h[i + 1] = value;
+};
+
+/* the item after the list part may be in the hash part */
+const migrate = function(t) {
+    let a = t.arr;
+    let i = find(t, a.length);
+    if (i >= 0 && t.h[i + 1] !== undefined) {
+        t.live--;
+        t.h[i + 1] = undefined;
+    }
+    for (;;) {
+        i = find(t, a.length + 1);
+        if (i < 0 || t.h[i + 1] === undefined) break;
+        a.push(t.h[i + 1]);
+        t.h[i + 1] = undefined;
+        t.live--;
+    }
+    if (t.live === 0 && a.length > SCAN_MAX) rebuild(t);
+    if (a.length > t.amax) t.amax = a.length;
+};
+
+/* a list part that is mostly holes, as that of a queue, moves to the hash part */
+const sparse = function(t) {
+    let a = t.arr;
+    let n = 0;
+    for (let i = 0; i < a.length; i++) if (a[i] !== undefined) n++;
+    t.acheck = a.length * 2;
+    if (n * 4 > a.length) return;
+    t.arr = EMPTY;
+    t.acheck = 1024;
+    for (let i = 0; i < a.length; i++) {
+        if (a[i] !== undefined) sethash(t, i + 1, a[i]);
     }
 };
 
-const luaH_new = function(L) {
-    return new Table(L);
-};
-
-const getgeneric = function(t, hash) {
-    let v = t.strong.get(hash);
-    return v ? v.value : lobject.luaO_nilobject;
-};
-
-const luaH_getint = function(t, key) {
-    lua_assert(Number.isSafeInteger(key));
-    return getgeneric(t, key);
-};
-
-const luaH_getstr = function(t, key) {
-    lua_assert(key instanceof TString);
-    return getgeneric(t, luaS_hashlongstr(key));
-};
-
-const luaH_get = function(L, t, key) {
-    lua_assert(key instanceof lobject.TValue);
-    if (key.ttisnil() || (key.ttisfloat() && isNaN(key.value)))
-        return lobject.luaO_nilobject;
-    return getgeneric(t, table_hash(L, key));
+const append = function(t, value) {
+    let a = t.arr;
+    if (a === EMPTY) t.arr = [value];
+    else a.push(value);
+    let n = t.arr.length;
+    if (n > t.amax) t.amax = n;
+    if (t.nint > 0) migrate(t);
+    if (n >= t.acheck) sparse(t);
 };
 
 const luaH_setint = function(t, key, value) {
-    lua_assert(Number.isSafeInteger(key) && value instanceof lobject.TValue);
-    let hash = key; /* table_hash known result */
-    if (value.ttisnil()) {
-        mark_dead(t, hash);
+    let a = t.arr;
+    let n = a.length;
+    if (key > 0 && key <= n) {
+        if (value === undefined && key === n) {
+            a.pop();
+            while (a.length > 0 && a[a.length - 1] === undefined) a.pop();
+        } else
+            a[key - 1] = value;
+    } else if (key === n + 1) {
+        if (value !== undefined) append(t, value);
+        else if (t.nint > 0) sethash(t, key, value);
+    } else
+        sethash(t, key, value);
+};
+
+const luaH_getint = function(t, key) {
+    let a = t.arr;
+    if (key > 0 && key <= a.length) return a[key - 1];
+    if (t.nint === 0) return undefined;
+    let i = find(t, key);
+    return i < 0 ? undefined : t.h[i + 1];
+};
+
+const luaH_getstr = function(t, key) {
+    let i = find(t, key);
+    return i < 0 ? undefined : t.h[i + 1];
+};
+
+const luaH_get = function(t, key) {
+    if (typeof key === "number") {
+        if (Number.isInteger(key)) return luaH_getint(t, key);
+    } else if (key instanceof LFloat)
+        return luaH_getint(t, key.n + 0);
+    else if (key === undefined)
+        return undefined;
+    let i = find(t, key);
+    return i < 0 ? undefined : t.h[i + 1];
+};
+
+/* sets a field without metamethods; the caller has seen to 'readonly' and 'flags' */
+const rawset = function(L, t, key, value) {
+    if (typeof key === "number") {
+        if (Number.isInteger(key)) {
+            luaH_setint(t, key, value);
+            return;
+        }
+        if (key !== key)
+            ldebug.luaG_runerror(L, to_luastring("table index is NaN", true));
+    } else if (key instanceof LFloat) {
+        luaH_setint(t, key.n + 0, value);
         return;
-    }
-    let e = t.strong.get(hash);
-    if (e) {
-        let tv = e.value;
-        tv.setfrom(value);
-    } else {
-        let k = new lobject.TValue(LUA_TNUMINT, key);
-        let v = new lobject.TValue(value.type, value.value);
-        add(t, hash, k, v);
-    }
+    } else if (key === undefined)
+        ldebug.luaG_runerror(L, to_luastring("table index is nil", true));
+    sethash(t, key, value);
 };
 
 const luaH_setfrom = function(L, t, key, value) {
-    if (t.readonly !== null) readonlyerror(L, t);
-    lua_assert(key instanceof lobject.TValue);
-    let hash = table_hash(L, key);
-    if (value.ttisnil()) { /* delete */
-        mark_dead(t, hash);
+    if (t.ro !== null) readonlyerror(L, t);
+    t.flags = 0;
+    rawset(L, t, key, value);
+};
+
+/* a border: the last item of the list part is never nil */
+const luaH_getn = function(t) {
+    return t.arr.length;
+};
+
+/* the values of a constructor's list: holes keep their places as they do in PUC's */
+const luaH_setlist = function(t, first, values, from, count) {
+    let a = t.arr;
+    if (a.length < first) {
+        for (let i = 0; i < count; i++) luaH_setint(t, first + i + 1, values[from + i]);
         return;
     }
-
-    let e = t.strong.get(hash);
-    if (e) {
-        e.value.setfrom(value);
-    } else {
-        let k;
-        let kv = key.value;
-        if (key.ttisfloat() && Number.isSafeInteger(kv)) { /* does index fit in an integer? */
-            /* insert it as an integer */
-            k = new lobject.TValue(LUA_TNUMINT, kv + 0);
-        } else {
-            k = new lobject.TValue(key.type, kv);
-        }
-        let v = new lobject.TValue(value.type, value.value);
-        add(t, hash, k, v);
+    if (a === EMPTY) a = t.arr = [];
+    for (let i = 0; i < count; i++) {
+        if (first + i < a.length) a[first + i] = values[from + i];
+        else a.push(values[from + i]);
+        if (t.nint > 0) sethash(t, first + i + 1, undefined);
     }
+    if (a.length > t.amax) t.amax = a.length;
+    while (a.length > 0 && a[a.length - 1] === undefined) a.pop();
 };
 
-/*
-** Try to find a boundary in table 't'. A 'boundary' is an integer index
-** such that t[i] is non-nil and t[i+1] is nil (and 0 if t[1] is nil).
-*/
-const luaH_getn = function(t) {
-    let i = 0;
-    let j = t.strong.size + 1; /* use known size of Map to kick start search */
-    /* find 'i' and 'j' such that i is present and j is not */
-    while (!(luaH_getint(t, j).ttisnil())) {
-        i = j;
-        if (j > LUA_MAXINTEGER / 2) {  /* overflow? */
-            /* table was built with bad purposes: resort to linear search */
-            i = 1;
-            while (!luaH_getint(t, i).ttisnil()) i++;
-            return i - 1;
-        }
-        j *= 2;
-    }
-    /* now do a binary search between them */
-    while (j - i > 1) {
-        let m = Math.floor((i+j)/2);
-        if (luaH_getint(t, m).ttisnil()) j = m;
-        else i = m;
-    }
-    return i;
+/* keys and values in the order of a traversal */
+const luaH_entries = function*(t) {
+    for (let pos = luaH_slot(t, 0); pos >= 0; pos = luaH_slot(t, pos + 1))
+        yield [luaH_slotkey(t, pos), luaH_slotvalue(t, pos)];
 };
 
-const luaH_next = function(L, table, keyI) {
-    let keyO = L.stack[keyI];
-
-    let entry;
-    if (keyO.type === LUA_TNIL) {
-        entry = table.f;
-        if (!entry)
-            return false;
-    } else {
-        /* First find current key */
-        let hash = table_hash(L, keyO);
-        /* Look in main part of table */
-        entry = table.strong.get(hash);
-        if (entry) {
-            entry = entry.n;
-            if (!entry)
-                return false;
-        } else {
-            /* Try dead keys */
-            entry = (table.dead_weak && table.dead_weak.get(hash)) || table.dead_strong.get(hash);
-            if (!entry)
-                /* item not in table */
-                return ldebug.luaG_runerror(L, to_luastring("invalid key to 'next'"));
-            /* Iterate until either out of keys, or until finding a non-dead key */
-            do {
-                entry = entry.n;
-                if (!entry)
-                    return false;
-            } while (entry.key.ttisdeadkey());
-        }
-    }
-    lobject.setobj2s(L, keyI, entry.key);
-    lobject.setobj2s(L, keyI+1, entry.value);
-    return true;
+/* place of the field at or after 'pos' in a traversal, -1 when there is none */
+const luaH_slot = function(t, pos) {
+    let a = t.arr;
+    for (; pos < a.length; pos++)
+        if (a[pos] !== undefined) return pos;
+    let h = t.h;
+    for (let i = (pos - a.length) * 2; i < h.length; i += 2)
+        if (h[i + 1] !== undefined) return a.length + i / 2;
+    return -1;
 };
 
+const luaH_slotkey = function(t, pos) {
+    let n = t.arr.length;
+    return pos < n ? pos + 1 : t.h[(pos - n) * 2];
+};
+
+const luaH_slotvalue = function(t, pos) {
+    let n = t.arr.length;
+    return pos < n ? t.arr[pos] : t.h[(pos - n) * 2 + 1];
+};
+
+/* place of the field after the one with this key, -1 when it is the last */
+const luaH_next = function(L, t, key) {
+    if (key === undefined) return luaH_slot(t, 0);
+    if (key instanceof LFloat) key = key.n + 0;
+    let n = t.arr.length;
+    let isint = typeof key === "number" && Number.isInteger(key);
+    if (isint && key > 0 && key <= n) return luaH_slot(t, key);
+    let i = find(t, key);
+    if (i >= 0) return luaH_slot(t, n + i / 2 + 1);
+    if (isint && key > 0 && key <= t.amax) return luaH_slot(t, n);
+    ldebug.luaG_runerror(L, to_luastring("invalid key to 'next'"));
+};
+
+/* how many fields a table has */
+const luaH_count = function(t) {
+    let n = t.live;
+    let a = t.arr;
+    for (let i = 0; i < a.length; i++) if (a[i] !== undefined) n++;
+    return n;
+};
+
+module.exports.Table          = Table;
+module.exports.find           = find;
 module.exports.invalidateTMcache = invalidateTMcache;
-module.exports.luaH_get     = luaH_get;
-module.exports.luaH_getint  = luaH_getint;
-module.exports.luaH_getn    = luaH_getn;
-module.exports.luaH_getstr  = luaH_getstr;
-module.exports.luaH_setfrom = luaH_setfrom;
-module.exports.luaH_setint  = luaH_setint;
-module.exports.luaH_new     = luaH_new;
-module.exports.luaH_next    = luaH_next;
-module.exports.readonlyerror = readonlyerror;
-module.exports.Table        = Table;
+module.exports.luaH_count     = luaH_count;
+module.exports.luaH_entries   = luaH_entries;
+module.exports.luaH_get       = luaH_get;
+module.exports.luaH_getint    = luaH_getint;
+module.exports.luaH_getn      = luaH_getn;
+module.exports.luaH_getstr    = luaH_getstr;
+module.exports.luaH_new       = luaH_new;
+module.exports.luaH_next      = luaH_next;
+module.exports.luaH_setfrom   = luaH_setfrom;
+module.exports.luaH_setint    = luaH_setint;
+module.exports.luaH_setlist   = luaH_setlist;
+module.exports.luaH_slot      = luaH_slot;
+module.exports.luaH_slotkey   = luaH_slotkey;
+module.exports.luaH_slotvalue = luaH_slotvalue;
+module.exports.readonlyerror  = readonlyerror;

@@ -48,8 +48,6 @@ const {
 } = require('./lauxlib.js');
 const { lua_assert } = require('./llimits.js');
 const lmarks = require('./lmarks.js');
-const { TValue } = require('./lobject.js');
-const { constant_types: { LUA_TNUMINT } } = require('./defs.js');
 const { spend } = require('./lbudget.js');
 const { to_luastring } = require("./fengaricore.js");
 
@@ -123,7 +121,7 @@ const tinsert = function(L) {
     }
 
     lua_seti(L, 1, pos);  /* t[pos] = v */
-    if (lmarks.state.on) lmarks.setfromnative(L, L.stack[L.ci.funcOff + 1], new TValue(LUA_TNUMINT, pos));
+    if (lmarks.state.on) lmarks.setfromnative(L, L.stack[L.ci.funcOff + 1], pos);
     return 0;
 };
 
@@ -161,7 +159,7 @@ const tmove = function(L) {
         let n = e - f + 1;  /* number of elements to move */
         luaL_argcheck(L, t <= LUA_MAXINTEGER - n + 1, 4, "destination wrap around");
 
-        if (t > e || t <= f || (tt !== 1 && lua_compare(L, 1, tt, LUA_OPEQ) !== 1)) {
+        if (t > e || t <= f || (tt !== 1 && !lua_compare(L, 1, tt, LUA_OPEQ))) {
             for (let i = 0; i < n; i++) {
                 spend(L, 1);
                 lua_geti(L, 1, f + i);

@@ -7,17 +7,12 @@ const {
     },
     to_luastring
 } = require('./defs.js');
-const { lua_assert } = require('./llimits.js');
-const lobject = require('./lobject.js');
 const ldo     = require('./ldo.js');
 const lstate  = require('./lstate.js');
-const {
-    luaS_bless,
-    luaS_new
-} = require('./lstring.js');
 const ltable  = require('./ltable.js');
 const ldebug  = require('./ldebug.js');
 const lvm     = require('./lvm.js');
+const { Table, Udata, ltype } = require('./lvalue.js');
 
 const luaT_typenames_ = [
     "no value",
@@ -31,10 +26,10 @@ const luaT_typenames_ = [
     "userdata",
     "thread",
     "proto" /* this last case is used for tests only */
-].map(e => to_luastring(e));
+];
 
 const ttypename = function(t) {
-    return luaT_typenames_[t + 1];
+    return to_luastring(luaT_typenames_[t + 1], true);
 };
 
 
@@ -70,145 +65,118 @@ const TMS = {
     TM_N:       24  /* number of elements in the enum */
 };
 
-const luaT_init = function(L) {
-    L.l_G.tmname[TMS.TM_INDEX]    = new luaS_new(L, to_luastring("__index", true));
-    L.l_G.tmname[TMS.TM_NEWINDEX] = new luaS_new(L, to_luastring("__newindex", true));
-    L.l_G.tmname[TMS.TM_GC]       = new luaS_new(L, to_luastring("__gc", true));
-    L.l_G.tmname[TMS.TM_MODE]     = new luaS_new(L, to_luastring("__mode", true));
-    L.l_G.tmname[TMS.TM_LEN]      = new luaS_new(L, to_luastring("__len", true));
-    L.l_G.tmname[TMS.TM_EQ]       = new luaS_new(L, to_luastring("__eq", true));
-    L.l_G.tmname[TMS.TM_ADD]      = new luaS_new(L, to_luastring("__add", true));
-    L.l_G.tmname[TMS.TM_SUB]      = new luaS_new(L, to_luastring("__sub", true));
-    L.l_G.tmname[TMS.TM_MUL]      = new luaS_new(L, to_luastring("__mul", true));
-    L.l_G.tmname[TMS.TM_MOD]      = new luaS_new(L, to_luastring("__mod", true));
-    L.l_G.tmname[TMS.TM_POW]      = new luaS_new(L, to_luastring("__pow", true));
-    L.l_G.tmname[TMS.TM_DIV]      = new luaS_new(L, to_luastring("__div", true));
-    L.l_G.tmname[TMS.TM_IDIV]     = new luaS_new(L, to_luastring("__idiv", true));
-    L.l_G.tmname[TMS.TM_BAND]     = new luaS_new(L, to_luastring("__band", true));
-    L.l_G.tmname[TMS.TM_BOR]      = new luaS_new(L, to_luastring("__bor", true));
-    L.l_G.tmname[TMS.TM_BXOR]     = new luaS_new(L, to_luastring("__bxor", true));
-    L.l_G.tmname[TMS.TM_SHL]      = new luaS_new(L, to_luastring("__shl", true));
-    L.l_G.tmname[TMS.TM_SHR]      = new luaS_new(L, to_luastring("__shr", true));
-    L.l_G.tmname[TMS.TM_UNM]      = new luaS_new(L, to_luastring("__unm", true));
-    L.l_G.tmname[TMS.TM_BNOT]     = new luaS_new(L, to_luastring("__bnot", true));
-    L.l_G.tmname[TMS.TM_LT]       = new luaS_new(L, to_luastring("__lt", true));
-    L.l_G.tmname[TMS.TM_LE]       = new luaS_new(L, to_luastring("__le", true));
-    L.l_G.tmname[TMS.TM_CONCAT]   = new luaS_new(L, to_luastring("__concat", true));
-    L.l_G.tmname[TMS.TM_CALL]     = new luaS_new(L, to_luastring("__call", true));
-};
+const tmname = [
+    "__index", "__newindex", "__gc", "__mode", "__len", "__eq", "__add", "__sub", "__mul", "__mod",
+    "__pow", "__div", "__idiv", "__band", "__bor", "__bxor", "__shl", "__shr", "__unm", "__bnot",
+    "__lt", "__le", "__concat", "__call"
+];
 
 /*
 ** Return the name of the type of an object. For tables and userdata
 ** with metatable, use their '__name' metafield, if present.
 */
-const __name = to_luastring('__name', true);
 const luaT_objtypename = function(L, o) {
-    let mt;
-    if ((o.ttistable() && (mt = o.value.metatable) !== null) ||
-        (o.ttisfulluserdata() && (mt = o.value.metatable) !== null)) {
-        let name = ltable.luaH_getstr(mt, luaS_bless(L, __name));
-        if (name.ttisstring())
-            return name.svalue();
+    let mt = o instanceof Table || o instanceof Udata ? o.metatable : null;
+    if (mt !== null) {
+        let name = ltable.luaH_getstr(mt, "__name");
+        if (typeof name === "string") return name;
     }
-    return ttypename(o.ttnov());
+    return luaT_typenames_[ltype(o) + 1];
 };
 
-const luaT_callTM = function(L, f, p1, p2, p3, hasres) {
-    let func = L.top;
-
-    lobject.pushobj2s(L, f); /* push function (assume EXTRA_STACK) */
-    lobject.pushobj2s(L, p1); /* 1st argument */
-    lobject.pushobj2s(L, p2); /* 2nd argument */
-
-    if (!hasres)  /* no result? 'p3' is third argument */
-        lobject.pushobj2s(L, p3); /* 3rd argument */
-
+const docall = function(L, func, nresults) {
     if (L.ci.callstatus & lstate.CIST_LUA)
-        ldo.luaD_call(L, func, hasres);
+        ldo.luaD_call(L, func, nresults);
     else
-        ldo.luaD_callnoyield(L, func, hasres);
-
-    if (hasres) {  /* if has result, move it to its place */
-        let tv = L.stack[L.top-1];
-        delete L.stack[--L.top];
-        p3.setfrom(tv);
-    }
+        ldo.luaD_callnoyield(L, func, nresults);
 };
 
-const luaT_callbinTM = function(L, p1, p2, res, event) {
+/* calls a metamethod that has a result */
+const luaT_callTM = function(L, f, p1, p2) {
+    let func = L.top;
+    let stack = L.stack;
+    stack[func] = f;
+    stack[func + 1] = p1;
+    stack[func + 2] = p2;
+    L.top = func + 3;
+    docall(L, func, 1);
+    return stack[--L.top];
+};
+
+/* calls a metamethod that has none */
+const luaT_callTMset = function(L, f, p1, p2, p3) {
+    let func = L.top;
+    let stack = L.stack;
+    stack[func] = f;
+    stack[func + 1] = p1;
+    stack[func + 2] = p2;
+    stack[func + 3] = p3;
+    L.top = func + 4;
+    docall(L, func, 0);
+};
+
+const luaT_findbinTM = function(L, p1, p2, event) {
     let tm = luaT_gettmbyobj(L, p1, event);
-    if (tm.ttisnil())
-        tm = luaT_gettmbyobj(L, p2, event);
-    if (tm.ttisnil()) return false;
-    luaT_callTM(L, tm, p1, p2, res, 1);
-    return true;
+    return tm === undefined ? luaT_gettmbyobj(L, p2, event) : tm;
 };
 
-const luaT_trybinTM = function(L, p1, p2, res, event) {
-    if (!luaT_callbinTM(L, p1, p2, res, event)) {
-        switch (event) {
-            case TMS.TM_CONCAT:
-                return ldebug.luaG_concaterror(L, p1, p2);
-            case TMS.TM_BAND: case TMS.TM_BOR: case TMS.TM_BXOR:
-            case TMS.TM_SHL: case TMS.TM_SHR: case TMS.TM_BNOT: {
-                let n1 = lvm.tonumber(p1);
-                let n2 = lvm.tonumber(p2);
-                if (n1 !== false && n2 !== false)
-                    return ldebug.luaG_tointerror(L, p1, p2);
-                else
-                    return ldebug.luaG_opinterror(L, p1, p2, to_luastring("perform bitwise operation on", true));
-            }
-            default:
-                return ldebug.luaG_opinterror(L, p1, p2, to_luastring("perform arithmetic on", true));
+const luaT_trybinTM = function(L, p1, p2, event) {
+    let tm = luaT_findbinTM(L, p1, p2, event);
+    if (tm !== undefined) return luaT_callTM(L, tm, p1, p2);
+    switch (event) {
+        case TMS.TM_CONCAT:
+            return ldebug.luaG_concaterror(L, p1, p2);
+        case TMS.TM_BAND: case TMS.TM_BOR: case TMS.TM_BXOR:
+        case TMS.TM_SHL: case TMS.TM_SHR: case TMS.TM_BNOT: {
+            if (lvm.tonumber(p1) !== false && lvm.tonumber(p2) !== false)
+                return ldebug.luaG_tointerror(L, p1, p2);
+            else
+                return ldebug.luaG_opinterror(L, p1, p2, "perform bitwise operation on");
         }
+        default:
+            return ldebug.luaG_opinterror(L, p1, p2, "perform arithmetic on");
     }
 };
 
+/* the answer of a metamethod that compares, null when there is none */
 const luaT_callorderTM = function(L, p1, p2, event) {
-    let res = new lobject.TValue();
-    if (!luaT_callbinTM(L, p1, p2, res, event))
-        return null;
-    else
-        return !res.l_isfalse();
+    let tm = luaT_findbinTM(L, p1, p2, event);
+    if (tm === undefined) return null;
+    let res = luaT_callTM(L, tm, p1, p2);
+    return res !== undefined && res !== false;
 };
 
-const fasttm = function(l, et, e) {
-    return et === null ? null :
-        (et.flags & (1 << e)) ? null : luaT_gettm(et, e, l.l_G.tmname[e]);
+const fasttm = function(mt, e) {
+    return mt === null || (mt.flags & (1 << e)) ? null : luaT_gettm(mt, e);
 };
 
-const luaT_gettm = function(events, event, ename) {
-    const tm = ltable.luaH_getstr(events, ename);
-    lua_assert(event <= TMS.TM_EQ);
-    if (tm.ttisnil()) {  /* no tag method? */
+const luaT_gettm = function(events, event) {
+    const tm = ltable.luaH_getstr(events, tmname[event]);
+    if (tm === undefined) {  /* no tag method? */
         events.flags |= 1<<event;  /* cache this fact */
         return null;
     }
     else return tm;
 };
 
-const luaT_gettmbyobj = function(L, o, event) {
-    let mt;
-    switch(o.ttnov()) {
-        case LUA_TTABLE:
-        case LUA_TUSERDATA:
-            mt = o.value.metatable;
-            break;
-        default:
-            mt = L.l_G.mt[o.ttnov()];
-    }
+const luaT_getmetatable = function(L, o) {
+    let t = ltype(o);
+    return t === LUA_TTABLE || t === LUA_TUSERDATA ? o.metatable : L.l_G.mt[t];
+};
 
-    return mt ? ltable.luaH_getstr(mt, L.l_G.tmname[event]) : lobject.luaO_nilobject;
+const luaT_gettmbyobj = function(L, o, event) {
+    let mt = luaT_getmetatable(L, o);
+    return mt ? ltable.luaH_getstr(mt, tmname[event]) : undefined;
 };
 
 module.exports.fasttm           = fasttm;
 module.exports.TMS              = TMS;
 module.exports.luaT_callTM      = luaT_callTM;
-module.exports.luaT_callbinTM   = luaT_callbinTM;
+module.exports.luaT_callTMset   = luaT_callTMset;
 module.exports.luaT_trybinTM    = luaT_trybinTM;
 module.exports.luaT_callorderTM = luaT_callorderTM;
-module.exports.luaT_gettm       = luaT_gettm;
+module.exports.luaT_getmetatable = luaT_getmetatable;
 module.exports.luaT_gettmbyobj  = luaT_gettmbyobj;
-module.exports.luaT_init        = luaT_init;
 module.exports.luaT_objtypename = luaT_objtypename;
+module.exports.tmname           = tmname;
 module.exports.ttypename        = ttypename;

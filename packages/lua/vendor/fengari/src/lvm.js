@@ -4,75 +4,12 @@ const {
     LUA_MULTRET,
     LUA_OPBAND,
     LUA_OPBOR,
-    LUA_OPBXOR,
-    constant_types: {
-        LUA_TBOOLEAN,
-        LUA_TLCF,
-        LUA_TLIGHTUSERDATA,
-        LUA_TLNGSTR,
-        LUA_TNIL,
-        LUA_TNUMBER,
-        LUA_TNUMFLT,
-        LUA_TNUMINT,
-        LUA_TSHRSTR,
-        LUA_TTABLE,
-        LUA_TUSERDATA
-    },
-    to_luastring
+    LUA_OPBXOR
 } = require('./defs.js');
 const {
     INDEXK,
     ISK,
-    LFIELDS_PER_FLUSH,
-    OpCodesI: {
-        OP_ADD,
-        OP_BAND,
-        OP_BNOT,
-        OP_BOR,
-        OP_BXOR,
-        OP_CALL,
-        OP_CLOSURE,
-        OP_CONCAT,
-        OP_DIV,
-        OP_EQ,
-        OP_EXTRAARG,
-        OP_FORLOOP,
-        OP_FORPREP,
-        OP_GETTABLE,
-        OP_GETTABUP,
-        OP_GETUPVAL,
-        OP_IDIV,
-        OP_JMP,
-        OP_LE,
-        OP_LEN,
-        OP_LOADBOOL,
-        OP_LOADK,
-        OP_LOADKX,
-        OP_LOADNIL,
-        OP_LT,
-        OP_MOD,
-        OP_MOVE,
-        OP_MUL,
-        OP_NEWTABLE,
-        OP_NOT,
-        OP_POW,
-        OP_RETURN,
-        OP_SELF,
-        OP_SETLIST,
-        OP_SETTABLE,
-        OP_SETTABUP,
-        OP_SETUPVAL,
-        OP_SHL,
-        OP_SHR,
-        OP_SUB,
-        OP_TAILCALL,
-        OP_TEST,
-        OP_TESTSET,
-        OP_TFORCALL,
-        OP_TFORLOOP,
-        OP_UNM,
-        OP_VARARG
-    }
+    LFIELDS_PER_FLUSH
 } = require('./lopcodes.js');
 const {
     LUA_MAXINTEGER,
@@ -86,16 +23,27 @@ const {
 const lobject = require('./lobject.js');
 const lfunc   = require('./lfunc.js');
 const lstate  = require('./lstate.js');
-const {
-    luaS_bless,
-    luaS_eqlngstr
-} = require('./lstring.js');
 const ldo     = require('./ldo.js');
 const ltm     = require('./ltm.js');
 const ltable  = require('./ltable.js');
 const ldebug  = require('./ldebug.js');
+const ljit    = require('./ljit.js');
 const { budget, claim } = require('./lbudget.js');
 const lmarks  = require('./lmarks.js');
+const {
+    LClosure,
+    LFloat,
+    Table,
+    Udata,
+    isfunction,
+    isinteger,
+    isnumber,
+    mkflt
+} = require('./lvalue.js');
+
+const isfalse = function(v) {
+    return v === undefined || v === false;
+};
 
 /*
 ** finish execution of an opcode interrupted by an yield
@@ -103,729 +51,454 @@ const lmarks  = require('./lmarks.js');
 const luaV_finishOp = function(L) {
     let ci = L.ci;
     let base = ci.l_base;
-    let inst = ci.l_code[ci.l_savedpc - 1];  /* interrupted instruction */
-    let op = inst.opcode;
+    let code = ci.func.p.code;
+    let inst = code[ci.l_savedpc - 1];  /* interrupted instruction */
 
-    switch (op) {  /* finish its execution */
-        case OP_ADD: case OP_SUB: case OP_MUL: case OP_DIV: case OP_IDIV:
-        case OP_BAND: case OP_BOR: case OP_BXOR: case OP_SHL: case OP_SHR:
-        case OP_MOD: case OP_POW:
-        case OP_UNM: case OP_BNOT: case OP_LEN:
-        case OP_GETTABUP: case OP_GETTABLE: case OP_SELF: {
-            lobject.setobjs2s(L, base + inst.A, L.top-1);
-            delete L.stack[--L.top];
+    switch (inst.opcode) {  /* finish its execution */
+        case 13: case 14: case 15: case 16: case 17: case 18: case 19: case 20: /* arithmetic */
+        case 21: case 22: case 23: case 24: case 25: case 26: case 28:
+        case 6: case 7: case 12: { /* GETTABUP, GETTABLE, SELF */
+            L.stack[base + inst.A] = L.stack[--L.top];
             break;
         }
-        case OP_LE: case OP_LT: case OP_EQ: {
-            let res = !L.stack[L.top - 1].l_isfalse();
-            delete L.stack[--L.top];
+        case 31: case 32: case 33: { /* EQ, LT, LE */
+            let res = !isfalse(L.stack[--L.top]);
             if (ci.callstatus & lstate.CIST_LEQ) {  /* "<=" using "<" instead? */
-                lua_assert(op === OP_LE);
                 ci.callstatus ^= lstate.CIST_LEQ;  /* clear mark */
                 res = !res;  /* negate result */
             }
-            lua_assert(ci.l_code[ci.l_savedpc].opcode === OP_JMP);
             if (res !== (inst.A ? true : false))  /* condition failed? */
                 ci.l_savedpc++;  /* skip jump instruction */
             break;
         }
-        case OP_CONCAT: {
+        case 29: { /* CONCAT */
             let top = L.top - 1;  /* top when 'luaT_trybinTM' was called */
             let b = inst.B;  /* first element to concatenate */
             let total = top - 1 - (base + b);  /* yet to concatenate */
-            lobject.setobjs2s(L, top - 2, top);  /* put TM result in proper position */
+            L.stack[top - 2] = L.stack[top];  /* put TM result in proper position */
             if (total > 1) {  /* are there elements to concat? */
                 L.top = top - 1;  /* top is one after last element (at top-2) */
                 luaV_concat(L, total);  /* concat them (may yield again) */
             }
             /* move final result to final position */
-            lobject.setobjs2s(L, ci.l_base + inst.A, L.top - 1);
-            ldo.adjust_top(L, ci.top);  /* restore top */
+            L.stack[base + inst.A] = L.stack[base + b];
+            L.top = ci.top;  /* restore top */
             break;
         }
-        case OP_TFORCALL: {
-            lua_assert(ci.l_code[ci.l_savedpc].opcode === OP_TFORLOOP);
-            ldo.adjust_top(L, ci.top);  /* correct top */
+        case 41: { /* TFORCALL */
+            L.top = ci.top;  /* correct top */
             break;
         }
-        case OP_CALL: {
+        case 36: { /* CALL */
             if (inst.C - 1 >= 0)  /* nresults >= 0? */
-                ldo.adjust_top(L, ci.top);  /* adjust results */
+                L.top = ci.top;  /* adjust results */
             break;
         }
     }
 };
 
-const RA = function(L, base, i) {
-    return base + i.A;
-};
-
-const RB = function(L, base, i) {
-    return base + i.B;
-};
-
-// const RC = function(L, base, i) {
-//     return base + i.C;
-// };
-
-const RKB = function(L, base, k, i) {
-    return ISK(i.B) ? k[INDEXK(i.B)] : L.stack[base + i.B];
-};
-
-const RKC = function(L, base, k, i) {
-    return ISK(i.C) ? k[INDEXK(i.C)] : L.stack[base + i.C];
-};
-
+/*
+** The interpreter. Functions and loops that are hot go on as JavaScript (ljit.js).
+*/
 const luaV_execute = function(L) {
     let ci = L.ci;
+    let stack = L.stack;
 
     ci.callstatus |= lstate.CIST_FRESH;
     newframe:
     for (;;) {
-        lua_assert(ci === L.ci);
-        let cl = ci.func.value;
-        let k = cl.p.k;
+        let cl = ci.func;
+        let p = cl.p;
+        let k = p.kr;
+        let code = p.code;
         let base = ci.l_base;
+        let pc = ci.l_savedpc;
 
-        let i = ci.l_code[ci.l_savedpc++];
+        for (;;) {
+            let i = code[pc];
+            ci.l_savedpc = ++pc;
+            if (--budget.steps <= 0) budget.check(L);
+            let ra = base + i.A;
 
-        if (--budget.steps <= 0) budget.check(L);
-
-        let ra = RA(L, base, i);
-        let opcode = i.opcode;
-
-        switch (opcode) {
-            case OP_MOVE: {
-                lobject.setobjs2s(L, ra, RB(L, base, i));
-                break;
-            }
-            case OP_LOADK: {
-                let konst = k[i.Bx];
-                lobject.setobj2s(L, ra, konst);
-                break;
-            }
-            case OP_LOADKX: {
-                lua_assert(ci.l_code[ci.l_savedpc].opcode === OP_EXTRAARG);
-                let konst = k[ci.l_code[ci.l_savedpc++].Ax];
-                lobject.setobj2s(L, ra, konst);
-                break;
-            }
-            case OP_LOADBOOL: {
-                L.stack[ra].setbvalue(i.B !== 0);
-
-                if (i.C !== 0)
-                    ci.l_savedpc++; /* skip next instruction (if C) */
-
-                break;
-            }
-            case OP_LOADNIL: {
-                for (let j = 0; j <= i.B; j++)
-                    L.stack[ra + j].setnilvalue();
-                break;
-            }
-            case OP_GETUPVAL: {
-                let b = i.B;
-                lobject.setobj2s(L, ra, cl.upvals[b]);
-                break;
-            }
-            case OP_GETTABUP: {
-                let upval = cl.upvals[i.B];
-                let rc = RKC(L, base, k, i);
-                luaV_gettable(L, upval, rc, ra);
-                break;
-            }
-            case OP_GETTABLE: {
-                let rb = L.stack[RB(L, base, i)];
-                let rc = RKC(L, base, k, i);
-                luaV_gettable(L, rb, rc, ra);
-                break;
-            }
-            case OP_SETTABUP: {
-                let upval = cl.upvals[i.A];
-                let rb = RKB(L, base, k, i);
-                let rc = RKC(L, base, k, i);
-                settable(L, upval, rb, rc);
-                break;
-            }
-            case OP_SETUPVAL: {
-                let uv = cl.upvals[i.B];
-                uv.setfrom(L.stack[ra]);
-                break;
-            }
-            case OP_SETTABLE: {
-                let table = L.stack[ra];
-                let key = RKB(L, base, k, i);
-                let v = RKC(L, base, k, i);
-
-                settable(L, table, key, v);
-                if (lmarks.state.on) lmarks.set(L, ci, table, key);
-                break;
-            }
-            case OP_NEWTABLE: {
-                L.stack[ra].sethvalue(ltable.luaH_new(L));
-                if (lmarks.state.on) lmarks.born(L, ci, L.stack[ra].value);
-                break;
-            }
-            case OP_SELF: {
-                let rb = RB(L, base, i);
-                let rc = RKC(L, base, k, i);
-                lobject.setobjs2s(L, ra + 1, rb);
-                luaV_gettable(L, L.stack[rb], rc, ra);
-                break;
-            }
-            case OP_ADD: {
-                let op1 = RKB(L, base, k, i);
-                let op2 = RKC(L, base, k, i);
-                let numberop1, numberop2;
-
-                if (op1.ttisinteger() && op2.ttisinteger()) {
-                    setint(L.stack[ra], op1.value + op2.value);
-                } else if ((numberop1 = tonumber(op1)) !== false && (numberop2 = tonumber(op2)) !== false) {
-                    L.stack[ra].setfltvalue(numberop1 + numberop2);
-                } else {
-                    ltm.luaT_trybinTM(L, op1, op2, L.stack[ra], ltm.TMS.TM_ADD);
+            switch (i.opcode) {
+                case 0: { /* MOVE */
+                    stack[ra] = stack[base + i.B];
+                    break;
                 }
-                break;
-            }
-            case OP_SUB: {
-                let op1 = RKB(L, base, k, i);
-                let op2 = RKC(L, base, k, i);
-                let numberop1, numberop2;
-
-                if (op1.ttisinteger() && op2.ttisinteger()) {
-                    setint(L.stack[ra], op1.value - op2.value);
-                } else if ((numberop1 = tonumber(op1)) !== false && (numberop2 = tonumber(op2)) !== false) {
-                    L.stack[ra].setfltvalue(numberop1 - numberop2);
-                } else {
-                    ltm.luaT_trybinTM(L, op1, op2, L.stack[ra], ltm.TMS.TM_SUB);
+                case 1: { /* LOADK */
+                    stack[ra] = k[i.Bx];
+                    break;
                 }
-                break;
-            }
-            case OP_MUL: {
-                let op1 = RKB(L, base, k, i);
-                let op2 = RKC(L, base, k, i);
-                let numberop1, numberop2;
-
-                if (op1.ttisinteger() && op2.ttisinteger()) {
-                    setint(L.stack[ra], op1.value * op2.value);
-                } else if ((numberop1 = tonumber(op1)) !== false && (numberop2 = tonumber(op2)) !== false) {
-                    L.stack[ra].setfltvalue(numberop1 * numberop2);
-                } else {
-                    ltm.luaT_trybinTM(L, op1, op2, L.stack[ra], ltm.TMS.TM_MUL);
+                case 2: { /* LOADKX */
+                    stack[ra] = k[code[pc++].Ax];
+                    break;
                 }
-                break;
-            }
-            case OP_MOD: {
-                let op1 = RKB(L, base, k, i);
-                let op2 = RKC(L, base, k, i);
-                let numberop1, numberop2;
-
-                if (op1.ttisinteger() && op2.ttisinteger()) {
-                    L.stack[ra].setivalue(luaV_mod(L, op1.value, op2.value));
-                } else if ((numberop1 = tonumber(op1)) !== false && (numberop2 = tonumber(op2)) !== false) {
-                    L.stack[ra].setfltvalue(luai_nummod(L, numberop1, numberop2));
-                } else {
-                    ltm.luaT_trybinTM(L, op1, op2, L.stack[ra], ltm.TMS.TM_MOD);
+                case 3: { /* LOADBOOL */
+                    stack[ra] = i.B !== 0;
+                    if (i.C !== 0) pc++; /* skip next instruction (if C) */
+                    break;
                 }
-                break;
-            }
-            case OP_POW: {
-                let op1 = RKB(L, base, k, i);
-                let op2 = RKC(L, base, k, i);
-                let numberop1, numberop2;
-
-                if ((numberop1 = tonumber(op1)) !== false && (numberop2 = tonumber(op2)) !== false) {
-                    L.stack[ra].setfltvalue(Math.pow(numberop1, numberop2));
-                } else {
-                    ltm.luaT_trybinTM(L, op1, op2, L.stack[ra], ltm.TMS.TM_POW);
+                case 4: { /* LOADNIL */
+                    for (let j = 0; j <= i.B; j++) stack[ra + j] = undefined;
+                    break;
                 }
-                break;
-            }
-            case OP_DIV: {
-                let op1 = RKB(L, base, k, i);
-                let op2 = RKC(L, base, k, i);
-                let numberop1, numberop2;
-
-                if ((numberop1 = tonumber(op1)) !== false && (numberop2 = tonumber(op2)) !== false) {
-                    L.stack[ra].setfltvalue(numberop1 / numberop2);
-                } else {
-                    ltm.luaT_trybinTM(L, op1, op2, L.stack[ra], ltm.TMS.TM_DIV);
+                case 5: { /* GETUPVAL */
+                    let uv = cl.upvals[i.B];
+                    stack[ra] = uv.s[uv.i];
+                    break;
                 }
-                break;
-            }
-            case OP_IDIV: {
-                let op1 = RKB(L, base, k, i);
-                let op2 = RKC(L, base, k, i);
-                let numberop1, numberop2;
-
-                if (op1.ttisinteger() && op2.ttisinteger()) {
-                    L.stack[ra].setivalue(luaV_div(L, op1.value, op2.value));
-                } else if ((numberop1 = tonumber(op1)) !== false && (numberop2 = tonumber(op2)) !== false) {
-                    L.stack[ra].setfltvalue(Math.floor(numberop1 / numberop2));
-                } else {
-                    ltm.luaT_trybinTM(L, op1, op2, L.stack[ra], ltm.TMS.TM_IDIV);
+                case 6: { /* GETTABUP */
+                    let uv = cl.upvals[i.B];
+                    stack[ra] = index(L, uv.s[uv.i], ISK(i.C) ? k[INDEXK(i.C)] : stack[base + i.C]);
+                    break;
                 }
-                break;
-            }
-            case OP_BAND: {
-                let op1 = RKB(L, base, k, i);
-                let op2 = RKC(L, base, k, i);
-                let numberop1, numberop2;
-
-                if ((numberop1 = tointeger(op1)) !== false && (numberop2 = tointeger(op2)) !== false) {
-                    setbits(L, L.stack[ra], luaV_bitwise(LUA_OPBAND, numberop1, numberop2));
-                } else {
-                    ltm.luaT_trybinTM(L, op1, op2, L.stack[ra], ltm.TMS.TM_BAND);
+                case 7: { /* GETTABLE */
+                    stack[ra] = index(L, stack[base + i.B], ISK(i.C) ? k[INDEXK(i.C)] : stack[base + i.C]);
+                    break;
                 }
-                break;
-            }
-            case OP_BOR: {
-                let op1 = RKB(L, base, k, i);
-                let op2 = RKC(L, base, k, i);
-                let numberop1, numberop2;
-
-                if ((numberop1 = tointeger(op1)) !== false && (numberop2 = tointeger(op2)) !== false) {
-                    setbits(L, L.stack[ra], luaV_bitwise(LUA_OPBOR, numberop1, numberop2));
-                } else {
-                    ltm.luaT_trybinTM(L, op1, op2, L.stack[ra], ltm.TMS.TM_BOR);
+                case 8: { /* SETTABUP */
+                    let uv = cl.upvals[i.A];
+                    setindex(L, uv.s[uv.i], ISK(i.B) ? k[INDEXK(i.B)] : stack[base + i.B],
+                        ISK(i.C) ? k[INDEXK(i.C)] : stack[base + i.C]);
+                    break;
                 }
-                break;
-            }
-            case OP_BXOR: {
-                let op1 = RKB(L, base, k, i);
-                let op2 = RKC(L, base, k, i);
-                let numberop1, numberop2;
-
-                if ((numberop1 = tointeger(op1)) !== false && (numberop2 = tointeger(op2)) !== false) {
-                    setbits(L, L.stack[ra], luaV_bitwise(LUA_OPBXOR, numberop1, numberop2));
-                } else {
-                    ltm.luaT_trybinTM(L, op1, op2, L.stack[ra], ltm.TMS.TM_BXOR);
+                case 9: { /* SETUPVAL */
+                    let uv = cl.upvals[i.B];
+                    uv.s[uv.i] = stack[ra];
+                    break;
                 }
-                break;
-            }
-            case OP_SHL: {
-                let op1 = RKB(L, base, k, i);
-                let op2 = RKC(L, base, k, i);
-                let numberop1, numberop2;
-
-                if ((numberop1 = tointeger(op1)) !== false && (numberop2 = tointeger(op2)) !== false) {
-                    setbits(L, L.stack[ra], luaV_shiftl(numberop1, numberop2));
-                } else {
-                    ltm.luaT_trybinTM(L, op1, op2, L.stack[ra], ltm.TMS.TM_SHL);
+                case 10: { /* SETTABLE */
+                    let t = stack[ra];
+                    let key = ISK(i.B) ? k[INDEXK(i.B)] : stack[base + i.B];
+                    setindex(L, t, key, ISK(i.C) ? k[INDEXK(i.C)] : stack[base + i.C]);
+                    if (lmarks.state.on) lmarks.set(L, ci, t, key);
+                    break;
                 }
-                break;
-            }
-            case OP_SHR: {
-                let op1 = RKB(L, base, k, i);
-                let op2 = RKC(L, base, k, i);
-                let numberop1, numberop2;
-
-                if ((numberop1 = tointeger(op1)) !== false && (numberop2 = tointeger(op2)) !== false) {
-                    setbits(L, L.stack[ra], luaV_shiftl(numberop1, -numberop2));
-                } else {
-                    ltm.luaT_trybinTM(L, op1, op2, L.stack[ra], ltm.TMS.TM_SHR);
+                case 11: { /* NEWTABLE */
+                    let t = new Table();
+                    stack[ra] = t;
+                    if (lmarks.state.on) lmarks.born(L, ci, t);
+                    break;
                 }
-                break;
-            }
-            case OP_UNM: {
-                let op = L.stack[RB(L, base, i)];
-                let numberop;
-
-                if (op.ttisinteger()) {
-                    L.stack[ra].setivalue(0 - op.value);
-                } else if ((numberop = tonumber(op)) !== false) {
-                    L.stack[ra].setfltvalue(-numberop);
-                } else {
-                    ltm.luaT_trybinTM(L, op, op, L.stack[ra], ltm.TMS.TM_UNM);
+                case 12: { /* SELF */
+                    let o = stack[base + i.B];
+                    stack[ra + 1] = o;
+                    stack[ra] = index(L, o, ISK(i.C) ? k[INDEXK(i.C)] : stack[base + i.C]);
+                    break;
                 }
-                break;
-            }
-            case OP_BNOT: {
-                let op = L.stack[RB(L, base, i)];
-                let numberop = tointeger(op);
-
-                if (numberop !== false) {
-                    setbits(L, L.stack[ra], luaV_bitwise(LUA_OPBXOR, numberop, -1));
-                } else {
-                    ltm.luaT_trybinTM(L, op, op, L.stack[ra], ltm.TMS.TM_BNOT);
+                case 13: { /* ADD */
+                    stack[ra] = add(L, ISK(i.B) ? k[INDEXK(i.B)] : stack[base + i.B],
+                        ISK(i.C) ? k[INDEXK(i.C)] : stack[base + i.C]);
+                    break;
                 }
-                break;
-            }
-            case OP_NOT: {
-                let op = L.stack[RB(L, base, i)];
-                L.stack[ra].setbvalue(op.l_isfalse());
-                break;
-            }
-            case OP_LEN: {
-                luaV_objlen(L, L.stack[ra], L.stack[RB(L, base, i)]);
-                break;
-            }
-            case OP_CONCAT: {
-                let b = i.B;
-                let c = i.C;
-                L.top = base + c + 1; /* mark the end of concat operands */
-                luaV_concat(L, c - b + 1);
-                let rb = base + b;
-                lobject.setobjs2s(L, ra, rb);
-                ldo.adjust_top(L, ci.top); /* restore top */
-                break;
-            }
-            case OP_JMP: {
-                dojump(L, ci, i, 0);
-                break;
-            }
-            case OP_EQ: {
-                if (luaV_equalobj(L, RKB(L, base, k, i), RKC(L, base, k, i)) !== i.A)
-                    ci.l_savedpc++;
-                else
-                    donextjump(L, ci);
-                break;
-            }
-            case OP_LT: {
-                if (luaV_lessthan(L, RKB(L, base, k, i), RKC(L, base, k, i)) !== i.A)
-                    ci.l_savedpc++;
-                else
-                    donextjump(L, ci);
-                break;
-            }
-            case OP_LE: {
-                if (luaV_lessequal(L, RKB(L, base, k, i), RKC(L, base, k, i)) !== i.A)
-                    ci.l_savedpc++;
-                else
-                    donextjump(L, ci);
-                break;
-            }
-            case OP_TEST: {
-                if (i.C ? L.stack[ra].l_isfalse() : !L.stack[ra].l_isfalse())
-                    ci.l_savedpc++;
-                else
-                    donextjump(L, ci);
-                break;
-            }
-            case OP_TESTSET: {
-                let rbIdx = RB(L, base, i);
-                let rb = L.stack[rbIdx];
-                if (i.C ? rb.l_isfalse() : !rb.l_isfalse())
-                    ci.l_savedpc++;
-                else {
-                    lobject.setobjs2s(L, ra, rbIdx);
-                    donextjump(L, ci);
+                case 14: { /* SUB */
+                    stack[ra] = sub(L, ISK(i.B) ? k[INDEXK(i.B)] : stack[base + i.B],
+                        ISK(i.C) ? k[INDEXK(i.C)] : stack[base + i.C]);
+                    break;
                 }
-                break;
-            }
-            case OP_CALL: {
-                let b = i.B;
-                let nresults = i.C - 1;
-                if (b !== 0) ldo.adjust_top(L, ra+b);  /* else previous instruction set top */
-                if (ldo.luaD_precall(L, ra, nresults)) {
-                    if (nresults >= 0)
-                        ldo.adjust_top(L, ci.top);  /* adjust results */
-                } else {
+                case 15: { /* MUL */
+                    stack[ra] = mul(L, ISK(i.B) ? k[INDEXK(i.B)] : stack[base + i.B],
+                        ISK(i.C) ? k[INDEXK(i.C)] : stack[base + i.C]);
+                    break;
+                }
+                case 16: case 17: case 18: case 19: case 20: case 21: case 22: case 23: case 24: {
+                    stack[ra] = arith[i.opcode](L, ISK(i.B) ? k[INDEXK(i.B)] : stack[base + i.B],
+                        ISK(i.C) ? k[INDEXK(i.C)] : stack[base + i.C]);
+                    break;
+                }
+                case 25: { /* UNM */
+                    stack[ra] = unm(L, stack[base + i.B]);
+                    break;
+                }
+                case 26: { /* BNOT */
+                    stack[ra] = bnot(L, stack[base + i.B]);
+                    break;
+                }
+                case 27: { /* NOT */
+                    stack[ra] = isfalse(stack[base + i.B]);
+                    break;
+                }
+                case 28: { /* LEN */
+                    stack[ra] = luaV_objlen(L, stack[base + i.B]);
+                    break;
+                }
+                case 29: { /* CONCAT */
+                    L.top = base + i.C + 1; /* mark the end of concat operands */
+                    luaV_concat(L, i.C - i.B + 1);
+                    stack[ra] = stack[base + i.B];
+                    L.top = ci.top; /* restore top */
+                    break;
+                }
+                case 30: { /* JMP */
+                    if (i.A !== 0) lfunc.luaF_close(L, base + i.A - 1);
+                    pc += i.sBx;
+                    if (i.sBx < 0 && ++p.hits >= ljit.HOT_LOOP) {
+                        ci.l_savedpc = pc;
+                        pc = ljit.loop(L, ci, cl, pc);
+                    }
+                    break;
+                }
+                case 31: { /* EQ */
+                    if (luaV_equalobj(L, ISK(i.B) ? k[INDEXK(i.B)] : stack[base + i.B],
+                        ISK(i.C) ? k[INDEXK(i.C)] : stack[base + i.C]) !== (i.A !== 0)) pc++;
+                    break;
+                }
+                case 32: { /* LT */
+                    if (luaV_lessthan(L, ISK(i.B) ? k[INDEXK(i.B)] : stack[base + i.B],
+                        ISK(i.C) ? k[INDEXK(i.C)] : stack[base + i.C]) !== (i.A !== 0)) pc++;
+                    break;
+                }
+                case 33: { /* LE */
+                    if (luaV_lessequal(L, ISK(i.B) ? k[INDEXK(i.B)] : stack[base + i.B],
+                        ISK(i.C) ? k[INDEXK(i.C)] : stack[base + i.C]) !== (i.A !== 0)) pc++;
+                    break;
+                }
+                case 34: { /* TEST */
+                    if (i.C ? isfalse(stack[ra]) : !isfalse(stack[ra])) pc++;
+                    break;
+                }
+                case 35: { /* TESTSET */
+                    let v = stack[base + i.B];
+                    if (i.C ? isfalse(v) : !isfalse(v)) pc++;
+                    else stack[ra] = v;
+                    break;
+                }
+                case 36: { /* CALL */
+                    let nresults = i.C - 1;
+                    if (i.B !== 0) L.top = ra + i.B;  /* else previous instruction set top */
+                    if (ldo.luaD_precall(L, ra, nresults)) {
+                        if (nresults >= 0) L.top = ci.top;  /* adjust results */
+                        break;
+                    }
                     ci = L.ci;
                     continue newframe;
                 }
-
-                break;
-            }
-            case OP_TAILCALL: {
-                let b = i.B;
-                if (b !== 0) ldo.adjust_top(L, ra+b);  /* else previous instruction set top */
-                if (ldo.luaD_precall(L, ra, LUA_MULTRET)) { // JS function
-                } else if (L.ci.func.value.p.trusted && !cl.p.trusted) {
-                    /* the caller's frame stays: it is the line that errors and positions point at.
-                       The next instruction returns all results of the call. */
+                case 37: { /* TAILCALL */
+                    if (i.B !== 0) L.top = ra + i.B;  /* else previous instruction set top */
+                    let f = stack[ra];
+                    /* of Rivet's own Lua the caller's frame stays: it is the line that errors and positions
+                       point at. The next instruction returns all results of the call. */
+                    if (f instanceof LClosure && (!f.p.trusted || p.trusted)) {
+                        lfunc.luaF_close(L, base);
+                        let n = L.top - ra;
+                        for (let j = 0; j < n; j++) stack[ci.funcOff + j] = stack[ra + j];
+                        L.top = ci.funcOff + n;
+                        ldo.luaD_pretail(L, ci, f);
+                        continue newframe;
+                    }
+                    if (ldo.luaD_precall(L, ra, LUA_MULTRET)) break;
                     ci = L.ci;
                     continue newframe;
-                } else {
-                    /* tail call: put called frame (n) in place of caller one (o) */
-                    let nci = L.ci;
-                    let oci = nci.previous;
-                    let nfunc = nci.func;
-                    let nfuncOff = nci.funcOff;
-                    let ofuncOff = oci.funcOff;
-                    let lim = nci.l_base + nfunc.value.p.numparams;
-                    if (cl.p.p.length > 0) lfunc.luaF_close(L, oci.l_base);
-                    for (let aux = 0; nfuncOff + aux < lim; aux++)
-                        lobject.setobjs2s(L, ofuncOff + aux, nfuncOff + aux);
-                    oci.l_base = ofuncOff + (nci.l_base - nfuncOff);
-                    oci.top = ofuncOff + (L.top - nfuncOff);
-                    ldo.adjust_top(L, oci.top);  /* correct top */
-                    oci.l_code = nci.l_code;
-                    oci.l_savedpc = nci.l_savedpc;
-                    oci.callstatus |= lstate.CIST_TAIL;
-                    oci.next = null;
-                    ci = L.ci = oci;
-
-                    lua_assert(L.top === oci.l_base + L.stack[ofuncOff].value.p.maxstacksize);
-
+                }
+                case 38: { /* RETURN */
+                    if (L.openupval.length > 0) lfunc.luaF_close(L, base);
+                    let b = ldo.luaD_poscall(L, ci, ra, (i.B !== 0 ? i.B - 1 : L.top - ra));
+                    if (ci.callstatus & lstate.CIST_FRESH)
+                        return; /* external invocation: return */
+                    /* invocation via reentry: continue execution */
+                    ci = L.ci;
+                    if (b) L.top = ci.top;
                     continue newframe;
                 }
-                break;
-            }
-            case OP_RETURN: {
-                if (cl.p.p.length > 0) lfunc.luaF_close(L, base);
-                let b = ldo.luaD_poscall(L, ci, ra, (i.B !== 0 ? i.B - 1 : L.top - ra));
-
-                if (ci.callstatus & lstate.CIST_FRESH)
-                    return; /* external invocation: return */
-                /* invocation via reentry: continue execution */
-                ci = L.ci;
-                if (b) ldo.adjust_top(L, ci.top);
-                lua_assert(ci.callstatus & lstate.CIST_LUA);
-                lua_assert(ci.l_code[ci.l_savedpc - 1].opcode === OP_CALL ||
-                    ci.l_code[ci.l_savedpc - 1].opcode === OP_TAILCALL); /* of Rivet's own Lua */
-                continue newframe;
-            }
-            case OP_FORLOOP: {
-                if (L.stack[ra].ttisinteger()) { /* integer loop? */
-                    let step = L.stack[ra + 2].value;
-                    let idx = L.stack[ra].value + step;
-                    let limit = L.stack[ra + 1].value;
-
-                    if (0 < step ? idx <= limit : limit <= idx) {
-                        ci.l_savedpc += i.sBx;
-                        L.stack[ra].chgivalue(idx);  /* update internal index... */
-                        L.stack[ra + 3].setivalue(idx);
+                case 39: { /* FORLOOP */
+                    if (++p.hits >= ljit.HOT_LOOP) {
+                        let next = ljit.loop(L, ci, cl, pc - 1);
+                        if (next !== pc - 1) {
+                            pc = next;
+                            break;
+                        }
                     }
-                } else { /* floating loop */
-                    let step = L.stack[ra + 2].value;
-                    let idx = L.stack[ra].value + step;
-                    let limit = L.stack[ra + 1].value;
-
-                    if (0 < step ? idx <= limit : limit <= idx) {
-                        ci.l_savedpc += i.sBx;
-                        L.stack[ra].chgfltvalue(idx);  /* update internal index... */
-                        L.stack[ra + 3].setfltvalue(idx);
+                    let idx = stack[ra];
+                    let step = stack[ra + 2];
+                    let limit = stack[ra + 1];
+                    if (isinteger(idx)) { /* integer loop? */
+                        idx += step;
+                        if (0 < step ? idx <= limit : limit <= idx) {
+                            pc += i.sBx;
+                            stack[ra] = idx;  /* update internal index... */
+                            stack[ra + 3] = idx;
+                        }
+                    } else { /* floating loop */
+                        idx = floatof(idx) + floatof(step);
+                        if (0 < floatof(step) ? idx <= floatof(limit) : floatof(limit) <= idx) {
+                            pc += i.sBx;
+                            stack[ra] = mkflt(idx);  /* update internal index... */
+                            stack[ra + 3] = stack[ra];
+                        }
                     }
+                    break;
                 }
-                break;
-            }
-            case OP_FORPREP: {
-                let init = L.stack[ra];
-                let plimit = L.stack[ra + 1];
-                let pstep = L.stack[ra + 2];
-                let forlim;
-
-                if (init.ttisinteger() && pstep.ttisinteger() && (forlim = forlimit(plimit, pstep.value))) {
-                    /* all values are integer */
-                    let initv = forlim.stopnow ? 0 : init.value;
-                    plimit.value = forlim.ilimit;
-                    if (!Number.isSafeInteger(initv - pstep.value))
-                        ldebug.luaG_runerror(L, to_luastring("'for' step is too large", true));
-                    init.value = initv - pstep.value;
-                } else { /* try making all values floats */
-                    let nlimit, nstep, ninit;
-                    if ((nlimit = tonumber(plimit)) === false)
-                        ldebug.luaG_runerror(L, to_luastring("'for' limit must be a number", true));
-                    L.stack[ra + 1].setfltvalue(nlimit);
-                    if ((nstep = tonumber(pstep)) === false)
-                        ldebug.luaG_runerror(L, to_luastring("'for' step must be a number", true));
-                    L.stack[ra + 2].setfltvalue(nstep);
-                    if ((ninit = tonumber(init)) === false)
-                        ldebug.luaG_runerror(L, to_luastring("'for' initial value must be a number", true));
-                    L.stack[ra].setfltvalue(ninit - nstep);
+                case 40: { /* FORPREP */
+                    forprep(L, stack[ra], stack[ra + 1], stack[ra + 2]);
+                    stack[ra] = loop.init;
+                    stack[ra + 1] = loop.limit;
+                    stack[ra + 2] = loop.step;
+                    pc += i.sBx;
+                    break;
                 }
-
-                ci.l_savedpc += i.sBx;
-                break;
-            }
-            case OP_TFORCALL: {
-                let cb = ra + 3; /* call base */
-                lobject.setobjs2s(L, cb+2, ra+2);
-                lobject.setobjs2s(L, cb+1, ra+1);
-                lobject.setobjs2s(L, cb, ra);
-                ldo.adjust_top(L, cb+3);  /* func. + 2 args (state and index) */
-                ldo.luaD_call(L, cb, i.C);
-                ldo.adjust_top(L, ci.top);
-                /* go straight to OP_TFORLOOP */
-                i = ci.l_code[ci.l_savedpc++];
-                ra = RA(L, base, i);
-                lua_assert(i.opcode === OP_TFORLOOP);
-            }
-            /* fall through */
-            case OP_TFORLOOP: {
-                if (!L.stack[ra + 1].ttisnil()) { /* continue loop? */
-                    lobject.setobjs2s(L, ra, ra + 1); /* save control variable */
-                    ci.l_savedpc += i.sBx; /* jump back */
+                case 41: { /* TFORCALL */
+                    if (++p.hits >= ljit.HOT_LOOP) {
+                        let next = ljit.loop(L, ci, cl, pc - 1);
+                        if (next !== pc - 1) {
+                            pc = next;
+                            break;
+                        }
+                    }
+                    let cb = ra + 3; /* call base */
+                    stack[cb + 2] = stack[ra + 2];
+                    stack[cb + 1] = stack[ra + 1];
+                    stack[cb] = stack[ra];
+                    L.top = cb + 3;  /* func. + 2 args (state and index) */
+                    ldo.luaD_call(L, cb, i.C);
+                    L.top = ci.top;
+                    break;
                 }
-                break;
-            }
-            case OP_SETLIST: {
-                let n = i.B;
-                let c = i.C;
-
-                if (n === 0) n = L.top - ra - 1;
-
-                if (c === 0) {
-                    lua_assert(ci.l_code[ci.l_savedpc].opcode === OP_EXTRAARG);
-                    c = ci.l_code[ci.l_savedpc++].Ax;
+                case 42: { /* TFORLOOP */
+                    if (stack[ra + 1] !== undefined) { /* continue loop? */
+                        stack[ra] = stack[ra + 1]; /* save control variable */
+                        pc += i.sBx; /* jump back */
+                    }
+                    break;
                 }
-
-                let h = L.stack[ra].value;
-                let last = ((c - 1) * LFIELDS_PER_FLUSH) + n;
-
-                if (lmarks.state.on) lmarks.list(ci, h, last - n, n);
-                /* in ascending order, which is the order of 'pairs' */
-                for (let j = 1; j <= n; j++)
-                    ltable.luaH_setint(h, last - n + j, L.stack[ra + j]);
-                ldo.adjust_top(L, ci.top);  /* correct top (in case of previous open call) */
-                break;
-            }
-            case OP_CLOSURE: {
-                let p = cl.p.p[i.Bx];
-                let ncl = getcached(p, cl.upvals, L.stack, base);  /* cached closure */
-                if (ncl === null)  /* no match? */
-                    pushclosure(L, p, cl.upvals, base, ra);  /* create a new one */
-                else
-                    L.stack[ra].setclLvalue(ncl);
-                break;
-            }
-            case OP_VARARG: {
-                let b = i.B - 1;
-                let n = base - ci.funcOff - cl.p.numparams - 1;
-                let j;
-
-                if (n < 0) /* less arguments than parameters? */
-                    n = 0; /* no vararg arguments */
-
-                if (b < 0) {
-                    b = n;  /* get all var. arguments */
-                    ldo.luaD_checkstack(L, n);
-                    ldo.adjust_top(L, ra + n);
+                case 43: { /* SETLIST */
+                    let n = i.B;
+                    let c = i.C;
+                    if (n === 0) n = L.top - ra - 1;
+                    if (c === 0) c = code[pc++].Ax;
+                    let first = (c - 1) * LFIELDS_PER_FLUSH;
+                    if (lmarks.state.on) lmarks.list(ci, stack[ra], first, n);
+                    ltable.luaH_setlist(stack[ra], first, stack, ra + 1, n);
+                    L.top = ci.top;  /* correct top (in case of previous open call) */
+                    break;
                 }
-
-                for (j = 0; j < b && j < n; j++)
-                    lobject.setobjs2s(L, ra + j, base - n + j);
-
-                for (; j < b; j++) /* complete required results with nil */
-                    L.stack[ra + j].setnilvalue();
-                break;
-            }
-            case OP_EXTRAARG: {
-                throw Error("invalid opcode");
+                case 44: { /* CLOSURE */
+                    stack[ra] = newclosure(L, p.p[i.Bx], cl.upvals, base);
+                    break;
+                }
+                case 45: { /* VARARG */
+                    let b = i.B - 1;
+                    let n = ci.nvarargs;
+                    let j;
+                    if (b < 0) {
+                        b = n;  /* get all var. arguments */
+                        ldo.luaD_checkstack(L, n);
+                        L.top = ra + n;
+                    }
+                    for (j = 0; j < b && j < n; j++) stack[ra + j] = stack[base - n + j];
+                    for (; j < b; j++) stack[ra + j] = undefined; /* complete required results with nil */
+                    break;
+                }
+                default: {
+                    throw Error("invalid opcode");
+                }
             }
         }
     }
 };
 
-const dojump = function(L, ci, i, e) {
-    let a = i.A;
-    if (a !== 0) lfunc.luaF_close(L, ci.l_base + a - 1);
-    ci.l_savedpc += i.sBx + e;
+const floatof = function(v) {
+    return typeof v === "number" ? v : v.n;
 };
 
-const donextjump = function(L, ci) {
-    dojump(L, ci, ci.l_code[ci.l_savedpc], 1);
+/* what 'forprep' found: the first value is one step before the first turn's */
+const loop = { init: 0, limit: 0, step: 0 };
+
+const forprep = function(L, init, limit, step) {
+    if (isinteger(init) && isinteger(step)) {
+        let ilimit = isinteger(limit) ? limit : forlimit(limit, step);
+        if (ilimit !== false) {  /* all values are integer */
+            let initv = loop.stop ? 0 : init;
+            loop.stop = false;
+            if (!Number.isSafeInteger(initv - step))
+                ldebug.luaG_runerror(L, "'for' step is too large");
+            loop.init = initv - step;
+            loop.limit = ilimit;
+            loop.step = step;
+            return true;
+        }
+    }
+    let nlimit, nstep, ninit;
+    if ((nlimit = tonumber(limit)) === false)
+        ldebug.luaG_runerror(L, "'for' limit must be a number");
+    if ((nstep = tonumber(step)) === false)
+        ldebug.luaG_runerror(L, "'for' step must be a number");
+    if ((ninit = tonumber(init)) === false)
+        ldebug.luaG_runerror(L, "'for' initial value must be a number");
+    loop.limit = mkflt(nlimit);
+    loop.step = mkflt(nstep);
+    loop.init = mkflt(ninit - nstep);
+    return false;
 };
 
+/* the limit of an integer loop as an integer, false when it is no number */
+const forlimit = function(limit, step) {
+    loop.stop = false;
+    let ilimit = luaV_tointeger(limit, step < 0 ? 2 : 1);
+    if (ilimit !== false) return ilimit;
+    let n = tonumber(limit);
+    if (n === false) return false;
+    if (0 < n) {
+        if (step < 0) loop.stop = true;
+        return LUA_MAXINTEGER;
+    }
+    if (step >= 0) loop.stop = true;
+    return LUA_MININTEGER;
+};
+loop.stop = false;
 
 const luaV_lessthan = function(L, l, r) {
-    if (l.ttisnumber() && r.ttisnumber())
-        return LTnum(l, r) ? 1 : 0;
-    else if (l.ttisstring() && r.ttisstring())
-        return l_strcmp(l.tsvalue(), r.tsvalue()) < 0 ? 1 : 0;
-    else {
-        let res = ltm.luaT_callorderTM(L, l, r, ltm.TMS.TM_LT);
-        if (res === null)
-            ldebug.luaG_ordererror(L, l, r);
-        return res ? 1 : 0;
-    }
+    if (typeof l === "number" && typeof r === "number")
+        return l < r;
+    if (typeof l === "string" && typeof r === "string")
+        return l < r;
+    if (isnumber(l) && isnumber(r))
+        return floatof(l) < floatof(r);
+    let res = ltm.luaT_callorderTM(L, l, r, ltm.TMS.TM_LT);
+    if (res === null)
+        ldebug.luaG_ordererror(L, l, r);
+    return res;
 };
 
 const luaV_lessequal = function(L, l, r) {
-    let res;
-
-    if (l.ttisnumber() && r.ttisnumber())
-        return LEnum(l, r) ? 1 : 0;
-    else if (l.ttisstring() && r.ttisstring())
-        return l_strcmp(l.tsvalue(), r.tsvalue()) <= 0 ? 1 : 0;
-    else {
-        res = ltm.luaT_callorderTM(L, l, r, ltm.TMS.TM_LE);
-        if (res !== null)
-            return res ? 1 : 0;
-    }
+    if (typeof l === "number" && typeof r === "number")
+        return l <= r;
+    if (typeof l === "string" && typeof r === "string")
+        return l <= r;
+    if (isnumber(l) && isnumber(r))
+        return floatof(l) <= floatof(r);
+    let res = ltm.luaT_callorderTM(L, l, r, ltm.TMS.TM_LE);
+    if (res !== null)
+        return res;
     /* try 'lt': */
     L.ci.callstatus |= lstate.CIST_LEQ; /* mark it is doing 'lt' for 'le' */
     res = ltm.luaT_callorderTM(L, r, l, ltm.TMS.TM_LT);
     L.ci.callstatus ^= lstate.CIST_LEQ; /* clear mark */
     if (res === null)
         ldebug.luaG_ordererror(L, l, r);
-    return res ? 0 : 1; /* result is negated */
+    return !res; /* result is negated */
 };
 
-const luaV_equalobj = function(L, t1, t2) {
-    if (t1.ttype() !== t2.ttype()) { /* not the same variant? */
-        if (t1.ttnov() !== t2.ttnov() || t1.ttnov() !== LUA_TNUMBER)
-            return 0; /* only numbers can be equal with different variants */
-        else { /* two numbers with different variants */
-            /* OPTIMIZATION: instead of calling luaV_tointeger we can just let JS do the comparison */
-            return (t1.value === t2.value) ? 1 : 0;
-        }
-    }
-
-    let tm;
-
-    /* values have same type and same variant */
-    switch(t1.ttype()) {
-        case LUA_TNIL:
-            return 1;
-        case LUA_TBOOLEAN:
-            return t1.value == t2.value ? 1 : 0; // Might be 1 or true
-        case LUA_TLIGHTUSERDATA:
-        case LUA_TNUMINT:
-        case LUA_TNUMFLT:
-        case LUA_TLCF:
-            return t1.value === t2.value ? 1 : 0;
-        case LUA_TSHRSTR:
-        case LUA_TLNGSTR: {
-            return luaS_eqlngstr(t1.tsvalue(), t2.tsvalue()) ? 1 : 0;
-        }
-        case LUA_TUSERDATA:
-        case LUA_TTABLE:
-            if (t1.value === t2.value) return 1;
-            else if (L === null) return 0;
-
-            tm = ltm.fasttm(L, t1.value.metatable, ltm.TMS.TM_EQ);
-            if (tm === null)
-                tm = ltm.fasttm(L, t2.value.metatable, ltm.TMS.TM_EQ);
-            break;
-        default:
-            return t1.value === t2.value ? 1 : 0;
-    }
-
+const luaV_equalobj = function(L, a, b) {
+    if (a === b) return true;
+    if (a instanceof Table) {
+        if (!(b instanceof Table)) return false;
+    } else if (a instanceof LFloat) {
+        return b instanceof LFloat ? a.n === b.n : a.n === b;
+    } else if (b instanceof LFloat) {
+        return a === b.n;
+    } else if (!(a instanceof Udata && b instanceof Udata))
+        return false;
+    if (L === null) return false;
+    let tm = ltm.fasttm(a.metatable, ltm.TMS.TM_EQ);
+    if (tm === null)
+        tm = ltm.fasttm(b.metatable, ltm.TMS.TM_EQ);
     if (tm === null) /* no TM? */
-        return 0;
-
-    let tv = new lobject.TValue(); /* doesn't use the stack */
-    ltm.luaT_callTM(L, tm, t1, t2, tv, 1);
-    return tv.l_isfalse() ? 0 : 1;
+        return false;
+    return !isfalse(ltm.luaT_callTM(L, tm, a, b));
 };
 
 const luaV_rawequalobj = function(t1, t2) {
     return luaV_equalobj(null, t1, t2);
-};
-
-const forlimit = function(obj, step) {
-    let stopnow = false;
-    let ilimit = luaV_tointeger(obj, step < 0 ? 2 : 1);
-    if (ilimit === false) {
-        let n = tonumber(obj);
-        if (n === false)
-            return false;
-
-        if (0 < n) {
-            ilimit = LUA_MAXINTEGER;
-            if (step < 0) stopnow = true;
-        } else {
-            ilimit = LUA_MININTEGER;
-            if (step >= 0) stopnow = true;
-        }
-    }
-
-    return {
-        stopnow: stopnow,
-        ilimit: ilimit
-    };
 };
 
 /*
@@ -834,122 +507,179 @@ const forlimit = function(obj, step) {
 ** mode === 1: takes the floor of the number
 ** mode === 2: takes the ceil of the number
 */
-const luaV_tointeger = function(obj, mode) {
-    if (obj.ttisfloat()) {
-        let n = obj.value;
-        let f = Math.floor(n);
-
-        if (n !== f) { /* not an integral value? */
-            if (mode === 0)
-                return false;  /* fails if mode demands integral value */
-            else if (mode > 1)  /* needs ceil? */
-                f += 1;  /* convert floor to ceil (remember: n !== f) */
-        }
-
-        return lua_numbertointeger(f);
-    } else if (obj.ttisinteger()) {
-        return obj.value;
-    } else if (cvt2num(obj)) {
-        let v = new lobject.TValue();
-        if (lobject.luaO_str2num(obj.svalue(), v) === (obj.vslen() + 1))
-            return luaV_tointeger(v, mode);
+const luaV_tointeger = function(v, mode) {
+    if (typeof v === "string") v = lobject.luaO_tonumber(v);
+    if (v instanceof LFloat) return v.n + 0;
+    if (typeof v !== "number") return false;
+    let f = Math.floor(v);
+    if (v !== f) { /* not an integral value? */
+        if (mode === 0)
+            return false;  /* fails if mode demands integral value */
+        else if (mode > 1)  /* needs ceil? */
+            f += 1;  /* convert floor to ceil (remember: n !== f) */
     }
-
-    return false;
+    return lua_numbertointeger(f);
 };
 
-const tointeger = function(o) {
-    return o.ttisinteger() ? o.value : luaV_tointeger(o, 0);
+const tointeger = function(v) {
+    return isinteger(v) ? v : luaV_tointeger(v, 0);
 };
 
-const tonumber = function(o) {
-    if (o.ttnov() === LUA_TNUMBER)
-        return o.value;
-
-    if (cvt2num(o)) {  /* string convertible to number? */
-        let v = new lobject.TValue();
-        if (lobject.luaO_str2num(o.svalue(), v) === (o.vslen() + 1))
-            return v.value;
-    }
-
-    return false;
+/* a number, or what a string means, as one of JavaScript's; false when there is none */
+const tonumber = function(v) {
+    if (typeof v === "number") return v;
+    if (typeof v === "string") v = lobject.luaO_tonumber(v);
+    if (v instanceof LFloat) return v.n;
+    return typeof v === "number" ? v : false;
 };
 
 /*
-** Return 'l < r', for numbers.
-** As fengari uses javascript numbers for both floats and integers and has
-** correct semantics, we can just compare values.
+** Main operation '#rb'.
 */
-const LTnum = function(l, r) {
-    return l.value < r.value;
-};
-
-/*
-** Return 'l <= r', for numbers.
-*/
-const LEnum = function(l, r) {
-    return l.value <= r.value;
-};
-
-/*
-** Compare two strings 'ls' x 'rs', returning an integer smaller-equal-
-** -larger than zero if 'ls' is smaller-equal-larger than 'rs'.
-*/
-const l_strcmp = function(ls, rs) {
-    return Buffer.compare(ls.getstr(), rs.getstr());
-};
-
-/*
-** Main operation 'ra' = #rb'.
-*/
-const luaV_objlen = function(L, ra, rb) {
+const luaV_objlen = function(L, v) {
     let tm;
-    switch(rb.ttype()) {
-        case LUA_TTABLE: {
-            let h = rb.value;
-            tm = ltm.fasttm(L, h.metatable, ltm.TMS.TM_LEN);
-            if (tm !== null) break; /* metamethod? break switch to call it */
-            ra.setivalue(ltable.luaH_getn(h)); /* else primitive len */
-            return;
-        }
-        case LUA_TSHRSTR:
-        case LUA_TLNGSTR:
-            ra.setivalue(rb.vslen());
-            return;
-        default: {
-            tm = ltm.luaT_gettmbyobj(L, rb, ltm.TMS.TM_LEN);
-            if (tm.ttisnil())
-                ldebug.luaG_typeerror(L, rb, to_luastring("get length of", true));
-            break;
-        }
+    if (v instanceof Table) {
+        tm = ltm.fasttm(v.metatable, ltm.TMS.TM_LEN);
+        if (tm === null) return v.arr.length; /* primitive len */
+    } else if (typeof v === "string") {
+        return v.length;
+    } else {
+        tm = ltm.luaT_gettmbyobj(L, v, ltm.TMS.TM_LEN);
+        if (tm === undefined)
+            ldebug.luaG_typeerror(L, v, "get length of", 1);
     }
-
-    ltm.luaT_callTM(L, tm, rb, rb, ra, 1);
+    return ltm.luaT_callTM(L, tm, v, v);
 };
 
-/* The result of integer arithmetic: exact up to 2^53 - 1, a float beyond. Never wraps around. */
-const setint = function(o, n) {
-    if (Number.isSafeInteger(n)) o.setivalue(n + 0);  /* + 0: an integer is never -0 */
-    else o.setfltvalue(n);
+/*
+** Arithmetic. Integers are exact up to 2^53 - 1, a float beyond; nothing wraps around.
+*/
+const add = function(L, a, b) {
+    if (typeof a === "number" && typeof b === "number") {
+        let r = a + b;
+        return !Number.isSafeInteger(r) || (Number.isSafeInteger(a) && Number.isSafeInteger(b)) ? r : new LFloat(r);
+    }
+    let x, y;
+    if ((x = tonumber(a)) !== false && (y = tonumber(b)) !== false) return mkflt(x + y);
+    return ltm.luaT_trybinTM(L, a, b, ltm.TMS.TM_ADD);
+};
+
+const sub = function(L, a, b) {
+    if (typeof a === "number" && typeof b === "number") {
+        let r = a - b;
+        return !Number.isSafeInteger(r) || (Number.isSafeInteger(a) && Number.isSafeInteger(b)) ? r : new LFloat(r);
+    }
+    let x, y;
+    if ((x = tonumber(a)) !== false && (y = tonumber(b)) !== false) return mkflt(x - y);
+    return ltm.luaT_trybinTM(L, a, b, ltm.TMS.TM_SUB);
+};
+
+const mul = function(L, a, b) {
+    if (typeof a === "number" && typeof b === "number") {
+        let r = a * b;
+        if (!Number.isSafeInteger(r)) return r;
+        return Number.isSafeInteger(a) && Number.isSafeInteger(b) ? r + 0 : new LFloat(r);  /* + 0: an integer is never -0 */
+    }
+    let x, y;
+    if ((x = tonumber(a)) !== false && (y = tonumber(b)) !== false) return mkflt(x * y);
+    return ltm.luaT_trybinTM(L, a, b, ltm.TMS.TM_MUL);
+};
+
+const div = function(L, a, b) {
+    let x, y;
+    if ((x = tonumber(a)) !== false && (y = tonumber(b)) !== false) return mkflt(x / y);
+    return ltm.luaT_trybinTM(L, a, b, ltm.TMS.TM_DIV);
+};
+
+const pow = function(L, a, b) {
+    let x, y;
+    if ((x = tonumber(a)) !== false && (y = tonumber(b)) !== false) return mkflt(Math.pow(x, y));
+    return ltm.luaT_trybinTM(L, a, b, ltm.TMS.TM_POW);
+};
+
+const mod = function(L, a, b) {
+    if (isinteger(a) && isinteger(b)) return luaV_mod(L, a, b);
+    let x, y;
+    if ((x = tonumber(a)) !== false && (y = tonumber(b)) !== false) return mkflt(luai_nummod(L, x, y));
+    return ltm.luaT_trybinTM(L, a, b, ltm.TMS.TM_MOD);
+};
+
+const idiv = function(L, a, b) {
+    if (isinteger(a) && isinteger(b)) return luaV_div(L, a, b);
+    let x, y;
+    if ((x = tonumber(a)) !== false && (y = tonumber(b)) !== false) return mkflt(Math.floor(x / y));
+    return ltm.luaT_trybinTM(L, a, b, ltm.TMS.TM_IDIV);
+};
+
+const unm = function(L, a) {
+    if (isinteger(a)) return 0 - a;
+    let x = tonumber(a);
+    if (x !== false) return mkflt(-x);
+    return ltm.luaT_trybinTM(L, a, a, ltm.TMS.TM_UNM);
 };
 
 /* The result of a bitwise operation, null when no number holds it. */
-const setbits = function(L, o, n) {
+const bits = function(L, n) {
     if (n === null)
-        ldebug.luaG_runerror(L, to_luastring("result of a bitwise operation does not fit into 53 bits"));
-    setint(o, n);
+        ldebug.luaG_runerror(L, "result of a bitwise operation does not fit into 53 bits");
+    return n;
 };
+
+const bitop = function(op, event) {
+    return function(L, a, b) {
+        let x, y;
+        if ((x = tointeger(a)) !== false && (y = tointeger(b)) !== false) return bits(L, luaV_bitwise(op, x, y));
+        return ltm.luaT_trybinTM(L, a, b, event);
+    };
+};
+
+const band = bitop(LUA_OPBAND, 13);
+const bor = bitop(LUA_OPBOR, 14);
+const bxor = bitop(LUA_OPBXOR, 15);
+
+const shl = function(L, a, b) {
+    let x, y;
+    if ((x = tointeger(a)) !== false && (y = tointeger(b)) !== false) return bits(L, luaV_shiftl(x, y));
+    return ltm.luaT_trybinTM(L, a, b, ltm.TMS.TM_SHL);
+};
+
+const shr = function(L, a, b) {
+    let x, y;
+    if ((x = tointeger(a)) !== false && (y = tointeger(b)) !== false) return bits(L, luaV_shiftl(x, -y));
+    return ltm.luaT_trybinTM(L, a, b, ltm.TMS.TM_SHR);
+};
+
+const bnot = function(L, a) {
+    let x = tointeger(a);
+    if (x !== false) return bits(L, luaV_bitwise(LUA_OPBXOR, x, -1));
+    return ltm.luaT_trybinTM(L, a, a, ltm.TMS.TM_BNOT);
+};
+
+/* by opcode */
+const arith = [];
+arith[13] = add;
+arith[14] = sub;
+arith[15] = mul;
+arith[16] = mod;
+arith[17] = pow;
+arith[18] = div;
+arith[19] = idiv;
+arith[20] = band;
+arith[21] = bor;
+arith[22] = bxor;
+arith[23] = shl;
+arith[24] = shr;
 
 const luaV_div = function(L, m, n) {
     if (n === 0)
-        ldebug.luaG_runerror(L, to_luastring("attempt to divide by zero"));
+        ldebug.luaG_runerror(L, "attempt to divide by zero");
     return Math.floor(m / n) + 0;  /* exact below 2^53; + 0: an integer is never -0 */
 };
 
 // % semantic on negative numbers is different in js
 const luaV_mod = function(L, m, n) {
     if (n === 0)
-        ldebug.luaG_runerror(L, to_luastring("attempt to perform 'n%%0'"));
+        ldebug.luaG_runerror(L, "attempt to perform 'n%%0'");
     let r = m % n;
     if (r !== 0 && (r < 0) !== (n < 0)) r += n;
     return r + 0;
@@ -995,78 +725,33 @@ const luaV_shiftl = function(x, y) {
 };
 
 /*
-** check whether cached closure in prototype 'p' may be reused, that is,
-** whether there is a cached closure with the same upvalues needed by
-** new closure to be created.
+** a closure of 'p': the last one when it has the same variables
 */
-const getcached = function(p, encup, stack, base) {
-    let c = p.cache;
-    if (c !== null) {  /* is there a cached closure? */
-        let uv = p.upvalues;
-        let nup = uv.length;
-        for (let i = 0; i < nup; i++) {  /* check whether it has right upvalues */
-            let v = uv[i].instack ? stack[base + uv[i].idx] : encup[uv[i].idx];
-            if (c.upvals[i] !== v)
-                return null;  /* wrong upvalue; cannot reuse closure */
-        }
-    }
-    return c;  /* return cached closure (or NULL if no cached closure) */
-};
-
-/*
-** create a new Lua closure, push it in the stack, and initialize
-** its upvalues.
-*/
-const pushclosure = function(L, p, encup, base, ra) {
-    let nup = p.upvalues.length;
+const newclosure = function(L, p, encup, base) {
     let uv = p.upvalues;
-    let ncl = new lobject.LClosure(L, nup);
-    ncl.p = p;
-    L.stack[ra].setclLvalue(ncl);
-    for (let i = 0; i < nup; i++) {
-        if (uv[i].instack)
-            ncl.upvals[i] = lfunc.luaF_findupval(L, base + uv[i].idx);
-        else
-            ncl.upvals[i] = encup[uv[i].idx];
+    let n = uv.length;
+    let ncl = new LClosure(p, n);
+    for (let i = 0; i < n; i++)
+        ncl.upvals[i] = uv[i].instack ? lfunc.luaF_findupval(L, base + uv[i].idx) : encup[uv[i].idx];
+    return cached(p, ncl);
+};
+
+const cached = function(p, ncl) {
+    let c = p.cache;
+    if (c !== null) {
+        let n = ncl.upvals.length;
+        let i = 0;
+        while (i < n && c.upvals[i] === ncl.upvals[i]) i++;
+        if (i === n) return c;
     }
-    p.cache = ncl;  /* save it on cache for reuse */
+    p.cache = ncl;
+    return ncl;
 };
 
-const cvt2str = function(o) {
-    return o.ttisnumber();
-};
-
-const cvt2num = function(o) {
-    return o.ttisstring();
-};
-
-const tostring = function(L, i) {
-    let o = L.stack[i];
-
-    if (o.ttisstring()) return true;
-
-    if (cvt2str(o)) {
-        lobject.luaO_tostring(L, o);
-        return true;
-    }
-
-    return false;
-};
-
-const isemptystr = function(o) {
-    return o.ttisstring() && o.vslen() === 0;
-};
-
-/* copy strings in stack from top - n up to top - 1 to buffer */
-const copy2buff = function(L, top, n, buff) {
-    let tl = 0;  /* size already copied */
-    do {
-        let tv = L.stack[top-n];
-        let l = tv.vslen();  /* length of string being copied */
-        let s = tv.svalue();
-        buff.set(s, tl);
-        tl += l;
-    } while (--n > 0);
+/* a string or number as a string, undefined when it is neither */
+const tostring = function(v) {
+    if (typeof v === "string") return v;
+    return isnumber(v) ? lobject.luaO_tostring(v) : undefined;
 };
 
 /*
@@ -1074,119 +759,105 @@ const copy2buff = function(L, top, n, buff) {
 ** from 'L->top - total' up to 'L->top - 1'.
 */
 const luaV_concat = function(L, total) {
-    lua_assert(total >= 2);
+    let stack = L.stack;
     do {
         let top = L.top;
         let n = 2; /* number of elements handled in this pass (at least 2) */
-
-        if (!(L.stack[top-2].ttisstring() || cvt2str(L.stack[top-2])) || !tostring(L, top - 1)) {
-            ltm.luaT_trybinTM(L, L.stack[top-2], L.stack[top-1], L.stack[top-2], ltm.TMS.TM_CONCAT);
-        } else if (isemptystr(L.stack[top-1])) {
-            tostring(L, top - 2);
-        } else if (isemptystr(L.stack[top-2])) {
-            lobject.setobjs2s(L, top - 2, top - 1);
+        let s = tostring(stack[top - 1]);
+        let before = s === undefined ? undefined : tostring(stack[top - 2]);
+        if (before === undefined) {
+            stack[top - 2] = ltm.luaT_trybinTM(L, stack[top - 2], stack[top - 1], ltm.TMS.TM_CONCAT);
         } else {
-            /* at least two non-empty string values; get as many as possible */
-            let tl = L.stack[top-1].vslen();
-            /* collect total length and number of strings */
-            for (n = 1; n < total && tostring(L, top - n - 1); n++) {
-                let l = L.stack[top - n - 1].vslen();
-                tl += l;
+            s = before + s;
+            for (; n < total; n++) {  /* get as many strings as possible */
+                before = tostring(stack[top - n - 1]);
+                if (before === undefined) break;
+                s = before + s;
             }
-            claim(L, tl);
-            let buff = new Uint8Array(tl);
-            copy2buff(L, top, n, buff);
-            let ts = luaS_bless(L, buff);
-            lobject.setsvalue2s(L, top - n, ts);
+            claim(L, s.length);
+            stack[top - n] = s;
         }
         total -= n - 1; /* got 'n' strings to create 1 new */
-        /* popped 'n' strings and pushed one */
-        for (; L.top > top-(n-1);)
-            delete L.stack[--L.top];
+        L.top = top - (n - 1); /* popped 'n' strings and pushed one */
     } while (total > 1); /* repeat until only 1 result left */
 };
 
 const MAXTAGLOOP = 2000;
 
-const luaV_gettable = function(L, t, key, ra) {
+/* t[key] */
+const index = function(L, t, key) {
     for (let loop = 0; loop < MAXTAGLOOP; loop++) {
         let tm;
-
-        if (!t.ttistable()) {
-            tm = ltm.luaT_gettmbyobj(L, t, ltm.TMS.TM_INDEX);
-            if (tm.ttisnil())
-                ldebug.luaG_typeerror(L, t, to_luastring('index', true)); /* no metamethod */
-            /* else will try the metamethod */
+        if (t instanceof Table) {
+            let v = ltable.luaH_get(t, key);
+            if (v !== undefined) return v;
+            tm = ltm.fasttm(t.metatable, ltm.TMS.TM_INDEX);  /* table's metamethod */
+            if (tm === null) return undefined; /* no metamethod: result is nil */
         } else {
-            let slot = ltable.luaH_get(L, t.value, key);
-            if (!slot.ttisnil()) {
-                lobject.setobj2s(L, ra, slot);
-                return;
-            } else { /* 't' is a table */
-                tm = ltm.fasttm(L, t.value.metatable, ltm.TMS.TM_INDEX);  /* table's metamethod */
-                if (tm === null) { /* no metamethod? */
-                    L.stack[ra].setnilvalue(); /* result is nil */
-                    return;
-                }
-            }
-            /* else will try the metamethod */
+            tm = ltm.luaT_gettmbyobj(L, t, ltm.TMS.TM_INDEX);
+            if (tm === undefined)
+                ldebug.luaG_typeerror(L, t, "index", loop === 0 ? 1 : 0); /* no metamethod */
         }
-        if (tm.ttisfunction()) { /* is metamethod a function? */
-            ltm.luaT_callTM(L, tm, t, key, L.stack[ra], 1); /* call it */
-            return;
-        }
+        if (isfunction(tm)) return ltm.luaT_callTM(L, tm, t, key); /* is metamethod a function? call it */
         t = tm;  /* else try to access 'tm[key]' */
     }
 
-    ldebug.luaG_runerror(L, to_luastring("'__index' chain too long; possible loop", true));
+    ldebug.luaG_runerror(L, "'__index' chain too long; possible loop");
 };
 
-const settable = function(L, t, key, val) {
+/* t[key] = value */
+const setindex = function(L, t, key, value) {
     for (let loop = 0; loop < MAXTAGLOOP; loop++) {
         let tm;
-        if (t.ttistable()) {
-            let h = t.value; /* save 't' table */
-            let slot = ltable.luaH_get(L, h, key);
-            if (!slot.ttisnil() || (tm = ltm.fasttm(L, h.metatable, ltm.TMS.TM_NEWINDEX)) === null) {
-                ltable.luaH_setfrom(L, h, key, val);
-                ltable.invalidateTMcache(h);
+        if (t instanceof Table) {
+            if (t.metatable === null || (tm = ltm.fasttm(t.metatable, ltm.TMS.TM_NEWINDEX)) === null ||
+                ltable.luaH_get(t, key) !== undefined) {
+                ltable.luaH_setfrom(L, t, key, value);
                 return;
             }
             /* else will try the metamethod */
         } else { /* not a table; check metamethod */
-            if ((tm = ltm.luaT_gettmbyobj(L, t, ltm.TMS.TM_NEWINDEX)).ttisnil())
-                ldebug.luaG_typeerror(L, t, to_luastring('index', true));
+            tm = ltm.luaT_gettmbyobj(L, t, ltm.TMS.TM_NEWINDEX);
+            if (tm === undefined)
+                ldebug.luaG_typeerror(L, t, "index", loop === 0 ? 1 : 0);
         }
         /* try the metamethod */
-        if (tm.ttisfunction()) {
-            ltm.luaT_callTM(L, tm, t, key, val, 0);
+        if (isfunction(tm)) {
+            ltm.luaT_callTMset(L, tm, t, key, value);
             return;
         }
         t = tm;  /* else repeat assignment over 'tm' */
     }
 
-    ldebug.luaG_runerror(L, to_luastring("'__newindex' chain too long; possible loop", true));
+    ldebug.luaG_runerror(L, "'__newindex' chain too long; possible loop");
 };
 
-
-module.exports.cvt2str          = cvt2str;
-module.exports.cvt2num          = cvt2num;
-module.exports.luaV_gettable    = luaV_gettable;
+module.exports.add              = add;
+module.exports.arith            = arith;
+module.exports.bnot             = bnot;
+module.exports.cached           = cached;
+module.exports.div              = div;
+module.exports.floatof          = floatof;
+module.exports.forprep          = forprep;
+module.exports.idiv             = idiv;
+module.exports.index            = index;
+module.exports.isfalse          = isfalse;
+module.exports.loop             = loop;
 module.exports.luaV_concat      = luaV_concat;
-module.exports.luaV_div         = luaV_div;
 module.exports.luaV_equalobj    = luaV_equalobj;
 module.exports.luaV_execute     = luaV_execute;
 module.exports.luaV_finishOp    = luaV_finishOp;
-module.exports.luaV_bitwise     = luaV_bitwise;
-module.exports.setint           = setint;
-module.exports.setbits          = setbits;
 module.exports.luaV_lessequal   = luaV_lessequal;
 module.exports.luaV_lessthan    = luaV_lessthan;
-module.exports.luaV_mod         = luaV_mod;
 module.exports.luaV_objlen      = luaV_objlen;
 module.exports.luaV_rawequalobj = luaV_rawequalobj;
-module.exports.luaV_shiftl      = luaV_shiftl;
 module.exports.luaV_tointeger   = luaV_tointeger;
-module.exports.settable         = settable;
+module.exports.mod              = mod;
+module.exports.mul              = mul;
+module.exports.pow              = pow;
+module.exports.setindex         = setindex;
+module.exports.sub              = sub;
 module.exports.tointeger        = tointeger;
 module.exports.tonumber         = tonumber;
+module.exports.tostring         = tostring;
+module.exports.unm              = unm;
