@@ -21,7 +21,8 @@ CREATE TABLE job_attempts (
   result text,
   reason text,
   message text,
-  code text
+  code text,
+  summary text
 );
 
 CREATE TABLE job_logs (

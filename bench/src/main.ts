@@ -5,6 +5,7 @@ import { claimBenchmark } from './claims.ts';
 import { runBenchmark, startBenchmark } from './command-line.ts';
 import { commandBenchmark } from './container-command.ts';
 import type { Benchmark, Row } from './measure.ts';
+import { redactionBenchmark } from './redaction.ts';
 import { tableLines } from './table.ts';
 
 const benchmarks: readonly Benchmark[] = [
@@ -12,6 +13,7 @@ const benchmarks: readonly Benchmark[] = [
   runBenchmark,
   commandBenchmark,
   claimBenchmark,
+  redactionBenchmark,
 ];
 const ROUNDS = 15;
 

@@ -17,9 +17,9 @@ export interface Row {
   readonly peer: Spread;
   /** Median of ours by median of the peer. */
   readonly ratio: number;
-  readonly unit: 'ms' | '1/s';
+  readonly unit: 'ms' | '1/s' | 'MB/s';
   /**
-   * What the ratio should not exceed (`ms`) or fall below (`1/s`); absent when nobody promised one.
+   * What the ratio should not exceed (`ms`) or fall below (the others); absent when nobody promised one.
    */
   readonly target?: number;
 }

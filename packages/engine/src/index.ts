@@ -13,5 +13,7 @@ export { type ConditionForecast, forecastConditions } from './mock/forecast.ts';
 export { type CaseReport, runTestFile, type TestFileOptions } from './mock/run-test-file.ts';
 export { createTestedPipelines, type TestedPipelines } from './mock/tested-pipelines.ts';
 export { coreModules, globalAliases } from './modules/registry.ts';
+export { createRedactor } from './redaction/redactor.ts';
+export { secretForms } from './redaction/secret-forms.ts';
 export { runJob } from './run-job.ts';
 export { givenSecrets, noSecrets, type SecretProvider } from './secrets/secret-provider.ts';

@@ -3,6 +3,7 @@ import type { ContainerMount, ContainerOptions } from '@rivet/protocol';
 import { revealAll } from '../commands/command-request.ts';
 import { functionType, type HostModule, hostFunction, required } from '../host-function.ts';
 import { cpusLimit, memoryLimit, pidsLimit } from '../policy/limits.ts';
+import { forgetContainer } from '../secrets/secret-file.ts';
 import { stopCommands } from '../stages/stage-run.ts';
 import {
   boolean,
@@ -99,6 +100,7 @@ const close = hostFunction(
       await stopCommands(branch.stage, container.name, job.host.limits.killGraceMs, (problem) =>
         job.logger.warn({ container: container.name, problem }, 'a command did not stop'),
       );
+      forgetContainer(branch.stage, container.name);
     }
     await branch.containers.pop(id);
     return [];

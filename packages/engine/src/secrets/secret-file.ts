@@ -75,6 +75,11 @@ export async function provideSecretFiles(
   }
 }
 
+/** A container is removed, and what it holds with it. */
+export function forgetContainer(stage: StageRun, name: string): void {
+  for (const file of stage.secretFiles) file.containers.delete(name);
+}
+
 /** Removes the files of a stage from the containers that go on without it. Never throws. */
 export async function removeSecretFiles(job: JobContext, stage: StageRun): Promise<void> {
   const files = stage.secretFiles.splice(0);
