@@ -1,5 +1,5 @@
 // Migrations: together, again, failing, and of a future version.
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLogger } from '@rivet/base';
@@ -56,8 +56,11 @@ test('a database without the schema says what to run', async () => {
 async function withNewer(content: string, then: (directory: string) => Promise<void>) {
   const directory = await mkdtemp(join(tmpdir(), 'rivet-migrations-'));
   try {
-    const first = '0001_pipelines_jobs_runners.sql';
-    await writeFile(join(directory, first), await readFile(join(migrationsDirectory, first)));
+    for (const name of await readdir(migrationsDirectory)) {
+      if (/^\d{4}_/.test(name)) {
+        await copyFile(join(migrationsDirectory, name), join(directory, name));
+      }
+    }
     await writeFile(join(directory, '0999_of_the_future.sql'), content);
     await then(directory);
   } finally {

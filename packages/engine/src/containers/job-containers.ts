@@ -9,6 +9,7 @@ import type { ContainerOptions, PipelineDefinition } from '@rivet/protocol';
 import { WORKSPACE } from '../commands/command-request.ts';
 import type { JobHost, JobSpec } from '../job.ts';
 import type { LogWriter } from '../log/log-writer.ts';
+import type { Redactor } from '../redaction/redactor.ts';
 import type { BesideChanges, BranchContainers } from './branch-containers.ts';
 
 export interface JobContainers {
@@ -68,11 +69,12 @@ export function createJobContainers(
     count += 1;
     const name = containerName(spec, options, count);
     const controlDirectory = join(host.stateDirectory, 'containers', name);
+    const variables = splitSecrets({ ...env, ...options.env }, log.redactor);
     const container = await host.driver.start(
       containerSpec(options, {
         name,
         labels,
-        env: { ...env, ...options.env },
+        env: variables.shown,
         mounts: [
           { source: host.workspace, target: WORKSPACE, readonly },
           ...(options.mounts ?? []).flatMap(({ source, target, readonly = false }) =>
@@ -91,7 +93,7 @@ export function createJobContainers(
       { stage, level: 'debug', stream: 'system', groups: [] },
       `started container ${name} from ${options.image}`,
     );
-    return withDirectory(container, controlDirectory);
+    return withDirectory(container, controlDirectory, variables.hidden);
   };
 
   // Stages whose mount or policy differs can't share a container.
@@ -175,11 +177,30 @@ function containerSpec(
   };
 }
 
-function withDirectory(container: Container, controlDirectory: string): Container {
+/**
+ * Variables that hold secrets go to commands alone: those of a container may stand on a command
+ * line of this machine, and in what `podman inspect` shows.
+ */
+function splitSecrets(
+  env: Readonly<Record<string, string>>,
+  redactor: Redactor,
+): { shown: Record<string, string>; hidden: Record<string, string> } {
+  const split = { shown: Object.create(null), hidden: Object.create(null) };
+  for (const [name, value] of Object.entries(env)) {
+    split[redactor.text(value) === value ? 'shown' : 'hidden'][name] = value;
+  }
+  return split;
+}
+
+function withDirectory(
+  container: Container,
+  controlDirectory: string,
+  env: Readonly<Record<string, string>>,
+): Container {
   return {
     name: container.name,
     image: container.image,
-    run: (command, sink) => container.run(command, sink),
+    run: (command, sink) => container.run({ ...command, env: { ...env, ...command.env } }, sink),
     async remove() {
       await container.remove();
       await rm(controlDirectory, { recursive: true, force: true });

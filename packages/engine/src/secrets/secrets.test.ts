@@ -112,6 +112,15 @@ describe('a secret value', () => {
     expect(job.driver.started.map((spec) => JSON.stringify(spec)).join()).not.toContain(TOKEN);
   });
 
+  it('reaches the commands of a container, and not what the container is made from', async () => {
+    const job = await run(`
+      local options = { image = "x", entrypoint = { "init" }, env = { A = secret.get("TOKEN"), B = "b" } }
+      container.with(options, function() process.run({ "y", env = { C = "c" } }) end)`);
+    expect(job.driver.started[0]!.env).toMatchObject({ B: 'b', CI: 'true' });
+    expect(JSON.stringify(job.driver.started)).not.toContain(TOKEN);
+    expect(job.driver.commands[0]!.env).toMatchObject({ A: TOKEN, B: 'b', C: 'c' });
+  });
+
   it('is given as text when it is revealed, which the log says', async () => {
     const job = await run(
       'output.set("length", #secret.reveal(secret.get("TOKEN")))\nprint(secret.reveal(secret.get("TOKEN")))',
