@@ -3,7 +3,7 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { silentLogger } from '@rivet/base';
+import { didYouMean, RivetError, silentLogger } from '@rivet/base';
 import { createFakeDriver } from '@rivet/containers';
 import type { LuaEngine, LuaRecord } from '@rivet/lua';
 import type { JobOutcome, LogLine, StageChange } from '@rivet/protocol';
@@ -58,9 +58,13 @@ export interface MockedRunOptions {
   readonly signal: AbortSignal;
 }
 
-/** @throws RIVET_INPUT_INVALID, RIVET_INPUT_MISSING, RIVET_TEST_PATH; a failing job is an outcome */
+/**
+ * @throws RIVET_INPUT_INVALID, RIVET_INPUT_MISSING, RIVET_JOB_STAGE_UNKNOWN, RIVET_TEST_PATH; a
+ *   failing job is an outcome
+ */
 export async function runMocked(options: MockedRunOptions): Promise<MockedRun> {
   const { pipeline, request } = options;
+  refuseUnknownStage(pipeline, request.options.stage);
   const inputs = await pipeline.inputs(request.options.inputs ?? {});
   const directory = await mkdtemp(join(tmpdir(), 'rivet-test-'));
   const remove = (): Promise<void> => rm(directory, { recursive: true, force: true });
@@ -74,6 +78,12 @@ export async function runMocked(options: MockedRunOptions): Promise<MockedRun> {
     await remove();
     throw error;
   }
+}
+
+function refuseUnknownStage({ definition }: TestedPipeline, stage: string | undefined): void {
+  const names = definition.stages.map(({ name }) => name);
+  if (stage === undefined || names.includes(stage)) return;
+  throw RivetError.of('RIVET_JOB_STAGE_UNKNOWN', { stage, nearest: didYouMean(stage, names) });
 }
 
 async function record(

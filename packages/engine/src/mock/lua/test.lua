@@ -425,6 +425,7 @@ end
 local Pipeline = {}
 
 function Pipeline:run(options)
+  if not in_case then error("p:run is called outside of a case; put it into test.case(name, function() … end)") end
   return new_run(host.call("test.run", {
     path = self.path,
     options = options or {},
@@ -438,6 +439,13 @@ end
 function module.pipeline(path)
   if type(path) ~= "string" then wrong("the path of test.pipeline", path, 'the path of a pipeline file, such as "pipeline.lua"') end
   return setmetatable({ path = path }, { __index = methods("a pipeline", Pipeline), __metatable = "pipeline" })
+end
+
+local function times(count) return count == 1 and "once" or count .. " times" end
+
+local function count_message(entry, wanted)
+  local did = entry.uses == 0 and "never answered" or "answered " .. times(entry.uses)
+  return ("%s %s, and was to answer %s"):format(entry.shown, did, wanted == 0 and "never" or times(wanted))
 end
 
 local cases, names = {}, {}
@@ -457,7 +465,7 @@ local function add_case(name, fn, skipped)
       for _, entry in ipairs(mocks) do
         local wanted = rawget(entry, "count")
         if wanted and entry.uses < wanted and not rawget(entry, "may_be_unused") then
-          host.call("test.fail", ("%s was to answer %d times and did %d times"):format(entry.shown, wanted, entry.uses))
+          host.call("test.fail", count_message(entry, wanted))
         elseif entry.uses == 0 and entry.of_case and not rawget(entry, "may_be_unused") then
           host.call("test.unused", entry.shown)
         end
@@ -602,7 +610,7 @@ function Expectation:was_called(count)
   local entry = rawget(self, "value")
   if type(entry) ~= "table" or not entry.shown then wrong("what was to be called", entry, "a mock") end
   count = count or 1
-  if entry.uses ~= count then fail(("%s answered %d times and was to %d times"):format(entry.shown, entry.uses, count)) end
+  if entry.uses ~= count then fail(count_message(entry, count)) end
 end
 
 local expectation_mt = { __index = methods("expect(…)", Expectation), __metatable = "expectation" }
