@@ -23,6 +23,8 @@ const stubModules = [
   'json',
   'time',
   'os',
+  'test',
+  'mock',
 ] as const;
 
 export function readStubs(directory: string): Stub[] {
