@@ -3,6 +3,7 @@ import { RivetError } from '@rivet/base';
 import type { FakeCommand, FakeOutcome } from '@rivet/containers';
 import type { LuaRecord } from '@rivet/lua';
 import { showCommand, showScript } from '../commands/command-request.ts';
+import { isSecretFileCommand } from '../secrets/secret-file.ts';
 import type { CurrentCall } from './current-call.ts';
 import { luaText, type MockLog } from './mock-log.ts';
 import { readCommandReply } from './run-request.ts';
@@ -35,6 +36,7 @@ export interface CommandMockOptions {
 export function createCommandMocks(options: CommandMockOptions): CommandMocks {
   const commands: CommandRecord[] = [];
   const answer = async (command: FakeCommand): Promise<FakeOutcome | undefined> => {
+    if (isSecretFileCommand(command.id)) return {};
     const fields = describeCommand(command, options);
     const record: CommandRecord = { fields, exitCode: undefined };
     commands.push(record);

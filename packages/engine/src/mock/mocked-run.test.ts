@@ -217,6 +217,18 @@ describe('commands', () => {
        expect(run.log):lacks("s3cr3t-value")`,
       'secrets = { "TOKEN" },',
     ));
+
+  test('find secrets in files, which need no mock', () =>
+    passes(
+      stage('a', 'process.run({ "ssh", "-i", secret.file("KEY"), check = true })'),
+      `mock.secret("KEY", "s3cr3t-value")
+       mock.process("ssh")
+       local run = p:run()
+       expect(run):was("succeeded")
+       expect(run:command("ssh").args[2]):matches("^/dev/shm/KEY%-%x+$")
+       expect(#run.commands):equals(1)`,
+      'secrets = { "KEY" },',
+    ));
 });
 
 describe('requests', () => {

@@ -21,6 +21,13 @@ const REMOVE = 'rm -f -- "$1"';
 const WRITE_LIMIT_MS = 30_000;
 const REMOVE_LIMIT_MS = 5_000;
 
+const COMMAND_ID_PREFIX = 'secret-';
+
+/** Whether Rivet itself runs this command to write or remove a secret, not the script. */
+export function isSecretFileCommand(id: string): boolean {
+  return id.startsWith(COMMAND_ID_PREFIX);
+}
+
 /** A secret that commands of a stage find in a file. */
 export interface SecretFile {
   readonly path: string;
@@ -116,7 +123,7 @@ async function runIn(
 ): Promise<string | undefined> {
   const said: Uint8Array[] = [];
   const command = {
-    id: `secret-${job.nextId()}`,
+    id: `${COMMAND_ID_PREFIX}${job.nextId()}`,
     argv: ['sh', '-c', script, 'sh', path],
     env: script === WRITE ? { RIVET_SECRET_FILE: secret.reveal() } : {},
     cwd: '/',
