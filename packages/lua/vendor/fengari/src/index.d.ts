@@ -174,7 +174,11 @@ declare const fengari: {
   };
   math_seed(seed: number): void;
   libraries: Readonly<Record<string, CFunction>>;
-  coroutines: { blocking(L: LuaState, call: unknown): void };
+  coroutines: {
+    blocking(L: LuaState, call: unknown): void;
+    /** An error went on under another text. */
+    renamed(from: Value, to: Value): void;
+  };
 };
 
 export = fengari;

@@ -8,7 +8,6 @@ const {
     LUA_ERRERR,
     LUA_MULTRET,
     LUA_REGISTRYINDEX,
-    LUA_SIGNATURE,
     LUA_TBOOLEAN,
     LUA_TLIGHTUSERDATA,
     LUA_TNIL,
@@ -32,10 +31,8 @@ const {
     lua_getstack,
     lua_gettop,
     lua_insert,
-    lua_isinteger,
     lua_isnil,
     lua_isnumber,
-    lua_isstring,
     lua_istable,
     lua_len,
     lua_load,
@@ -69,12 +66,11 @@ const {
     lua_toboolean,
     lua_tointeger,
     lua_tobin,
+    lua_toraw,
     lua_tointegerx,
     lua_tojsstring,
     lua_tolstring,
-    lua_tonumber,
     lua_tonumberx,
-    lua_topointer,
     lua_tostring,
     lua_touserdata,
     lua_type,
@@ -89,7 +85,7 @@ const {
 } = require("./fengaricore.js");
 
 const { claim } = require('./lbudget.js');
-const { luaO_chunkid } = require('./lobject.js');
+const { luaO_chunkid, luaO_tostring, luaO_vfstring } = require('./lobject.js');
 const { tobin } = require('./lvalue.js');
 const { userplace } = require('./lmarks.js');
 
@@ -109,7 +105,6 @@ const LUA_FILEHANDLE = to_luastring("FILE*");
 const LUAL_NUMSIZES  = 4*16 + 8;
 
 const __name = to_luastring("__name");
-const __tostring = to_luastring("__tostring");
 
 const empty = new Uint8Array(0);
 
@@ -604,42 +599,33 @@ const luaL_len = function(L, idx) {
     return l;
 };
 
-const p_I = to_luastring("%I");
-const p_f = to_luastring("%f");
-const luaL_tolstring = function(L, idx) {
-    if (luaL_callmeta(L, idx, __tostring)) {
-        if (!lua_isstring(L, -1))
+/* a value as 'tostring' writes it, one character a byte */
+const luaL_tobin = function(L, idx) {
+    let v = lua_toraw(L, idx);
+    if (typeof v === "number") return luaO_tostring(v);
+    if (luaL_callmeta(L, idx, "__tostring")) {
+        let s = lua_tobin(L, -1);
+        if (s === null)
             luaL_error(L, to_luastring("'__tostring' must return a string"));
-    } else {
-        let t = lua_type(L, idx);
-        switch(t) {
-            case LUA_TNUMBER: {
-                if (lua_isinteger(L, idx))
-                    lua_pushfstring(L, p_I, lua_tointeger(L, idx));
-                else
-                    lua_pushfstring(L, p_f, lua_tonumber(L, idx));
-                break;
-            }
-            case LUA_TSTRING:
-                lua_pushvalue(L, idx);
-                break;
-            case LUA_TBOOLEAN:
-                lua_pushliteral(L, (lua_toboolean(L, idx) ? "true" : "false"));
-                break;
-            case LUA_TNIL:
-                lua_pushliteral(L, "nil");
-                break;
-            default: {
-                let tt = luaL_getmetafield(L, idx, __name);
-                let kind = tt === LUA_TSTRING ? lua_tostring(L, -1) : luaL_typename(L, idx);
-                lua_pushfstring(L, to_luastring("%s: %p"), kind, lua_topointer(L, idx));
-                if (tt !== LUA_TNIL)
-                    lua_remove(L, -2);
-                break;
-            }
+        lua_pop(L, 1);
+        return s;
+    }
+    switch (lua_type(L, idx)) {
+        case LUA_TNUMBER: return luaO_tostring(v);
+        case LUA_TSTRING: return v;
+        case LUA_TBOOLEAN: return v ? "true" : "false";
+        case LUA_TNIL: return "nil";
+        default: {
+            let tt = luaL_getmetafield(L, idx, "__name");
+            let kind = tt === LUA_TSTRING ? lua_tostring(L, -1) : luaL_typename(L, idx);
+            if (tt !== LUA_TNIL) lua_pop(L, 1);
+            return luaO_vfstring(L, "%s: %p", [kind, v]);
         }
     }
+};
 
+const luaL_tolstring = function(L, idx) {
+    lua_pushbin(L, luaL_tobin(L, idx));
     return lua_tolstring(L, -1);
 };
 
@@ -864,6 +850,7 @@ module.exports.luaL_requiref        = luaL_requiref;
 module.exports.luaL_setfuncs        = luaL_setfuncs;
 module.exports.luaL_setmetatable    = luaL_setmetatable;
 module.exports.luaL_testudata       = luaL_testudata;
+module.exports.luaL_tobin           = luaL_tobin;
 module.exports.luaL_tolstring       = luaL_tolstring;
 module.exports.luaL_traceback       = luaL_traceback;
 module.exports.luaL_typename        = luaL_typename;

@@ -33,7 +33,6 @@ const {
     lua_pushnil,
     lua_pushnumber,
     lua_pushraw,
-    lua_pushstring,
     lua_pushvalue,
     lua_rawequal,
     lua_rawget,
@@ -50,7 +49,6 @@ const {
     lua_tobin,
     lua_tostring,
     lua_type,
-    lua_typename
 } = require('./lua.js');
 const { luaO_tonumber } = require('./lobject.js');
 const {
@@ -65,7 +63,7 @@ const {
     luaL_optinteger,
     luaL_optstring,
     luaL_setfuncs,
-    luaL_tolstring,
+    luaL_tobin,
     luaL_where
 } = require('./lauxlib.js');
 const {
@@ -75,8 +73,7 @@ const {
 
 const luaB_tostring = function(L) {
     luaL_checkany(L, 1);
-    luaL_tolstring(L, 1);
-
+    lua_pushraw(L, luaL_tobin(L, 1));
     return 1;
 };
 
@@ -132,10 +129,12 @@ const luaB_rawset = function(L) {
     return 1;
 };
 
+const TYPES = ["nil", "boolean", "userdata", "number", "string", "table", "function", "userdata", "thread"];
+
 const luaB_type = function(L) {
     let t = lua_type(L, 1);
     luaL_argcheck(L, t !== LUA_TNONE, 1, "value expected");
-    lua_pushstring(L, lua_typename(L, t));
+    lua_pushraw(L, TYPES[t]);
     return 1;
 };
 

@@ -49,7 +49,11 @@ const getco = function(L) {
 ** resumed it, up to the branch that the host started. 'blocking' is set by the host: it waits for a
 ** host call where the VM can't be suspended, as in a comparison function of 'table.sort'.
 */
-const host = { blocking: function(_L, _call) { throw new Error("no host"); } };
+const host = {
+    blocking: function(_L, _call) { throw new Error("no host"); },
+    /* told that an error text goes on as another one */
+    renamed: function(_from, _to) {}
+};
 
 /* values that 'auxresume' found are on top of 'L': makes them the results of 'resume' or 'wrap' */
 const resumed = function(L, co, status, finish) {
@@ -140,9 +144,11 @@ const luaB_coresume = function(L) {
 const finishwrap = function(L, r) {
     if (r < 0) {
         if (lua_type(L, -1) === LUA_TSTRING) {  /* error object is a string? */
+            let raised = L.stack[L.top - 1];
             luaL_where(L, 1);  /* add extra info */
             lua_insert(L, -2);
             lua_concat(L, 2);
+            host.renamed(raised, L.stack[L.top - 1]);
         }
 
         return lua_error(L);  /* propagate error */

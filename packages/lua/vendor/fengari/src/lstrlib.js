@@ -1,6 +1,7 @@
 "use strict";
 
 const { formatNumber } = require('./lformat.js');
+const { tobin, tobytes } = require('./lvalue.js');
 
 const {
     LUA_TBOOLEAN,
@@ -16,23 +17,21 @@ const {
     lua_isinteger,
     lua_isstring,
     lua_pop,
+    lua_pushbin,
     lua_pushcclosure,
     lua_pushinteger,
     lua_pushlightuserdata,
     lua_pushliteral,
-    lua_pushlstring,
     lua_pushnil,
     lua_pushnumber,
     lua_pushstring,
     lua_pushvalue,
-    lua_remove,
     lua_setfield,
     lua_setmetatable,
     lua_settop,
+    lua_tobin,
     lua_toboolean,
-    lua_tointeger,
     lua_tonumber,
-    lua_tostring,
     lua_touserdata,
     lua_type,
     lua_upvalueindex
@@ -42,31 +41,26 @@ const {
     luaL_addchar,
     luaL_addlstring,
     luaL_addsize,
-    luaL_addstring,
-    luaL_addvalue,
     luaL_argcheck,
     luaL_argerror,
     luaL_buffinit,
-    luaL_buffinitsize,
+    luaL_checkbin,
     luaL_checkinteger,
     luaL_checknumber,
     luaL_checkstack,
     luaL_checkstring,
-    luaL_checktype,
     luaL_error,
     luaL_newlib,
+    luaL_optbin,
     luaL_optinteger,
-    luaL_optstring,
     luaL_prepbuffsize,
     luaL_pushresult,
-    luaL_pushresultsize,
-    luaL_tolstring,
+    luaL_tobin,
     luaL_typename
 } = require('./lauxlib.js');
 const { lua_assert } = require('./llimits.js');
 const { spend, claim } = require('./lbudget.js');
 const {
-    luastring_eq,
     luastring_indexOf,
     to_jsstring,
     to_luastring
@@ -98,34 +92,40 @@ const posrelat = function(pos, len) {
     else return len + pos + 1;
 };
 
+/* slices of long strings are copied: they would keep the whole alive */
+const LONG = 1 << 18;
+
+const slice = function(s, start, end) {
+    let part = s.slice(start, end);
+    if (s.length < LONG || part.length > s.length >> 3 || part.length < 13) return part;
+    return Buffer.from(part, "latin1").latin1Slice(0, part.length);
+};
+
 const str_sub = function(L) {
-    let s = luaL_checkstring(L, 1);
+    let s = luaL_checkbin(L, 1);
     let l = s.length;
     let start = posrelat(luaL_checkinteger(L, 2), l);
     let end = posrelat(luaL_optinteger(L, 3, -1), l);
     if (start < 1) start = 1;
     if (end > l) end = l;
-    if (start <= end)
-        lua_pushstring(L, s.subarray(start - 1, (start - 1) + (end - start + 1)));
-    else lua_pushliteral(L, "");
+    lua_pushbin(L, start <= end ? slice(s, start - 1, end) : "");
     return 1;
 };
 
 const str_len = function(L) {
-    lua_pushinteger(L, luaL_checkstring(L, 1).length);
+    lua_pushinteger(L, luaL_checkbin(L, 1).length);
     return 1;
 };
 
 const str_char = function(L) {
     let n = lua_gettop(L);  /* number of arguments */
-    let b = new luaL_Buffer();
-    let p = luaL_buffinitsize(L, b, n);
+    let s = "";
     for (let i = 1; i <= n; i++) {
         let c = luaL_checkinteger(L, i);
         luaL_argcheck(L, c >= 0 && c <= 255, i, "value out of range"); // Strings are 8-bit clean
-        p[i-1] = c;
+        s += String.fromCharCode(c);
     }
-    luaL_pushresultsize(b, n);
+    lua_pushbin(L, s);
     return 1;
 };
 
@@ -148,48 +148,39 @@ const ispunct = e => isgraph(e) && !isalnum(e);
 const isspace = e => e === 32 || (e >= 9 && e <= 13);
 const isxdigit = e => (48 <= e && e <= 57) || (65 <= e && e <= 70) || (97 <= e && e <= 102);
 
-const addquoted = function(b, s, len) {
-    luaL_addchar(b, 34 /* '"'.charCodeAt(0) */);
-    let i = 0;
-    while (len--) {
-        if (s[i] === 34 /* '"'.charCodeAt(0) */ ||
-            s[i] === 92 /* '\\'.charCodeAt(0) */ ||
-            s[i] === 10 /* '\n'.charCodeAt(0) */) {
-            luaL_addchar(b, 92 /* '\\'.charCodeAt(0) */);
-            luaL_addchar(b, s[i]);
-        } else if (iscntrl(s[i])) {
-            let buff = "" + s[i]; /* stringify */
-            if (isdigit(s[i+1]))
+const quoted = function(s) {
+    let out = '"';
+    for (let i = 0; i < s.length; i++) {
+        let c = s.charCodeAt(i);
+        if (c === 34 /* '"' */ || c === 92 /* '\\' */ || c === 10 /* '\n' */) {
+            out += "\\" + s[i];
+        } else if (iscntrl(c)) {
+            let buff = "" + c; /* stringify */
+            if (isdigit(s.charCodeAt(i + 1)))
                 buff = ("000" + buff).slice(-3); /* pad to 3 digits with leading '0's */
-            luaL_addstring(b, to_luastring("\\" + buff));
+            out += "\\" + buff;
         } else
-            luaL_addchar(b, s[i]);
-        i++;
+            out += s[i];
     }
-    luaL_addchar(b, 34 /* '"'.charCodeAt(0) */);
+    return out + '"';
 };
 
-const addliteral = function(L, b, arg) {
+const literal = function(L, arg) {
     switch(lua_type(L, arg)) {
         case LUA_TSTRING: {
-            let s = lua_tostring(L, arg);
-            addquoted(b, s, s.length);
-            break;
+            let s = lua_tobin(L, arg);
+            claim(L, s.length * 2);
+            spend(L, s.length / 4);
+            return quoted(s);
         }
         case LUA_TNUMBER: {
             let n = lua_tonumber(L, arg);
-            let buff = to_luastring(formatNumber(lua_isinteger(L, arg) ? "d" : "a", "", 0, undefined, n));
-            luaL_addstring(b, buff);
-            break;
+            return formatNumber(lua_isinteger(L, arg) ? "d" : "a", "", 0, undefined, n);
         }
-        case LUA_TNIL: case LUA_TBOOLEAN: {
-            luaL_tolstring(L, arg);
-            luaL_addvalue(b);
-            break;
-        }
-        default: {
+        case LUA_TNIL: case LUA_TBOOLEAN:
+            return luaL_tobin(L, arg);
+        default:
             luaL_argerror(L, arg, to_luastring("value has no literal form"));
-        }
     }
 };
 
@@ -197,7 +188,7 @@ const addliteral = function(L, b, arg) {
 ** reads '%[flags][width][.precision]conversion' that starts at 'i'
 */
 const scanformat = function(L, strfrmt, i) {
-    let text = to_jsstring(strfrmt.subarray(i, i + 32), undefined, undefined, true);
+    let text = strfrmt.slice(i, i + 32);
     let m = /^([-+ #0]*)(\d*)(?:(\.)(\d*))?/.exec(text);
     if (m[1].length > FLAGS.length)
         luaL_error(L, to_luastring("invalid format (repeated flags)"));
@@ -213,77 +204,76 @@ const scanformat = function(L, strfrmt, i) {
 };
 
 /* a string with the width and precision of its format, counted in bytes */
-const formatstring = function(b, s, form) {
-    if (form.precision !== undefined) s = s.subarray(0, form.precision);
-    let pad = Math.max(0, form.width - s.length);
-    let left = form.flags.includes("-");
-    for (let i = 0; i < pad && !left; i++) luaL_addchar(b, 32);
-    luaL_addlstring(b, s, s.length);
-    for (let i = 0; i < pad && left; i++) luaL_addchar(b, 32);
+const formatstring = function(s, form) {
+    if (form.precision !== undefined) s = s.slice(0, form.precision);
+    return form.flags.includes("-") ? s.padEnd(form.width) : s.padStart(form.width);
 };
 
 const str_format = function(L) {
     let top = lua_gettop(L);
     let arg = 1;
-    let strfrmt = luaL_checkstring(L, arg);
+    let strfrmt = luaL_checkbin(L, arg);
+    let out = "";
     let i = 0;
-    let b = new luaL_Buffer();
-    luaL_buffinit(L, b);
-    while (i < strfrmt.length) {
-        spend(L, 1);
-        if (strfrmt[i] !== L_ESC) {
-            luaL_addchar(b, strfrmt[i++]);
-        } else if (strfrmt[++i] === L_ESC) {
-            luaL_addchar(b, strfrmt[i++]); /* %% */
-        } else { /* format item */
-            if (++arg > top)
-                luaL_argerror(L, arg, to_luastring("no value"));
-            let form = scanformat(L, strfrmt, i);
-            i = form.end;
-            let conversion = i < strfrmt.length ? String.fromCharCode(strfrmt[i]) : "";
-            i++;
-            switch (conversion) {
-                case 'c': {
-                    formatstring(b, new Uint8Array([luaL_checkinteger(L, arg)]), form);
-                    break;
+    for (;;) {
+        let e = strfrmt.indexOf("%", i);
+        if (e === -1) break;
+        spend(L, 1 + (e - i) / 16);
+        out += strfrmt.slice(i, e);
+        i = e + 1;
+        if (strfrmt.charCodeAt(i) === L_ESC) {
+            out += strfrmt[i++]; /* %% */
+            continue;
+        }
+        /* format item */
+        if (++arg > top)
+            luaL_argerror(L, arg, to_luastring("no value"));
+        let form = scanformat(L, strfrmt, i);
+        i = form.end;
+        let conversion = i < strfrmt.length ? strfrmt[i] : "";
+        i++;
+        switch (conversion) {
+            case 'c': {
+                out += formatstring(String.fromCharCode(luaL_checkinteger(L, arg) & 255), form);
+                break;
+            }
+            case 'd': case 'i':
+            case 'o': case 'u': case 'x': case 'X': {
+                let n = luaL_checkinteger(L, arg);
+                out += form.plain && conversion === 'd' ? String(n)
+                    : formatNumber(conversion, form.flags, form.width, form.precision, n);
+                break;
+            }
+            case 'a': case 'A':
+            case 'e': case 'E': case 'f': case 'F':
+            case 'g': case 'G': {
+                let n = luaL_checknumber(L, arg);
+                out += formatNumber(conversion, form.flags, form.width, form.precision, n);
+                break;
+            }
+            case 'q': {
+                if (!form.plain)
+                    return luaL_error(L, to_luastring("specifier '%%q' cannot have modifiers"));
+                out += literal(L, arg);
+                break;
+            }
+            case 's': {
+                let s = luaL_tobin(L, arg);
+                if (form.plain)
+                    out += s;  /* keep entire string */
+                else {
+                    luaL_argcheck(L, s.indexOf("\0") === -1, arg, to_luastring("string contains zeros"));
+                    out += formatstring(s, form);
                 }
-                case 'd': case 'i':
-                case 'o': case 'u': case 'x': case 'X': {
-                    let n = luaL_checkinteger(L, arg);
-                    luaL_addstring(b, to_luastring(formatNumber(conversion, form.flags, form.width, form.precision, n)));
-                    break;
-                }
-                case 'a': case 'A':
-                case 'e': case 'E': case 'f': case 'F':
-                case 'g': case 'G': {
-                    let n = luaL_checknumber(L, arg);
-                    luaL_addstring(b, to_luastring(formatNumber(conversion, form.flags, form.width, form.precision, n)));
-                    break;
-                }
-                case 'q': {
-                    if (!form.plain)
-                        return luaL_error(L, to_luastring("specifier '%%q' cannot have modifiers"));
-                    addliteral(L, b, arg);
-                    break;
-                }
-                case 's': {
-                    let s = luaL_tolstring(L, arg);
-                    if (form.plain)
-                        luaL_addvalue(b);  /* keep entire string */
-                    else {
-                        luaL_argcheck(L, s.length === strlen(s), arg, to_luastring("string contains zeros"));
-                        formatstring(b, s, form);
-                        lua_pop(L, 1);  /* remove result from 'luaL_tolstring' */
-                    }
-                    break;
-                }
-                default: {  /* also treat cases 'pnLlh' */
-                    return luaL_error(L, to_luastring("invalid option '%%%s' to 'format'"), to_luastring(conversion));
-                }
+                break;
+            }
+            default: {  /* also treat cases 'pnLlh' */
+                return luaL_error(L, to_luastring("invalid option '%%%s' to 'format'"), tobytes(conversion));
             }
         }
+        claim(L, out.length);
     }
-    luaL_pushresult(b);
+    lua_pushbin(L, out + strfrmt.slice(i));
     return 1;
 };
 
@@ -548,78 +538,47 @@ const str_reverse = function(L) {
     let l = s.length;
     claim(L, l);
     spend(L, l / 16);
-    let r = new Uint8Array(l);
-    for (let i=0; i<l; i++)
-        r[i] = s[l-1-i];
-    lua_pushstring(L, r);
+    lua_pushbin(L, tobin(s.reverse()));
     return 1;
 };
 
+/* letters of ASCII alone have two cases */
 const str_lower = function(L) {
-    let s = luaL_checkstring(L, 1);
-    let l = s.length;
-    claim(L, l);
-    spend(L, l / 16);
-    let r = new Uint8Array(l);
-    for (let i=0; i<l; i++) {
-        let c = s[i];
-        if (isupper(c))
-            c = c | 0x20;
-        r[i] = c;
-    }
-    lua_pushstring(L, r);
+    let s = luaL_checkbin(L, 1);
+    claim(L, s.length);
+    spend(L, s.length / 16);
+    lua_pushbin(L, /[\x80-\xff]/.test(s) ? s.replace(/[A-Z]+/g, part => part.toLowerCase()) : s.toLowerCase());
     return 1;
 };
 
 const str_upper = function(L) {
-    let s = luaL_checkstring(L, 1);
-    let l = s.length;
-    claim(L, l);
-    spend(L, l / 16);
-    let r = new Uint8Array(l);
-    for (let i=0; i<l; i++) {
-        let c = s[i];
-        if (islower(c))
-            c = c & 0xdf;
-        r[i] = c;
-    }
-    lua_pushstring(L, r);
+    let s = luaL_checkbin(L, 1);
+    claim(L, s.length);
+    spend(L, s.length / 16);
+    lua_pushbin(L, /[\x80-\xff]/.test(s) ? s.replace(/[a-z]+/g, part => part.toUpperCase()) : s.toUpperCase());
     return 1;
 };
 
 const str_rep = function(L) {
-    let s = luaL_checkstring(L, 1);
+    let s = luaL_checkbin(L, 1);
     let l = s.length;
     let n = luaL_checkinteger(L, 2);
-    let sep = luaL_optstring(L, 3, "");
+    let sep = luaL_optbin(L, 3, "");
     let lsep = sep.length;
-    if (n <= 0) lua_pushliteral(L, "");
+    if (n <= 0) lua_pushbin(L, "");
     else if (l + lsep > MAXSIZE / n)  /* may overflow? */
         return luaL_error(L, to_luastring("resulting string too large"));
     else {
         let totallen = n * l + (n - 1) * lsep;
         claim(L, totallen);
-        spend(L, n / 4);
-        let b = new luaL_Buffer();
-        let p = luaL_buffinitsize(L, b, totallen);
-        let pi = 0;
-        while (n-- > 1) {  /* first n-1 copies (followed by separator) */
-            if ((n & 65535) === 0) spend(L, 8192);
-            p.set(s, pi);
-            pi += l;
-            if (lsep > 0) {  /* empty 'memcpy' is not that cheap */
-                p.set(sep, pi);
-                pi += lsep;
-            }
-        }
-        p.set(s, pi);  /* last copy (not followed by separator) */
-        luaL_pushresultsize(b, totallen);
+        spend(L, Math.min(n, 64) + totallen / 64);
+        lua_pushbin(L, lsep === 0 ? s.repeat(n) : (s + sep).repeat(n - 1) + s);
     }
     return 1;
 };
 
 const str_byte = function(L) {
-    let s = luaL_checkstring(L, 1);
+    let s = luaL_checkbin(L, 1);
     let l = s.length;
     let posi = posrelat(luaL_optinteger(L, 2, 1), l);
     let pose = posrelat(luaL_optinteger(L, 3, posi), l);
@@ -633,7 +592,7 @@ const str_byte = function(L) {
     let n = (pose - posi) + 1;
     luaL_checkstack(L, n, "string slice too long");
     for (let i = 0; i < n; i++)
-        lua_pushinteger(L, s[posi + i - 1]);
+        lua_pushinteger(L, s.charCodeAt(posi + i - 1));
     return n;
 };
 
@@ -759,7 +718,7 @@ const str_unpack = function(L) {
 const CAP_UNFINISHED = -1;
 const CAP_POSITION   = -2;
 const MAXCCALLS      = 200;
-const SPECIALS       = to_luastring("^$*+?.([%-");
+const SPECIALS       = /[\^$*+?.([%-]/;
 
 class MatchState {
     constructor(L) {
@@ -790,20 +749,20 @@ const capture_to_close = function(ms) {
 };
 
 const classend = function(ms, p) {
-    switch(ms.p[p++]) {
+    switch(ms.p.charCodeAt(p++)) {
         case L_ESC: {
             if (p === ms.p_end)
                 luaL_error(ms.L, to_luastring("malformed pattern (ends with '%%')"));
             return p + 1;
         }
         case 91 /* '['.charCodeAt(0) */: {
-            if (ms.p[p] === 94 /* '^'.charCodeAt(0) */) p++;
+            if (ms.p.charCodeAt(p) === 94 /* '^'.charCodeAt(0) */) p++;
             do {  /* look for a ']' */
                 if (p === ms.p_end)
                     luaL_error(ms.L, to_luastring("malformed pattern (missing ']')"));
-                if (ms.p[p++] === L_ESC && p < ms.p_end)
+                if (ms.p.charCodeAt(p++) === L_ESC && p < ms.p_end)
                     p++;  /* skip escapes (e.g. '%]') */
-            } while (ms.p[p] !== 93 /* ']'.charCodeAt(0) */);
+            } while (ms.p.charCodeAt(p) !== 93 /* ']'.charCodeAt(0) */);
             return p + 1;
         }
         default: {
@@ -842,20 +801,20 @@ const match_class = function(c, cl) {
 
 const matchbracketclass = function(ms, c, p, ec) {
     let sig = true;
-    if (ms.p[p + 1] === 94 /* '^'.charCodeAt(0) */) {
+    if (ms.p.charCodeAt(p + 1) === 94 /* '^'.charCodeAt(0) */) {
         sig = false;
         p++;  /* skip the '^' */
     }
     while (++p < ec) {
-        if (ms.p[p] === L_ESC) {
+        if (ms.p.charCodeAt(p) === L_ESC) {
             p++;
-            if (match_class(c, ms.p[p]))
+            if (match_class(c, ms.p.charCodeAt(p)))
                 return sig;
-        } else if (ms.p[p + 1] === 45 /* '-'.charCodeAt(0) */ && p + 2 < ec) {
+        } else if (ms.p.charCodeAt(p + 1) === 45 /* '-'.charCodeAt(0) */ && p + 2 < ec) {
             p += 2;
-            if (ms.p[p - 2] <= c && c <= ms.p[p])
+            if (ms.p.charCodeAt(p - 2) <= c && c <= ms.p.charCodeAt(p))
                 return sig;
-        } else if (ms.p[p] === c) return sig;
+        } else if (ms.p.charCodeAt(p) === c) return sig;
     }
     return !sig;
 };
@@ -864,12 +823,12 @@ const singlematch = function(ms, s, p, ep) {
     if (s >= ms.src_end)
         return false;
     else {
-        let c = ms.src[s];
-        switch (ms.p[p]) {
+        let c = ms.src.charCodeAt(s);
+        switch (ms.p.charCodeAt(p)) {
             case 46 /* '.'.charCodeAt(0) */: return true;  /* matches any char */
-            case L_ESC: return match_class(c, ms.p[p + 1]);
+            case L_ESC: return match_class(c, ms.p.charCodeAt(p + 1));
             case 91 /* '['.charCodeAt(0) */: return matchbracketclass(ms, c, p, ep - 1);
-            default: return ms.p[p] === c;
+            default: return ms.p.charCodeAt(p) === c;
         }
     }
 };
@@ -877,19 +836,19 @@ const singlematch = function(ms, s, p, ep) {
 const matchbalance = function(ms, s, p) {
     if (p >= ms.p_end - 1)
         luaL_error(ms.L, to_luastring("malformed pattern (missing arguments to '%%b')"));
-    if (ms.src[s] !== ms.p[p])
+    if (ms.src.charCodeAt(s) !== ms.p.charCodeAt(p))
         return null;
     else {
-        let b = ms.p[p];
-        let e = ms.p[p + 1];
+        let b = ms.p.charCodeAt(p);
+        let e = ms.p.charCodeAt(p + 1);
         let cont = 1;
         let start = s;
         while (++s < ms.src_end) {
             if (((s - start) & 1023) === 1023) spend(ms.L, 64);
-            if (ms.src[s] === e) {
+            if (ms.src.charCodeAt(s) === e) {
                 if (--cont === 0) return s + 1;
             }
-            else if (ms.src[s] === b) cont++;
+            else if (ms.src.charCodeAt(s) === b) cont++;
         }
     }
     return null;  /* string ends out of balance */
@@ -942,16 +901,11 @@ const end_capture = function(ms, s, p) {
     return res;
 };
 
-/* Compare the elements of arrays 'a' and 'b' to see if they contain the same elements */
-const array_cmp = function(a, ai, b, bi, len) {
-    return luastring_eq(a.subarray(ai, ai+len), b.subarray(bi, bi+len));
-};
-
 const match_capture = function(ms, s, l) {
     l = check_capture(ms, l);
     let len = ms.capture[l].len;
     /* a position capture has no text to match */
-    if (len >= 0 && (ms.src_end-s) >= len && array_cmp(ms.src, ms.capture[l].init, ms.src, s, len))
+    if (len >= 0 && (ms.src_end-s) >= len && ms.src.startsWith(ms.src.slice(ms.capture[l].init, ms.capture[l].init + len), s))
         return s+len;
     else return null;
 };
@@ -967,9 +921,9 @@ const match = function(ms, s, p) {
     while (gotoinit || gotodefault) {
         gotoinit = false;
         if (p !== ms.p_end) {  /* end of pattern? */
-            switch (gotodefault ? void 0 : ms.p[p]) {
+            switch (gotodefault ? void 0 : ms.p.charCodeAt(p)) {
                 case 40 /* '('.charCodeAt(0) */: {  /* start capture */
-                    if (ms.p[p + 1] === 41 /* ')'.charCodeAt(0) */)  /* position capture? */
+                    if (ms.p.charCodeAt(p + 1) === 41 /* ')'.charCodeAt(0) */)  /* position capture? */
                         s = start_capture(ms, s, p + 2, CAP_POSITION);
                     else
                         s = start_capture(ms, s, p + 1, CAP_UNFINISHED);
@@ -988,7 +942,7 @@ const match = function(ms, s, p) {
                     break;
                 }
                 case L_ESC: {  /* escaped sequences not in the format class[*+?-]? */
-                    switch (ms.p[p + 1]) {
+                    switch (ms.p.charCodeAt(p + 1)) {
                         case 98 /* 'b'.charCodeAt(0) */: {  /* balanced string? */
                             s = matchbalance(ms, s, p + 2);
                             if (s !== null) {
@@ -999,11 +953,11 @@ const match = function(ms, s, p) {
                         }
                         case 102 /* 'f'.charCodeAt(0) */: {  /* frontier? */
                             p += 2;
-                            if (ms.p[p] !== 91 /* '['.charCodeAt(0) */)
+                            if (ms.p.charCodeAt(p) !== 91 /* '['.charCodeAt(0) */)
                                 luaL_error(ms.L, to_luastring("missing '[' after '%%f' in pattern"));
                             let ep = classend(ms, p);  /* points to what is next */
-                            let previous = s === ms.src_init ? 0 : ms.src[s-1];
-                            if (!matchbracketclass(ms, previous, p, ep - 1) && matchbracketclass(ms, (s===ms.src_end)?0:ms.src[s], p, ep - 1)) {
+                            let previous = s === ms.src_init ? 0 : ms.src.charCodeAt(s-1);
+                            if (!matchbracketclass(ms, previous, p, ep - 1) && matchbracketclass(ms, (s===ms.src_end)?0:ms.src.charCodeAt(s), p, ep - 1)) {
                                 p = ep; gotoinit = true; break;
                             }
                             s = null;  /* match failed */
@@ -1011,7 +965,7 @@ const match = function(ms, s, p) {
                         }
                         case 48: case 49: case 50: case 51: case 52:
                         case 53: case 54: case 55: case 56: case 57: {  /* capture results (%0-%9)? */
-                            s = match_capture(ms, s, ms.p[p + 1]);
+                            s = match_capture(ms, s, ms.p.charCodeAt(p + 1));
                             if (s !== null) {
                                 p += 2; gotoinit = true;
                             }
@@ -1026,15 +980,15 @@ const match = function(ms, s, p) {
                     let ep = classend(ms, p);  /* points to optional suffix */
                     /* does not match at least once? */
                     if (!singlematch(ms, s, p, ep)) {
-                        if (ms.p[ep] === 42 /* '*'.charCodeAt(0) */ ||
-                            ms.p[ep] === 63 /* '?'.charCodeAt(0) */ ||
-                            ms.p[ep] === 45 /* '-'.charCodeAt(0) */
+                        if (ms.p.charCodeAt(ep) === 42 /* '*'.charCodeAt(0) */ ||
+                            ms.p.charCodeAt(ep) === 63 /* '?'.charCodeAt(0) */ ||
+                            ms.p.charCodeAt(ep) === 45 /* '-'.charCodeAt(0) */
                         ) {  /* accept empty? */
                             p = ep + 1; gotoinit = true; break;
                         } else  /* '+' or no suffix */
                             s = null;  /* fail */
                     } else {  /* matched once */
-                        switch (ms.p[ep]) {  /* handle optional suffix */
+                        switch (ms.p.charCodeAt(ep)) {  /* handle optional suffix */
                             case 63 /* '?'.charCodeAt(0) */: {  /* optional */
                                 let res;
                                 if ((res = match(ms, s + 1, ep + 1)) !== null)
@@ -1069,7 +1023,7 @@ const match = function(ms, s, p) {
 const push_onecapture = function(ms, i, s, e) {
     if (i >= ms.level) {
         if (i === 0)
-            lua_pushlstring(ms.L, ms.src.subarray(s, e), e - s);  /* add whole match */
+            lua_pushbin(ms.L, slice(ms.src, s, e));  /* add whole match */
         else
             luaL_error(ms.L, to_luastring("invalid capture index %%%d"), i + 1);
     } else {
@@ -1078,7 +1032,7 @@ const push_onecapture = function(ms, i, s, e) {
         if (l === CAP_POSITION)
             lua_pushinteger(ms.L, ms.capture[i].init - ms.src_init + 1);
         else
-            lua_pushlstring(ms.L, ms.src.subarray(ms.capture[i].init), l);
+            lua_pushbin(ms.L, slice(ms.src, ms.capture[i].init, ms.capture[i].init + l));
     }
 };
 
@@ -1088,14 +1042,6 @@ const push_captures = function(ms, s, e) {
     for (let i = 0; i < nlevels; i++)
         push_onecapture(ms, i, s, e);
     return nlevels;  /* number of strings pushed */
-};
-
-const nospecials = function(p, l) {
-    for (let i=0; i<l; i++) {
-        if (luastring_indexOf(SPECIALS, p[i]) !== -1)
-            return false;
-    }
-    return true;
 };
 
 const prepstate = function(ms, L, s, ls, p, lp) {
@@ -1113,14 +1059,9 @@ const reprepstate = function(ms) {
     lua_assert(ms.matchdepth === MAXCCALLS);
 };
 
-const find_subarray = function(arr, subarr) {
-    if (subarr.length === 0) return 0;
-    return Buffer.from(arr.buffer, arr.byteOffset, arr.length).indexOf(subarr);
-};
-
 const str_find_aux = function(L, find) {
-    let s = luaL_checkstring(L, 1);
-    let p = luaL_checkstring(L, 2);
+    let s = luaL_checkbin(L, 1);
+    let p = luaL_checkbin(L, 2);
     let ls = s.length;
     let lp = p.length;
     let init = posrelat(luaL_optinteger(L, 3, 1), ls);
@@ -1130,21 +1071,21 @@ const str_find_aux = function(L, find) {
         return 1;
     }
     /* explicit request or no special characters? */
-    if (find && (lua_toboolean(L, 4) || nospecials(p, lp))) {
+    if (find && (lua_toboolean(L, 4) || !SPECIALS.test(p))) {
         /* do a plain search */
         spend(L, (ls + lp) / 64);
-        let f = find_subarray(s.subarray(init - 1), p);
+        let f = s.indexOf(p, init - 1);
         if (f > -1) {
-            lua_pushinteger(L, init + f);
-            lua_pushinteger(L, init + f + lp - 1);
+            lua_pushinteger(L, f + 1);
+            lua_pushinteger(L, f + lp);
             return 2;
         }
     } else {
         let ms = new MatchState(L);
         let s1 = init - 1;
-        let anchor = p[0] === 94 /* '^'.charCodeAt(0) */;
+        let anchor = p.charCodeAt(0) === 94 /* '^'.charCodeAt(0) */;
         if (anchor) {
-            p = p.subarray(1); lp--;  /* skip anchor character */
+            p = p.slice(1); lp--;  /* skip anchor character */
         }
         prepstate(ms, L, s, ls, p, lp);
         do {
@@ -1197,8 +1138,8 @@ const gmatch_aux = function(L) {
 };
 
 const str_gmatch = function(L) {
-    let s = luaL_checkstring(L, 1);
-    let p = luaL_checkstring(L, 2);
+    let s = luaL_checkbin(L, 1);
+    let p = luaL_checkbin(L, 2);
     let ls = s.length;
     let lp = p.length;
     lua_settop(L, 2);  /* keep them on closure to avoid being collected */
@@ -1212,32 +1153,34 @@ const str_gmatch = function(L) {
     return 1;
 };
 
-const add_s = function(ms, b, s, e) {
+/* the replacement string with its captures */
+const replacement = function(ms, news, s, e) {
     let L = ms.L;
-    let news = lua_tostring(L, 3);
-    let l = news.length;
-    for (let i = 0; i < l; i++) {
-        if (news[i] !== L_ESC)
-            luaL_addchar(b, news[i]);
+    let i = news.indexOf("%");
+    if (i === -1) return news;
+    let out = "";
+    let from = 0;
+    for (; i !== -1; i = news.indexOf("%", from)) {
+        out += news.slice(from, i);
+        let c = news.charCodeAt(i + 1);
+        from = i + 2;
+        if (!isdigit(c)) {
+            if (c !== L_ESC)
+                luaL_error(L, to_luastring("invalid use of '%c' in replacement string"), L_ESC);
+            out += "%";
+        } else if (c === 48 /* '0'.charCodeAt(0) */)
+            out += ms.src.slice(s, e);
         else {
-            i++;  /* skip ESC */
-            if (!isdigit(news[i])) {
-                if (news[i] !== L_ESC)
-                    luaL_error(L, to_luastring("invalid use of '%c' in replacement string"), L_ESC);
-                luaL_addchar(b, news[i]);
-            } else if (news[i] === 48 /* '0'.charCodeAt(0) */)
-                luaL_addlstring(b, ms.src.subarray(s, e), e - s);
-            else {
-                push_onecapture(ms, news[i] - 49 /* '1'.charCodeAt(0) */, s, e);
-                luaL_tolstring(L, -1);
-                lua_remove(L, -2);  /* remove original value */
-                luaL_addvalue(b);  /* add capture to accumulated result */
-            }
+            push_onecapture(ms, c - 49 /* '1'.charCodeAt(0) */, s, e);
+            out += luaL_tobin(L, -1);
+            lua_pop(L, 1);
         }
     }
+    return out + news.slice(from);
 };
 
-const add_value = function(ms, b, s, e, tr) {
+/* what a match is replaced by */
+const replaced = function(ms, news, s, e, tr) {
     let L = ms.L;
     switch (tr) {
         case LUA_TFUNCTION: {
@@ -1251,53 +1194,59 @@ const add_value = function(ms, b, s, e, tr) {
             lua_gettable(L, 3);
             break;
         }
-        default: {  /* LUA_TNUMBER or LUA_TSTRING */
-            add_s(ms, b, s, e);
-            return;
-        }
+        default:  /* LUA_TNUMBER or LUA_TSTRING */
+            return replacement(ms, news, s, e);
     }
-    if (!lua_toboolean(L, -1)) {  /* nil or false? */
-        lua_pop(L, 1);
-        lua_pushlstring(L, ms.src.subarray(s, e), e - s);  /* keep original text */
-    } else if (!lua_isstring(L, -1))
-        luaL_error(L, to_luastring("invalid replacement value (a %s)"), luaL_typename(L, -1));
-    luaL_addvalue(b);  /* add result to accumulator */
+    let value = ms.src.slice(s, e);  /* keep original text */
+    if (lua_toboolean(L, -1)) {
+        if (!lua_isstring(L, -1))
+            luaL_error(L, to_luastring("invalid replacement value (a %s)"), luaL_typename(L, -1));
+        value = lua_tobin(L, -1);
+    }
+    lua_pop(L, 1);
+    return value;
 };
 
 const str_gsub = function(L) {
-    let src = luaL_checkstring(L, 1);  /* subject */
-    let srcl = src.length;
-    let p = luaL_checkstring(L, 2);  /* pattern */
+    let s = luaL_checkbin(L, 1);  /* subject */
+    let srcl = s.length;
+    let p = luaL_checkbin(L, 2);  /* pattern */
     let lp = p.length;
     let lastmatch = null;  /* end of last match */
     let tr = lua_type(L, 3);  /* replacement type */
     let max_s = luaL_optinteger(L, 4, srcl + 1);  /* max replacements */
-    let anchor = p[0] === 94 /* '^'.charCodeAt(0) */;
+    let anchor = p.charCodeAt(0) === 94 /* '^'.charCodeAt(0) */;
     let n = 0;  /* replacement count */
     let ms = new MatchState(L);
-    let b = new luaL_Buffer();
     luaL_argcheck(L, tr === LUA_TNUMBER || tr === LUA_TSTRING || tr === LUA_TFUNCTION || tr === LUA_TTABLE, 3,
         "string/function/table expected");
-    luaL_buffinit(L, b);
     if (anchor) {
-        p = p.subarray(1); lp--;  /* skip anchor character */
+        p = p.slice(1); lp--;  /* skip anchor character */
     }
-    prepstate(ms, L, src, srcl, p, lp);
-    src = 0; p = 0;
+    let news = tr === LUA_TNUMBER || tr === LUA_TSTRING ? lua_tobin(L, 3) : null;
+    prepstate(ms, L, s, srcl, p, lp);
+    let out = "";
+    let kept = 0;  /* the text up to here is in 'out' */
+    let claimed = 0;
+    let src = 0;
     while (n < max_s) {
         let e;
         reprepstate(ms);
-        if ((e = match(ms, src, p)) !== null && e !== lastmatch) {  /* match? */
+        if ((e = match(ms, src, 0)) !== null && e !== lastmatch) {  /* match? */
             n++;
-            add_value(ms, b, src, e, tr);  /* add replacement to buffer */
-            src = lastmatch = e;
+            let value = replaced(ms, news, src, e, tr);
+            out += s.slice(kept, src) + value;
+            if (out.length - claimed >= 65536) {
+                claim(L, out.length);
+                claimed = out.length;
+            }
+            kept = src = lastmatch = e;
         } else if (src < ms.src_end)  /* otherwise, skip one character */
-            luaL_addchar(b, ms.src[src++]);
+            src++;
         else break;  /* end of subject */
         if (anchor) break;
     }
-    luaL_addlstring(b, ms.src.subarray(src, ms.src_end), ms.src_end - src);
-    luaL_pushresult(b);
+    lua_pushbin(L, n === 0 ? s : out + s.slice(kept));
     lua_pushinteger(L, n);  /* number of substitutions */
     return 2;
 };

@@ -3,11 +3,9 @@
 const { LUA_MAXINTEGER } = require('./luaconf.js');
 const {
     LUA_OPEQ,
-    LUA_OPLT,
     LUA_TFUNCTION,
     LUA_TNIL,
     LUA_TTABLE,
-    lua_call,
     lua_checkstack,
     lua_compare,
     lua_createtable,
@@ -15,40 +13,39 @@ const {
     lua_getmetatable,
     lua_gettop,
     lua_insert,
-    lua_isnil,
     lua_isnoneornil,
-    lua_isstring,
     lua_pop,
+    lua_pushbin,
     lua_pushinteger,
     lua_pushnil,
+    lua_pushraw,
     lua_pushstring,
     lua_pushvalue,
     lua_rawget,
     lua_setfield,
     lua_seti,
     lua_settop,
-    lua_toboolean,
+    lua_toraw,
     lua_type
 } = require('./lua.js');
 const {
-    luaL_Buffer,
-    luaL_addlstring,
-    luaL_addvalue,
     luaL_argcheck,
-    luaL_buffinit,
     luaL_checkinteger,
     luaL_checktype,
     luaL_error,
     luaL_len,
     luaL_newlib,
-    luaL_optinteger,
-    luaL_optlstring,
-    luaL_pushresult,
-    luaL_typename
+    luaL_optbin,
+    luaL_optinteger
 } = require('./lauxlib.js');
+const { claim, spend } = require('./lbudget.js');
+const { luaD_callnoyield } = require('./ldo.js');
 const { lua_assert } = require('./llimits.js');
 const lmarks = require('./lmarks.js');
-const { spend } = require('./lbudget.js');
+const { luaH_getint, luaH_getn, luaH_setfrom, luaH_setint, readonlyerror } = require('./ltable.js');
+const { ttypename } = require('./ltm.js');
+const { Table, ltype } = require('./lvalue.js');
+const { luaV_lessthan, tostring } = require('./lvm.js');
 const { to_luastring } = require("./fengaricore.js");
 
 /*
@@ -88,17 +85,20 @@ const aux_getn = function(L, n, w) {
     return luaL_len(L, n);
 };
 
-const addfield = function(L, b, i) {
-    spend(L, 1);
-    lua_geti(L, 1, i);
-    if (!lua_isstring(L, -1))
-        luaL_error(L, to_luastring("invalid value (%s) at index %d in table for 'concat'"),
-            luaL_typename(L, -1), i);
-
-    luaL_addvalue(b);
+/* a table at index 1 without metamethods, null when it is none */
+const plain = function(L) {
+    let t = lua_toraw(L, 1);
+    return t instanceof Table && t.metatable === null ? t : null;
 };
 
 const tinsert = function(L) {
+    let t = plain(L);
+    if (t !== null && lua_gettop(L) === 2) {
+        let pos = luaH_getn(t) + 1;
+        luaH_setfrom(L, t, pos, lua_toraw(L, 2));
+        if (lmarks.state.on) lmarks.setfromnative(L, t, pos);
+        return 0;
+    }
     let e = aux_getn(L, 1, TAB_RW) + 1;  /* first empty element */
     let pos;
     switch (lua_gettop(L)) {
@@ -108,6 +108,14 @@ const tinsert = function(L) {
         case 3: {
             pos = luaL_checkinteger(L, 2);  /* 2nd argument is the position */
             luaL_argcheck(L, 1 <= pos && pos <= e, 2, "position out of bounds");
+            if (t !== null && t.ro === null && e - 1 === t.arr.length && lua_toraw(L, 3) !== undefined) {
+                spend(L, (e - pos) / 64);
+                luaH_setint(t, e, lua_toraw(L, 3));
+                t.arr.copyWithin(pos, pos - 1, e - 1);  /* move up elements */
+                t.arr[pos - 1] = lua_toraw(L, 3);
+                if (lmarks.state.on) lmarks.setfromnative(L, t, pos);
+                return 0;
+            }
             for (let i = e; i > pos; i--) {  /* move up elements */
                 spend(L, 1);
                 lua_geti(L, 1, i - 1);
@@ -130,6 +138,14 @@ const tremove = function(L) {
     let pos = luaL_optinteger(L, 2, size);
     if (pos !== size)  /* validate 'pos' if given */
         luaL_argcheck(L, 1 <= pos && pos <= size + 1, 1, "position out of bounds");
+    let t = plain(L);
+    if (t !== null && t.ro === null && size > 0 && pos < size) {
+        spend(L, (size - pos) / 64);
+        lua_pushraw(L, t.arr[pos - 1]);
+        t.arr.copyWithin(pos - 1, pos, size);
+        luaH_setint(t, size, undefined);
+        return 1;
+    }
     lua_geti(L, 1, pos);  /* result = t[pos] */
     for (; pos < size; pos++) {
         spend(L, 1);
@@ -180,24 +196,37 @@ const tmove = function(L) {
 
 const tconcat = function(L) {
     let last = aux_getn(L, 1, TAB_R);
-    let sep = luaL_optlstring(L, 2, "");
-    let lsep = sep.length;
+    let sep = luaL_optbin(L, 2, "");
     let i = luaL_optinteger(L, 3, 1);
     last = luaL_optinteger(L, 4, last);
 
-    let b = new luaL_Buffer();
-    luaL_buffinit(L, b);
-
-    for (; i < last; i++) {
-        addfield(L, b, i);
-        luaL_addlstring(b, sep, lsep);
+    let t = plain(L);
+    let parts = [];
+    let length = 0;
+    let claimed = 0;
+    for (; i <= last; i++) {
+        spend(L, 1);
+        let v;
+        if (t !== null) v = luaH_getint(t, i);
+        else {
+            lua_geti(L, 1, i);
+            v = lua_toraw(L, -1);
+            lua_pop(L, 1);
+        }
+        let s = typeof v === "string" ? v : tostring(v);
+        if (s === undefined)
+            luaL_error(L, to_luastring("invalid value (%s) at index %d in table for 'concat'"), ttypename(ltype(v)), i);
+        parts.push(s);
+        length += s.length + sep.length;
+        if (length - claimed >= 65536) {
+            claim(L, length);
+            claimed = length;
+        }
+        if (i === Number.MAX_SAFE_INTEGER) break;
     }
 
-    if (i === last)
-        addfield(L, b, i);
-
-    luaL_pushresult(b);
-
+    claim(L, length);
+    lua_pushbin(L, parts.join(sep));
     return 1;
 };
 
@@ -219,6 +248,13 @@ const unpack = function(L) {
     let n = e - i;  /* number of elements minus 1 (avoid overflows) */
     if (n >= Number.MAX_SAFE_INTEGER || !lua_checkstack(L, ++n))
         return luaL_error(L, to_luastring("too many results to unpack"));
+    let t = plain(L);
+    if (t !== null) {
+        spend(L, n / 8);
+        for (; i < e; i++) lua_pushraw(L, luaH_getint(t, i));
+        lua_pushraw(L, luaH_getint(t, e));
+        return n;
+    }
     for (; i < e; i++) {  /* push arg[i..e - 1] (to avoid overflows) */
         spend(L, 1);
         lua_geti(L, 1, i);
@@ -227,61 +263,61 @@ const unpack = function(L) {
     return n;
 };
 
-const l_randomizePivot = function() {
-    return 0x5bd1e995;  /* a constant: a program takes the same course each time */
-};
+const PIVOT = 0x5bd1e995;  /* a constant: a program takes the same course each time */
 
 const RANLIMIT = 100;
 
-const set2 = function(L, i, j) {
-    lua_seti(L, 1, i);
-    lua_seti(L, 1, j);
-};
-
-const sort_comp = function(L, a, b) {
-    spend(L, 4);
-    if (lua_isnil(L, 2))  /* no function? */
-        return lua_compare(L, a, b, LUA_OPLT);  /* a < b */
-    else {  /* function */
-        lua_pushvalue(L, 2);    /* push function */
-        lua_pushvalue(L, a-1);  /* -1 to compensate function */
-        lua_pushvalue(L, b-2);  /* -2 to compensate function and 'a' */
-        lua_call(L, 2, 1);      /* call function */
-        let res = lua_toboolean(L, -1);  /* get result */
-        lua_pop(L, 1);          /* pop result */
-        return res;
+/* the order of 'sort': that of its second argument */
+const less = function(L, a, b) {
+    spend(L, 1);
+    let f = lua_toraw(L, 2);
+    if (f === undefined) {  /* no function? */
+        if (typeof a === "string" ? typeof b === "string" : typeof a === "number" && typeof b === "number")
+            return a < b;
+        return luaV_lessthan(L, a, b);
     }
+    let top = L.top;
+    L.stack[top] = f;
+    L.stack[top + 1] = a;
+    L.stack[top + 2] = b;
+    L.top = top + 3;
+    luaD_callnoyield(L, top, 1);
+    let res = L.stack[--L.top];
+    return res !== undefined && res !== false;
 };
 
-const partition = function(L, lo, up) {
+const partition = function(L, a, lo, up, pivot) {
     let i = lo;  /* will be incremented before first use */
     let j = up - 1;  /* will be decremented before first use */
     /* loop invariant: a[lo .. i] <= P <= a[j .. up] */
     for (;;) {
         /* next loop: repeat ++i while a[i] < P */
-        while (lua_geti(L, 1, ++i), sort_comp(L, -1, -2)) {
+        while (less(L, a[++i], pivot)) {
             if (i == up - 1)  /* a[i] < P  but a[up - 1] == P  ?? */
                 luaL_error(L, to_luastring("invalid order function for sorting"));
-            lua_pop(L, 1);  /* remove a[i] */
         }
         /* after the loop, a[i] >= P and a[lo .. i - 1] < P */
         /* next loop: repeat --j while P < a[j] */
-        while (lua_geti(L, 1, --j), sort_comp(L, -3, -1)) {
+        while (less(L, pivot, a[--j])) {
             if (j < i)  /* j < i  but  a[j] > P ?? */
                 luaL_error(L, to_luastring("invalid order function for sorting"));
-            lua_pop(L, 1);  /* remove a[j] */
         }
         /* after the loop, a[j] <= P and a[j + 1 .. up] >= P */
         if (j < i) {  /* no elements out of place? */
             /* a[lo .. i - 1] <= P <= a[j + 1 .. i .. up] */
-            lua_pop(L, 1);  /* pop a[j] */
             /* swap pivot (a[up - 1]) with a[i] to satisfy pos-condition */
-            set2(L, up - 1, i);
+            swap(a, up - 1, i);
             return i;
         }
         /* otherwise, swap a[i] - a[j] to restore invariant and repeat */
-        set2(L, i, j);
+        swap(a, i, j);
     }
+};
+
+const swap = function(a, i, j) {
+    let v = a[i];
+    a[i] = a[j];
+    a[j] = v;
 };
 
 const choosePivot = function(lo, up, rnd) {
@@ -291,15 +327,12 @@ const choosePivot = function(lo, up, rnd) {
     return p;
 };
 
-const auxsort = function(L, lo, up, rnd) {
+/* sorts a[lo .. up] */
+const auxsort = function(L, a, lo, up, rnd) {
     while (lo < up) {  /* loop for tail recursion */
         /* sort elements 'lo', 'p', and 'up' */
-        lua_geti(L, 1, lo);
-        lua_geti(L, 1, up);
-        if (sort_comp(L, -1, -2))  /* a[up] < a[lo]? */
-            set2(L, lo, up);  /* swap a[lo] - a[up] */
-        else
-            lua_pop(L, 2);  /* remove both values */
+        if (less(L, a[up], a[lo]))  /* a[up] < a[lo]? */
+            swap(a, lo, up);  /* swap a[lo] - a[up] */
         if (up - lo == 1)  /* only 2 elements? */
             return;  /* already sorted */
         let p;  /* Pivot index */
@@ -307,41 +340,32 @@ const auxsort = function(L, lo, up, rnd) {
             p = Math.floor((lo + up)/2);  /* middle element is a good pivot */
         else  /* for larger intervals, it is worth a random pivot */
             p = choosePivot(lo, up, rnd);
-        lua_geti(L, 1, p);
-        lua_geti(L, 1, lo);
-        if (sort_comp(L, -2, -1))  /* a[p] < a[lo]? */
-            set2(L, p, lo);  /* swap a[p] - a[lo] */
-        else {
-            lua_pop(L, 1);  /* remove a[lo] */
-            lua_geti(L, 1, up);
-            if (sort_comp(L, -1, -2))  /* a[up] < a[p]? */
-                set2(L, p, up);  /* swap a[up] - a[p] */
-            else
-                lua_pop(L, 2);
-        }
+        if (less(L, a[p], a[lo]))  /* a[p] < a[lo]? */
+            swap(a, p, lo);  /* swap a[p] - a[lo] */
+        else if (less(L, a[up], a[p]))  /* a[up] < a[p]? */
+            swap(a, p, up);  /* swap a[up] - a[p] */
         if (up - lo == 2)  /* only 3 elements? */
             return;  /* already sorted */
-        lua_geti(L, 1, p);  /* get middle element (Pivot) */
-        lua_pushvalue(L, -1);  /* push Pivot */
-        lua_geti(L, 1, up - 1);  /* push a[up - 1] */
-        set2(L, p, up - 1);  /* swap Pivot (a[p]) with a[up - 1] */
-        p = partition(L, lo, up);
+        let pivot = a[p];  /* get middle element (Pivot) */
+        swap(a, p, up - 1);  /* swap Pivot (a[p]) with a[up - 1] */
+        p = partition(L, a, lo, up, pivot);
         let n;
         /* a[lo .. p - 1] <= a[p] == P <= a[p + 1 .. up] */
         if (p - lo < up - p) {  /* lower interval is smaller? */
-            auxsort(L, lo, p - 1, rnd);  /* call recursively for lower interval */
+            auxsort(L, a, lo, p - 1, rnd);  /* call recursively for lower interval */
             n = p - lo;  /* size of smaller interval */
             lo = p + 1;  /* tail call for [p + 1 .. up] (upper interval) */
         } else {
-            auxsort(L, p + 1, up, rnd);  /* call recursively for upper interval */
+            auxsort(L, a, p + 1, up, rnd);  /* call recursively for upper interval */
             n = up - p;  /* size of smaller interval */
             up = p - 1;  /* tail call for [lo .. p - 1]  (lower interval) */
         }
         if ((up - lo) / 128 > n) /* partition too imbalanced? */
-            rnd = l_randomizePivot();  /* try a new randomization */
+            rnd = PIVOT;  /* try a new randomization */
     }  /* tail call auxsort(L, lo, up, rnd) */
 };
 
+/* sorts a copy of the items; what it has become is stored also when the order function fails */
 const sort = function(L) {
     let n = aux_getn(L, 1, TAB_RW);
     if (n > 1) {  /* non-trivial interval? */
@@ -349,7 +373,32 @@ const sort = function(L) {
         if (!lua_isnoneornil(L, 2))  /* is there a 2nd argument? */
             luaL_checktype(L, 2, LUA_TFUNCTION);  /* must be a function */
         lua_settop(L, 2);  /* make sure there are two arguments */
-        auxsort(L, 1, n, 0);
+        lua_checkstack(L, 40);
+        let t = plain(L);
+        if (t !== null && t.ro !== null) readonlyerror(L, t);
+        let a = [undefined];
+        for (let i = 1; i <= n; i++) {
+            spend(L, 1);
+            if (t !== null) a.push(luaH_getint(t, i));
+            else {
+                lua_geti(L, 1, i);
+                a.push(lua_toraw(L, -1));
+                lua_pop(L, 1);
+            }
+        }
+        if (t === null) {
+            auxsort(L, a, 1, n, 0);
+            for (let i = 1; i <= n; i++) {
+                lua_pushraw(L, a[i]);
+                lua_seti(L, 1, i);
+            }
+        } else {
+            try {
+                auxsort(L, a, 1, n, 0);
+            } finally {
+                for (let i = 1; i <= n; i++) luaH_setint(t, i, a[i]);
+            }
+        }
     }
     return 0;
 };
