@@ -43,7 +43,7 @@ check_node_24() {
 
 # Debian's packages: Podman, an OCI runtime that works on every cgroup layout, networks, rootless
 # storage, and busybox for the base image.
-SYSTEM_PACKAGES="podman runc crun uidmap slirp4netns fuse-overlayfs netavark aardvark-dns iptables busybox-static ca-certificates lua5.3"
+SYSTEM_PACKAGES="podman runc crun uidmap slirp4netns fuse-overlayfs netavark aardvark-dns iptables busybox-static ca-certificates docker-registry gpg gpg-agent gpgconf lua5.3"
 
 missing_packages() {
   for package in $SYSTEM_PACKAGES; do
@@ -84,3 +84,4 @@ install_packages
 check_node_24
 install_system
 sh scripts/base-images.sh
+sh scripts/plugin-image.sh

@@ -30,6 +30,10 @@ export function memoryDriver(): MemoryDriver {
       run: () => Promise.reject(new Error('the memory driver runs nothing')),
       remove: async () => undefined,
     }),
+    pullImage: () => Promise.reject(new Error('the memory driver has no images')),
+    buildImage: () => Promise.reject(new Error('the memory driver builds nothing')),
+    pushImage: () => Promise.reject(new Error('the memory driver has no images')),
+    removeBuilt: async () => 0,
     list: async () => [],
     removeLabelled: async (labels) => {
       removed.push(labels);

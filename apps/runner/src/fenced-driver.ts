@@ -7,6 +7,10 @@ import type { Container, ContainerDriver } from '@rivet/containers';
  * works.
  */
 export function fencedDriver(driver: ContainerDriver, fence: AbortSignal): ContainerDriver {
+  const fenced = (signal: AbortSignal | undefined): AbortSignal => {
+    fence.throwIfAborted();
+    return signal === undefined ? fence : AbortSignal.any([fence, signal]);
+  };
   return {
     name: driver.name,
     check: () => driver.check(),
@@ -25,6 +29,16 @@ export function fencedDriver(driver: ContainerDriver, fence: AbortSignal): Conta
       }
       return fencedContainer(container, fence);
     },
+    async pullImage(image, options) {
+      return await driver.pullImage(image, { ...options, signal: fenced(options.signal) });
+    },
+    async buildImage(spec, sink, signal) {
+      return await driver.buildImage(spec, sink, fenced(signal));
+    },
+    async pushImage(id, name, options) {
+      return await driver.pushImage(id, name, { ...options, signal: fenced(options.signal) });
+    },
+    removeBuilt: (labels) => driver.removeBuilt(labels),
     list: (labels) => driver.list(labels),
     removeLabelled: (labels) => driver.removeLabelled(labels),
     removeTree: (path) => driver.removeTree(path),

@@ -1,6 +1,6 @@
 // What every container driver must do: one suite, run over each implementation by its own test
 // file.
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { uuidv7 } from '@rivet/base';
@@ -13,6 +13,7 @@ import type {
   ContainerSpec,
 } from './driver.ts';
 import type { FakeCommand, FakeOutcome } from './fake/driver.ts';
+import type { BuildSpec } from './image-operations.ts';
 
 /**
  * The commands of the suite: what a shell is told, and what it then does, for drivers that act it.
@@ -251,6 +252,59 @@ export function describeDriver(name: string, options: ConformanceOptions): void 
       await driver.ensureImage(image, { pull: 'missing' });
       const missing = driver.ensureImage(missingImage, { pull: 'never' });
       await expect(missing).rejects.toMatchObject({ code: 'RIVET_CONTAINER_IMAGE_NOT_FOUND' });
+    });
+
+    it('says which image it is, under whatever name', async () => {
+      const { id } = await driver.pullImage(image, { pull: 'never' });
+      expect(id).toMatch(/^[0-9a-f]{64}$/);
+      expect((await driver.pullImage(id, { pull: 'missing' })).id).toBe(id);
+      const missing = driver.pullImage(missingImage, { pull: 'never' });
+      await expect(missing).rejects.toMatchObject({ code: 'RIVET_CONTAINER_IMAGE_NOT_FOUND' });
+    });
+
+    it('builds an image without a name, which goes with its owner', async () => {
+      const build = join(directory, uuidv7());
+      await mkdir(build);
+      await writeFile(join(build, 'Containerfile'), 'FROM start\n');
+      const base = await driver.pullImage(image, { pull: 'never' });
+      const ownerLabels = { 'dev.rivet.owner': uuidv7() };
+      const spec: BuildSpec = {
+        contextDirectory: build,
+        containerfile: join(build, 'Containerfile'),
+        containerfileName: 'Containerfile',
+        temporaryDirectory: build,
+        images: new Map([['start', base.id]]),
+        buildArgs: {},
+        secrets: {},
+        target: undefined,
+        platform: undefined,
+        network: 'none',
+        memoryBytes: undefined,
+        cpus: undefined,
+        ownerLabels,
+        labels: { a: uuidv7() },
+        cache: false,
+      };
+      const built = await driver.buildImage(spec, ignore);
+      expect((await driver.pullImage(built.id, { pull: 'never' })).id).toBe(built.id);
+      expect(await driver.removeBuilt({ 'dev.rivet.owner': uuidv7() })).toBe(0);
+      expect(await driver.removeBuilt(ownerLabels)).toBe(1);
+      await expect(driver.pullImage(built.id, { pull: 'never' })).rejects.toMatchObject({
+        code: 'RIVET_CONTAINER_IMAGE_NOT_FOUND',
+      });
+      for (const wrong of [
+        { target: '--all' },
+        { platform: 'linux' },
+        { buildArgs: { 'A=B': '' } },
+        { secrets: { 'a,b': '/x' } },
+        { contextDirectory: '--help' },
+      ]) {
+        const refused = driver.buildImage({ ...spec, ...wrong }, ignore);
+        await expect(refused).rejects.toMatchObject({ code: 'RIVET_CONTAINER_BUILD_INVALID' });
+      }
+      await expect(driver.removeBuilt({})).rejects.toMatchObject({
+        code: 'RIVET_CONTAINER_SPEC_INVALID',
+      });
     });
 
     it('leaves nothing behind when the image is not there', async () => {

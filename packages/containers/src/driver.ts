@@ -6,6 +6,8 @@
 // see each other only through the mounts they share. Nothing but `remove*` deletes anything. Every
 // implementation passes `driver-conformance.ts`.
 
+import type { ImageOperations } from './image-operations.ts';
+
 /**
  * What a container is made from. Every string in it is data: none is split, expanded or parsed by a
  * shell.
@@ -136,7 +138,7 @@ export interface DriverFinding {
   readonly fix: string | undefined;
 }
 
-export interface ContainerDriver {
+export interface ContainerDriver extends ImageOperations {
   readonly name: string;
   /** Looks at the machine; the findings are what `rivet doctor` prints. Never throws. */
   check(): Promise<readonly DriverFinding[]>;

@@ -21,7 +21,14 @@ export {
   type FakeDriverOptions,
   type FakeOutcome,
 } from './fake/driver.ts';
-export { qualifyImageName } from './images.ts';
+export type {
+  BuildSpec,
+  ImageFacts,
+  ImageOperations,
+  PullOptions,
+  RegistryOptions,
+} from './image-operations.ts';
+export { isImageId, qualifyImageName } from './images.ts';
 export {
   attemptLabels,
   LABEL_ATTEMPT,

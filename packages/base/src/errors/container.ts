@@ -72,6 +72,83 @@ export const containerErrors = defineErrors({
     exit: 1,
     fault: 'operator',
   },
+  RIVET_CONTAINER_IMAGE_REJECTED: {
+    message: 'the signature policy of the installation rejects the image "{image}": {reason}',
+    solve:
+      'Use an image that is signed as the policy asks, or have `container.signature_policy` of the installation name a policy that accepts this one.',
+    status: 403,
+    exit: 1,
+    fault: 'user',
+  },
+  RIVET_CONTAINER_IMAGE_DIGEST: {
+    message: 'what the registry sent for the image "{image}" is not what its digest says: {reason}',
+    solve:
+      'Nothing of it was used. Check the digest; when it is right, the registry or something on the way to it is broken or hostile.',
+    status: 502,
+    exit: 1,
+    fault: 'operator',
+  },
+  RIVET_CONTAINER_BUILD_INVALID: {
+    message: '{field} of the build is {found}; expected {expected}',
+    solve: 'Correct the value.',
+    status: 400,
+    exit: 1,
+    fault: 'user',
+  },
+  RIVET_CONTAINER_BUILD_FAILED: {
+    message: 'building the image of {containerfile} failed: {reason}',
+    solve: 'Look at the output of the build in the log.',
+    status: 422,
+    exit: 1,
+    fault: 'user',
+  },
+  RIVET_CONTAINER_PUSH_FAILED: {
+    message: 'the image could not be pushed to {image}: {reason}',
+    solve: 'Check the name, the credentials and whether the registry can be reached.',
+    status: 502,
+    exit: 1,
+    fault: 'user',
+  },
+  RIVET_CONTAINER_CONTAINERFILE: {
+    message: '{function}: {containerfile}:{line}: {problem}',
+    solve:
+      'Write image names in the Containerfile as they are, or with ARGs that have a default or are given in `build_args`.',
+    status: 422,
+    exit: 1,
+    fault: 'user',
+  },
+  RIVET_CONTAINER_BUILD_SECRET: {
+    message: '{function}: build_args.{name} is a secret, which would be stored in the image',
+    solve:
+      'Pass it in `secrets` and read it in a step: RUN --mount=type=secret,id=NAME cat /run/secrets/NAME.',
+    status: 422,
+    exit: 1,
+    fault: 'user',
+  },
+  RIVET_CONTAINER_TAG_UNKNOWN: {
+    message: '{function}: this job has no image {image}{nearest}',
+    solve:
+      'Build it with container.build, fetch it with container.pull, or name it with container.tag first; jobs do not see what others built.',
+    status: 404,
+    exit: 1,
+    fault: 'user',
+  },
+  RIVET_CONTAINER_PUSH_NAME: {
+    message: '{function}: {image} names no registry to push to',
+    solve: 'Write the name with its registry: "registry.example.com/team/app:1.0".',
+    status: 400,
+    exit: 1,
+    fault: 'user',
+  },
+  RIVET_CONTAINER_VERIFY_UNAVAILABLE: {
+    message:
+      'the policy of the {owner} has container.verify, but the installation has no signature policy to verify images with',
+    solve:
+      'Set container.signature_policy in the policy file of the machine that runs the job to a policy.json, or leave `verify` out.',
+    status: 500,
+    exit: 1,
+    fault: 'operator',
+  },
   RIVET_CONTAINER_PULL_TIMEOUT: {
     message: 'pulling the image "{image}" did not finish within {limit}',
     solve: 'Pull it once by hand (podman pull), or find out why the registry is slow.',

@@ -12,8 +12,10 @@ import type {
   PullPolicy,
   RunningCommand,
 } from '../driver.ts';
+import type { BuildSpec } from '../image-operations.ts';
 import { isImageId, parseImageName } from '../images.ts';
 import { checkCommand } from '../request.ts';
+import { fakeImages } from './images.ts';
 
 /** What a scripted command does. */
 export interface FakeOutcome {
@@ -46,6 +48,8 @@ export interface FakeDriverOptions {
   readonly commands?: (
     command: FakeCommand,
   ) => FakeOutcome | undefined | Promise<FakeOutcome | undefined>;
+  /** Says how a build ends; throwing makes it fail. */
+  readonly builds?: (spec: BuildSpec) => FakeOutcome | Promise<FakeOutcome>;
   /** Images that exist in the registry; every one when absent. */
   readonly images?: readonly string[];
   /** The time of this machine when absent. */
@@ -61,6 +65,13 @@ export interface FakeDriver extends ContainerDriver {
   readonly commands: readonly FakeCommand[];
   /** Images that were asked for. */
   readonly ensured: readonly { readonly image: string; readonly pull: PullPolicy }[];
+  /** What images were built from, in order; the first one has the id 1 with zeros before it. */
+  readonly built: readonly BuildSpec[];
+  readonly pushed: readonly {
+    readonly id: string;
+    readonly name: string;
+    readonly authFile: string | undefined;
+  }[];
   /** Directories that were to be removed; nothing on the disk is. */
   readonly removedTrees: readonly string[];
   /** Lets a container vanish as if someone had removed it. */
@@ -74,6 +85,8 @@ export function createFakeDriver(options: FakeDriverOptions = {}): FakeDriver {
   const commands: FakeCommand[] = [];
   const ensured: { image: string; pull: PullPolicy }[] = [];
   const removedTrees: string[] = [];
+  const built: BuildSpec[] = [];
+  const pushed: { id: string; name: string; authFile: string | undefined }[] = [];
   const script = options.commands ?? (() => ({}));
   const clock = options.clock ?? realClock;
   return {
@@ -82,6 +95,8 @@ export function createFakeDriver(options: FakeDriverOptions = {}): FakeDriver {
     commands,
     ensured,
     removedTrees,
+    built,
+    pushed,
     get running() {
       return [...containers.keys()];
     },
@@ -98,6 +113,7 @@ export function createFakeDriver(options: FakeDriverOptions = {}): FakeDriver {
       ensured.push({ image, pull });
       if (options.images?.includes(image) === false) throw notFound(image);
     },
+    ...fakeImages(options, (image) => ensured.push(image), built, pushed),
     async start(spec, signal) {
       signal?.throwIfAborted();
       checkSpec(spec);
@@ -299,7 +315,7 @@ function bytesOf(output: string | Uint8Array): Uint8Array {
   return typeof output === 'string' ? Buffer.from(output) : output;
 }
 
-function notFound(image: string): RivetError {
+export function notFound(image: string): RivetError {
   return RivetError.of('RIVET_CONTAINER_IMAGE_NOT_FOUND', {
     image,
     reason: 'no such image was given to the fake',

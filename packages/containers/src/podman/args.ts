@@ -1,6 +1,7 @@
 // Podman's command line for a container. The only place that knows the flags of `podman run`.
 import { AGENT_COMMAND } from '../control-directory.ts';
 import type { ContainerSpec, Mount, ScratchMount } from '../driver.ts';
+import { isImageId, qualifyImageName } from '../images.ts';
 import { NO_NETWORK, type RuntimeFlags } from './runtime.ts';
 
 /**
@@ -53,7 +54,9 @@ export function runArgs(
     ...(spec.privileged ? ['--privileged'] : ['--security-opt=no-new-privileges']),
     // As JSON: an entrypoint is a list of words.
     `--entrypoint=${JSON.stringify([program, ...args])}`,
-    ...(neighbour === undefined ? ['--', spec.image] : ['--rootfs', '--', neighbour.rootDirectory]),
+    ...(neighbour === undefined
+      ? ['--', isImageId(spec.image) ? spec.image : qualifyImageName(spec.image)]
+      : ['--rootfs', '--', neighbour.rootDirectory]),
   ];
 }
 
@@ -79,8 +82,30 @@ function userFlags({ user }: ContainerSpec, neighbour: Neighbour | undefined): s
 function environmentFlags(spec: ContainerSpec, neighbour: Neighbour | undefined): string[] {
   const ofImage = (neighbour?.env ?? []).map((variable) => `--env=${variable}`);
   if (spec.entrypoint.length === 0) return ofImage;
-  const own = Object.entries(spec.env).map(([name, value]) => `--env=${name}=${value}`);
-  return [...ofImage, ...own];
+  const own = Object.entries(spec.env)
+    .filter(([name, value]) => !fitsFile(name, value))
+    .map(([name, value]) => `--env=${name}=${value}`);
+  return [...ofImage, `--env-file=${environmentFile(spec)}`, ...own];
+}
+
+/** Where the variables of a container with an entrypoint stand while it is started. */
+export function environmentFile({ controlDirectory }: ContainerSpec): string {
+  return `${controlDirectory}/env`;
+}
+
+/**
+ * What stands in that file, so that the list of processes of the machine does not show it;
+ * undefined when no file is needed.
+ */
+export function environmentLines({ entrypoint, env }: ContainerSpec): string | undefined {
+  if (entrypoint.length === 0) return undefined;
+  const lines = Object.entries(env).filter(([name, value]) => fitsFile(name, value));
+  return lines.map(([name, value]) => `${name}=${value}\n`).join('');
+}
+
+/** A line of the file ends at its first line feed. */
+function fitsFile(name: string, value: string): boolean {
+  return /^[A-Za-z_][A-Za-z0-9_]*$/.test(name) && !/[\n\r]/.test(value);
 }
 
 function limitFlags(spec: ContainerSpec): string[] {

@@ -1,11 +1,16 @@
 // Runs podman: with a deadline, without a shell, and with errors a person can act on.
 import { formatDuration, RivetError } from '@rivet/base';
 import { execa } from 'execa';
+import type { OutputSink, OutputStream } from '../driver.ts';
 
 /** Variables of Rivet's own environment that Podman needs to find its storage and registries. */
 const INHERITED =
   /^(?:PATH|HOME|USER|LOGNAME|TMPDIR|XDG_.*|CONTAINERS?_.*|STORAGE_.*|REGISTRY_AUTH_FILE|DBUS_SESSION_BUS_ADDRESS|SSL_CERT_.*|(?:https?|no|all)_proxy)$/i;
 const OUTPUT_BYTES_MAX = 16 * 1024 * 1024;
+/** How long streamed work has from TERM to KILL, in milliseconds. */
+const STREAM_KILL_MS = 10_000;
+/** How much of the end of stderr is kept of streamed work. */
+const LAST_CHARS = 8 * 1024;
 
 export interface PodmanCall {
   /** What it is for, as in "Podman failed to …". */
@@ -18,10 +23,23 @@ export interface PodmanCall {
    * there, and marks an out-of-memory kill with a file "oom" in it.
    */
   readonly directory?: string;
+  /** Where podman puts files that it forgets when it is killed. */
+  readonly temporaryDirectory?: string;
 }
 
 export interface PodmanResult {
   readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** What execa tells of a program's end. */
+interface Ended {
+  readonly isCanceled: boolean;
+  readonly timedOut: boolean;
+  readonly code?: string | undefined;
+  readonly exitCode?: number | undefined;
+  readonly shortMessage?: string | undefined;
   readonly stdout: string;
   readonly stderr: string;
 }
@@ -72,6 +90,10 @@ export class PodmanCli {
       detached: true,
       ...(call.signal === undefined ? {} : { cancelSignal: call.signal }),
     });
+    return this.#read(call, result);
+  }
+
+  #read(call: PodmanCall, result: Ended): PodmanResult {
     if (result.isCanceled) throw call.signal?.reason;
     if (result.timedOut) {
       throw RivetError.of('RIVET_CONTAINER_PODMAN_TIMEOUT', {
@@ -86,6 +108,51 @@ export class PodmanCli {
       throw this.failure(call.action, result.shortMessage ?? 'it was killed');
     }
     return { exitCode: result.exitCode, stdout: result.stdout, stderr: result.stderr };
+  }
+
+  /**
+   * Like `run`, for work whose output is worth seeing: the sink gets it as it comes, and the end of
+   * stderr is kept for the error.
+   */
+  async stream(call: PodmanCall, sink: OutputSink): Promise<PodmanResult> {
+    call.signal?.throwIfAborted();
+    const abort = new AbortController();
+    const signals = call.signal === undefined ? [abort.signal] : [abort.signal, call.signal];
+    const running = execa(this.program, call.args, {
+      env: {
+        ...this.#env,
+        ...(call.temporaryDirectory === undefined ? {} : { TMPDIR: call.temporaryDirectory }),
+      },
+      extendEnv: false,
+      cwd: call.directory ?? '/',
+      reject: false,
+      stdin: 'ignore',
+      buffer: false,
+      timeout: call.timeoutMs,
+      // A build that is told to end first ends its step.
+      forceKillAfterDelay: STREAM_KILL_MS,
+      detached: true,
+      cancelSignal: AbortSignal.any(signals),
+    });
+    let last = '';
+    const pass = async (name: OutputStream, stream: AsyncIterable<Uint8Array>): Promise<void> => {
+      for await (const bytes of stream) {
+        if (name === 'stderr') last = `${last}${Buffer.from(bytes).toString()}`.slice(-LAST_CHARS);
+        await sink(name, bytes);
+      }
+    };
+    const passed = Promise.all([
+      pass('stdout', running.stdout),
+      pass('stderr', running.stderr),
+    ]).catch((error: unknown) => {
+      abort.abort(error);
+      throw error;
+    });
+    const [output, result] = await Promise.allSettled([passed, running]);
+    call.signal?.throwIfAborted();
+    if (output.status === 'rejected') throw output.reason;
+    if (result.status === 'rejected') throw result.reason;
+    return this.#read(call, { ...result.value, stdout: '', stderr: last });
   }
 
   /** Like `run`, but an exit code other than 0 is RIVET_CONTAINER_PODMAN_FAILED. */

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ContainerDriver, ContainerSpec } from '../driver.ts';
 import { createPodmanDriver } from './driver.ts';
-import { pullError } from './image-store.ts';
+import { pullError } from './pull-error.ts';
 
 let directory: string;
 let driver: ContainerDriver;
@@ -94,18 +94,26 @@ describe('the command line of a container', () => {
       '--security-opt=no-new-privileges',
       '--entrypoint=["/bin/sh","/.rivet/in/agent","/.rivet"]',
       '--',
-      'alpine:3',
+      'docker.io/library/alpine:3',
     ]);
     const environment = await readFile(join(directory, 'env'), 'utf8');
     expect(environment).not.toMatch(/SECRET|evil|RIVET_TOKEN|secret/);
   });
 
   it('puts an entrypoint before the agent and gives it the variables', async () => {
-    await fakePodman('exit 125');
+    await fakePodman(`cp "${spec.controlDirectory}/env" "${directory}/variables"; exit 125`);
     const entrypoint = ['/bin/with "env"', '--'];
-    await expect(driver.start({ ...spec, entrypoint })).rejects.toThrow();
+    const env = { ...spec.env, TOKEN: 'hidden' };
+    await expect(driver.start({ ...spec, env, entrypoint })).rejects.toThrow();
     const [call = []] = await calls();
-    expect(call).toContain('--env=SECRET=two\nlines');
+    // Only what has no place in a file is a word that the list of processes shows.
+    expect(call.filter((word) => word.startsWith('--env'))).toEqual([
+      `--env-file=${spec.controlDirectory}/env`,
+      '--env=SECRET=two\nlines',
+    ]);
+    expect(await readFile(join(directory, 'variables'), 'utf8')).toBe(
+      'LD_PRELOAD=/workspace/evil.so\nTOKEN=hidden\n',
+    );
     expect(call.at(-3)).toBe(
       '--entrypoint=["/bin/with \\"env\\"","--","/bin/sh","/.rivet/in/agent","/.rivet"]',
     );

@@ -1,10 +1,11 @@
 // The Podman driver: containers by podman's command line, commands by the agent in them.
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Logger, RivetError, silentLogger, sleep } from '@rivet/base';
 import { identifyProcess, type ProcessIdentity } from '@rivet/processes';
+import { checkBuild } from '../build-spec.ts';
 import { checkLabels, checkSpec } from '../container-spec.ts';
 import { ControlDirectory } from '../control-directory.ts';
 import type {
@@ -13,17 +14,23 @@ import type {
   ContainerSpec,
   ContainerSummary,
   DriverFinding,
+  OutputSink,
   PullPolicy,
 } from '../driver.ts';
+import type { BuildSpec, ImageFacts, PullOptions, RegistryOptions } from '../image-operations.ts';
+import { parseImageName } from '../images.ts';
 import { LABEL_OWNER, LABEL_RIVET } from '../labels.ts';
-import { csvField, type Neighbour, runArgs } from './args.ts';
+import { csvField, environmentFile, environmentLines, type Neighbour, runArgs } from './args.ts';
+import { removeBuilt } from './build-leftovers.ts';
 import { checkPodman } from './check.ts';
 import { essence, PodmanCli, type PodmanResult } from './cli.ts';
 import { PodmanContainer } from './container.ts';
+import { ImageBuilder } from './image-builder.ts';
 import { ImageStore } from './image-store.ts';
 import { parseContainerList } from './list.ts';
 import { findNeighbour } from './neighbour.ts';
 import { ProcessLimit } from './process-limit.ts';
+import { registrySettings } from './registry-settings.ts';
 import { removeTree } from './remove-tree.ts';
 import {
   adaptFlags,
@@ -53,6 +60,10 @@ export interface PodmanDriverOptions {
   /** Remembers which flags this machine needs; below XDG_CACHE_HOME when absent. */
   readonly cacheFile?: string;
   readonly pullTimeoutMs?: number;
+  /** Registries without TLS, or without a known certificate. */
+  readonly insecureRegistries?: readonly string[] | undefined;
+  /** Path of the policy.json that images are held against; Podman's own when absent. */
+  readonly signaturePolicy?: string | undefined;
   /** Image that `check` tries a container with. */
   readonly defaultImage?: string;
 }
@@ -66,6 +77,7 @@ class PodmanDriver implements ContainerDriver {
   readonly name = 'podman';
   readonly #podman: PodmanCli;
   readonly #images: ImageStore;
+  readonly #builder: ImageBuilder;
   readonly #logger: Logger;
   readonly #cacheFile: string | undefined;
   readonly #defaultImage: string | undefined;
@@ -81,8 +93,23 @@ class PodmanDriver implements ContainerDriver {
   constructor(options: PodmanDriverOptions) {
     const env = options.env ?? process.env;
     this.#podman = new PodmanCli(options.program ?? 'podman', env);
-    this.#images = new ImageStore(this.#podman, () => this.#flags.global, options.pullTimeoutMs);
     this.#logger = options.logger ?? silentLogger;
+    const { insecureRegistries = [], signaturePolicy } = options;
+    const registries = registrySettings(insecureRegistries, signaturePolicy);
+    const podman = this.#podman;
+    this.#images = new ImageStore({
+      podman,
+      globalFlags: () => this.#flags.global,
+      registries,
+      logger: this.#logger,
+      pullTimeoutMs: options.pullTimeoutMs,
+    });
+    this.#builder = new ImageBuilder({
+      podman,
+      flags: () => this.#flags,
+      registries,
+      images: this.#images,
+    });
     const cache = env.XDG_CACHE_HOME ?? (env.HOME && join(env.HOME, '.cache'));
     this.#cacheFile = options.cacheFile ?? (cache && join(cache, 'rivet/podman.json'));
     this.#defaultImage = options.defaultImage;
@@ -104,7 +131,31 @@ class PodmanDriver implements ContainerDriver {
     options: { pull: PullPolicy; signal?: AbortSignal },
   ): Promise<void> {
     await this.#recall();
-    await this.#images.ensure(image, options.pull, options.signal);
+    await this.#images.ensure(image, options);
+  }
+
+  async pullImage(image: string, options: PullOptions): Promise<ImageFacts> {
+    await this.#recall();
+    await this.#images.ensure(image, options);
+    return await this.#images.facts(image, options.signal);
+  }
+
+  async buildImage(spec: BuildSpec, sink: OutputSink, signal?: AbortSignal): Promise<ImageFacts> {
+    checkBuild(spec);
+    await this.#learnFrom(spec);
+    return await this.#builder.build(spec, sink, signal);
+  }
+
+  async pushImage(id: string, name: string, options: RegistryOptions): Promise<ImageFacts> {
+    parseImageName(name);
+    await this.#recall();
+    return await this.#builder.push(id, name, options);
+  }
+
+  async removeBuilt(labels: Readonly<Record<string, string>>): Promise<number> {
+    refuseNoLabels(labels, 'image');
+    await this.#recall();
+    return await removeBuilt(this.#podman, this.#flags.global, labels);
   }
 
   async start(spec: ContainerSpec, signal?: AbortSignal): Promise<Container> {
@@ -113,7 +164,11 @@ class PodmanDriver implements ContainerDriver {
     const control = await ControlDirectory.create(spec.controlDirectory);
     try {
       const neighbour = await this.#neighbourOf(spec);
+      const variables = environmentLines(spec);
+      const file = environmentFile(spec);
+      if (variables !== undefined) await writeFile(file, variables, { mode: 0o600 });
       await this.#podmanRun(spec, control, neighbour, signal);
+      await rm(file, { force: true });
       const main = await this.#awaitAgent(spec, control, signal);
       return new PodmanContainer({
         spec,
@@ -152,13 +207,7 @@ class PodmanDriver implements ContainerDriver {
   }
 
   async removeLabelled(labels: Readonly<Record<string, string>>): Promise<number> {
-    if (Object.keys(labels).length === 0) {
-      throw RivetError.of('RIVET_CONTAINER_SPEC_INVALID', {
-        field: 'the labels',
-        found: 'empty',
-        expected: 'at least one; without one every container of the machine would be removed',
-      });
-    }
+    refuseNoLabels(labels, 'container');
     const removed = new Set<string>();
     for (let round = 0; round < REMOVE_ROUNDS_MAX; round += 1) {
       // A start that was under way when its process died may still bring one more.
@@ -178,6 +227,16 @@ class PodmanDriver implements ContainerDriver {
 
   async close(): Promise<void> {
     // Containers belong to their callers, and nothing else is held open.
+  }
+
+  /** A build does not say which flags this machine needs; a container of its base image does. */
+  async #learnFrom({ images }: BuildSpec): Promise<void> {
+    await this.#recall();
+    const [base] = images.values();
+    if (this.#proven || base === undefined) return;
+    await this.#tryContainer(base).catch((error: unknown) => {
+      this.#logger.debug({ err: error }, 'the base image of a build starts no container');
+    });
   }
 
   /** Has Podman start the container, with whatever flags this machine needs. */
@@ -389,6 +448,15 @@ class PodmanDriver implements ContainerDriver {
     }
     return this.#flags;
   }
+}
+
+function refuseNoLabels(labels: Readonly<Record<string, string>>, what: string): void {
+  if (Object.keys(labels).length > 0) return;
+  throw RivetError.of('RIVET_CONTAINER_SPEC_INVALID', {
+    field: 'the labels',
+    found: 'empty',
+    expected: `at least one; without one every ${what} of the machine would be removed`,
+  });
 }
 
 async function cacheKey(): Promise<string> {

@@ -1,11 +1,24 @@
 // Images on this machine: is one there, and pulling it, once however many ask.
-import { formatDuration, isRivetError, RivetError } from '@rivet/base';
-import type { PullPolicy } from '../driver.ts';
+import {
+  backoffMs,
+  formatDuration,
+  isRivetError,
+  type Logger,
+  RivetError,
+  sleep,
+} from '@rivet/base';
+import type { ImageFacts, PullOptions } from '../image-operations.ts';
 import { isImageId, parseImageName, qualifyImageName } from '../images.ts';
-import { essence, type PodmanCli } from './cli.ts';
+import { essence, type PodmanCli, type PodmanResult } from './cli.ts';
+import { imageFacts } from './image-facts.ts';
+import { isPassing, pullError } from './pull-error.ts';
+import type { RegistrySettings } from './registry-settings.ts';
 
 const PULL_TIMEOUT_MS = 5 * 60_000;
 const EXISTS_TIMEOUT_MS = 30_000;
+const TRIES_MAX = 4;
+const PAUSE_BASE_MS = 1_000;
+const PAUSE_MAX_MS = 8_000;
 
 /** A pull that several may wait for. */
 interface Pull {
@@ -14,52 +27,77 @@ interface Pull {
   waiting: number;
 }
 
+export interface ImageStoreOptions {
+  readonly podman: PodmanCli;
+  readonly globalFlags: () => readonly string[];
+  readonly registries: RegistrySettings;
+  readonly logger: Logger;
+  /** Of one pull with all its tries; five minutes when undefined. */
+  readonly pullTimeoutMs: number | undefined;
+}
+
 export class ImageStore {
-  readonly #podman: PodmanCli;
-  readonly #globalFlags: () => readonly string[];
+  readonly #options: ImageStoreOptions;
   readonly #pullTimeoutMs: number;
   readonly #pulls = new Map<string, Pull>();
 
-  constructor(
-    podman: PodmanCli,
-    globalFlags: () => readonly string[],
-    pullTimeoutMs: number | undefined,
-  ) {
-    this.#podman = podman;
-    this.#globalFlags = globalFlags;
-    this.#pullTimeoutMs = pullTimeoutMs ?? PULL_TIMEOUT_MS;
+  constructor(options: ImageStoreOptions) {
+    this.#options = options;
+    this.#pullTimeoutMs = options.pullTimeoutMs ?? PULL_TIMEOUT_MS;
   }
 
-  /** See ContainerDriver.ensureImage. */
-  async ensure(image: string, pull: PullPolicy, signal: AbortSignal | undefined): Promise<void> {
+  /** See ImageOperations.pullImage, without saying which image it is. */
+  async ensure(image: string, options: PullOptions): Promise<void> {
+    const { pull, signal, verify = false } = options;
     const isId = isImageId(image);
     if (!isId) parseImageName(image);
-    if ((pull !== 'always' || isId) && (await this.exists(image, signal))) return;
-    if (pull === 'never' || isId) {
-      throw RivetError.of('RIVET_CONTAINER_IMAGE_NOT_FOUND', {
-        image,
-        reason: 'it is not on this machine and may not be pulled',
-      });
+    const mayBeThere = pull !== 'always' && !verify;
+    if ((mayBeThere || isId) && (await this.exists(image, signal))) return;
+    const isLocal = isId || qualifyImageName(image).startsWith('localhost/');
+    if (pull === 'never' || isLocal) {
+      const missing = isLocal
+        ? 'it is not on this machine, and no registry has it'
+        : 'it is not on this machine and may not be pulled';
+      const reason = verify
+        ? 'its signature must be verified, so it has to come from a registry'
+        : missing;
+      throw RivetError.of('RIVET_CONTAINER_IMAGE_NOT_FOUND', { image, reason });
     }
-    await this.#sharedPull(image, signal);
+    await this.#sharedPull(image, options);
   }
 
   async exists(image: string, signal?: AbortSignal): Promise<boolean> {
-    const result = await this.#podman.run({
+    const { podman, globalFlags } = this.#options;
+    const result = await podman.run({
       action: `look for the image ${image}`,
-      args: [...this.#globalFlags(), 'image', 'exists', '--', image],
+      args: [...globalFlags(), 'image', 'exists', '--', plainName(image)],
       timeoutMs: EXISTS_TIMEOUT_MS,
       signal,
     });
     if (result.exitCode > 1) {
-      throw this.#podman.failure(`look for the image ${image}`, essence(result));
+      throw podman.failure(`look for the image ${image}`, essence(result));
     }
     return result.exitCode === 0;
   }
 
-  async #sharedPull(image: string, signal: AbortSignal | undefined): Promise<void> {
+  /** Which image of this machine it is. */
+  async facts(image: string, signal?: AbortSignal): Promise<ImageFacts> {
+    const { podman, globalFlags } = this.#options;
+    const answer = await podman.expectJson({
+      action: `look at the image ${image}`,
+      args: [...globalFlags(), 'image', 'inspect', '--format=json', '--', plainName(image)],
+      timeoutMs: EXISTS_TIMEOUT_MS,
+      signal,
+    });
+    return imageFacts(answer, isImageId(image) ? undefined : qualifyImageName(image));
+  }
+
+  async #sharedPull(image: string, options: PullOptions): Promise<void> {
+    const { signal, authFile } = options;
     signal?.throwIfAborted();
-    const pull = this.#pulls.get(image) ?? this.#startPull(image);
+    // What one may see with its credentials another may not.
+    const key = JSON.stringify([qualifyImageName(image), authFile]);
+    const pull = this.#pulls.get(key) ?? this.#startPull(key, image, authFile);
     pull.waiting += 1;
     const aborted = Promise.withResolvers<never>();
     const onAbort = (): void => aborted.reject(signal?.reason);
@@ -71,80 +109,72 @@ export class ImageStore {
       pull.waiting -= 1;
       // The last one who leaves ends it.
       if (pull.waiting === 0) {
-        if (this.#pulls.get(image) === pull) this.#pulls.delete(image);
+        if (this.#pulls.get(key) === pull) this.#pulls.delete(key);
         pull.abort.abort();
         await pull.done.catch(() => undefined);
       }
     }
   }
 
-  #startPull(image: string): Pull {
+  #startPull(key: string, image: string, authFile: string | undefined): Pull {
     const abort = new AbortController();
-    const done = this.#pull(image, abort.signal).finally(() => {
-      if (this.#pulls.get(image) === pull) this.#pulls.delete(image);
+    const done = this.#pullPatiently(image, authFile, abort.signal).finally(() => {
+      if (this.#pulls.get(key) === pull) this.#pulls.delete(key);
     });
     done.catch(() => undefined);
     const pull: Pull = { done, abort, waiting: 0 };
-    this.#pulls.set(image, pull);
+    this.#pulls.set(key, pull);
     return pull;
   }
 
-  async #pull(image: string, signal: AbortSignal): Promise<void> {
-    const call = {
-      action: `pull the image ${image}`,
-      args: [...this.#globalFlags(), 'pull', '--quiet', '--', qualifyImageName(image)],
-      timeoutMs: this.#pullTimeoutMs,
-      signal,
-    };
+  /** Podman itself asks again after "too many requests" only, and not for long. */
+  async #pullPatiently(
+    image: string,
+    authFile: string | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const deadline = performance.now() + this.#pullTimeoutMs;
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.#pull(image, authFile, signal, deadline - performance.now());
+      } catch (error) {
+        const pauseMs =
+          PAUSE_BASE_MS / 2 + backoffMs(attempt, { baseMs: PAUSE_BASE_MS, maxMs: PAUSE_MAX_MS });
+        const again = attempt < TRIES_MAX && performance.now() + pauseMs < deadline;
+        if (!isRivetError(error) || !isPassing(error) || !again || signal.aborted) throw error;
+        this.#options.logger.warn({ image, attempt, problem: error.message }, 'pulling again');
+        await sleep(pauseMs, signal);
+      }
+    }
+  }
+
+  async #pull(
+    image: string,
+    authFile: string | undefined,
+    signal: AbortSignal,
+    timeoutMs: number,
+  ): Promise<void> {
+    const { podman, globalFlags, registries } = this.#options;
+    const name = qualifyImageName(image);
+    const flags = [...registries.flags(name, authFile), ...registries.signatureFlags()];
+    let result: PodmanResult;
     try {
-      const result = await this.#podman.run(call);
-      if (result.exitCode !== 0) throw pullError(image, essence(result), result.stderr);
+      result = await podman.run({
+        action: `pull the image ${image}`,
+        args: [...globalFlags(), 'pull', '--quiet', ...flags, '--', name],
+        timeoutMs: Math.max(1, Math.ceil(timeoutMs)),
+        signal,
+      });
     } catch (error) {
       if (!isRivetError(error, 'RIVET_CONTAINER_PODMAN_TIMEOUT')) throw error;
-      throw RivetError.of('RIVET_CONTAINER_PULL_TIMEOUT', {
-        image,
-        limit: formatDuration(this.#pullTimeoutMs),
-      });
+      const limit = formatDuration(this.#pullTimeoutMs);
+      throw RivetError.of('RIVET_CONTAINER_PULL_TIMEOUT', { image, limit });
     }
+    if (result.exitCode !== 0) throw pullError(image, essence(result), result.stderr);
   }
 }
 
-/** Sorts what Podman said about a pull that failed. */
-export function pullError(image: string, reason: string, stderr: string): RivetError {
-  const details = { image, reason };
-  if (/toomanyrequests|too many requests|rate limit|\b429\b/i.test(stderr)) {
-    const [, seconds] = /retry[- ]after:?\s*(\d+)/i.exec(stderr) ?? [];
-    return RivetError.of('RIVET_CONTAINER_REGISTRY_RATE_LIMITED', {
-      ...details,
-      retryAfterSeconds: seconds === undefined ? undefined : Number(seconds),
-    });
-  }
-  if (/no space left on device|disk quota exceeded/i.test(stderr)) {
-    return RivetError.of('RIVET_CONTAINER_PODMAN_FAILED', {
-      action: `pull the image ${image}`,
-      reason,
-      hint: 'The disk is full. Free some space: podman system prune, df -h.',
-    });
-  }
-  if (
-    /unauthorized|authentication required|access .*denied|\bdenied:|forbidden|\b40[13]\b/i.test(
-      stderr,
-    )
-  ) {
-    return RivetError.of('RIVET_CONTAINER_IMAGE_UNAUTHORIZED', details);
-  }
-  if (/manifest unknown|name unknown|not found|\b404\b|does not exist/i.test(stderr)) {
-    return RivetError.of('RIVET_CONTAINER_IMAGE_NOT_FOUND', details);
-  }
-  if (
-    /no such host|connection re(?:fused|set)|timeout|timed out|unreachable|no route|tls|x509|certificate|dial tcp|server misbehaving|deadline exceeded|\beof\b|proxyconnect|\b50[0234]\b|pinging container registry/i.test(
-      stderr,
-    )
-  ) {
-    return RivetError.of('RIVET_CONTAINER_REGISTRY_UNREACHABLE', details);
-  }
-  return RivetError.of('RIVET_CONTAINER_PODMAN_FAILED', {
-    action: `pull the image ${image}`,
-    reason,
-  });
+/** As Podman may not take a short name for another image of this machine. */
+function plainName(image: string): string {
+  return isImageId(image) ? image : qualifyImageName(image);
 }

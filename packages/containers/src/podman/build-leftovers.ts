@@ -1,0 +1,135 @@
+// Removes what jobs built, and what builds that were killed left: processes, working containers,
+// names.
+import { readdir, readFile } from 'node:fs/promises';
+import { sleep } from '@rivet/base';
+import { BUILD_REPOSITORY, isKeyOf, keyOfName } from './build-names.ts';
+import { essence, type PodmanCli } from './cli.ts';
+
+const QUERY_TIMEOUT_MS = 30_000;
+const REMOVE_TIMEOUT_MS = 2 * 60_000;
+/** A build that is told to end stops its step, and waits for that. */
+const TERM_WAIT_MS = 10_000;
+const POLL_MS = 100;
+const BATCH = 50;
+
+type Labels = Readonly<Record<string, string>>;
+
+/** See ImageOperations.removeBuilt. */
+export async function removeBuilt(
+  podman: PodmanCli,
+  globalFlags: readonly string[],
+  labels: Labels,
+): Promise<number> {
+  await endBuilds(labels);
+  await removeWorkingContainers(podman, globalFlags, labels);
+  return await removeImages(podman, globalFlags, labels);
+}
+
+/** Ends builds that outlived the program that started them. */
+async function endBuilds(labels: Labels): Promise<void> {
+  let running = await findBuilds(labels);
+  for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+    for (const pid of running) kill(pid, signal);
+    const deadline = performance.now() + TERM_WAIT_MS;
+    while (running.length > 0 && performance.now() < deadline) {
+      await sleep(POLL_MS);
+      running = await findBuilds(labels);
+    }
+  }
+}
+
+/** Process ids of `podman build` commands that build under a name of these labels. */
+async function findBuilds(labels: Labels): Promise<number[]> {
+  const found: number[] = [];
+  for (const entry of await readdir('/proc')) {
+    if (!/^\d+$/.test(entry) || Number(entry) === process.pid) continue;
+    const words = (await readFile(`/proc/${entry}/cmdline`, 'utf8').catch(() => '')).split('\0');
+    if (!words.includes('build')) continue;
+    const name = words.find((word) => word.startsWith(`--tag=${BUILD_REPOSITORY}/`));
+    const key = name === undefined ? undefined : keyOfName(name.slice('--tag='.length));
+    if (key !== undefined && isKeyOf(key, labels)) found.push(Number(entry));
+  }
+  return found;
+}
+
+async function removeWorkingContainers(
+  podman: PodmanCli,
+  globalFlags: readonly string[],
+  labels: Labels,
+): Promise<void> {
+  const listed = await podman.expect({
+    action: 'list working containers',
+    args: [...globalFlags, 'ps', '--all', '--external', '--format={{.ID}} {{.Names}}'],
+    timeoutMs: QUERY_TIMEOUT_MS,
+  });
+  for (const line of listed.split('\n')) {
+    const [id = '', name = ''] = line.split(' ');
+    const key = name.includes('-working-container') ? keyOfName(name) : undefined;
+    if (key === undefined || !isKeyOf(key, labels)) continue;
+    // A step whose build was killed runs on without anybody who waits for it.
+    const root = await podman.run({
+      action: 'find a working container',
+      args: [...globalFlags, 'mount', '--', id],
+      timeoutMs: QUERY_TIMEOUT_MS,
+    });
+    await killBelow(root.stdout.trim());
+    await podman.expect({
+      action: 'remove a working container',
+      args: [...globalFlags, 'rm', '--force', '--ignore', '--', id],
+      timeoutMs: REMOVE_TIMEOUT_MS,
+    });
+  }
+}
+
+/** Kills the processes whose root file system is this overlay. */
+async function killBelow(root: string): Promise<void> {
+  const layer = /^(\/.*\/overlay\/[^/]+)\/merged$/.exec(root)?.[1];
+  if (layer === undefined) return;
+  for (const entry of await readdir('/proc')) {
+    if (!/^\d+$/.test(entry) || Number(entry) === process.pid) continue;
+    const mounts = await readFile(`/proc/${entry}/mountinfo`, 'utf8').catch(() => '');
+    const rootMount = mounts.split('\n').find((line) => line.split(' ')[4] === '/') ?? '';
+    if (rootMount.includes(`upperdir=${layer}/`)) kill(Number(entry), 'SIGKILL');
+  }
+}
+
+async function removeImages(
+  podman: PodmanCli,
+  globalFlags: readonly string[],
+  labels: Labels,
+): Promise<number> {
+  const listed = await podman.expect({
+    action: 'list built images',
+    args: [
+      ...globalFlags,
+      'images',
+      `--filter=reference=${BUILD_REPOSITORY}/*`,
+      '--format={{.Repository}}:{{.Tag}}',
+    ],
+    timeoutMs: QUERY_TIMEOUT_MS,
+  });
+  const names = listed.split('\n').filter((name) => {
+    const key = keyOfName(name);
+    return key !== undefined && isKeyOf(key, labels);
+  });
+  for (let from = 0; from < names.length; from += BATCH) {
+    const result = await podman.run({
+      action: 'remove built images',
+      args: [...globalFlags, 'rmi', '--force', '--', ...names.slice(from, from + BATCH)],
+      timeoutMs: REMOVE_TIMEOUT_MS,
+    });
+    // Somebody else may have removed one of them meanwhile.
+    if (result.exitCode !== 0 && !/image not known|no such image/i.test(result.stderr)) {
+      throw podman.failure('remove built images', essence(result));
+    }
+  }
+  return names.filter((name) => !name.includes('-base-')).length;
+}
+
+function kill(pid: number, signal: 'SIGTERM' | 'SIGKILL'): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // Gone by itself, or not ours.
+  }
+}
