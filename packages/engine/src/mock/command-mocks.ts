@@ -40,9 +40,7 @@ export function createCommandMocks(options: CommandMockOptions): CommandMocks {
     const fields = describeCommand(command, options);
     const record: CommandRecord = { fields, exitCode: undefined };
     commands.push(record);
-    const words =
-      typeof fields.script === 'string' ? firstLine(fields.script) : String(fields.text);
-    const line = `mock.process(${luaText(words)}, { exit_code = 0 })`;
+    const line = `mock.process(${matcherOf(fields)}, { exit_code = 0 })`;
     const reply = await options.mocks.ask('process', fields, readCommandReply, line);
     if (reply === undefined) {
       throw RivetError.of('RIVET_TEST_CALL_UNMOCKED', { what: String(fields.line) });
@@ -54,6 +52,18 @@ export function createCommandMocks(options: CommandMockOptions): CommandMocks {
     return { stdout, stderr, exitCode, delayMs: durationMs };
   };
   return { run: (command) => options.lapse.hold(answer(command)), commands };
+}
+
+const WORDS_LENGTH_MAX = 120;
+
+/** Lua that means exactly such commands: their words, where nothing in those has a meaning. */
+function matcherOf({ script, argv }: LuaRecord): string {
+  if (typeof script === 'string') return luaText(firstLine(script));
+  const words = Array.isArray(argv) ? argv.map(String) : [];
+  const text = words.map((word) => (/[\s;&|#]/.test(word) ? `'${word}'` : word)).join(' ');
+  const plain = words.every((word) => word !== '' && !/['"\n]/.test(word));
+  if (plain && text.length <= WORDS_LENGTH_MAX) return luaText(text);
+  return `{ ${words.map(luaText).join(', ')} }`;
 }
 
 /** The first line of a script that does something. */

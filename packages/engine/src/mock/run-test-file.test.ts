@@ -231,7 +231,7 @@ describe('mocks', () => {
       [
         'the pipeline did what no mock answers:',
         `  pipeline.lua:7: cargo publish --token 'a "b"'`,
-        `    mock.process('cargo publish --token a "b"', { exit_code = 0 })`,
+        `    mock.process({ "cargo", "publish", "--token", 'a "b"' }, { exit_code = 0 })`,
       ].join('\n'),
     );
     expect(at).toMatchObject({ file: 'pipeline_test.lua', line: 4 });
@@ -304,6 +304,32 @@ describe('mocks', () => {
         expect(answers(function(c) return c.script ~= nil end)):equals(1)
       end)`);
     expect(failures).toEqual({});
+  });
+});
+
+describe('the line that is shown for a missing mock answers the command', () => {
+  test.each([
+    [`process.run({ "echo", "it works", "a;b", "#x" })`],
+    [`process.run({ "sh", "-c", "x 'y' && \\"z\\"" })`],
+    [`process.run({ "printf", "a\\nb", "" })`],
+    [`process.sh("echo on the way; echo broken >&2; exit 3")`],
+    [`process.sh("cd dist && sha256sum a b > SUMS # for the release")`],
+    [`process.sh("for x in a b; do\\n  echo $x\\ndone")`],
+  ])('%s', async (command) => {
+    const pipeline = `return pipeline.define({ name = "p", stages = { { name = "a", script = function() ${command} end } } })`;
+    const tests = (mocks: string): string =>
+      `test.case("it", function() ${mocks} test.pipeline("pipeline.lua"):run() end)`;
+    const before = await runFiles(lua, {
+      'pipeline.lua': pipeline,
+      'pipeline_test.lua': tests(''),
+    });
+    const line = before.failures.it?.split('\n').find((text) => /^ {4}mock\.process\(/.test(text));
+    expect(line).toBeDefined();
+    const after = await runFiles(lua, {
+      'pipeline.lua': pipeline,
+      'pipeline_test.lua': tests(line ?? ''),
+    });
+    expect(after.failures).toEqual({});
   });
 });
 

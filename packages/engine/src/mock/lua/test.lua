@@ -103,21 +103,38 @@ end
 
 -- ── matching ────────────────────────────────────────────────────────────────────────────────────
 
--- The words of a command line; quotes keep blanks together.
+local SEPARATORS = { [";"] = true, ["&"] = true, ["|"] = true, ["\n"] = true }
+
+-- The words of a command line or script; quotes keep blanks together. What separates commands is a word of its
+-- own, and a line end counts as `;`.
 local function split(text)
-  local words, word, open = {}, nil, nil
+  local words, word, open, comment = {}, nil, nil, false
+  local function close()
+    words[#words + 1], word = word, nil
+  end
   for char in text:gmatch(".") do
     if open then
       if char == open then open = nil else word = word .. char end
+    elseif comment then
+      comment = char ~= "\n"
     elseif char == "'" or char == '"' then
       open, word = char, word or ""
+    elseif SEPARATORS[char] and not (word and word:find("[<>]$")) then
+      close()
+      local last = words[#words]
+      if char == "\n" then char = ";" end
+      if last == char and char ~= ";" then words[#words] = last .. char
+      elseif not (char == ";" and (last == nil or last == ";")) then words[#words + 1] = char end
+    elseif char == "#" and not word then
+      comment = true
     elseif char:match("%s") then
-      words[#words + 1], word = word, nil
+      close()
     else
       word = (word or "") .. char
     end
   end
-  words[#words + 1] = word
+  close()
+  if words[#words] == ";" then words[#words] = nil end
   return words
 end
 
@@ -128,18 +145,22 @@ local function glob(pattern, text)
   return text:find("^" .. escaped .. "$") ~= nil
 end
 
-local function begins(pattern, words)
+local function begins(pattern, words, from)
   for index, word in ipairs(pattern) do
-    if words[index] == nil or not glob(word, words[index]) then return false end
+    local found = words[(from or 1) + index - 1]
+    if found == nil or not glob(word, found) then return false end
   end
   return true
 end
 
--- A command begins with these words; a script has a line that does.
+local SEPARATOR_WORDS = { [";"] = true, ["&"] = true, ["&&"] = true, ["|"] = true, ["||"] = true }
+
+-- A command begins with these words, or one of a script does.
 local function has_words(pattern, command)
-  if not command.script then return begins(pattern, command.argv) end
-  for line in command.script:gmatch("[^\n]+") do
-    if begins(pattern, split(line)) then return true end
+  if not command.script and begins(pattern, command.argv) then return true end
+  local words = split(command.text)
+  for from = 1, command.script and #words or 1 do
+    if (from == 1 or SEPARATOR_WORDS[words[from - 1]]) and begins(pattern, words, from) then return true end
   end
   return false
 end

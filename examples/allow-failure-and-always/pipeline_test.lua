@@ -1,0 +1,20 @@
+local p = test.pipeline("pipeline.lua")
+
+test.case("a failure that is allowed does not end the job, one that is not does", function()
+  local run = p:run()
+  expect(run):was("failed", 'stage "broken" failed')
+  expect(run.ran):equals({ "optional", "flaky", "broken", "cleanup" })
+  expect(run.stages.optional):was("failed", "this may fail")
+  expect(run.stages.later):was("skipped", 'stage "broken" failed')
+end)
+
+test.case("a stage with retry runs until it succeeds", function()
+  local run = p:run()
+  expect(run.stages.flaky.runs):equals(3)
+  expect(run.outputs.runs):equals(3)
+end)
+
+test.case("cleanup runs after a cancel too", function()
+  local run = p:run({ cancel_after = 0.001 })
+  expect(run.stages.cleanup.log):contains("cleaned up")
+end)

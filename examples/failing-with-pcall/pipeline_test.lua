@@ -1,0 +1,21 @@
+local p = test.pipeline("pipeline.lua")
+
+mock.process("echo on the way", { exit_code = 3, stderr = "broken\n" })
+mock.process("false", { exit_code = 1 })
+
+test.case("what a script does not catch fails the stage", function()
+  mock.process("sh -c", { exit_code = 7, stderr = "this is why\n" })
+  local run = p:run()
+  expect(run):was("failed", "exit code 7:\nthis is why")
+  expect(run.code):equals("RIVET_PROCESS_FAILED")
+  expect(run.stages.never):was("skipped")
+  expect(run.outputs):equals({ message = "failed with exit code 3:\nbroken", exit_code = 1 })
+end)
+
+test.case("an exit code that nobody looked at is counted", function()
+  mock.process("sh -c")
+  local run = p:run()
+  expect(run):was("succeeded")
+  expect(run.stages.unlooked.unchecked_exits):equals(1)
+  expect(run.stages.caught.unchecked_exits):equals(0)
+end)

@@ -1,0 +1,15 @@
+local p = test.pipeline("pipeline.lua")
+
+mock.process("echo cleaned up", { stdout = "cleaned up\n" })
+
+test.case("a command has its own timeout, a stage another", function()
+  mock.process({ stage = "command" }, { hangs = true })
+  mock.process("sleep 60", { duration = 60 })
+  local run = p:run()
+  expect(run.outputs.timed_out):is_true()
+  expect(run.stages.stage):was("failed", "did not end within its timeout of 500ms")
+  expect(run.stages.stage.duration):equals(0.5)
+  expect(run.stages.later):was("skipped")
+  expect(run.stages.cleanup.log):contains("cleaned up")
+  expect(run.reason):equals("timeout")
+end)
