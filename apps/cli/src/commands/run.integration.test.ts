@@ -137,6 +137,40 @@ describe('rivet run', () => {
     });
   });
 
+  it('gives secrets to commands, shows stars, and ends with the summary of the job', async () => {
+    await writeFile(
+      join(directory, 'pipeline.lua'),
+      `return pipeline.define({ name = "demo", secrets = { "TOKEN", "KEY" },
+        inputs = { pin = { type = "string", secret = true } },
+        stages = { { name = "work", script = function()
+          process.sh('echo "$T $P" | base64; echo "$T"; echo $(echo -n "$T" | wc -c) bytes',
+            { env = { T = secret.get("TOKEN"), P = input.get("pin") } })
+          process.run({ "cat", secret.file("KEY") })
+          job.summary("# Done\\nwith " .. secret.reveal(secret.get("TOKEN")))
+        end } } })`,
+    );
+    await writeFile(join(directory, 'key'), 'first line\nsecond line\n');
+    const token = 'tok-0123456789abcdef';
+    const { stdout, stderr } = await run(
+      ...['--secret', 'TOKEN', '--secret', 'KEY=@key', '--input', 'pin=pin-9876543210'],
+    )
+      .env({ TOKEN: token })
+      .exits(0)
+      .stdout(/\| \*\*\*$/m)
+      .stdout(/\| 20 bytes$/m)
+      .stdout(/^Summary\n {2}# Done\n {2}with \*\*\*$/m)
+      .run();
+    const told = stdout + stderr;
+    for (const part of [token, 'pin-98', 'first line', 'second line', btoa(token).slice(0, 12)]) {
+      expect(told).not.toContain(part);
+    }
+    await run('--input', 'pin=abc')
+      .exits(2)
+      .stderr(/"pin" is too short for a secret/)
+      .run();
+    expect(await leftovers()).toEqual(nothing);
+  });
+
   it('runs one stage and what it needs', async () => {
     await pipeline('log.info("only work")');
     await run('--stage', 'work')

@@ -90,11 +90,13 @@ describe('a job', () => {
         logs: [logLine(1), logLine(2, 'NUL \0 and half \ud800 a pair')],
         stages: [{ stage: 'build', state: 'running', t, run: 1 }],
         outputs: { version: '1.2', list: [1, { a: '\0' }] },
+        summary: '# Build',
       }),
     });
     expect(await client.getJob({ id: job.id })).toMatchObject({
       state: 'running',
       log_lines: 2,
+      summary: '# Build',
       stages: [
         { name: 'build', position: 1, state: 'running', started_at: t },
         { name: 'test', position: 2, state: 'pending', started_at: null },
@@ -105,11 +107,13 @@ describe('a job', () => {
       body: reportOf(job, {
         seq: 2,
         stages: [{ stage: 'build', state: 'succeeded', t, run: 1 }],
+        summary: '# Build\nwith a NUL \0',
         outcome: { state: 'succeeded' },
       }),
     });
     const done = await client.getJob({ id: job.id });
-    expect(done).toMatchObject({ state: 'succeeded', outputs: { version: '1.2' } });
+    const summary = '# Build\nwith a NUL \ufffd';
+    expect(done).toMatchObject({ state: 'succeeded', outputs: { version: '1.2' }, summary });
     expect(done.stages.map(({ state }) => state)).toEqual(['succeeded', 'skipped']);
     const { lines, complete, last } = await client.getJobLogs({ id: job.id });
     expect(lines.map(({ text }) => text)).toEqual(['line 1', 'NUL \0 and half \ud800 a pair']);

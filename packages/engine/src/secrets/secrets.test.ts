@@ -131,6 +131,26 @@ describe('a secret value', () => {
   });
 });
 
+it('the guide shows a pipeline that runs', async () => {
+  const page = await readFile(
+    new URL('../../../../docs/guide/secrets.md', import.meta.url),
+    'utf8',
+  );
+  const source = /^```lua\n([^`]*)^```/m.exec(page)![1]!;
+  const secrets = new Map([
+    ['NPM_TOKEN', TOKEN],
+    ['DEPLOY_KEY', VALUES.OTHER],
+  ]);
+  const job = await run('', {
+    bundle: { main: 'pipeline.lua', files: { 'pipeline.lua': source } },
+    host: { secrets: givenSecrets(secrets) },
+  });
+  expect(job.outcome).toEqual({ state: 'succeeded' });
+  expect(text(job)).toContain('the token is ***');
+  expect(job.driver.commands[0]!.env).toMatchObject({ NPM_TOKEN: TOKEN });
+  expect(job.summary).toBe('# Released\n\nand deployed');
+});
+
 describe('reading a secret', () => {
   it.each([
     ['secret.get("TOKNE")', 'RIVET_SECRET_UNDECLARED', /"TOKNE".*TOKEN/],
