@@ -40,7 +40,7 @@ export const fsErrors = defineErrors({
   RIVET_FS_NOT_EMPTY: {
     message: '{function}: the directory {path} is not empty',
     solve:
-      'fs.remove with `recursive = true` removes it with all that is in it. When that says so, something was writing into it meanwhile.',
+      'Pass `recursive = true` to fs.remove to remove it with all that is in it; wait for commands that still write into it.',
     ...author,
   },
   RIVET_FS_INTO_ITSELF: {
@@ -123,12 +123,12 @@ export const fsErrors = defineErrors({
     fault: 'operator',
   },
   RIVET_YAML_DECODE: {
-    message: 'yaml.{function}: {reason} at line {line}, column {column}',
+    message: '{function}: {reason} at line {line}, column {column}',
     solve: 'Check that the text is YAML 1.2 and complete.',
     ...author,
   },
   RIVET_YAML_LIMIT: {
-    message: 'yaml.{function}: the text {found}; the limit is {limit}',
+    message: '{function}: the text {found}; the limit is {limit}',
     solve: 'Let a command such as `yq` work on it, or split it.',
     ...author,
   },

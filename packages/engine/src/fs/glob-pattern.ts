@@ -1,5 +1,5 @@
-// Glob patterns: `src/**/*.{c,h}` against paths, one component at a time, so that a walk knows which
-// directories it need not enter.
+// Glob patterns: `src/**/*.{c,h}` against paths, one component at a time, so that a walk knows
+// which directories it need not enter.
 import { matchesSegment, PatternMistake, readSegment, type Segment } from './glob-segment.ts';
 
 /** `**`: any number of directories, none among them. */

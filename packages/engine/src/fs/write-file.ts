@@ -127,7 +127,7 @@ export function filePlace(jail: Jail, place: Place): FilePlace {
 }
 
 /** Writes from where the file stands, in parts, so that a stopped branch stops. */
-export async function writeAll(
+async function writeAll(
   jail: Jail,
   path: PathBytes,
   fd: number,

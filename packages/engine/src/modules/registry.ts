@@ -13,6 +13,7 @@ import { outputModule } from './output.ts';
 import { processModule } from './process.ts';
 import { secretModule } from './secret.ts';
 import { timeModule } from './time.ts';
+import { yamlModule } from './yaml.ts';
 
 export const hostModules: readonly HostModule[] = [
   logModule,
@@ -25,6 +26,7 @@ export const hostModules: readonly HostModule[] = [
   httpModule,
   fsModule,
   jsonModule,
+  yamlModule,
   timeModule,
   osModule,
 ];

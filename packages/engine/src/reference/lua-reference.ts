@@ -21,6 +21,7 @@ const stubModules = [
   'fs',
   'http',
   'json',
+  'yaml',
   'time',
   'os',
   'test',
