@@ -7,8 +7,8 @@ const LINE_FEED = 10;
 const CARRIAGE_RETURN = 13;
 
 /**
- * The automaton of a set of forms. A state stands for the longest end of what was read that begins a
- * form; state 0 is the start. It never changes.
+ * The automaton of a set of forms. A state stands for the longest end of what was read that begins
+ * a form; state 0 is the start. It never changes.
  */
 export class Automaton {
   /** How many bytes of forms it was made from. */

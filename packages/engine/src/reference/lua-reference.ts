@@ -16,6 +16,7 @@ const stubModules = [
   'input',
   'output',
   'job',
+  'secret',
   'process',
   'container',
   'fs',

@@ -1,4 +1,4 @@
-// Secrets as files in containers: in memory, for the user of the container alone, gone with the stage.
+// Secrets as files in containers: for the user of the container alone, gone with the stage.
 import { randomBytes } from 'node:crypto';
 import { posix } from 'node:path';
 import { describeThrown, RivetError, type SecretText, withDeadline } from '@rivet/base';

@@ -1,4 +1,4 @@
-// Secrets on their way between Lua and the engine: in Lua a handle that says nothing, here the text.
+// Secrets on their way between Lua and the engine: a handle there, the text here.
 import { SecretText } from '@rivet/base';
 import { asRecord, type LuaRecord, type LuaValue } from '@rivet/lua';
 

@@ -1,4 +1,4 @@
-// Secrets in jobs: who may read them, what commands get, and that nothing that leaves the job has one.
+// Secrets in jobs: who may read them, what commands get, and that nothing else has one.
 import { readFile } from 'node:fs/promises';
 import { createFakeDriver, type FakeDriverOptions } from '@rivet/containers';
 import { createLuaEngine } from '@rivet/lua';
