@@ -105,7 +105,7 @@ export function createCaseHost(options: CaseHostOptions): CaseHost {
       if (perform === undefined) throw RivetError.of('RIVET_CALL_UNKNOWN', { function: name });
       return [await perform(args)];
     },
-    logs: () => runs.map(({ lines }) => lines.map(shownLine)),
+    logs: () => runs.map(({ lines }) => lines.filter(isOfPipeline).map(shownLine)),
     async close() {
       await Promise.all(runs.map((each) => each.remove()));
     },
@@ -113,9 +113,15 @@ export function createCaseHost(options: CaseHostOptions): CaseHost {
 }
 
 function logText(lines: readonly LogLine[], stage: LuaValue | undefined): string {
-  const own =
-    stage === undefined || stage === null ? lines : lines.filter((line) => line.stage === stage);
+  const own = lines.filter(
+    (line) => isOfPipeline(line) && (stage === undefined || stage === null || line.stage === stage),
+  );
   return own.map(({ text }) => `${text}\n`).join('');
+}
+
+/** What Rivet says about containers and connections depends on how they are mocked. */
+function isOfPipeline({ level, stream }: LogLine): boolean {
+  return level !== 'debug' || stream !== 'system';
 }
 
 function shownLine({ stage, level, text }: LogLine): string {
