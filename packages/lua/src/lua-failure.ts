@@ -1,5 +1,6 @@
 // The errors of a program as RivetErrors, and as text for a person.
 import { type Detail, formatDuration, formatSize, RivetError, toRivetError } from '@rivet/base';
+import type { KnownNames } from './known-names.ts';
 import { luaHint } from './lua-hint.ts';
 import type { SourceLines } from './source-lines.ts';
 import type { SourcePosition } from './values.ts';
@@ -10,10 +11,13 @@ import type { WireError, WirePlace } from './wire/messages.ts';
 export class LuaFailures {
   readonly #source: SourceLines;
   readonly #limits: LuaLimits;
+  readonly #names: KnownNames;
 
-  constructor(source: SourceLines, limits: LuaLimits) {
+  /** @param names for hints about names that do not exist */
+  constructor(source: SourceLines, limits: LuaLimits, names: KnownNames) {
     this.#source = source;
     this.#limits = limits;
+    this.#names = names;
   }
 
   /** @param hostError what the host rejected with, when that ended the script */
@@ -33,7 +37,7 @@ export class LuaFailures {
       const { path = '', found = '', expected = '' } = wire;
       return RivetError.of('RIVET_LUA_VALUE', { ...facts, path, found, expected });
     }
-    const hint = luaHint('error', message, facts.source_line);
+    const hint = luaHint('error', message, facts.source_line, this.#names);
     const told = { ...facts, message, ...(hint === undefined ? {} : { hint }) };
     return RivetError.of('RIVET_LUA_ERROR', told);
   }

@@ -1,4 +1,5 @@
 // What to do about a message of Lua's own: for authors who think in another language, or mistyped.
+import { type KnownNames, meantName, STANDARD_NAMES } from './known-names.ts';
 
 interface Hint {
   /** Of the message. */
@@ -104,7 +105,10 @@ export function luaHint(
   kind: 'syntax' | 'error',
   message: string,
   sourceLine: string | undefined,
+  names: KnownNames = STANDARD_NAMES,
 ): string | undefined {
+  const meant = kind === 'error' ? meantName(message, sourceLine ?? '', names) : undefined;
+  if (meant !== undefined) return meant;
   for (const { message: pattern, line, hint } of kind === 'syntax' ? SYNTAX_HINTS : ERROR_HINTS) {
     const match = pattern.exec(message);
     if (match === null || (line !== undefined && !line.test(sourceLine ?? ''))) continue;

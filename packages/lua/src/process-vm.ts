@@ -1,6 +1,7 @@
 // A running program: the requests of the engine's users, the host calls of the script, and the
 // watch over what the process uses.
 import { describeThrown, RivetError } from '@rivet/base';
+import { knownNames } from './known-names.ts';
 import { LuaFailures } from './lua-failure.ts';
 import { cpuTimeMs, type LuaProcess, type ProcessEnd, residentBytes } from './lua-process.ts';
 import { SourceLines } from './source-lines.ts';
@@ -16,6 +17,8 @@ const WATCH_INTERVAL_MS = 50;
 const CPU_MARGIN_MS = 150;
 /** Room for garbage that was not collected yet, and for what the engine sends. */
 const MEMORY_MARGIN_BYTES = 64 * 1024 * 1024;
+/** What the arguments of all host calls under way may have as JSON: the engine holds them. */
+const UNDER_WAY_BYTES_MAX = 32 * 1024 * 1024;
 /** Host errors kept, so that the last ones come out with their codes when nothing catches them. */
 const HOST_ERRORS_MAX = 1000;
 
@@ -61,7 +64,7 @@ export class ProcessVm implements LuaVm {
     this.#host = host;
     this.#limits = limits;
     this.#source = new SourceLines(program.files);
-    this.#failures = new LuaFailures(this.#source, limits);
+    this.#failures = new LuaFailures(this.#source, limits, knownNames(program));
     this.#watch = setInterval(() => this.#look(), WATCH_INTERVAL_MS);
     this.#watch.unref();
     this.ended = process.exited();
@@ -104,6 +107,11 @@ export class ProcessVm implements LuaVm {
 
   get running(): boolean {
     return this.#over === undefined;
+  }
+
+  /** Process id, undefined when it could not be started. */
+  get pid(): number | undefined {
+    return this.#process.pid;
   }
 
   async close(): Promise<void> {
@@ -182,7 +190,7 @@ export class ProcessVm implements LuaVm {
   /** Starts a host call, unless those under way hold more than the script may use. */
   #admit(message: Extract<FromChild, { type: 'host' }>, bytes: number): void {
     this.#bytesUnderWay += bytes;
-    if (this.#bytesUnderWay > Math.max(this.#limits.memoryBytes, FRAME_BYTES_MAX)) {
+    if (this.#bytesUnderWay > UNDER_WAY_BYTES_MAX) {
       this.#end(this.#failures.limit('memory', message.place, []));
       return;
     }
