@@ -1,5 +1,5 @@
 // The host calls of one case of a test: runs of pipelines, expectations that failed, notes.
-import { RivetError } from '@rivet/base';
+import { type ErrorCode, findErrorEntry, RivetError } from '@rivet/base';
 import type { HostCall, LuaEngine, LuaHost, LuaRecord, LuaValue, LuaVm } from '@rivet/lua';
 import type { LogLine } from '@rivet/protocol';
 import type { Ask } from './mock-log.ts';
@@ -61,6 +61,7 @@ export function createCaseHost(options: CaseHostOptions): CaseHost {
     });
     runs.push(mocked);
     if (mocked.broken.length > 0) throw mocked.broken[0];
+    refuseDefect(mocked);
     if (mocked.unmocked.length > 0) {
       const calls = [...new Set(mocked.unmocked)].join('\n');
       throw RivetError.of('RIVET_TEST_UNMOCKED', { calls });
@@ -110,6 +111,13 @@ export function createCaseHost(options: CaseHostOptions): CaseHost {
       await Promise.all(runs.map((each) => each.remove()));
     },
   };
+}
+
+/** What Rivet itself did wrong is no way for a pipeline to fail. */
+function refuseDefect({ outcome }: MockedRun): void {
+  const { code, message = '' } = outcome;
+  if (code === undefined || findErrorEntry(code)?.fault !== 'rivet') return;
+  throw RivetError.received(code as ErrorCode, message);
 }
 
 function logText(lines: readonly LogLine[], stage: LuaValue | undefined): string {

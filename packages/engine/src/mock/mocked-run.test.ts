@@ -231,6 +231,18 @@ describe('commands', () => {
     ));
 });
 
+test('an input that is a secret is one for the test too', () =>
+  passes(
+    stage(
+      'a',
+      'process.run({ "login", env = { PASSWORD = input.get("password") }, check = true })',
+    ),
+    `mock.process("login")
+     local run = p:run({ inputs = { password = "hunter22" } })
+     expect(run:command("login").env.PASSWORD):is_secret("password")`,
+    'inputs = { password = { type = "string", secret = true } },',
+  ));
+
 describe('requests', () => {
   test('are answered by mocks; retries wait in virtual time, redirects are followed', () =>
     passes(

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { didYouMean, RivetError, silentLogger } from '@rivet/base';
 import { createFakeDriver } from '@rivet/containers';
 import type { LuaEngine, LuaRecord } from '@rivet/lua';
-import type { JobOutcome, LogLine, StageChange } from '@rivet/protocol';
+import type { InputValues, JobOutcome, LogLine, StageChange } from '@rivet/protocol';
 import type { JobHost, JobLimits } from '../job.ts';
 import { runJob } from '../run-job.ts';
 import { givenSecrets } from '../secrets/secret-provider.ts';
@@ -80,6 +80,19 @@ export async function runMocked(options: MockedRunOptions): Promise<MockedRun> {
   }
 }
 
+/** Secrets, and inputs that are, by their names. */
+function secretTexts(
+  { definition }: TestedPipeline,
+  { secrets }: RunRequest,
+  inputs: InputValues,
+): ReadonlyMap<string, string> {
+  const given = definition.inputs.flatMap(({ name, secret }): [string, string][] => {
+    const value = inputs[name];
+    return secret && typeof value === 'string' && value !== '' ? [[name, value]] : [];
+  });
+  return new Map([...given, ...secrets]);
+}
+
 function refuseUnknownStage({ definition }: TestedPipeline, stage: string | undefined): void {
   const names = definition.stages.map(({ name }) => name);
   if (stage === undefined || names.includes(stage)) return;
@@ -88,7 +101,7 @@ function refuseUnknownStage({ definition }: TestedPipeline, stage: string | unde
 
 async function record(
   { lua, pipeline, request, ask, defaultImage, signal }: MockedRunOptions,
-  inputs: Awaited<ReturnType<TestedPipeline['inputs']>>,
+  inputs: InputValues,
   workspace: string,
   stateDirectory: string,
 ): Promise<Omit<MockedRun, 'workspace' | 'remove'>> {
@@ -98,7 +111,7 @@ async function record(
   const lapse = createTimeLapse(lua, request.startMs);
   const calls = createCurrentCall();
   const mocks = createMockLog(ask);
-  const secrets = createShownSecrets(request.secrets);
+  const secrets = createShownSecrets(secretTexts(pipeline, request, inputs));
   const { stages } = pipeline.definition;
   const http = createHttpMocks({
     mocks,
