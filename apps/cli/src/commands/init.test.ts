@@ -16,13 +16,31 @@ describe('rivet init', () => {
     await cli('init')
       .in(directory)
       .exits(0)
-      .stdout(/wrote pipeline\.lua\nwrote \.luarc\.json\nwrote \.rivet\/stubs \(\d+ files\)/)
-      .stderr(/Next:[\s\S]*rivet check pipeline\.lua[\s\S]*rivet run pipeline\.lua/)
+      .stdout(
+        /wrote pipeline\.lua\nwrote pipeline_test\.lua\nwrote \.luarc\.json\nwrote \.rivet\/stubs \(\d+ files\)/,
+      )
+      .stderr(
+        /Next:[\s\S]*rivet check pipeline\.lua[\s\S]*rivet test[\s\S]*rivet run pipeline\.lua/,
+      )
       .run();
-    expect((await readdir(directory)).sort()).toEqual(['.luarc.json', '.rivet', 'pipeline.lua']);
+    expect((await readdir(directory)).sort()).toEqual([
+      '.luarc.json',
+      '.rivet',
+      'pipeline.lua',
+      'pipeline_test.lua',
+    ]);
     const luarc = JSON.parse(await readFile(join(directory, '.luarc.json'), 'utf8'));
     const [library] = luarc['workspace.library'];
     expect(await readdir(join(directory, library))).toContain('process.lua');
+  });
+
+  it('writes tests that pass', async () => {
+    await cli('init').in(directory).exits(0).run();
+    await cli('test')
+      .in(directory)
+      .exits(0)
+      .stdout(/2 passed in 1 file/)
+      .run();
   });
 
   it('makes the directory it is given and prints JSON', async () => {

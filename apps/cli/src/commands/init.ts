@@ -38,6 +38,26 @@ return pipeline.define({
 })
 `;
 
+const TESTS = `-- What the pipeline does, without running it: \`rivet test\`. Mocks answer its commands.
+local p = test.pipeline("pipeline.lua")
+
+test.case("greets by name, and counts what is in the workspace", function()
+  mock.process("echo")
+  mock.process("ls", { stdout = "3\\n" })
+  local run = p:run({ inputs = { name = "Ada" } })
+  expect(run):was("succeeded")
+  expect(run.stages.greet.commands):equals({ "echo 'Hello, Ada!'" })
+  expect(run.outputs.entries):equals(3)
+end)
+
+test.case("a failing command ends the job", function()
+  mock.process("echo", { exit_code = 1 })
+  local run = p:run()
+  expect(run):was("failed")
+  expect(run.stages.look):was("skipped")
+end)
+`;
+
 const LUARC = `${JSON.stringify(
   {
     $schema: 'https://raw.githubusercontent.com/LuaLS/vscode-lua/master/setting/schema.json',
@@ -52,7 +72,7 @@ const LUARC = `${JSON.stringify(
 
 export const init = defineCommand({
   details: [
-    `Writes pipeline.lua, .luarc.json and ${STUBS}/*.lua. A file that exists is never overwritten without --force.`,
+    `Writes pipeline.lua, its tests, .luarc.json and ${STUBS}/*.lua. A file that exists is never overwritten without --force.`,
     'An existing pipeline.lua stays as it is with --stubs, which writes only what the editor needs.',
   ].join('\n'),
   examples: [
@@ -71,7 +91,10 @@ export const init = defineCommand({
     const { output } = context;
     const directory = resolve(context.cwd, dir ?? '.');
     const files = new Map<string, string>([['.luarc.json', LUARC], ...(await readStubs())]);
-    if (!options.stubs) files.set('pipeline.lua', PIPELINE);
+    if (!options.stubs) {
+      files.set('pipeline.lua', PIPELINE);
+      files.set('pipeline_test.lua', TESTS);
+    }
     await refuseExisting(directory, files, options.force);
     for (const [path, content] of files) {
       await mkdir(dirname(join(directory, path)), { recursive: true });
@@ -83,7 +106,10 @@ export const init = defineCommand({
     }
     const place = dir ?? '';
     const stubCount = [...files.keys()].filter((path) => path.startsWith(STUBS)).length;
-    if (!options.stubs) output.line(`wrote ${join(place, 'pipeline.lua')}`);
+    if (!options.stubs) {
+      output.line(`wrote ${join(place, 'pipeline.lua')}`);
+      output.line(`wrote ${join(place, 'pipeline_test.lua')}`);
+    }
     output.line(`wrote ${join(place, '.luarc.json')}`);
     output.line(`wrote ${join(place, STUBS)} (${stubCount} files)`);
     if (options.stubs) return exitCodes.success;
@@ -91,6 +117,7 @@ export const init = defineCommand({
     output.note(`\nNext:`);
     if (directory !== context.cwd) output.note(`  ${cyan(`cd ${place}`)}`);
     output.note(`  ${cyan('rivet check pipeline.lua')}   every mistake at once`);
+    output.note(`  ${cyan('rivet test')}               what it does, in no time`);
     output.note(`  ${cyan('rivet run pipeline.lua')}     run it here, in containers`);
     return exitCodes.success;
   },

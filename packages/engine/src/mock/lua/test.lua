@@ -609,7 +609,7 @@ function Expectation:was(state, reason)
   if stage.state ~= state then
     local why = is_run and stage.message or stage.reason
     local what = is_run and "the run" or ("stage " .. quote(stage.name))
-    fail(("%s was %s, not %s%s"):format(what, stage.state, state, why and ": " .. why or ""), quote(state), quote(stage.state))
+    fail(("%s was %s, not %s%s"):format(what, stage.state, state, why and ": " .. why or ""))
   end
   local said = (is_run and stage.message or stage.reason) or ""
   if reason and not said:find(reason, 1, true) then
