@@ -26,7 +26,7 @@ export const secretErrors = defineErrors({
     ...author,
   },
   RIVET_SECRET_TOO_LARGE: {
-    message: '{what} has {found}; the limit is {limit}',
+    message: '{what} {found}; the limit is {limit}',
     solve: 'Keep big files elsewhere and encrypt them; the key that opens them is the secret.',
     ...author,
   },

@@ -84,7 +84,7 @@ const hidden: Reader<string> = {
 const mask = hostFunction(
   [required('value', hidden)],
   ({ job }, value) => {
-    job.redactor.add(value, 'the value of log.mask');
+    job.redactor.addMasked(value, 'the value of log.mask');
     return [];
   },
   { journal: 'name' },

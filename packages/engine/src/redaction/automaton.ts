@@ -11,7 +11,7 @@ const CARRIAGE_RETURN = 13;
  * a form; state 0 is the start. It never changes.
  */
 export class Automaton {
-  /** How many bytes of forms it was made from. */
+  /** How many states it has. */
   readonly size: number;
   readonly forms: readonly SecretForm[];
   /** Bytes of the state: how far back a form may begin that is not complete yet. */
@@ -28,25 +28,27 @@ export class Automaton {
   readonly filterShift: number;
   readonly #fail: Int32Array;
   readonly #byte: Uint8Array;
-  readonly #firstChild: Int32Array;
-  readonly #nextSibling: Int32Array;
+  /** 1 where a state has children; as forms are put in sorted, the first one is the next state. */
+  readonly #hasChild: Uint8Array;
+  /** Few states have a sibling, as most forms share only their beginnings. */
+  readonly #nextSibling = new Map<number, number>();
   /** The children of the start and of the states after one byte, by byte. */
   readonly #top: Int32Array;
 
   constructor(forms: readonly SecretForm[]) {
     this.forms = forms;
-    this.size = forms.reduce((sum, { bytes }) => sum + bytes.length, 0);
-    const states = this.size + 1;
+    const sorted = forms.toSorted((a, b) => Buffer.compare(a.bytes, b.bytes));
+    const states = countStates(sorted);
+    this.size = states;
     this.depth = new Int32Array(states);
     this.matched = new Int32Array(states);
     this.passesLineEnd = new Uint8Array(states);
     this.#fail = new Int32Array(states);
     this.#byte = new Uint8Array(states);
-    this.#firstChild = new Int32Array(states);
-    this.#nextSibling = new Int32Array(states);
+    this.#hasChild = new Uint8Array(states);
     this.#top = new Int32Array(257 * 256);
     const wrapsOnly = new Uint8Array(states).fill(1);
-    const count = this.#insertAll(forms, wrapsOnly);
+    const count = this.#insertAll(sorted, wrapsOnly);
     this.#link(count, wrapsOnly);
     const bits = Math.min(18, Math.max(12, Math.ceil(Math.log2(forms.length * 32 + 1))));
     this.filterShift = 32 - bits;
@@ -73,9 +75,13 @@ export class Automaton {
     const depth = this.depth[state];
     if (depth === 0) return this.#top[byte] ?? 0;
     if (depth === 1) return this.#top[256 * (1 + (this.#byte[state] ?? 0)) + byte] ?? 0;
-    let child = this.#firstChild[state] ?? 0;
-    while (child !== 0 && this.#byte[child] !== byte) child = this.#nextSibling[child] ?? 0;
+    let child = this.#firstChild(state);
+    while (child !== 0 && this.#byte[child] !== byte) child = this.#nextSibling.get(child) ?? 0;
     return child;
+  }
+
+  #firstChild(state: number): number {
+    return this.#hasChild[state] === 1 ? state + 1 : 0;
   }
 
   #insertAll(forms: readonly SecretForm[], wrapsOnly: Uint8Array): number {
@@ -103,8 +109,13 @@ export class Automaton {
     this.#byte[child] = byte;
     if (depth === 0) this.#top[byte] = child;
     if (depth === 1) this.#top[256 * (1 + (this.#byte[parent] ?? 0)) + byte] = child;
-    this.#nextSibling[child] = this.#firstChild[parent] ?? 0;
-    this.#firstChild[parent] = child;
+    if (this.#hasChild[parent] === 0) {
+      this.#hasChild[parent] = 1;
+      return;
+    }
+    let last = parent + 1;
+    for (let next = last; next !== 0; next = this.#nextSibling.get(last) ?? 0) last = next;
+    this.#nextSibling.set(last, child);
   }
 
   /** Breadth first: what a state falls back to is shorter, and so was looked at before. */
@@ -126,18 +137,31 @@ export class Automaton {
         (this.depth[state] ?? 0) >= WRAP_DEPTH_MIN &&
         wrapsOnly[state] === 1 &&
         takesLineEnd[state] === 0 &&
-        this.#firstChild[state] !== 0
+        this.#hasChild[state] === 1
       ) {
         this.passesLineEnd[state] = 1;
       }
-      for (let child = this.#firstChild[state] ?? 0; child !== 0; ) {
+      for (let child = this.#firstChild(state); child !== 0; ) {
         this.#fail[child] = state === 0 ? 0 : this.step(fail, this.#byte[child] ?? 0);
         queue[filled] = child;
         filled += 1;
-        child = this.#nextSibling[child] ?? 0;
+        child = this.#nextSibling.get(child) ?? 0;
       }
     }
   }
+}
+
+/** One for the start, and one for each byte of a form that no form before it has at its beginning. */
+function countStates(sorted: readonly SecretForm[]): number {
+  let count = 1;
+  let before: Uint8Array = new Uint8Array(0);
+  for (const { bytes } of sorted) {
+    let shared = 0;
+    while (shared < before.length && before[shared] === bytes[shared]) shared += 1;
+    count += bytes.length - shared;
+    before = bytes;
+  }
+  return count;
 }
 
 /** Spreads four bytes over the filter: 2^32 divided by the golden ratio. */

@@ -141,10 +141,10 @@ describe('a value that can not be hidden', () => {
     const made = createRedactor();
     const tooLarge = expect.objectContaining({ code: 'RIVET_SECRET_TOO_LARGE' });
     expect(() => made.add('x'.repeat(65_537), 'it')).toThrow(tooLarge);
-    const fill = (): void => {
-      for (let at = 0; at < 9; at += 1) made.add(`${at}`.repeat(64_000), 'one of them');
-    };
-    expect(fill).toThrow(tooLarge);
+    for (let at = 0; at < 4; at += 1) made.add(`${at}`.repeat(64_000), 'one of them');
+    expect(() => made.add('x'.repeat(64_000), 'one more')).toThrow(tooLarge);
+    made.addMasked('m'.repeat(30_000), 'what a script names');
+    expect(() => made.addMasked('n'.repeat(3000), 'more of it')).toThrow(tooLarge);
   });
 });
 

@@ -5,7 +5,9 @@ import { createRedactionStream, type RedactionStream } from './redaction-stream.
 import { FORM_BYTES_MIN, type SecretForm, secretForms, visibleBytes } from './secret-forms.ts';
 
 const SECRET_BYTES_MAX = 64 * 1024;
-const SECRETS_BYTES_MAX = 512 * 1024;
+const SECRETS_BYTES_MAX = 256 * 1024;
+/** A script names these, as many as it likes: what they take in the runner's memory is bounded. */
+const MASKED_BYTES_MAX = 32 * 1024;
 
 /** Knows what to hide and hides it. A form that was added is hidden from then on, for ever. */
 export interface Redactor {
@@ -17,6 +19,8 @@ export interface Redactor {
    * @throws RIVET_SECRET_TOO_SHORT, RIVET_SECRET_TOO_LARGE
    */
   add(secret: string, what: string): void;
+  /** The same for what a script wants hidden; 32 KB of that in all. */
+  addMasked(text: string, what: string): void;
   /** The text with `***` in place of what is hidden; also what `…` cut off in the middle. */
   text(text: string): string;
   /** A JSON value with the texts and keys in it redacted; the value itself when there is nothing. */
@@ -25,12 +29,38 @@ export interface Redactor {
   stream(): RedactionStream;
 }
 
+interface Kind {
+  readonly name: 'secrets' | 'masked';
+  readonly inAll: string;
+  readonly bytesMax: number;
+}
+
+const SECRETS: Kind = {
+  name: 'secrets',
+  inAll: 'the secrets of the job together have',
+  bytesMax: SECRETS_BYTES_MAX,
+};
+const MASKED: Kind = {
+  name: 'masked',
+  inAll: 'what log.mask hides in this job has',
+  bytesMax: MASKED_BYTES_MAX,
+};
+
 export function createRedactor(): Redactor {
   const secrets = new Set<string>();
-  let total = 0;
+  const totals = { secrets: 0, masked: 0 };
   let added: SecretForm[] = [];
   let automata: readonly Automaton[] = [];
 
+  const add = (secret: string, what: string, kind: Kind): void => {
+    if (secrets.has(secret)) return;
+    checkSize(secret, what);
+    const after = totals[kind.name] + Buffer.byteLength(secret);
+    if (after > kind.bytesMax) throw tooLarge(kind.inAll, after, kind.bytesMax);
+    totals[kind.name] = after;
+    secrets.add(secret);
+    added.push(...secretForms(secret));
+  };
   const current = (): readonly Automaton[] => {
     if (added.length > 0) {
       automata = withForms(automata, added);
@@ -55,15 +85,8 @@ export function createRedactor(): Redactor {
     get generation() {
       return secrets.size;
     },
-    add(secret, what) {
-      if (secrets.has(secret)) return;
-      checkSize(secret, what);
-      total += Buffer.byteLength(secret);
-      if (total > SECRETS_BYTES_MAX)
-        throw tooLarge('what is to be hidden in this job', total, SECRETS_BYTES_MAX);
-      secrets.add(secret);
-      added.push(...secretForms(secret));
-    },
+    add: (secret, what) => add(secret, what, SECRETS),
+    addMasked: (text, what) => add(text, what, MASKED),
     text: redactText,
     value: (value) => redactValue(value, redactText),
     stream: () => createRedactionStream(current),
@@ -116,7 +139,7 @@ function sizeOf(forms: readonly SecretForm[]): number {
 
 function checkSize(secret: string, what: string): void {
   const bytes = Buffer.byteLength(secret);
-  if (bytes > SECRET_BYTES_MAX) throw tooLarge(what, bytes, SECRET_BYTES_MAX);
+  if (bytes > SECRET_BYTES_MAX) throw tooLarge(`${what} has`, bytes, SECRET_BYTES_MAX);
   const visible = visibleBytes(secret);
   if (visible >= FORM_BYTES_MIN) return;
   throw RivetError.of('RIVET_SECRET_TOO_SHORT', { what, found: visible, limit: FORM_BYTES_MIN });

@@ -10,6 +10,9 @@ export interface SecretForm {
 /** Fewer bytes would be found in too much other text; lines of a secret and forms too. */
 export const FORM_BYTES_MIN = 4;
 
+/** Up to this length the lines of a text are looked for in base64 and hexadecimal too. */
+const LINES_ENCODED_LENGTH_MAX = 16 * 1024;
+
 /** From this length on the beginning of an encoded form may stand on the line before the rest. */
 const WRAPPED_LENGTH_MIN = 60;
 
@@ -20,18 +23,20 @@ const WRAPPED_LENGTH_MIN = 60;
 export function secretForms(secret: string): SecretForm[] {
   const whole = withoutTerminalCodes(secret).trim();
   const lines = whole.split(/\r\n|\n|\r/).map((line) => line.trim());
-  const texts =
-    lines.length === 1 ? [whole] : [whole, lines.join('\n'), lines.join('\r\n'), ...lines];
+  // Of the lines of a long text, what encodes them one by one would be rare, and the forms many.
+  const encoded = new Set(whole.length > LINES_ENCODED_LENGTH_MAX ? [whole] : [whole, ...lines]);
+  const texts = new Set([...encoded, lines.join('\n'), lines.join('\r\n'), ...lines]);
   const forms = new Map<string, SecretForm>();
   const add = (bytes: Uint8Array, wraps: boolean): void => {
     if (bytes.length < FORM_BYTES_MIN) return;
     const key = Buffer.from(bytes).toString('latin1');
     if (!forms.has(key)) forms.set(key, { bytes, wraps });
   };
-  for (const text of new Set(texts)) {
+  for (const text of texts) {
     const bytes = Buffer.from(text);
     if (bytes.length < FORM_BYTES_MIN) continue;
     for (const form of textForms(text)) add(Buffer.from(form), false);
+    if (!encoded.has(text)) continue;
     for (const form of encodedForms(bytes)) {
       add(Buffer.from(form, 'latin1'), true);
       if (form.length >= WRAPPED_LENGTH_MIN) add(Buffer.from(form.slice(4), 'latin1'), true);
