@@ -28,7 +28,7 @@ describe('a syntax error', () => {
     ['x = 3e', 1, 5, "malformed number near '3e'"],
     ['goto nowhere', 1, 13, "no visible label 'nowhere'"],
     ['\tlocal 1', 1, 8, "<name> expected near '1'"],
-    [`return ${'('.repeat(250)}1${')'.repeat(250)}`, 1, 207, 'too many JS levels (limit is 200)'],
+    [`return ${'('.repeat(250)}1${')'.repeat(250)}`, 1, 207, 'too many C levels (limit is 200)'],
     ['x = \xff', 1, 5, 'unexpected symbol near'],
   ])('in %j is at its line and column', async (source, line, column, message) => {
     const error = await failureOf(evaluate(source));

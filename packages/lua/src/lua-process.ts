@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { type HostProcess, startProcess } from '@rivet/processes';
-import { encodeFrame, type Frame, FrameReader } from './wire/frames.ts';
+import { CHILD_FRAME_BYTES_MAX, encodeFrame, type Frame, FrameReader } from './wire/frames.ts';
 import type { ToChild } from './wire/messages.ts';
 
 const PACKAGE = fileURLToPath(new URL('..', import.meta.url));
@@ -33,7 +33,7 @@ export interface LuaProcessListener {
  */
 export class LuaProcess {
   readonly #process: HostProcess;
-  readonly #reader = new FrameReader();
+  readonly #reader = new FrameReader(CHILD_FRAME_BYTES_MAX);
   #listener: LuaProcessListener | undefined;
   #early: Frame[] = [];
   #ended: ProcessEnd | undefined;

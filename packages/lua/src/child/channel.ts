@@ -1,14 +1,19 @@
 // The Lua process' end of the pipe to the engine. Everything is synchronous: a Lua process has no
 // event loop, it does what it is told and then waits for the next frame.
 import { readSync, writeSync } from 'node:fs';
-import { encodeFrame, FRAME_BYTES_MAX, FrameReader } from '../wire/frames.ts';
+import {
+  CHILD_FRAME_BYTES_MAX,
+  encodeFrame,
+  FRAME_BYTES_MAX,
+  FrameReader,
+} from '../wire/frames.ts';
 import type { FromChild, ToChild } from '../wire/messages.ts';
 
 const PIPE = 3;
 const CHUNK_BYTES = 64 * 1024;
 const sleeper = new Int32Array(new SharedArrayBuffer(4));
 
-const reader = new FrameReader();
+const reader = new FrameReader(FRAME_BYTES_MAX);
 const inbox: ToChild[] = [];
 
 /** Waits for the next message; ends the process when the engine is gone. */
@@ -35,7 +40,7 @@ export function postpone(messages: readonly ToChild[]): void {
  */
 export function send(message: FromChild): boolean {
   const frame = encodeFrame(message);
-  if (frame.length > FRAME_BYTES_MAX) return false;
+  if (frame.length > CHILD_FRAME_BYTES_MAX) return false;
   for (let offset = 0; offset < frame.length; ) {
     const from = offset;
     offset += retry(() => writeSync(PIPE, frame, from));

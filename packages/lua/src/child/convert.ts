@@ -5,6 +5,7 @@ import fengari, {
   type TString,
   type Value,
 } from '../../vendor/fengari/src/index.js';
+import { CHILD_FRAME_BYTES_MAX } from '../wire/frames.ts';
 import type { WirePlace, WireValue } from '../wire/messages.ts';
 import { chunkName, wirePlace } from './places.ts';
 import { bytesOf, exactTextOf, textOf } from './text.ts';
@@ -13,6 +14,9 @@ const { lua, ltable, lvalue } = fengari;
 
 const DEPTH_MAX = 100;
 const VALUES_MAX = 250_000;
+/** Bytes of all strings; as JSON they have at least as many. */
+const STRING_BYTES_MAX = CHILD_FRAME_BYTES_MAX;
+export const TOO_LARGE = 'more than 8 MB as JSON';
 const POSITIONS_MAX = 50_000;
 /** A list may have this many holes, and as many again as it has items. */
 const HOLES_MAX = 16;
@@ -58,6 +62,7 @@ export class ValueReader {
   readonly #withPositions: boolean;
   readonly #open = new Set<Table>();
   #count = 0;
+  #stringBytes = 0;
 
   constructor(functions: FunctionRegistry, withPositions = false) {
     this.#functions = functions;
@@ -73,11 +78,23 @@ export class ValueReader {
     if (value === undefined) return null;
     if (typeof value === 'boolean') return value;
     if (lvalue.isnumber(value)) return wireNumber(lvalue.numberof(value));
-    if (typeof value === 'string') return wireString(lvalue.tobytes(value));
+    if (typeof value === 'string') return this.#readString(value, path);
     if (value instanceof lvalue.Table) return this.#readTable(value, path);
     if (lvalue.isfunction(value)) return { f: [this.#functions.idOf(value), ...definedAt(value)] };
     const found = value instanceof fengari.lstate.lua_State ? 'a coroutine' : 'a userdata value';
     throw new ValueError(path, found, 'a string, number, boolean, table or function');
+  }
+
+  #readString(value: string, path: string): WireValue {
+    this.#stringBytes += value.length;
+    if (this.#stringBytes > STRING_BYTES_MAX) {
+      throw new ValueError(
+        path,
+        TOO_LARGE,
+        'smaller values, or data that commands read from files',
+      );
+    }
+    return wireString(lvalue.tobytes(value));
   }
 
   #readTable(table: Table, path: string): WireValue {

@@ -11,7 +11,7 @@ const { lua, lauxlib, ltable, lvalue } = fengari;
 
 const MESSAGE_BYTES_MAX = 4000;
 const FIELDS_SHOWN_MAX = 10;
-const TOSTRING_CPU_MS = 200;
+const TOSTRING_CPU_MS = 100;
 
 /** The error that killed `thread`: its value is on top of its stack, its frames are still there. */
 export function errorOf(thread: LuaState): WireError {
@@ -21,7 +21,7 @@ export function errorOf(thread: LuaState): WireError {
   const text = messageOf(thread, value);
   const traceback = tracebackOf(thread);
   const here = placeOf(thread);
-  const prefix = /^([^\n]{1,200}?):(\d+): /.exec(text);
+  const prefix = /^([^\n]{1,200}?):([1-9]\d{0,8}): /.exec(text);
   if (prefix === null) return { kind: 'error', message: text, place: here, traceback };
   const [whole, file = '', line = ''] = prefix;
   // The message names the line; the frame of that line knows the column too.

@@ -3,7 +3,7 @@
 import fengari, { type LuaState } from '../../vendor/fengari/src/index.js';
 import type { ToChild, WireValue } from '../wire/messages.ts';
 import { postpone, receive, send } from './channel.ts';
-import { type FunctionRegistry, pushWire, ValueError, ValueReader } from './convert.ts';
+import { type FunctionRegistry, pushWire, TOO_LARGE, ValueError, ValueReader } from './convert.ts';
 import { restartClock } from './limits.ts';
 import { placeOf } from './places.ts';
 import { raise } from './raised.ts';
@@ -68,7 +68,11 @@ export class HostCalls {
       place: placeOf(L),
     } as const;
     if (!send(message)) {
-      throwValue(L, name, new ValueError('args', 'more than 32 MB', 'smaller values'));
+      throwValue(
+        L,
+        name,
+        new ValueError('args', TOO_LARGE, 'smaller values, or data that commands read from files'),
+      );
     }
     branch.sequence = sequence;
     this.#waiting.set(call, { branch, answer: undefined });

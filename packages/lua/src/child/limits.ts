@@ -16,7 +16,10 @@ const CLAIMED_BYTES_MAX = 4 * 1024 * 1024;
 const collectGarbage = (globalThis as { gc?: () => void }).gc;
 
 /** Thrown, instead of ending the process, while a limited time was given to a part. */
-export class OutOfTime extends Error {}
+export class OutOfTime extends Error {
+  /** Nothing in the VM catches it. */
+  readonly fatal = true;
+}
 
 let cpuMsMax = Number.POSITIVE_INFINITY;
 let memoryBytesMax = Number.POSITIVE_INFINITY;

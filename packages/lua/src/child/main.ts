@@ -3,7 +3,7 @@
 import fengari, { type LuaState, type Value } from '../../vendor/fengari/src/index.js';
 import type { FromChild, ToChild, WireError, WireProgram, WireValue } from '../wire/messages.ts';
 import { receive, send } from './channel.ts';
-import { FunctionRegistry, pushWire, ValueError, ValueReader } from './convert.ts';
+import { FunctionRegistry, pushWire, TOO_LARGE, ValueError, ValueReader } from './convert.ts';
 import { errorOf, syntaxErrorOf } from './errors.ts';
 import { HostCalls } from './host-calls.ts';
 import { liftLimits, setLimits } from './limits.ts';
@@ -102,7 +102,7 @@ class Program {
     try {
       const values: WireValue[] = end.values.map((value, i) => reader.read(value, String(i + 1)));
       const done: FromChild = { type: 'done', id, values, positions: reader.positions };
-      if (!send(done)) throw new ValueError('1', 'more than 32 MB', 'smaller values');
+      if (!send(done)) throw new ValueError('1', TOO_LARGE, 'smaller values');
     } catch (error) {
       if (!(error instanceof ValueError)) throw error;
       send({ type: 'failed', id, error: valueErrorOf(error, reader) });

@@ -6,7 +6,7 @@ import type { WireError, WirePlace } from '../wire/messages.ts';
 import { placeOf, tracebackOf } from './places.ts';
 import { bytesOf } from './text.ts';
 
-const { lua, lvalue } = fengari;
+const { lua, lvalue, coroutines } = fengari;
 
 /** Texts remembered: the oldest is forgotten first. */
 const TEXTS_MAX = 1000;
@@ -49,6 +49,12 @@ export function recall(value: Value): WireError | undefined {
   if (typeof value === 'string') return raisedTexts.get(value);
   return value instanceof lvalue.Table ? raisedTables.get(value) : undefined;
 }
+
+// `coroutine.wrap` puts the place of its caller before the text of an error.
+coroutines.renamed = (from, to) => {
+  const known = recall(from);
+  if (known !== undefined) keep(to, known);
+};
 
 /** The value on top of the stack. */
 export function topOf(L: LuaState): Value {

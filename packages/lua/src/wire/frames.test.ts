@@ -12,7 +12,7 @@ describe('frames', () => {
     fc.assert(
       fc.property(messages, fc.array(fc.integer({ min: 1, max: 40 })), (sent, cuts) => {
         const bytes = Buffer.concat(sent.map((message) => encodeFrame(message)));
-        const reader = new FrameReader();
+        const reader = new FrameReader(FRAME_BYTES_MAX);
         const received: unknown[] = [];
         let offset = 0;
         for (const cut of [...cuts, bytes.length]) {
@@ -28,17 +28,17 @@ describe('frames', () => {
   test('that are too large are refused before their bytes arrive', () => {
     const header = Buffer.alloc(4);
     header.writeUInt32LE(FRAME_BYTES_MAX + 1);
-    expect(() => new FrameReader().push(header)).toThrow(RangeError);
+    expect(() => new FrameReader(FRAME_BYTES_MAX).push(header)).toThrow(RangeError);
   });
 
   test('that are no JSON are refused', () => {
     const frame = Buffer.from('\u0003\0\0\0{x}', 'latin1');
-    expect(() => new FrameReader().push(frame)).toThrow(SyntaxError);
+    expect(() => new FrameReader(FRAME_BYTES_MAX).push(frame)).toThrow(SyntaxError);
   });
 
   test('of megabytes in small pieces take no time that grows with the square', () => {
     const frame = encodeFrame('x'.repeat(8 * 1024 * 1024));
-    const reader = new FrameReader();
+    const reader = new FrameReader(FRAME_BYTES_MAX);
     const started = performance.now();
     let received = 0;
     for (let offset = 0; offset < frame.length; offset += 4096) {

@@ -2,6 +2,11 @@
 
 /** Bytes of JSON one frame may have; what is larger is refused by the side that would send it. */
 export const FRAME_BYTES_MAX = 32 * 1024 * 1024;
+/**
+ * The same for frames of a Lua process, which the engine parses beside all its other work: at this
+ * size that takes some hundredths of a second and little memory.
+ */
+export const CHILD_FRAME_BYTES_MAX = 8 * 1024 * 1024;
 
 const HEADER_BYTES = 4;
 
@@ -23,12 +28,18 @@ export interface Frame {
 
 /** Takes bytes as they arrive and gives the frames among them. */
 export class FrameReader {
+  readonly #bytesMax: number;
   #chunks: Buffer[] = [];
   #bytes = 0;
 
+  /** @param bytesMax what one frame may have */
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax;
+  }
+
   /**
    * The frames that are complete now.
-   * @throws when a frame is larger than `FRAME_BYTES_MAX` or no JSON
+   * @throws when a frame is too large or no JSON
    */
   push(chunk: Buffer): Frame[] {
     this.#chunks.push(chunk);
@@ -51,7 +62,7 @@ export class FrameReader {
     const first = this.#chunks[0];
     const head = first !== undefined && first.length >= HEADER_BYTES ? first : this.#joined();
     const length = head.readUInt32LE(0);
-    if (length > FRAME_BYTES_MAX) throw new RangeError(`a frame of ${length} bytes`);
+    if (length > this.#bytesMax) throw new RangeError(`a frame of ${length} bytes`);
     return length;
   }
 

@@ -283,6 +283,10 @@ const luaD_rawrunprotected = function(L, f, ud) {
     try {
         f(L, ud);
     } catch (e) {
+        if (e instanceof Error && e.fatal === true) {  /* Rivet: the host ends this part */
+            L.errorJmp = lj.previous;
+            throw e;
+        }
         if (lj.status === LUA_OK) {
             /* error was not thrown via luaD_throw, i.e. it is a JS error */
             /* run user error handler (if it exists) */
