@@ -41,7 +41,7 @@ local function clone(given)
   if options.ref then check.ref(options, "ref") end
   if options.commit then check.commit(options) end
   return run.inside(options, function()
-    local args = { "clone", "--no-hardlinks" }
+    local args = { "clone", "--no-hardlinks", "--template=" }
     if options.depth then append(args, "--depth", tostring(options.depth)) end
     if options.ref then append(args, "--branch", options.ref) end
     if options.sparse then append(args, "--filter=blob:none", "--sparse") end
@@ -174,6 +174,8 @@ local function push(given)
     local refspec = options.branch and ("HEAD:refs/heads/" .. options.branch)
       or ("refs/tags/" .. options.tag .. ":refs/tags/" .. options.tag)
     append(args, "--", options.remote, refspec)
+    -- What was rejected, and why, is written with the output.
+    remote.both = true
     ok(options, git(options, args, remote))
     return { commit = head(options) }
   end)

@@ -46,6 +46,7 @@ return {
 const stubText = (name: string, variable: string): string => `---@meta ${name}
 
 ---Greets somebody.
+---@class ${variable}
 local ${variable} = {}
 
 ---@class ${pascal(name)}HelloOptions

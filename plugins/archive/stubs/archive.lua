@@ -4,6 +4,7 @@
 ---Nothing in an archive is believed: an entry that would leave the target (`..`, absolute paths, links that lead
 ---out, also by way of other links), a device, a named pipe, an entry that is there twice, a name with control
 ---characters, and archives that grow beyond their limits are refused with an error, and the target stays as it was.
+---@class archive
 local archive = {}
 
 ---@class ArchiveCreateOptions

@@ -54,7 +54,8 @@ local function environment(options, more)
   return env
 end
 
--- more: cwd, stdin, env, site (the URL that the credentials are for), quiet (its output is data).
+-- more: cwd, stdin, env, site (the URL that the credentials are for), quiet (its output is data), both (and
+-- goes to the log).
 function run.git(options, args, more)
   more = more or {}
   local env = environment(options, more)
@@ -62,7 +63,7 @@ function run.git(options, args, more)
   if env.GIT_PLUGIN_KEY then argv = { "sh", "-eu", "-c", WITH_KEY, "git", table.unpack(argv) } end
   return process.run({
     cmd = argv[1], args = { table.unpack(argv, 2) }, env = env, cwd = more.cwd or options.dir, stdin = more.stdin,
-    timeout = options.timeout, capture_stdout = more.quiet or false, capture_stderr = more.quiet and true or "both",
+    timeout = options.timeout, capture_stdout = more.quiet or more.both and "both" or false, capture_stderr = more.quiet and true or "both",
     -- Progress is written there.
     stderr_level = "info",
   })
@@ -73,7 +74,7 @@ local HINTS = {
   { "could not read Username", "the repository asks for credentials: give credentials = { password = secret.get(…) }" },
   { "Permission denied %(publickey", "is the key one that the host knows?" },
   { "Host key verification failed", "credentials.known_hosts has no line for this host, or another key" },
-  { "transport '%a+' not allowed", "the option protocols allows it" },
+  { "transport '%a+' not allowed", "only the protocols of the option protocols are" },
   { "not an empty directory", "choose another dir, or empty it first" },
   { "Remote branch .- not found", "is the name of the branch or tag right?" },
   { "bad revision", "a shallow clone lacks it: clone without depth, or git.fetch({ ref = … }) first" },
@@ -94,7 +95,8 @@ local function reason(result)
   end
   local lines = {}
   for text in (result.stderr or ""):gmatch("[^\r\n]+") do
-    if not text:find("^hint:") and not text:find("^Cloning into") then lines[#lines + 1] = text end
+    local noise = text:find("^hint:") or text:find("^Cloning into") or text:find("^To ") or text:find("^warning:")
+    if not noise then lines[#lines + 1] = text end
   end
   local last = table.concat(lines, "; ", math.max(1, #lines - 2))
   return (last == "" and "exit code " .. result.exit_code or last) .. (hint and " (" .. hint .. ")" or "")

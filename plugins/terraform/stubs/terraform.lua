@@ -2,6 +2,7 @@
 
 ---Terraform. Credentials are variables from secrets (`env`), values of variables never stand on a command line, plans
 ---and state are written for the user of the container alone, and what is applied is the plan that was looked at.
+---@class terraform
 local terraform = {}
 
 ---@class TerraformInitOptions

@@ -1,0 +1,31 @@
+-- How the program is asked; what it does with archives is tested with real ones.
+local uses = test.pipeline("pipelines/uses.lua")
+
+test.case("asks the program in its image, with the limits", function()
+  mock.process("python3", { stdout = '{"files":1,"directories":0,"links":0,"bytes":5,"top":["a"]}' }):once()
+  local run = uses:run({ stage = "extract" })
+  expect(run):was("succeeded")
+  local command = run:command("python3")
+  expect(command.image):equals("docker.io/library/python:3.14-slim")
+  expect(command.line):contains('"size_max":50000000')
+  expect(command.line):contains('"entries_max":100000')
+  expect(run.outputs.top):equals({ "a" })
+end)
+
+test.case("makes what it refuses an error at the line of the pipeline", function()
+  mock.process("python3", { stdout = '{"refused":"the entry \\"../x\\" leaves the target through .."}' })
+  local run = uses:run({ stage = "extract" })
+  expect(run):was("failed", 'archive.extract: dist.tar.gz: the entry "../x" leaves the target through ..')
+  expect(run.code):equals("RIVET_LUA_ERROR")
+end)
+
+test.case("says that the image has no Python", function()
+  mock.process("python3", { missing = true })
+  expect(uses:run({ stage = "extract" })):was("failed", "the image has no python3; give the option image")
+end)
+
+test.case("takes the format from the ending", function()
+  mock.process("python3", { stdout = '{"entries":2,"bytes":10,"size":100}' })
+  local run = uses:run({ stage = "create" })
+  expect(run:command("python3").line):contains('"format":"tar.zst"')
+end)
