@@ -31,7 +31,8 @@ function fs.read(path, options) end
 ---@field parents? boolean whether missing directories are made; false when absent
 ---@field overwrite? boolean whether a file that is there is replaced; true when absent
 
----Writes a file. Who reads it sees the old content or the new, never a part of it.
+---Writes a file. Who reads it sees the old content or the new, never a part of it. What is larger than some 6 MB can
+---be written in parts with `fs.append`.
 ---@param path string
 ---@param content string|Secret
 ---@param options? FsWriteOptions

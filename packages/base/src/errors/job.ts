@@ -25,7 +25,7 @@ export const jobErrors = defineErrors({
   RIVET_STAGE_CONDITION_EFFECT: {
     message: '{function} may not be called in the condition of a stage',
     solve:
-      'A condition decides from inputs, outputs, job fields and the time; run commands in the script of a stage.',
+      'A condition decides from inputs, outputs, job fields, files and the time; run commands in the script of a stage.',
     ...author,
   },
   RIVET_STAGE_TIMEOUT: {

@@ -1,4 +1,5 @@
 // What the file system answered, as an error that says what to do.
+import { constants } from 'node:fs';
 import { describeThrown, isRivetError, RivetError } from '@rivet/base';
 import { type PathBytes, showPath } from './script-path.ts';
 
@@ -25,7 +26,7 @@ export function showMode(mode: number): string {
 
 /**
  * A RivetError for an error of the file system; others are returned as they are.
- * @param owner of the entry, when it is known
+ * @param owner of the entry or of the directory that it is in, when it is known
  */
 export function fsFailure(error: unknown, call: FsCall, path: PathBytes, owner?: Owner): unknown {
   if (isRivetError(error) || call.signal.aborted) return error;
@@ -79,5 +80,6 @@ function pathFailure(
 
 function showOwner(owner: Owner | undefined): string {
   if (owner === undefined) return '';
-  return `, which belongs to user ${owner.uid} and has the mode ${showMode(owner.mode)}`;
+  const what = (owner.mode & constants.S_IFMT) === constants.S_IFDIR ? 'directory' : 'file';
+  return `; the ${what} belongs to user ${owner.uid} and has the mode ${showMode(owner.mode)}`;
 }

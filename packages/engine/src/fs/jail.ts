@@ -1,7 +1,7 @@
 // Finds places in the workspace for the host without ever leaving it, whatever containers do to its
 // directories and links at the same time.
 import { constants, fstatSync, readlinkSync, type Stats } from 'node:fs';
-import { didYouMean, isRivetError, RivetError } from '@rivet/base';
+import { describeThrown, didYouMean, isRivetError, RivetError } from '@rivet/base';
 import { errnoOf, type FsCall, fsFailure } from './fs-failure.ts';
 import { entryPath, Handles, O_PATH } from './handles.ts';
 import { makeOneDirectory } from './make-directory.ts';
@@ -64,8 +64,13 @@ export class Jail {
   constructor(call: FsCall, handles: Handles) {
     this.call = call;
     this.handles = handles;
-    const fd = handles.open(call.workspace, O_PATH | constants.O_DIRECTORY);
-    this.#root = entryOf(fd);
+    try {
+      this.#root = entryOf(handles.open(call.workspace, O_PATH | constants.O_DIRECTORY));
+    } catch (error) {
+      const reason = `the workspace can not be opened: ${describeThrown(error)}`;
+      const where = { function: call.function, path: showPath('/workspace') };
+      throw RivetError.of('RIVET_FS_FAILED', { ...where, reason }, error);
+    }
   }
 
   /**

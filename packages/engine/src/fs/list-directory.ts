@@ -5,7 +5,7 @@ import type { LuaRecord } from '@rivet/lua';
 import { fsFailure, showMode } from './fs-failure.ts';
 import { entryPath } from './handles.ts';
 import { type Entry, type EntryKind, type Jail, type Place, wrongKind } from './jail.ts';
-import { readDirectory, type TreeBudget } from './read-directory.ts';
+import { readDirectory, spend, type TreeBudget } from './read-directory.ts';
 import { type PathBytes, pathValue } from './script-path.ts';
 
 /** Entries between two turns of everybody else. */
@@ -15,6 +15,8 @@ export interface ListOptions {
   readonly recursive: boolean;
   /** Only entries of this kind. */
   readonly kind: EntryKind | undefined;
+  /** What may be found. */
+  readonly most: TreeBudget;
 }
 
 /**
@@ -24,7 +26,7 @@ export interface ListOptions {
 export async function listDirectory(
   jail: Jail,
   path: PathBytes,
-  { recursive, kind }: ListOptions,
+  { recursive, kind, most }: ListOptions,
   budget: TreeBudget,
 ): Promise<LuaRecord[]> {
   const place = jail.find(path, { follow: true });
@@ -39,7 +41,10 @@ export async function listDirectory(
       if (looked % ENTRIES_A_TURN === 0) await setImmediate();
       const entry = jail.lookup(directory, name, path);
       if (entry === undefined) continue;
-      if (kind === undefined || kind === entry.kind) found.push(listed(name, path, entry));
+      if (kind === undefined || kind === entry.kind) {
+        spend(jail.call, place.path, most, path);
+        found.push(listed(name, path, entry));
+      }
       if (recursive && entry.kind === 'directory') {
         if (depth === 0) throw jail.tooDeep(path);
         await visit(entry, path, depth - 1);

@@ -45,8 +45,8 @@ export function moveEntry(
       const where = { function: jail.call.function, path: showPath(target.path) };
       throw RivetError.of('RIVET_FS_NOT_EMPTY', where, error);
     }
-    if (errnoOf(error) === 'ENOENT') throw fsFailure(error, jail.call, source.path);
-    throw fsFailure(error, jail.call, target.path, target.parent.stats);
+    // Which of the two directories refused it is not told.
+    throw fsFailure(error, jail.call, source.path);
   }
 }
 

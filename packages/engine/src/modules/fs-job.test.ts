@@ -1,5 +1,5 @@
 // The module `fs` in jobs: conditions, readonly stages, stages that fill the workspace.
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createFakeDriver } from '@rivet/containers';
 import { createLuaEngine } from '@rivet/lua';
@@ -48,10 +48,16 @@ it('a script works with files and their errors', async () => {
   });
 });
 
-it('10 MB of any bytes come into the script, and go out again', { timeout: 60_000 }, async () => {
+it('10 MB of any bytes come into the script, and go out in parts', {
+  timeout: 60_000,
+}, async () => {
   const content = Buffer.alloc(10 * 1024 * 1024, 'a"\\\xff\0\n', 'latin1');
   const job = await run(
-    stage('local all = fs.read("f") assert(#all == 10 * 1024 * 1024) fs.write("g", all)'),
+    stage(`
+      local all = fs.read("f")
+      assert(#all == 10 * 1024 * 1024)
+      for from = 1, #all, 2^21 do fs.append("g", all:sub(from, from + 2^21 - 1)) end
+    `),
     {
       limits: { lua: { cpuMs: 20_000, memoryBytes: 256 * 1024 * 1024 } },
       async inspect({ workspace, outcome }) {
@@ -100,4 +106,30 @@ it('a stage whose commands filled the workspace beyond the policy fails when it 
   );
   expect(job.outcome).toMatchObject({ reason: 'policy', code: 'RIVET_FS_WORKSPACE_MAX' });
   expect(job.outcome.message).toContain('the workspace would take 2');
+});
+
+it('a stage whose commands fill the workspace is stopped while they run', async () => {
+  const started = performance.now();
+  const job = await run(
+    `policy = { fs = { workspace_max = "1MB" } }, ${stage('time.sleep("60s")')}`,
+    {
+      onWorkspace: (workspace) => writeFile(join(workspace, 'f'), Buffer.alloc(2 * 1024 * 1024, 1)),
+    },
+  );
+  expect(job.outcome).toMatchObject({ reason: 'policy', code: 'RIVET_FS_WORKSPACE_MAX' });
+  expect(performance.now() - started).toBeLessThan(15_000);
+});
+
+it('a workspace that is gone is the fault of the installation', async () => {
+  const job = await run(stage('fs.list()'), { onWorkspace: (workspace) => rmdir(workspace) });
+  expect(job.outcome).toMatchObject({ reason: 'infrastructure', code: 'RIVET_FS_FAILED' });
+});
+
+it('every function of fs and yaml is there when a pipeline is created, and refused there', async () => {
+  const bundle = {
+    main: 'pipeline.lua',
+    files: { 'pipeline.lua': 'fs.read("x") return pipeline.define({ name = "t", stages = {} })' },
+  };
+  const job = await recordJob({ driver: createFakeDriver(), lua, bundle });
+  expect(job.outcome.message).toContain('fs.read can not be called while the script is only being');
 });

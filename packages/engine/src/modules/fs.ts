@@ -139,8 +139,9 @@ const list = hostFunction(
   [optional('path', bytes), optional('options', options({ recursive: boolean, type: kind }))],
   async (call, at = '.', given = {}) => {
     const { recursive = false, type } = given;
+    const settings = { recursive, kind: type, most: { ...RESULTS_MAX } };
     const entries = await enter(call, (jail) =>
-      listDirectory(jail, pathBytes(at), { recursive, kind: type }, { ...RESULTS_MAX }),
+      listDirectory(jail, pathBytes(at), settings, treeBudget()),
     );
     return [entries];
   },
