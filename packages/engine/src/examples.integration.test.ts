@@ -23,6 +23,9 @@ interface Expected {
   readonly files?: Record<string, string>;
   /** Parts of log lines that must be there. */
   readonly log?: string[];
+  /** What is in no line of the log, nor in the summary. */
+  readonly hidden?: string[];
+  readonly summary?: string;
 }
 
 const directory = resolve(import.meta.dirname, '../../../examples');
@@ -76,6 +79,8 @@ describe.concurrent('the example', () => {
     expect(job.stages).toEqual(expected.stages);
     expect(Object.fromEntries(job.outputs)).toEqual(expected.outputs ?? {});
     for (const text of expected.log ?? []) expect(log).toContain(text);
+    for (const text of expected.hidden ?? []) expect(log + job.summary).not.toContain(text);
+    expect(job.summary).toBe(expected.summary ?? '');
     expect(job.lines.map((line) => line.n)).toEqual(job.lines.map((_, index) => index + 1));
     expect(await driver.list(attemptLabels(job.id, 1, {}))).toEqual([]);
   });

@@ -284,6 +284,42 @@ describe('what leaves a job', () => {
   });
 });
 
+describe('a script that wants the text without revealing it', () => {
+  it.each([
+    ['error(token)', '***'],
+    ['error(tostring(token))', '***'],
+    ['error({ token })', 'error object'],
+    ['table.concat({ token })', 'invalid value'],
+    ['string.rep(token, 2)', 'string expected'],
+    ['string.byte(token)', 'string expected'],
+    ['utf8.len(token)', 'string expected'],
+    ['tonumber(token:gsub(".", "1"))', 'a secret has no text here'],
+    ['return token < secret.get("OTHER")', 'attempt to compare'],
+    ['token()', 'attempt to call'],
+    ['require(token)', 'string expected'],
+    ['getmetatable(token).__tostring = nil', 'attempt to'],
+    ['debug.setmetatable(token, nil)', 'attempt to call'],
+    ['rawset(token, "x", 1) process.run({ "x", env = { A = token } })', 'is a table; expected'],
+    ['error(string.format("%q", token))', ''],
+    ['process.sh(token)', 'is a secret value; expected'],
+    ['process.run({ "x", cwd = token })', 'is a secret value; expected'],
+    ['container.with(token, function() end)', ''],
+    ['time.sleep(token)', 'is a secret value; expected'],
+    ['output.set(token, 1)', 'is a secret value; expected'],
+    ['log.group(token, function() error("in it") end)', ''],
+    ['job.summary(token)', 'is a secret value; expected'],
+    ['secret.get(token)', 'is a secret value; expected'],
+    ['process.parallel({ token }, function(item) error(item) end)', '***'],
+    ['coroutine.wrap(function() error(token) end)()', '***'],
+    ['for k, v in next, token do error(k .. v) end', '$secret'],
+  ])('%s', async (body, message) => {
+    const job = await run(`local token = secret.get("TOKEN") ${body}`);
+    expect(job.outcome.state).toBe('failed');
+    expect(job.outcome.message).toContain(message);
+    expect(job.told + job.journal).not.toContain(TOKEN);
+  });
+});
+
 describe('a secret input', () => {
   const fields =
     'inputs = { token = { type = "string", secret = true, required = false }, n = { type = "number" } },';
