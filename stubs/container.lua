@@ -32,6 +32,60 @@ container = {}
 ---@return R result what `fn` returned
 function container.with(options, fn) end
 
+---An image of this job: what `pull`, `build` and `push` return.
+---@class Image
+---@field image string its name; the id when it has none
+---@field id string 64 hexadecimal digits
+---@field digest? string `sha256:…` of what the registry has, where that is known
+
+---@class RegistryCredentials
+---@field username string|Secret
+---@field password string|Secret
+
+---@class ContainerPullOptions
+---@field image string
+---@field pull? "missing"|"always"|"never" `"always"` when absent, unless the policy says otherwise
+---@field credentials? RegistryCredentials of its registry
+
+---Fetches an image. One that several stages fetch at once is fetched once; a registry that is busy is asked again.
+---`container.with` and stages fetch what they need by themselves.
+---@param options string|ContainerPullOptions an image, or options with one
+---@return Image image
+function container.pull(options) end
+
+---@class ContainerBuildOptions
+---@field context? string directory of /workspace that COPY and ADD see; /workspace itself when absent
+---@field containerfile? string in the context; `Containerfile`, or `Dockerfile`, when absent
+---@field tag? string name of the image in this job, and where `push` sends it
+---@field build_args? table<string, string|number|boolean|Secret> values of ARG; a secret is refused, as it would be stored in the image
+---@field secrets? table<string, string|number|boolean|Secret> for `RUN --mount=type=secret,id=NAME`
+---@field target? string stage of the Containerfile to end with
+---@field no_cache? boolean uses no step of an earlier build; without a cache in the installation's policy none is ever used
+---@field push? boolean sends the image to the registry in `tag`
+---@field labels? table<string, string|number|boolean> of the image
+---@field credentials? RegistryCredentials of the registry of `tag`, and of base images
+
+---Builds an image. The image belongs to the job: its tag means it in this job only, and it is gone with the job
+---unless it was pushed. Base images obey the policy, as images of containers do.
+---@param options ContainerBuildOptions
+---@return Image image
+function container.build(options) end
+
+---Gives an image of this job another name in this job.
+---@param image string name or id of what this job built or fetched
+---@param name string
+function container.tag(image, name) end
+
+---@class ContainerPushOptions
+---@field to? string name to push it under; its own when absent
+---@field credentials? RegistryCredentials
+
+---Sends an image of this job to a registry.
+---@param image string name or id of what this job built or fetched
+---@param options? ContainerPushOptions
+---@return Image image with the digest that the registry has it under
+function container.push(image, options) end
+
 ---The image of the innermost container: where `process.run` would run now.
 ---@return string image
 function container.current() end

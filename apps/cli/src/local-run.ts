@@ -87,7 +87,12 @@ export async function runLocally(
       ? createNoteLogger(output)
       : createLogger({ name: 'rivet', level: config.logLevel });
   const policy = await loadInstallationPolicy(config.policyFile);
-  const driver = createPodmanDriver({ logger, env: context.env });
+  const driver = createPodmanDriver({
+    logger,
+    env: context.env,
+    insecureRegistries: policy.container?.insecure_registries,
+    signaturePolicy: policy.container?.signature_policy,
+  });
   const directory = await createRunDirectory(config.dataDirectory, id);
   const stages = job.definition.stages.map((stage) => stage.name);
   const progress = createProgress(output, stages, { json: options.json });
@@ -217,7 +222,9 @@ function forcedEnd(
 ): Promise<never> {
   return new Promise((_, reject) => {
     interrupt.force.addEventListener('abort', () => {
-      const removed = driver.removeLabelled(runLabels(id)).catch(() => 0);
+      const labels = runLabels(id);
+      const containers = driver.removeLabelled(labels);
+      const removed = containers.then(() => driver.removeBuilt(labels)).catch(() => 0);
       void Promise.race([removed, sleep(FORCE_MS)]).then(() => reject(interrupt.force.reason));
     });
   });

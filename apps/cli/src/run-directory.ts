@@ -55,6 +55,7 @@ export async function removeDeadRuns(
     if (owner === undefined || (await isProcessAlive(owner.process))) continue;
     try {
       await driver.removeLabelled(runLabels(owner.job));
+      await driver.removeBuilt(runLabels(owner.job));
       await driver.removeTree(path);
     } catch {
       // Another run may be removing it at this moment.

@@ -6,7 +6,7 @@ import { ownerLabels } from './labels.ts';
 import type { StateDirectory } from './state-directory.ts';
 
 /**
- * Removes the containers, workspaces and spools of earlier runs. Those of another runner carry
+ * Removes the containers, built images, workspaces and spools of earlier runs. Those of another runner carry
  * another owner and lie in another directory. What can't be removed is logged and tried again at
  * the next start.
  */
@@ -20,6 +20,12 @@ export async function removeLeftovers(
     if (containers > 0) logger.info({ containers }, 'removed the containers of an earlier run');
   } catch (error) {
     logger.error({ err: error }, `containers of an earlier run stay: ${describeThrown(error)}`);
+  }
+  try {
+    const images = await driver.removeBuilt(ownerLabels(state.owner));
+    if (images > 0) logger.info({ images }, 'removed what jobs of an earlier run had built');
+  } catch (error) {
+    logger.error({ err: error }, `images of an earlier run stay: ${describeThrown(error)}`);
   }
   for (const path of await state.listAttempts()) {
     try {

@@ -17,7 +17,12 @@ export function composeRunner(
 ): { runner: Runner; close: () => Promise<void> } {
   const version = readVersion();
   const api = createServerApi(config.url, `rivet-runner/${version}`);
-  const driver = createPodmanDriver({ logger, defaultImage: config.defaultImage });
+  const driver = createPodmanDriver({
+    logger,
+    defaultImage: config.defaultImage,
+    insecureRegistries: policy.container?.insecure_registries,
+    signaturePolicy: policy.container?.signature_policy,
+  });
   const lua = createLuaEngine({ memoryBytesMax: config.limits.lua.memoryBytes });
   return {
     runner: new Runner({

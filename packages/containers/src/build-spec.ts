@@ -43,8 +43,6 @@ export function checkBuild(spec: BuildSpec): void {
       throw invalid(`the label ${name}`, JSON.stringify(value), 'one line of text');
   }
   check('the target', spec.target, /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/, 'the name of a stage');
-  const platform = /^[a-z0-9_]+\/[a-z0-9_]+(?:\/[a-z0-9_]+)?$/;
-  check('the platform', spec.platform, platform, 'one such as "linux/arm64"');
 }
 
 function check(field: string, found: string | undefined, pattern: RegExp, expected: string): void {

@@ -277,7 +277,6 @@ export function describeDriver(name: string, options: ConformanceOptions): void 
         buildArgs: {},
         secrets: {},
         target: undefined,
-        platform: undefined,
         network: 'none',
         memoryBytes: undefined,
         cpus: undefined,
@@ -294,7 +293,6 @@ export function describeDriver(name: string, options: ConformanceOptions): void 
       });
       for (const wrong of [
         { target: '--all' },
-        { platform: 'linux' },
         { buildArgs: { 'A=B': '' } },
         { secrets: { 'a,b': '/x' } },
         { contextDirectory: '--help' },

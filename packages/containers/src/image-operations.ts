@@ -37,7 +37,6 @@ export interface BuildSpec {
   /** id → file, for `RUN --mount=type=secret,id=…`. */
   readonly secrets: Readonly<Record<string, string>>;
   readonly target: string | undefined;
-  readonly platform: string | undefined;
   readonly network: 'default' | 'none';
   readonly memoryBytes: number | undefined;
   readonly cpus: number | undefined;

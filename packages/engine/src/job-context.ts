@@ -3,6 +3,7 @@ import type { Logger, RivetError } from '@rivet/base';
 import type { PipelineDefinition } from '@rivet/protocol';
 import type { Branches } from './branch.ts';
 import type { Clock } from './clock.ts';
+import type { JobImages } from './containers/job-images.ts';
 import type { JobWorkspace } from './fs/job-workspace.ts';
 import type { HttpAccess } from './http/http-access.ts';
 import type { JobHost, JobSpec } from './job.ts';
@@ -24,6 +25,7 @@ export interface JobContext {
   readonly summary: JobSummary;
   readonly workspace: JobWorkspace;
   readonly branches: Branches;
+  readonly images: JobImages;
   readonly http: HttpAccess;
   readonly secrets: JobSecrets;
   /** What leaves the job goes through it: log, journal, outputs, stage changes, its outcome. */

@@ -20,6 +20,7 @@ const REASONS: Partial<Record<ErrorCode, FailureReason>> = {
   RIVET_PIPELINE_INVALID: 'lua_error',
   RIVET_POLICY_DENIED: 'policy',
   RIVET_POLICY_EXCEEDED: 'policy',
+  RIVET_CONTAINER_VERIFY_UNAVAILABLE: 'policy',
   RIVET_STAGE_TIMEOUT: 'timeout',
 };
 

@@ -7,6 +7,7 @@ import type { JobOutcome, PipelineDefinition } from '@rivet/protocol';
 import { createBranches } from './branch.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { createJobContainers, type JobContainers } from './containers/job-containers.ts';
+import { createJobImages } from './containers/job-images.ts';
 import { createDispatcher } from './dispatcher.ts';
 import { createJobWorkspace } from './fs/job-workspace.ts';
 import { createHttpAccess } from './http/http-access.ts';
@@ -17,7 +18,7 @@ import { createJournal, type JournalWriter } from './journal/journal-writer.ts';
 import { createLogWriter, type LogWriter } from './log/log-writer.ts';
 import { failedOutcome, reportFailed } from './outcome.ts';
 import { createOutputStore } from './output-store.ts';
-import { refuseExcess } from './policy/policy.ts';
+import { refuseExcess, requireVerification } from './policy/policy.ts';
 import { redactedHost, redactedOutcome } from './redaction/redacted-host.ts';
 import { createRedactor, type Redactor } from './redaction/redactor.ts';
 import { createScriptHolder, openScript, type ScriptHolder } from './script.ts';
@@ -86,6 +87,7 @@ class Attempt {
     );
     const { definition } = await this.#scripts.current();
     refuseExcess(this.#host.policy, definition.policy);
+    requireVerification(this.#host.policy, definition);
     const timeoutMs = definition.timeout_ms ?? limits.timeoutMs;
     this.#control = createJobControl({
       clock: this.#clock,
@@ -95,7 +97,13 @@ class Attempt {
     });
     if (this.#early !== undefined) this.#control.stop(this.#early);
     const job = this.#context(definition, this.#journal);
-    this.#containers = createJobContainers(this.#spec, this.#host, definition, this.#log);
+    this.#containers = createJobContainers(
+      this.#spec,
+      this.#host,
+      definition,
+      this.#log,
+      job.images,
+    );
     dispatcher = createDispatcher(job);
     const environment = { job, control: this.#control, containers: this.#containers };
     return await runStages(environment, this.#scripts);
@@ -130,6 +138,7 @@ class Attempt {
       summary: createJobSummary((markdown) => this.#tell(() => observer.summary(markdown))),
       workspace: createJobWorkspace(this.#host.workspace),
       branches: createBranches(),
+      images: createJobImages(this.#spec, this.#host),
       http: createHttpAccess(this.#host.workspace, this.#host.http),
       secrets: createJobSecrets(definition, this.#spec.inputs, this.#host.secrets, this.#redactor),
       redactor: this.#redactor,

@@ -15,7 +15,7 @@ export function buildArgs(
   bases: ReadonlyMap<string, string>,
   flags: RuntimeFlags,
 ): string[] {
-  const { memoryBytes, cpus, target, platform } = spec;
+  const { memoryBytes, cpus, target } = spec;
   const noNetwork = spec.network === 'none' || flags.run.includes(NO_NETWORK);
   return [
     ...flags.global,
@@ -36,7 +36,6 @@ export function buildArgs(
       ? []
       : [`--cpu-period=${CPU_PERIOD_US}`, `--cpu-quota=${Math.ceil(cpus * CPU_PERIOD_US)}`]),
     ...(target === undefined ? [] : [`--target=${target}`]),
-    ...(platform === undefined ? [] : [`--platform=${platform}`]),
     ...[...bases].map(([image, base]) => `--build-context=${image}=container-image://${base}`),
     ...Object.entries(spec.buildArgs).map(([key, value]) => `--build-arg=${key}=${value}`),
     ...Object.entries(spec.labels).map(([key, value]) => `--label=${key}=${value}`),

@@ -75,7 +75,6 @@ async function specOf(text: string, changes: Partial<BuildSpec> = {}): Promise<B
     buildArgs: {},
     secrets: {},
     target: undefined,
-    platform: undefined,
     network: 'none',
     memoryBytes: undefined,
     cpus: undefined,

@@ -31,7 +31,7 @@ export interface CommandOutput {
  * @param onOverflow called once, when a captured stream is too long: the command should be stopped
  */
 export function createCommandOutput(
-  request: CommandRequest,
+  request: Pick<CommandRequest, 'capture' | 'levels' | 'shown'>,
   place: { readonly log: LogWriter; readonly stage: string; readonly groups: readonly string[] },
   onOverflow: () => void,
 ): CommandOutput {

@@ -1,6 +1,6 @@
 // The containers that a branch of a script works in, innermost last.
 import type { Container } from '@rivet/containers';
-import type { ContainerOptions } from '@rivet/protocol';
+import type { AllowedContainer } from '../policy/container.ts';
 import type { ResourceLimits } from '../policy/limits.ts';
 
 /** In what a container differs from the one that it stands beside. */
@@ -25,7 +25,7 @@ export interface BranchContainers {
   /** Starts a container beside the innermost one, for one command; the caller removes it. */
   beside(changes: BesideChanges, signal: AbortSignal): Promise<NeighbourContainer>;
   /** Starts a container and makes it the innermost; the number is for `pop`. */
-  push(options: ContainerOptions, signal: AbortSignal): Promise<number>;
+  push(options: AllowedContainer, signal: AbortSignal): Promise<number>;
   /** The container of a `push`; undefined when it is closed already. */
   find(id: number): Container | undefined;
   /** Removes the container of a `push`; nothing happens when it is gone. */

@@ -4,13 +4,14 @@ import { createHash } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Container, ContainerSpec } from '@rivet/containers';
-import { attemptLabels } from '@rivet/containers';
-import type { ContainerOptions, PipelineDefinition } from '@rivet/protocol';
+import type { PipelineDefinition } from '@rivet/protocol';
 import { WORKSPACE } from '../commands/command-request.ts';
 import type { JobHost, JobSpec } from '../job.ts';
 import type { LogWriter } from '../log/log-writer.ts';
+import type { AllowedContainer } from '../policy/container.ts';
 import type { Redactor } from '../redaction/redactor.ts';
 import type { BesideChanges, BranchContainers } from './branch-containers.ts';
+import type { JobImages } from './job-images.ts';
 
 export interface JobContainers {
   forStage(stage: string, containers: StageContainers): BranchContainers;
@@ -21,9 +22,9 @@ export interface JobContainers {
 /** What the containers of a stage are made from. */
 export interface StageContainers {
   /** What the stage runs in; the job's default container when undefined. */
-  readonly own: ContainerOptions | undefined;
+  readonly own: AllowedContainer | undefined;
   /** What the policy makes of the default container; called when it is first needed. */
-  readonly defaults: () => ContainerOptions;
+  readonly defaults: () => AllowedContainer;
   /** Whether /workspace can only be read, in all of them. */
   readonly readonly: boolean;
 }
@@ -32,7 +33,7 @@ export interface StageContainers {
 interface LazyContainer {
   readonly image: string;
   /** What it is made from. */
-  readonly options: () => ContainerOptions;
+  readonly options: () => AllowedContainer;
   get(use: Use): Promise<Container>;
   /** The container, when it was started. */
   readonly started: Container | undefined;
@@ -52,41 +53,44 @@ export function createJobContainers(
   host: JobHost,
   definition: PipelineDefinition,
   log: LogWriter,
+  images: JobImages,
 ): JobContainers {
-  const labels = attemptLabels(spec.id, spec.attempt, host.labels);
+  const labels = images.ownerLabels;
   const env = jobEnvironment(spec, definition);
   let count = 0;
 
   const start = async (
-    options: ContainerOptions,
+    options: AllowedContainer,
     readonly: boolean,
     { stage, signal, beside }: Use,
   ): Promise<Container> => {
-    if (beside === undefined) {
-      await host.driver.ensureImage(options.image, { pull: options.pull ?? 'missing', signal });
-    }
+    const image =
+      beside === undefined ? await images.ensure({ ...options, signal }) : options.image;
     signal.throwIfAborted();
     count += 1;
     const name = containerName(spec, options, count);
     const controlDirectory = join(host.stateDirectory, 'containers', name);
     const variables = splitSecrets({ ...env, ...options.env }, log.redactor);
     const container = await host.driver.start(
-      containerSpec(options, {
-        name,
-        labels,
-        env: variables.shown,
-        mounts: [
-          { source: host.workspace, target: WORKSPACE, readonly },
-          ...(options.mounts ?? []).flatMap(({ source, target, readonly = false }) =>
-            source === undefined ? [] : [{ source, target, readonly }],
+      containerSpec(
+        { ...options, image },
+        {
+          name,
+          labels,
+          env: variables.shown,
+          mounts: [
+            { source: host.workspace, target: WORKSPACE, readonly },
+            ...(options.mounts ?? []).flatMap(({ source, target, readonly = false }) =>
+              source === undefined ? [] : [{ source, target, readonly }],
+            ),
+          ],
+          scratch: (options.mounts ?? []).flatMap(({ source, target, size }) =>
+            source === undefined ? [{ target, bytesMax: size }] : [],
           ),
-        ],
-        scratch: (options.mounts ?? []).flatMap(({ source, target, size }) =>
-          source === undefined ? [{ target, bytesMax: size }] : [],
-        ),
-        controlDirectory,
-        ...(beside === undefined ? {} : { beside }),
-      }),
+          controlDirectory,
+          ...(beside === undefined ? {} : { beside }),
+        },
+      ),
       signal,
     );
     await log.write(
@@ -98,7 +102,7 @@ export function createJobContainers(
 
   // Stages whose mount or policy differs can't share a container.
   const shared = new Map<string, LazyContainer>();
-  const sharedContainer = (options: ContainerOptions, readonly: boolean): LazyContainer => {
+  const sharedContainer = (options: AllowedContainer, readonly: boolean): LazyContainer => {
     const key = JSON.stringify([readonly, options]);
     const known = shared.get(key);
     if (known !== undefined) return known;
@@ -130,7 +134,11 @@ export function createJobContainers(
     async closeAll() {
       await Promise.allSettled([...shared.values()].map((each) => each.remove()));
       // Whatever a failed or interrupted start left, and what could not be removed before.
-      await host.driver.removeLabelled(labels);
+      try {
+        await host.driver.removeLabelled(labels);
+      } finally {
+        await images.removeAll();
+      }
     },
   };
 }
@@ -147,7 +155,7 @@ function jobEnvironment(spec: JobSpec, definition: PipelineDefinition): Record<s
 }
 
 /** `rivet-<job>-<attempt>-<hash of what it is made from>-<number>`. */
-function containerName(spec: JobSpec, options: ContainerOptions, count: number): string {
+function containerName(spec: JobSpec, options: AllowedContainer, count: number): string {
   const hash = createHash('sha256')
     .update(JSON.stringify({ ...options, env: {} }))
     .digest('hex')
@@ -158,7 +166,7 @@ function containerName(spec: JobSpec, options: ContainerOptions, count: number):
 }
 
 function containerSpec(
-  options: ContainerOptions,
+  options: AllowedContainer,
   rest: Pick<
     ContainerSpec,
     'name' | 'labels' | 'env' | 'mounts' | 'scratch' | 'controlDirectory' | 'beside'
@@ -209,7 +217,7 @@ function withDirectory(
 }
 
 function lazyContainer(
-  options: ContainerOptions,
+  options: AllowedContainer,
   start: (use: Use) => Promise<Container>,
 ): LazyContainer {
   let starting: Promise<Container> | undefined;
@@ -247,14 +255,14 @@ function lazyContainer(
 }
 
 type StartContainer = (
-  options: ContainerOptions,
+  options: AllowedContainer,
   use: Use,
   changes?: BesideChanges,
 ) => Promise<Container>;
 
 /** The options of a container beside one of these options. */
-function besideOptions(options: ContainerOptions, { limits }: BesideChanges): ContainerOptions {
-  const found: ContainerOptions = { ...options };
+function besideOptions(options: AllowedContainer, { limits }: BesideChanges): AllowedContainer {
+  const found: AllowedContainer = { ...options };
   for (const key of ['memory', 'cpus', 'pids'] as const) {
     const least = Math.min(options[key] ?? Infinity, limits[key] ?? Infinity);
     if (least !== Infinity) found[key] = least;

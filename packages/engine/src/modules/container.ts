@@ -18,6 +18,7 @@ import {
   text,
   wrongValue,
 } from '../value-readers.ts';
+import { imageFunctions } from './container-images.ts';
 import { moduleSource } from './sources.ts';
 
 /** A directory of the machine that the installation offers, or an empty one in memory. */
@@ -85,8 +86,9 @@ function imageName(value: string | null, place: { function: string; path: string
 
 const open = hostFunction(
   [required('options', imageOrOptions), required('fn', functionType)],
-  async ({ branch }, asked) => {
-    const checked = branch.stage.policy.checkContainer(asked);
+  async ({ branch, job }, asked) => {
+    const isOwn = job.images.find(asked.image) !== undefined;
+    const checked = branch.stage.policy.checkContainer(asked, isOwn);
     return [await branch.containers.push(checked, branch.signal)];
   },
   { effect: true },
@@ -113,6 +115,7 @@ export const containerModule: HostModule = {
   functions: {
     with: open,
     with_end: close,
+    ...imageFunctions,
     current: hostFunction([], ({ branch }) => [branch.containers.image]),
   },
   source: moduleSource('container'),

@@ -5,6 +5,12 @@ import type { ContainerOptions } from '@rivet/protocol';
 import { limitsFor } from './limits.ts';
 import { checkLists, type PolicyLevel, refused } from './policy-level.ts';
 
+/** What a container is made from, as far as the policy lets it. */
+export interface AllowedContainer extends ContainerOptions {
+  /** Whether the signature of its image must be verified. */
+  verify?: boolean;
+}
+
 type PullMode = NonNullable<ContainerOptions['pull']>;
 
 /** From the strictest on. */
@@ -63,15 +69,22 @@ export function checkPull(
   return asked ?? strictest?.mode;
 }
 
+/** Whether a level wants the signatures of images verified. */
+export function mustVerify(levels: readonly PolicyLevel[]): boolean {
+  return levels.some(({ rules }) => rules.container?.verify === true);
+}
+
 /**
  * The options with what the levels fix filled in.
+ * @param isOwn whether the image belongs to the job: then its base was held against the rules
  * @throws RIVET_POLICY_DENIED
  */
 export function checkContainer(
   levels: readonly PolicyLevel[],
   options: ContainerOptions,
-): ContainerOptions {
-  checkImage(levels, options.image);
+  isOwn: boolean,
+): AllowedContainer {
+  if (!isOwn) checkImage(levels, options.image);
   const network = checkNetwork(levels, options.network);
   const pull = checkPull(levels, options.pull);
   const { memory, cpus, pids } = limitsFor(levels, options);
@@ -80,6 +93,7 @@ export function checkContainer(
     ...options,
     ...(network === undefined ? {} : { network }),
     ...(pull === undefined ? {} : { pull }),
+    ...(mustVerify(levels) ? { verify: true } : {}),
     ...(memory === undefined ? {} : { memory }),
     ...(cpus === undefined ? {} : { cpus }),
     ...(pids === undefined ? {} : { pids }),

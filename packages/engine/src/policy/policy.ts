@@ -1,8 +1,14 @@
 // What a stage may do: the rules of the installation, narrowed by its pipeline, then by itself.
 import { RivetError } from '@rivet/base';
 import { type InstallationPolicy, policyExcess } from '@rivet/pipeline';
-import type { ContainerOptions, PipelinePolicy } from '@rivet/protocol';
-import { checkContainer, checkImage } from './container.ts';
+import type { ContainerOptions, PipelineDefinition, PipelinePolicy } from '@rivet/protocol';
+import {
+  type AllowedContainer,
+  checkContainer,
+  checkImage,
+  checkPull,
+  mustVerify,
+} from './container.ts';
 import { type FsPolicy, fsPolicy } from './fs.ts';
 import { type HttpPolicy, httpPolicy } from './http.ts';
 import { limitsFor, type ResourceLimits } from './limits.ts';
@@ -18,8 +24,15 @@ export interface Policy {
   /** `command` is the program as the script wrote it. */
   checkCommand(command: string): void;
   checkImage(image: string): void;
-  /** The options with what the policy fixes filled in. */
-  checkContainer(options: ContainerOptions): ContainerOptions;
+  /**
+   * The options with what the policy fixes filled in.
+   * @param isOwn whether the image belongs to the job; false when absent
+   */
+  checkContainer(options: ContainerOptions, isOwn?: boolean): AllowedContainer;
+  /** What is left of how an image may be fetched. */
+  checkPull(asked: ContainerOptions['pull']): ContainerOptions['pull'];
+  /** Whether the signatures of images must be verified. */
+  readonly verify: boolean;
   /** The limits that hold for a command that asks for these. */
   commandLimits(asked: ResourceLimits): ResourceLimits;
   readonly http: HttpPolicy;
@@ -31,7 +44,9 @@ export function createPolicy(levels: readonly PolicyLevel[]): Policy {
   return {
     checkCommand: (command) => checkCommand(levels, command),
     checkImage: (image) => checkImage(levels, image),
-    checkContainer: (options) => checkContainer(levels, options),
+    checkContainer: (options, isOwn = false) => checkContainer(levels, options, isOwn),
+    checkPull: (asked) => checkPull(levels, asked),
+    verify: mustVerify(levels),
     commandLimits: (asked) => limitsFor(levels, asked),
     http: httpPolicy(levels),
     fs: fsPolicy(levels),
@@ -64,4 +79,22 @@ export function refuseExcess(installation: InstallationPolicy, pipeline: Pipelin
       `policy.${path} is ${JSON.stringify(found)}; ${rule} of the installation ${says}`,
   );
   throw RivetError.of('RIVET_POLICY_EXCEEDED', { excess: lines.join('\n') });
+}
+
+/**
+ * Refuses a job that is to verify signatures where nothing says which ones are good.
+ * @throws RIVET_CONTAINER_VERIFY_UNAVAILABLE
+ */
+export function requireVerification(
+  installation: InstallationPolicy,
+  { policy, stages }: Pick<PipelineDefinition, 'policy' | 'stages'>,
+): void {
+  if (installation.container?.signature_policy !== undefined) return;
+  const owner =
+    installation.container?.verify === true
+      ? 'installation'
+      : policy.container?.verify === true
+        ? 'pipeline'
+        : stages.find((stage) => stage.policy?.container?.verify === true) && 'stage';
+  if (owner !== undefined) throw RivetError.of('RIVET_CONTAINER_VERIFY_UNAVAILABLE', { owner });
 }

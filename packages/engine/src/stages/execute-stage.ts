@@ -62,7 +62,8 @@ async function callScript(
   { fn, branch }: { readonly fn: LuaFunction; readonly branch: string },
 ): Promise<boolean> {
   const { policy } = run;
-  const own = stage.container === null ? undefined : policy.checkContainer(stage.container);
+  const isOwn = stage.container !== null && job.images.find(stage.container.image) !== undefined;
+  const own = stage.container === null ? undefined : policy.checkContainer(stage.container, isOwn);
   const defaults = () => policy.checkContainer({ image: job.host.defaultImage });
   const { name, readonly } = stage;
   job.branches.open(branch, run, containers.forStage(name, { own, defaults, readonly }));

@@ -16,6 +16,8 @@ export interface InstallationPolicy extends Omit<PipelinePolicy, 'container'> {
     readonly mounts?: readonly string[];
     /** Registries that are spoken to without TLS, or without a known certificate. */
     readonly insecure_registries?: readonly string[];
+    /** Whether builds may use, and leave, steps of other jobs' builds; false when absent. */
+    readonly build_cache?: boolean;
     /** Podman's policy.json that images are held against; Podman's own when absent. */
     readonly signature_policy?: string;
   };

@@ -91,6 +91,7 @@ const readRegistry = textReader({
 const readInstallationContainer = section(containerExample, {
   ...containerFields,
   privileged: readBoolean,
+  build_cache: readBoolean,
   mounts: listReader({
     expected: 'a list of directories of the machine such as { "/var/cache/ci" }',
     countMax: 100,

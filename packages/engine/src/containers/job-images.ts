@@ -1,0 +1,95 @@
+// The images that belong to one job: what it built, fetched or named. Names are the job's own; the
+// machine's other jobs neither see them nor can be given another image under a name of theirs.
+import { didYouMean, isRivetError, nearest, RivetError } from '@rivet/base';
+import { attemptLabels, type ImageFacts, isImageId, qualifyImageName } from '@rivet/containers';
+import type { JobHost, JobSpec } from '../job.ts';
+import type { AllowedContainer } from '../policy/container.ts';
+
+/** How a base image or the image of a container is to be had. */
+export interface ImageRequest extends Pick<AllowedContainer, 'image' | 'pull' | 'verify'> {
+  readonly signal: AbortSignal;
+  readonly authFile?: string | undefined;
+}
+
+export interface JobImages {
+  readonly ownerLabels: Readonly<Record<string, string>>;
+  /** The id of an image that belongs to the job, by its name or id. */
+  find(image: string): string | undefined;
+  /**
+   * Like `find`.
+   * @throws RIVET_CONTAINER_TAG_UNKNOWN
+   */
+  require(functionName: string, image: string): string;
+  /** Makes an image the job's own, under a name where there is one. */
+  add(id: string, name: string | undefined): void;
+  /** The image by a name that starts it: fetched when the request says so. */
+  ensure(request: ImageRequest): Promise<string>;
+  /** Like `ensure`, and says which one it is. */
+  fetch(request: ImageRequest): Promise<ImageFacts>;
+  /** Removes what was built. */
+  removeAll(): Promise<void>;
+}
+
+export function createJobImages(spec: JobSpec, host: JobHost): JobImages {
+  const ownerLabels = attemptLabels(spec.id, spec.attempt, host.labels);
+  const ids = new Set<string>();
+  const names = new Map<string, string>();
+  const find = (image: string): string | undefined => {
+    if (isImageId(image)) {
+      const id = image.replace(/^sha256:/, '');
+      return ids.has(id) ? id : undefined;
+    }
+    return names.get(fullName(image));
+  };
+  const fetch = async ({ image, pull = 'missing', verify, ...rest }: ImageRequest) => {
+    const own = find(image);
+    if (own !== undefined) return { id: own, digest: undefined };
+    return await host.driver.pullImage(image, {
+      pull: verify === true && pull === 'missing' ? 'always' : pull,
+      verify: verify === true,
+      ...rest,
+    });
+  };
+  return {
+    ownerLabels,
+    find,
+    require(functionName, image) {
+      const id = find(image);
+      if (id !== undefined) return id;
+      const known = [...names.keys()];
+      const near = nearest(image, known) === undefined ? '' : didYouMean(image, known);
+      throw RivetError.of('RIVET_CONTAINER_TAG_UNKNOWN', {
+        function: functionName,
+        image: JSON.stringify(image),
+        nearest: near,
+      });
+    },
+    add(id, name) {
+      ids.add(id);
+      if (name !== undefined) names.set(fullName(name), id);
+    },
+    async ensure(request) {
+      const own = find(request.image);
+      if (own !== undefined) return own;
+      // What was verified is what is started, whoever else gives its name to another image.
+      if (request.verify === true) return (await fetch(request)).id;
+      const { image, pull = 'missing', signal } = request;
+      await host.driver.ensureImage(image, { pull, signal });
+      return image;
+    },
+    fetch,
+    async removeAll() {
+      if (ids.size > 0) await host.driver.removeBuilt(ownerLabels);
+    },
+  };
+}
+
+/** A name that is no name of an image is one that nothing is called. */
+function fullName(image: string): string {
+  try {
+    return qualifyImageName(image);
+  } catch (error) {
+    if (isRivetError(error)) return image;
+    throw error;
+  }
+}
