@@ -31,7 +31,7 @@ export interface FakeOutcome {
 }
 
 /** What the delays of scripted commands go by. */
-export interface FakeClock {
+interface FakeClock {
   /** Milliseconds, from whenever. */
   now(): number;
   /** Calls `fire` after `ms`; what it returns cancels that. */

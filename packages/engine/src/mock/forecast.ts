@@ -35,8 +35,8 @@ const KNOWN_MODULES: ReadonlySet<string> = new Set(['input', 'json', 'yaml', 'lo
 const TIMEOUT_MS = 30_000;
 
 /**
- * The forecasts by the name of the stage, of the stages that have a condition. Every stage counts as
- * succeeded when the next is asked.
+ * The forecasts by the name of the stage, of the stages that have a condition. Every stage counts
+ * as succeeded when the next is asked.
  * @throws what evaluating the pipeline raises
  */
 export async function forecastConditions(

@@ -416,7 +416,7 @@ describe('a mistake of the author', () => {
       `test.case("stuck", function() p:run() while true do p:run() end end)
        test.case("next", function() end)
        mock.default({})`,
-      { caseTimeoutMs: 700 },
+      { caseTimeoutMs: 1500 },
     );
     expect(cases.map(({ state, failure }) => [state, failure?.code])).toEqual([
       ['failed', 'RIVET_TEST_TIMEOUT'],

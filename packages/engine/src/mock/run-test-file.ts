@@ -1,5 +1,4 @@
 // Runs the cases of a test file, each in a program of its own.
-import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { formatDuration, RivetError, toRivetError } from '@rivet/base';
 import {
@@ -7,7 +6,6 @@ import {
   type LuaEngine,
   LuaFunction,
   type LuaHost,
-  type LuaModuleSpec,
   type LuaProgram,
   type LuaVm,
   type SourcePosition,
@@ -15,6 +13,7 @@ import {
 import { readBundle } from '@rivet/pipeline';
 import type { PipelineBundle } from '@rivet/protocol';
 import { createCaseHost } from './case-host.ts';
+import { testGlobals, testModules } from './test-modules.ts';
 import type { TestedPipelines } from './tested-pipelines.ts';
 
 /** How a case ended. */
@@ -50,12 +49,6 @@ const LIMITS = { cpuMs: 10_000, memoryBytes: 256 * 1024 * 1024 };
 /** Stands for a file that does nothing but to load the test file and to give its cases. */
 const MAIN = '[test]';
 const FILE_NAME = /^([A-Za-z0-9_-]+)\.lua$/;
-
-const source = readFileSync(new URL('./lua/test.lua', import.meta.url), 'utf8');
-const modules: readonly LuaModuleSpec[] = [
-  { name: 'mock', functions: [] },
-  { name: 'test', functions: [], source },
-];
 
 /**
  * Runs the wanted cases of a file in its order; resolves when all have ended.
@@ -113,8 +106,8 @@ async function programOf(path: string): Promise<LuaProgram> {
   return {
     main: MAIN,
     files: new Map([[MAIN, main], ...Object.entries(bundle.files)]),
-    modules,
-    globals: { expect: 'test.expect', print: 'test.print' },
+    modules: testModules,
+    globals: testGlobals,
     seed: 'test',
     env: {},
   };

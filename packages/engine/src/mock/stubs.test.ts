@@ -1,13 +1,13 @@
 // Holds the stubs of `test`, `mock` and `expect` equal to the program.
-import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readStubs } from '../reference/lua-reference.ts';
 import type { Stub, StubClass } from '../reference/stub-parser.ts';
 import { runOptions } from './run-request.ts';
+import { testSource } from './test-modules.ts';
 
 const stubs = readStubs(resolve(import.meta.dirname, '../../../../stubs'));
-const source = readFileSync(new URL('./lua/test.lua', import.meta.url), 'utf8');
+const source = testSource;
 const test = stubs.find(({ module }) => module === 'test') as Stub;
 const mock = stubs.find(({ module }) => module === 'mock') as Stub;
 
