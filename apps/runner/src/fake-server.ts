@@ -31,6 +31,8 @@ export interface FakeJob {
   readonly outcomes: JobOutcome[];
   readonly outputs: Record<string, unknown>;
   readonly stages: string[];
+  /** What was reported as the summary, each time. */
+  readonly summaries: string[];
   cancel: boolean;
   lost: boolean;
   lastSeq: number;
@@ -97,6 +99,7 @@ export class FakeServer {
       lines: [],
       outcomes: [],
       outputs: {},
+      summaries: [],
       stages: [],
       cancel: false,
       lost: false,
@@ -205,6 +208,7 @@ export class FakeServer {
     }
     for (const change of body.stages) job.stages.push(`${change.stage}:${change.state}`);
     Object.assign(job.outputs, body.outputs);
+    if (body.summary !== undefined) job.summaries.push(body.summary);
     if (body.outcome !== undefined) job.outcomes.push(body.outcome);
   }
 }

@@ -62,6 +62,20 @@ describe('a runner', () => {
     expect(job.stages).toEqual(['build:running', 'build:succeeded']);
   });
 
+  it('reports the summary as it is in the end, whatever became of it meanwhile', async () => {
+    const job = server.launch(1);
+    await start(async ({ host, log }) => {
+      for (const text of ['# A', '# A\nb', `# A\nb\n${'c'.repeat(100_000)}`]) {
+        await host.observer.summary(text);
+        await log('between');
+      }
+      return succeeded;
+    });
+    await until(() => job.outcomes.length > 0);
+    expect(job.summaries.at(-1)).toBe(`# A\nb\n${'c'.repeat(100_000)}`);
+    expect(job.lines).toHaveLength(3);
+  });
+
   it('leaves neither containers nor directories of a job, and tells its end only then', async () => {
     const job = server.launch(1);
     const test = await start(succeed);
