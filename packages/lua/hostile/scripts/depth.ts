@@ -1,5 +1,6 @@
 // Scripts that go deep: calls, native levels, nesting of source and of values.
 import {
+  either,
   endless,
   fails,
   type HostileScript,
@@ -98,7 +99,7 @@ export const depthScripts: HostileScript[] = [
     'local t = {} for i = 1, 5000 do t = setmetatable({}, {__index = t}) end return t.x',
     /loop|too long/,
   ),
-  endless(
+  either(
     'deep recursion again and again',
     'local function f() return 1 + f() end while true do pcall(f) end',
   ),

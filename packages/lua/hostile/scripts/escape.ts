@@ -56,9 +56,9 @@ const JS_KEYS = [
   'value',
 ];
 
-/** A script that returns the names of those that are there. */
+/** A script that returns the numbers of those that are there. */
 function present(names: readonly string[]): string {
-  const looks = names.map((name) => `if ${name} ~= nil then found = found .. [[ ${name}]] end`);
+  const looks = names.map((name, i) => `if ${name} ~= nil then found = found .. " ${i}" end`);
   return `local found = "" ${looks.join(' ')} return found`;
 }
 
@@ -67,7 +67,7 @@ export const escapeScripts: HostileScript[] = [
   harmless('functions that reach outside', present(ABSENT_FIELDS), ''),
   harmless(
     'strings indexed by keys of JavaScript',
-    present(JS_KEYS.map((key) => `("x").${key}`)),
+    present(JS_KEYS.map((key) => `("x")["${key}"]`)),
     '',
   ),
   harmless(

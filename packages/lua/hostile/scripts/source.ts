@@ -6,7 +6,7 @@ const many = (count: number, make: (i: number) => string, join = ' '): string =>
 
 export const sourceScripts: HostileScript[] = [
   malformed('a NUL', 'return 1 \0', /NUL|unexpected|<\\0>|expected/),
-  malformed('bytes that are no UTF-8', 'return \xff\xfe', /unexpected symbol/),
+  malformed('source that is no UTF-8', 'return \xff\xfe', /unexpected symbol/),
   malformed('an unfinished string', 'return "x', /unfinished string/),
   malformed('an unfinished long string', 'return [[x', /unfinished long string/),
   malformed('an unfinished comment', '--[==[ x', /unfinished long comment/),

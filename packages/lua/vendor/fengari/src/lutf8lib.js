@@ -16,9 +16,9 @@ const {
     luaL_addvalue,
     luaL_argcheck,
     luaL_buffinit,
+    luaL_checkbin,
     luaL_checkinteger,
     luaL_checkstack,
-    luaL_checkstring,
     luaL_error,
     luaL_newlib,
     luaL_optinteger,
@@ -28,6 +28,7 @@ const {
     luastring_of,
     to_luastring
 } = require("./fengaricore.js");
+const { spend } = require('./lbudget.js');
 
 const MAXUNICODE = 0x10FFFF;
 
@@ -48,14 +49,14 @@ const u_posrelat = function(pos, len) {
 */
 const limits = [0xFF, 0x7F, 0x7FF, 0xFFFF];
 const utf8_decode = function(s, pos) {
-    let c = s[pos];
+    let c = s.charCodeAt(pos);
     let res = 0;  /* final result */
     if (c < 0x80)  /* ascii? */
         res = c;
     else {
         let count = 0;  /* to count number of continuation bytes */
         while (c & 0x40) {  /* still have continuation bytes? */
-            let cc = s[pos + (++count)];  /* read next byte */
+            let cc = s.charCodeAt(pos + (++count));  /* read next byte */
             if ((cc & 0xC0) !== 0x80)  /* not a continuation byte? */
                 return null;  /* invalid byte sequence */
             res = (res << 6) | (cc & 0x3F);  /* add lower 6 bits from cont. byte */
@@ -80,7 +81,7 @@ const utf8_decode = function(s, pos) {
 */
 const utflen = function(L) {
     let n = 0;
-    let s = luaL_checkstring(L, 1);
+    let s = luaL_checkbin(L, 1);
     let len = s.length;
     let posi = u_posrelat(luaL_optinteger(L, 2, 1), len);
     let posj = u_posrelat(luaL_optinteger(L, 3, -1), len);
@@ -89,6 +90,7 @@ const utflen = function(L) {
     luaL_argcheck(L, --posj < len, 3, "final position out of string");
 
     while (posi <= posj) {
+        spend(L, 1);
         let dec = utf8_decode(s, posi);
         if (dec === null) { /* conversion error? */
             lua_pushnil(L);  /* return nil ... */
@@ -133,7 +135,7 @@ const utfchar = function(L) {
 **   position 'i' starts; 0 means character at 'i'.
 */
 const byteoffset = function(L) {
-    let s = luaL_checkstring(L, 1);
+    let s = luaL_checkbin(L, 1);
     let n = luaL_checkinteger(L, 2);
     let posi = n >= 0 ? 1 : s.length + 1;
     posi = u_posrelat(luaL_optinteger(L, 3, posi), s.length);
@@ -142,24 +144,26 @@ const byteoffset = function(L) {
 
     if (n === 0) {
         /* find beginning of current byte sequence */
-        while (posi > 0 && iscont(s[posi])) posi--;
+        while (posi > 0 && iscont(s.charCodeAt(posi))) posi--;
     } else {
-        if (iscont(s[posi]))
+        if (iscont(s.charCodeAt(posi)))
             luaL_error(L, "initial position is a continuation byte");
 
         if (n < 0) {
             while (n < 0 && posi > 0) {  /* move back */
+                spend(L, 1);
                 do {  /* find beginning of previous character */
                     posi--;
-                } while (posi > 0 && iscont(s[posi]));
+                } while (posi > 0 && iscont(s.charCodeAt(posi)));
                 n++;
             }
         } else {
             n--;  /* do not move for 1st character */
             while (n > 0 && posi < s.length) {
+                spend(L, 1);
                 do {  /* find beginning of next character */
                     posi++;
-                } while (iscont(s[posi]));  /* (cannot pass final '\0') */
+                } while (iscont(s.charCodeAt(posi)));  /* (cannot pass final '\0') */
                 n--;
             }
         }
@@ -178,7 +182,7 @@ const byteoffset = function(L) {
 ** that start in the range [i,j]
 */
 const codepoint = function(L) {
-    let s = luaL_checkstring(L, 1);
+    let s = luaL_checkbin(L, 1);
     let posi = u_posrelat(luaL_optinteger(L, 2, 1), s.length);
     let pose = u_posrelat(luaL_optinteger(L, 3, posi), s.length);
 
@@ -192,6 +196,7 @@ const codepoint = function(L) {
     luaL_checkstack(L, n, "string slice too long");
     n = 0;
     for (posi -= 1; posi < pose;) {
+        spend(L, 1);
         let dec = utf8_decode(s, posi);
         if (dec === null)
             return luaL_error(L, "invalid UTF-8 code");
@@ -203,7 +208,7 @@ const codepoint = function(L) {
 };
 
 const iter_aux = function(L) {
-    let s = luaL_checkstring(L, 1);
+    let s = luaL_checkbin(L, 1);
     let len = s.length;
     let n = lua_tointeger(L, 2) - 1;
 
@@ -211,14 +216,14 @@ const iter_aux = function(L) {
         n = 0;  /* start from here */
     else if (n < len) {
         n++;  /* skip current byte */
-        while (iscont(s[n])) n++;  /* and its continuations */
+        while (iscont(s.charCodeAt(n))) n++;  /* and its continuations */
     }
 
     if (n >= len)
         return 0;  /* no more codepoints */
     else {
         let dec = utf8_decode(s, n);
-        if (dec === null || iscont(s[dec.pos]))
+        if (dec === null || iscont(s.charCodeAt(dec.pos)))
             return luaL_error(L, to_luastring("invalid UTF-8 code"));
         lua_pushinteger(L, n + 1);
         lua_pushinteger(L, dec.code);
@@ -227,7 +232,7 @@ const iter_aux = function(L) {
 };
 
 const iter_codes = function(L) {
-    luaL_checkstring(L, 1);
+    luaL_checkbin(L, 1);
     lua_pushcfunction(L, iter_aux);
     lua_pushvalue(L, 1);
     lua_pushinteger(L, 0);
