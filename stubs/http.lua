@@ -23,7 +23,7 @@ http = {}
 ---@field connect_timeout? number|string for looking up the name and opening the connection; 10 s when absent
 ---@field retries? integer|HttpRetries tries after the first; none when absent
 ---@field redirects? integer how many are followed, 5 when absent; with 0 the redirect itself is the answer. Another origin gets no `Authorization`, no `Cookie` and no secret; from https to http none is followed
----@field max_bytes? integer|string of the body after it was decompressed, up to `"64MB"`; `"10MB"` when absent
+---@field max_bytes? integer|string of the body after it was decompressed; `"10MB"` when absent, which is also the most
 ---@field check? boolean whether a status of 400 and above raises an error; true when absent
 
 ---@class HttpBodyOptions

@@ -6,7 +6,9 @@ import { RivetError } from '@rivet/base';
 import type { LuaValue } from '@rivet/lua';
 import { afterEach, describe, expect, it } from 'vitest';
 import { send, serveHttp, serveTcp, type TestServer } from '../testing/http-client.ts';
+import { createSlots } from './slots.ts';
 
+const BIG = 10 * 1024 * 1024;
 const servers: TestServer[] = [];
 afterEach(async () => {
   await Promise.all(servers.splice(0).map((server) => server.close()));
@@ -197,5 +199,33 @@ describe('a body', () => {
     const bytes = randomBytes(5_000_000);
     const { body: text } = await send({ url: await body('gzip', gzipSync(bytes)) });
     expect(Buffer.from(text, 'latin1').equals(bytes)).toBe(true);
+  });
+
+  it('that is large waits for its place, and holds the server back meanwhile', async () => {
+    const slots = createSlots(1);
+    const { signal } = new AbortController();
+    const large = { slots, signal };
+    let written = 0;
+    const server = await serveHttp((_, response) => {
+      const chunk = Buffer.alloc(64 * 1024, 'x');
+      const pump = (): void => {
+        while (written < BIG) {
+          written += chunk.length;
+          if (!response.write(chunk)) return void response.once('drain', pump);
+        }
+        response.end();
+      };
+      pump();
+    });
+    servers.push(server);
+    const free = await slots.take(signal);
+    const sent = send({ url: server.url, max_bytes: BIG }, { large });
+    expect((await send({ url: await raw('HTTP/1.1 200 OK\r\n\r\nsmall') }, { large })).body).toBe(
+      'small',
+    );
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(written).toBeLessThan(BIG);
+    free();
+    expect((await sent).body).toHaveLength(BIG);
   });
 });

@@ -35,8 +35,8 @@ const DEFAULTS = {
 };
 const REDIRECTS_MAX = 20;
 const RETRIES_MAX = 10;
-/** More than this does not fit into a Lua program beside its own data. */
-const BYTES_MAX = 64 * 1024 * 1024;
+/** A frame to the Lua process must hold it, whatever its bytes are. */
+const BYTES_MAX = 10 * 1024 * 1024;
 
 /** What answers of a server that is overloaded or restarts have. */
 const RETRY_STATUSES = [429, 502, 503, 504];
@@ -167,7 +167,7 @@ export function httpRequest(
   const bytesMax = given.max_bytes ?? DEFAULTS.bytesMax;
   if (bytesMax > BYTES_MAX) {
     const place = { function: name, path: 'max_bytes' };
-    throw wrongValue(bytesMax, 'at most 64MB; http.download takes more, into a file', place);
+    throw wrongValue(bytesMax, 'at most 10MB; http.download takes more, into a file', place);
   }
   return {
     ...commonParts(name, method, url, given, content?.type),

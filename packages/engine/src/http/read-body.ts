@@ -5,15 +5,25 @@ import { formatSize, RivetError } from '@rivet/base';
 import type { Exchange } from './exchange.ts';
 import { exchangeFailure } from './http-failure.ts';
 import type { Progress } from './progress.ts';
+import type { Slots } from './slots.ts';
 
 /** The encodings that an answer may have, as `accept-encoding` says them. */
 export const ACCEPTED_ENCODINGS = 'gzip, br, deflate';
 
 const ENCODINGS_MAX = 2;
+/** Bytes of an answer that are read without waiting for a place among the large ones. */
+const SMALL_BYTES = 256 * 1024;
+
+/** The places for large answers, and what stops waiting for one. */
+export interface LargeAnswers {
+  readonly slots: Slots;
+  readonly signal: AbortSignal;
+}
 
 /**
  * The whole body.
  * @param bytesMax of the body after it was decompressed
+ * @param large absent where `bytesMax` is small
  * @throws RIVET_HTTP_TOO_LARGE, RIVET_HTTP_INVALID for a body that can't be decompressed,
  *   RIVET_HTTP_BROKEN
  */
@@ -22,6 +32,7 @@ export async function readBody(
   request: string,
   bytesMax: number,
   progress: Progress,
+  large?: LargeAnswers,
 ): Promise<Buffer> {
   const encodings = encodingsOf(exchange, request);
   const announced = Number(exchange.headers.get('content-length') ?? 0);
@@ -30,17 +41,22 @@ export async function readBody(
   let length = 0;
   let source: AsyncIterable<Buffer> = exchange.body;
   for (const encoding of encodings) source = decode(source, encoding);
+  let free: (() => void) | undefined;
   try {
     for await (const chunk of source) {
       length += chunk.length;
       if (length > bytesMax) throw tooLarge(request, bytesMax, undefined);
       progress.phase = `reading the body of the answer, ${formatSize(length)} so far`;
       chunks.push(chunk);
+      // Meanwhile the connection waits, and the server with it.
+      if (length > SMALL_BYTES) free ??= await large?.slots.take(large.signal);
     }
+    return Buffer.concat(chunks, length);
   } catch (error) {
     throw decodeFailure(request, error) ?? exchangeFailure(request, progress, error);
+  } finally {
+    free?.();
   }
-  return Buffer.concat(chunks, length);
 }
 
 /** What an answer larger than allowed is answered with; `found` is what it said its length is. */

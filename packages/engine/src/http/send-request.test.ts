@@ -133,7 +133,7 @@ describe('a request', () => {
     [{ retries: 11 }, 'retries is 11; expected a whole number from 0 to 10'],
     [{ retries: { max: 1, on: ['conect'] } }, 'retries.on[1] is "conect"; expected one of'],
     [{ retries: { on: [200] } }, 'from 400 to 599'],
-    [{ max_bytes: '1GB' }, 'at most 64MB; http.download takes more'],
+    [{ max_bytes: '1GB' }, 'at most 10MB; http.download takes more'],
     [{ timout: 3 }, 'has no option "timout"; did you mean "timeout"?'],
   ] as [Record<string, LuaValue>, string][])(
     'refuses %j before it is made',

@@ -9,11 +9,14 @@ import type { HttpRequest, RetryReason } from './http-request.ts';
 import { createProgress, type Progress, timedOut } from './progress.ts';
 import type { RateLimit } from './rate-limit.ts';
 import { retryDelay } from './retry-delay.ts';
+import type { Slots } from './slots.ts';
 
 /** Who makes a request: what holds for it, and who hears of it. */
 export interface Sender {
   readonly policy: HttpPolicy;
   readonly rates: readonly RateLimit[];
+  /** Tries at the same time; waiting for a place does not count as time of a try. */
+  readonly slots: Slots;
   readonly resolve: ResolveName;
   readonly ca: string | undefined;
   /** Sends requests; over the network when absent. */
@@ -47,7 +50,9 @@ export async function sendRequest<T>(
   const { retries } = request;
   for (let tries = 1; ; tries += 1) {
     const left = retries.max + 1 - tries;
-    const outcome = await tryOnce(request, sender, consumer, left > 0);
+    const outcome = await sender.slots.run(sender.signal, () =>
+      tryOnce(request, sender, consumer, left > 0),
+    );
     if (outcome.done) return outcome.value;
     const waitMs = retryDelay(retries, tries, outcome.retryAfter);
     if (waitMs === undefined) throw outcome.failure;

@@ -10,6 +10,7 @@ import { LOOPBACK, serveHttp, type TestServer } from '../testing/http-client.ts'
 import { type RecordedJob, type RecordOptions, recordJob } from '../testing/job-recorder.ts';
 
 const lua = createLuaEngine();
+const TEN_MB = 10 * 1024 * 1024;
 const TOKEN = 'tok-9f8e7d6c5b4a';
 let server: TestServer;
 let seen: { method: string; path: string; headers: IncomingMessage['headers']; body: string }[];
@@ -23,6 +24,7 @@ beforeAll(async () => {
     if (path === '/slow') return;
     if (path === '/json') response.end('{"items":[1,null],"name":"é"}');
     else if (path === '/bytes') response.end(Buffer.from([0, 255, 10]));
+    else if (path.startsWith('/fill/')) response.end(Buffer.alloc(TEN_MB, Number(path.slice(6))));
     else if (path === '/echo') response.end(headers.authorization);
     else if (path === '/missing') response.writeHead(404).end(`no ${headers.authorization}`);
     else response.writeHead(200, { 'Set-Cookie': ['a=1', 'b=2'], 'X-A': ['1', '2'] }).end('hello');
@@ -77,6 +79,16 @@ describe('http', () => {
         ['b', 3],
       ]),
     );
+  });
+
+  it.each([
+    ['text', 97],
+    ['control characters, which JSON writes long', 1],
+    ['bytes that are no text', 255],
+  ])('gives a script the largest answer there may be, of %s', async (_, byte) => {
+    const job = await run(`output.set("n", #http.get(URL .. "/fill/${byte}").body)`);
+    expect(job.outcome).toEqual({ state: 'succeeded' });
+    expect(job.outputs.get('n')).toBe(TEN_MB);
   });
 
   it('sends every method, with JSON, forms, text and bytes', async () => {

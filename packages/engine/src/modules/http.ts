@@ -1,7 +1,8 @@
 // The module `http`: requests of the script itself, made by the runner under its policy.
-import { isUtf8 } from 'node:buffer';
+
 import type { SecretText } from '@rivet/base';
 import type { LuaFunction, LuaRecord } from '@rivet/lua';
+import { contentValue } from '../fs/content-value.ts';
 import {
   type HostFunction,
   type HostModule,
@@ -34,11 +35,13 @@ async function answer(
 ): Promise<[LuaRecord]> {
   const request = httpRequest(call.name, method, url, options ?? {}, nullValue);
   const startedAt = performance.now();
-  const response = await sendRequest(request, call.job.http.senderOf(call), {
+  const { http } = call.job;
+  const large = { slots: http.largeAnswers, signal: call.branch.signal };
+  const response = await sendRequest(request, http.senderOf(call), {
     headers: () => ({}),
     stallMs: 0,
     take: (final, progress) =>
-      readBody(final.exchange, request.shown, request.bytesMax, progress).then((body) => ({
+      readBody(final.exchange, request.shown, request.bytesMax, progress, large).then((body) => ({
         ...final,
         body,
       })),
@@ -46,8 +49,7 @@ async function answer(
   const { status } = response.exchange;
   if (request.check && status >= 400) throw statusFailure(request.shown, status, response.body);
   const record = answerFields(request, response, performance.now() - startedAt);
-  const { body } = response;
-  record.body = isUtf8(body) ? body.toString('utf8') : new Uint8Array(body);
+  record.body = contentValue(response.body);
   return [record];
 }
 

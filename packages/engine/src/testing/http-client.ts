@@ -6,8 +6,9 @@ import type { InstallationPolicy } from '@rivet/pipeline';
 import { resolveName } from '../http/connect.ts';
 import { httpRequest, requestOptions } from '../http/http-options.ts';
 import { createRateLimit } from '../http/rate-limit.ts';
-import { readBody } from '../http/read-body.ts';
+import { type LargeAnswers, readBody } from '../http/read-body.ts';
 import { type Sender, sendRequest } from '../http/send-request.ts';
+import { createSlots } from '../http/slots.ts';
 import { stagePolicy } from '../policy/policy.ts';
 
 export const LOOPBACK = ['*', '127.0.0.0/8', '::1'];
@@ -63,6 +64,7 @@ export async function listening(server: Server, closeAll: () => void): Promise<T
 export interface SendOptions {
   readonly policy?: InstallationPolicy;
   readonly sender?: Partial<Sender>;
+  readonly large?: LargeAnswers;
 }
 
 export interface Answer {
@@ -81,6 +83,7 @@ export function testSender(log: string[], { policy, sender }: SendOptions = {}):
   return {
     policy: stagePolicy(policy ?? { http: { allow: LOOPBACK } }, {}, undefined).http,
     rates: [createRateLimit(undefined)],
+    slots: createSlots(32),
     resolve: resolveName,
     ca: undefined,
     signal: new AbortController().signal,
@@ -106,7 +109,13 @@ export async function send(
     headers: () => ({}),
     stallMs: 0,
     async take(final, progress) {
-      const bytes = await readBody(final.exchange, request.shown, request.bytesMax, progress);
+      const bytes = await readBody(
+        final.exchange,
+        request.shown,
+        request.bytesMax,
+        progress,
+        options.large,
+      );
       return { ...final, body: bytes };
     },
   });

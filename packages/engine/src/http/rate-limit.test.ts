@@ -1,0 +1,43 @@
+// The token bucket, with a clock of its own.
+import { describe, expect, it } from 'vitest';
+import { createRateLimit } from './rate-limit.ts';
+
+describe('a rate', () => {
+  it('lets a second of requests through at once, then one after each interval', async () => {
+    let now = 0;
+    const rate = createRateLimit(50, () => now);
+    const { signal } = new AbortController();
+    for (let count = 0; count < 50; count += 1) await rate.take(signal);
+    const before = performance.now();
+    await rate.take(signal);
+    expect(performance.now() - before).toBeGreaterThan(15);
+    now += 1000;
+    const after = performance.now();
+    for (let count = 0; count < 49; count += 1) await rate.take(signal);
+    expect(performance.now() - after).toBeLessThan(15);
+  });
+
+  it('below one in a second lets one through, and the next after its time', async () => {
+    const now = 0;
+    const rate = createRateLimit(0.5, () => now);
+    const controller = new AbortController();
+    await rate.take(controller.signal);
+    const waiting = rate.take(controller.signal);
+    setTimeout(() => controller.abort(), 20);
+    const before = performance.now();
+    await waiting;
+    expect(performance.now() - before).toBeLessThan(1000);
+  });
+
+  it('gives the turn of who stops waiting to the others', async () => {
+    let now = 0;
+    const rate = createRateLimit(1, () => now);
+    const { signal } = new AbortController();
+    await rate.take(signal);
+    await rate.take(AbortSignal.abort());
+    now += 1000;
+    const before = performance.now();
+    await rate.take(signal);
+    expect(performance.now() - before).toBeLessThan(100);
+  });
+});
