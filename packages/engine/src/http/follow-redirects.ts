@@ -1,4 +1,4 @@
-// Sends a request and follows redirects; each hop is checked, and another origin gets no credentials.
+// Sends a request and follows redirects: each hop is checked, another origin gets no credentials.
 import { RivetError, SecretText } from '@rivet/base';
 import type { Deadline } from './deadline.ts';
 import {

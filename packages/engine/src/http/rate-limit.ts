@@ -1,4 +1,4 @@
-// Holds requests back that come faster than a rate: a token bucket whose burst is one second's worth.
+// Holds requests back that come faster than a rate: a token bucket that lasts for a second.
 import { sleep } from '@rivet/base';
 
 /** Lets requests through at a rate, in the order in which they came. */

@@ -1,4 +1,4 @@
-// Where requests may go: addresses that are not public, rebinding names, redirects, rules of levels.
+// Where requests may go: addresses that are not public, names that rebind, redirects, rules.
 import { RivetError } from '@rivet/base';
 import type { InstallationPolicy } from '@rivet/pipeline';
 import type { PipelinePolicy } from '@rivet/protocol';

@@ -1,4 +1,4 @@
-// The rules of `policy.http`: host names with `*`, addresses and networks, each with or without a port.
+// The rules of `policy.http`: host names with `*`, addresses and networks, with or without a port.
 import {
   embeddedIpv4,
   type IpAddress,
