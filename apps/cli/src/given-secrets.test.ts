@@ -52,6 +52,19 @@ describe('secrets of a run', () => {
     });
   });
 
+  it.each([
+    ['token\n', 'token'],
+    ['token\r\n', 'token'],
+    ['token', 'token'],
+    ['-----BEGIN\nEND-----\n', '-----BEGIN\nEND-----\n'],
+  ])(
+    'from a file with %j are %j: the line end of a single line does not count',
+    async (text, secret) => {
+      await put('key', text);
+      expect(await collect(['SSH_KEY=@key'])).toEqual({ SSH_KEY: secret });
+    },
+  );
+
   it('come from secrets.json beside the configuration when nothing is named', async () => {
     expect(await collect([])).toEqual({});
     await put('secrets.json', '{"NPM_TOKEN": "mine"}');

@@ -55,12 +55,17 @@ async function readSecret(
   }
   const path = resolve(cwd, given.slice(at + 2));
   try {
-    return [name, await readFile(path, 'utf8')];
+    return [name, withoutLineEnd(await readFile(path, 'utf8'))];
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     const problem = code === 'ENOENT' ? 'it does not exist' : describeThrown(error);
     throw RivetError.of('RIVET_CLI_SECRETS_FILE_INVALID', { path, problem }, error);
   }
+}
+
+/** A token in a file has a line end that is no part of it; a key of several lines needs its last. */
+function withoutLineEnd(text: string): string {
+  return /^[^\r\n]*\r?\n$/.test(text) ? text.trimEnd() : text;
 }
 
 function undeclared(name: string, { secrets }: PipelineDefinition): RivetError {

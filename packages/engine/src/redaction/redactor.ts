@@ -88,7 +88,7 @@ export function createRedactor(): Redactor {
     add: (secret, what) => add(secret, what, SECRETS),
     addMasked: (text, what) => add(text, what, MASKED),
     text: redactText,
-    value: (value) => redactValue(value, redactText),
+    value: (value) => (secrets.size === 0 ? value : redactValue(value, redactText)),
     stream: () => createRedactionStream(current),
   };
 }

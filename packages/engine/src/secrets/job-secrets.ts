@@ -79,6 +79,9 @@ export function createJobSecrets(
     return found;
   };
   return {
+    get empty() {
+      return known.size === 0;
+    },
     async get(name, caller) {
       const secret = await ask(name, caller);
       if (secret === undefined) throw RivetError.of('RIVET_SECRET_MISSING', { secret: name });

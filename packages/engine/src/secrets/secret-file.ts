@@ -15,7 +15,10 @@ const DIRECTORY = '/dev/shm';
  * Never over a file that is there, and through no link. The text comes as a variable, as an image
  * may have no program that copies standard input.
  */
-const WRITE = 'umask 0377; set -C; printf %s "$RIVET_SECRET_FILE" >"$1"';
+const WRITE = [
+  'umask 0377; set -C; exec 3>"$1"',
+  'printf %s "$RIVET_SECRET_FILE" >&3 || { rm -f -- "$1"; exit 1; }',
+].join('\n');
 const REMOVE = 'rm -f -- "$1"';
 
 const WRITE_LIMIT_MS = 30_000;
@@ -34,8 +37,13 @@ export interface SecretFile {
   readonly secret: SecretText;
   /** Whether every container that the stage uses gets it, or only the one it was written to. */
   readonly everywhere: boolean;
-  /** Those that have it, by name. */
-  readonly containers: Map<string, Container>;
+  /** Those that have it, or will when `written` resolves, by name. */
+  readonly containers: Map<string, Copy>;
+}
+
+interface Copy {
+  readonly container: Container;
+  readonly written: Promise<void>;
 }
 
 /**
@@ -76,9 +84,9 @@ export async function provideSecretFiles(
   container: Container,
 ): Promise<void> {
   for (const file of branch.stage.secretFiles) {
-    if (file.everywhere && !file.containers.has(container.name)) {
-      await writeIn(job, container, file);
-    }
+    if (!file.everywhere) continue;
+    // Another branch may be at it.
+    await (file.containers.get(container.name)?.written ?? writeIn(job, container, file));
   }
 }
 
@@ -91,8 +99,9 @@ export function forgetContainer(stage: StageRun, name: string): void {
 export async function removeSecretFiles(job: JobContext, stage: StageRun): Promise<void> {
   const files = stage.secretFiles.splice(0);
   const removals = files.flatMap((file) =>
-    [...file.containers.values()].map(async (container) => {
+    [...file.containers.values()].map(async ({ container, written }) => {
       try {
+        await written.catch(() => {});
         await runIn(job, container, REMOVE, file, REMOVE_LIMIT_MS);
       } catch (error) {
         const problem = describeThrown(error);
@@ -104,13 +113,17 @@ export async function removeSecretFiles(job: JobContext, stage: StageRun): Promi
   await Promise.all(removals);
 }
 
-async function writeIn(job: JobContext, container: Container, file: SecretFile): Promise<void> {
-  // Noted before, so that what a failed attempt left is removed too.
-  file.containers.set(container.name, container);
-  const problem = await runIn(job, container, WRITE, file, WRITE_LIMIT_MS);
-  if (problem === undefined) return;
-  file.containers.delete(container.name);
-  throw RivetError.of('RIVET_SECRET_FILE', { path: file.path, reason: problem });
+function writeIn(job: JobContext, container: Container, file: SecretFile): Promise<void> {
+  const write = async (): Promise<void> => {
+    const problem = await runIn(job, container, WRITE, file, WRITE_LIMIT_MS);
+    if (problem === undefined) return;
+    // It is not ours to remove, and the next command may try again.
+    file.containers.delete(container.name);
+    throw RivetError.of('RIVET_SECRET_FILE', { path: file.path, reason: problem });
+  };
+  const written = write();
+  file.containers.set(container.name, { container, written });
+  return written;
 }
 
 /** Runs a shell script on a file; gives what it complained about when it failed. */

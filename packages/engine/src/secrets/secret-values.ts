@@ -7,6 +7,8 @@ const HANDLE_KEY = '$secret';
 
 /** Knows the secrets of a job by their handles. */
 export interface SecretHandles {
+  /** Whether there is none: values need not be looked through. */
+  readonly empty: boolean;
   find(handle: string): SecretText | undefined;
   handleOf(secret: SecretText): string;
 }
@@ -24,6 +26,7 @@ export function resolveSecrets(
   args: readonly LuaValue[],
   handles: SecretHandles,
 ): readonly LuaValue[] {
+  if (handles.empty) return args;
   const replace = (value: LuaValue): LuaValue | undefined => {
     const handle = handleIn(value);
     const secret = handle === undefined ? undefined : handles.find(handle);
@@ -37,6 +40,7 @@ export function concealSecrets(
   results: readonly LuaValue[],
   handles: SecretHandles,
 ): readonly LuaValue[] {
+  if (handles.empty) return results;
   const replace = (value: unknown): LuaValue | undefined => {
     if (!(value instanceof SecretText)) return undefined;
     const record: LuaRecord = Object.create(null);

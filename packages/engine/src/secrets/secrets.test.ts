@@ -384,6 +384,26 @@ describe('a file with a secret', () => {
     expect(job.told + job.journal).not.toContain(TOKEN);
   });
 
+  it('is there before a command of any branch runs', async () => {
+    let writing = 0;
+    let early = 0;
+    await run(
+      `container.with("other:1", function() secret.file("TOKEN") end)
+      process.parallel({ 1, 2, 3 }, function() process.run({ "use" }) end)`,
+      {
+        commands: async ({ argv }) => {
+          if (argv[0] === 'use') early += writing;
+          if (!argv[2]?.startsWith('umask')) return {};
+          writing += 1;
+          await new Promise((resolve) => setTimeout(resolve, 50));
+          writing -= 1;
+          return {};
+        },
+      },
+    );
+    expect(early).toBe(0);
+  });
+
   it('with a path of its own is written there and nowhere else', async () => {
     const job = await run(
       `print(secret.file("TOKEN", "conf/npmrc"), secret.file("TOKEN", "/root/.npmrc"))
