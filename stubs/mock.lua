@@ -48,6 +48,18 @@ function mock.process(command, ...) end
 ---@return Mock
 function mock.http(request, ...) end
 
+---What becomes of an image.
+---@class ImageAnswer
+---@field stdout? string what the build prints
+---@field fails? boolean|string whether it fails, or why
+
+---Answers `container.build`, `container.push` and `container.pull`. Images of stages and of `container.with` are there
+---without a mock.
+---@param image string what is done and the name, such as `"build app:*"` or `"push registry.example.com/app:1.0"`; `*` stands for any text
+---@param ... ImageAnswer|fun(image: TestedImage): ImageAnswer
+---@return Mock
+function mock.image(image, ...) end
+
 ---Answers every command that no mock of `mock.process` does.
 ---@param answer CommandAnswer|fun(command: TestedCommand): CommandAnswer
 function mock.default(answer) end
@@ -68,7 +80,7 @@ function mock.file(path, content) end
 function mock.time(start) end
 
 ---@class Mock
----@field calls (TestedCommand|TestedRequest)[] what it has answered
+---@field calls (TestedCommand|TestedRequest|TestedImage)[] what it has answered
 local a_mock = {}
 
 ---It answers once, and fails the case when it is not asked.

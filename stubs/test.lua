@@ -50,6 +50,7 @@ function tested_pipeline:run(options) end
 ---@field stages table<string, TestedStage> every stage by name; another name is an error
 ---@field commands string[] the commands as a person would type them, in the order of their starts
 ---@field requests TestedRequest[] the requests of the module `http`, redirects and tries again among them
+---@field images TestedImage[] what was done by `container.build`, `push` and `pull`
 ---@field outputs table<string, any> the outputs at the end
 ---@field log TestLog
 local test_run = {}
@@ -102,6 +103,17 @@ function test_run:file(path) end
 ---@field body? string
 ---@field status? integer that the mock gave
 ---@field file? string where the pipeline made it
+---@field source_line? integer
+
+---@class TestedImage
+---@field action "build"|"push"|"pull"
+---@field image string its name
+---@field line string both, such as `"build app:1.0"`
+---@field stage string
+---@field containerfile? string of a build
+---@field target? string of a build
+---@field build_args? table<string, string> of a build
+---@field file? string where the pipeline did it
 ---@field source_line? integer
 
 ---The log of a run or of a stage, without times and levels.

@@ -31,6 +31,8 @@ export interface CommandMockOptions {
   readonly lapse: TimeLapse;
   readonly secrets: ShownSecrets;
   readonly workspace: string;
+  /** Names of images by their ids, where a container was started by its id. */
+  readonly imageNames: ReadonlyMap<string, string>;
 }
 
 export function createCommandMocks(options: CommandMockOptions): CommandMocks {
@@ -72,11 +74,15 @@ function firstLine(script: string): string {
   return lines.find((line) => line !== '' && !line.startsWith('#')) ?? '';
 }
 
-function describeCommand(command: FakeCommand, { calls, secrets }: CommandMockOptions): LuaRecord {
+function describeCommand(
+  command: FakeCommand,
+  { calls, secrets, imageNames }: CommandMockOptions,
+): LuaRecord {
   const argv = command.argv.map((word) => secrets.text(word));
   const script = scriptOf(argv);
   const { RIVET_STAGE: stage = '' } = command.env;
   const { stdin } = command;
+  const { image } = command.container;
   const place = calls.get()?.position;
   const env = secrets.table(command.env);
   return luaRecord({
@@ -89,7 +95,7 @@ function describeCommand(command: FakeCommand, { calls, secrets }: CommandMockOp
     script: script ?? null,
     stdin: stdin === undefined ? null : secrets.text(Buffer.from(stdin).toString()),
     cwd: command.cwd,
-    image: command.container.image,
+    image: imageNames.get(image) ?? image,
     file: place?.file ?? null,
     source_line: place?.line ?? null,
     env: env.shown,

@@ -1,12 +1,14 @@
 // Asks the mocks of a test, and keeps what they were asked, did not know, or broke on.
 import type { LuaRecord, LuaValue } from '@rivet/lua';
 
+export type MockKind = 'process' | 'http' | 'image';
+
 /**
  * Asks the mocks of the test: the answer of a command or a request (undefined: none matches), and
  * the mock that gave it.
  */
 export type Ask = (
-  kind: 'process' | 'http',
+  kind: MockKind,
   request: LuaRecord,
 ) => Promise<{ readonly reply: LuaValue; readonly mock: string } | undefined>;
 
@@ -16,7 +18,7 @@ export interface MockLog {
    * @param line the line of the test that would answer it
    */
   ask<T>(
-    kind: 'process' | 'http',
+    kind: MockKind,
     request: LuaRecord,
     read: (reply: LuaValue, mock: string) => T,
     line: string,

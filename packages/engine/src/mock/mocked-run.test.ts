@@ -274,3 +274,32 @@ describe('requests', () => {
       'policy = { http = { allow = { "api.example.com" } } },',
     ));
 });
+
+describe('images', () => {
+  const BUILD = `container.build({ tag = "registry.example.com/app:1.0", build_args = { V = 2 }, push = true })
+    container.with("registry.example.com/app:1.0", function() process.run({ "app", check = true }) end)`;
+
+  test('are built and pushed as mocks say', () =>
+    passes(
+      stage('a', BUILD),
+      `mock.file("Containerfile", "FROM base:1\\nARG V\\n")
+       mock.image("build registry.example.com/app:*", { stdout = "STEP 1\\n" })
+       mock.image("push *"):once()
+       mock.process("app")
+       local run = p:run()
+       expect(run):was("succeeded")
+       expect(run.images[1]):contains({ action = "build", stage = "a", build_args = { V = "2" } })
+       expect(run.images[2].line):equals("push registry.example.com/app:1.0")
+       expect(run:command("app").image):contains("app:1.0")
+       expect(run.log):contains("STEP 1")`,
+    ));
+
+  test('that no mock makes fail the case; a build may fail', () =>
+    passes(
+      stage('a', BUILD),
+      `mock.file("Containerfile", "FROM base:1\\n")
+       expect(function() p:run() end):raises('mock.image("build registry.example.com/app:1.0")')
+       mock.image("build *", { fails = "no space left" })
+       expect(p:run()):was("failed", "no space left")`,
+    ));
+});

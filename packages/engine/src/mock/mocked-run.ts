@@ -13,6 +13,7 @@ import { givenSecrets } from '../secrets/secret-provider.ts';
 import { type CommandRecord, createCommandMocks } from './command-mocks.ts';
 import { createCurrentCall } from './current-call.ts';
 import { createHttpMocks } from './http-mocks.ts';
+import { createImageMocks } from './image-mocks.ts';
 import { type Ask, createMockLog } from './mock-log.ts';
 import type { RunRequest } from './run-request.ts';
 import { createShownSecrets } from './shown-secrets.ts';
@@ -37,6 +38,7 @@ export interface MockedRun {
   readonly changes: readonly StageChange[];
   readonly commands: readonly CommandRecord[];
   readonly requests: readonly LuaRecord[];
+  readonly images: readonly LuaRecord[];
   readonly outputs: ReadonlyMap<string, unknown>;
   readonly lines: readonly LogLine[];
   /** Lines that say what was met that no mock answers, and what would. */
@@ -112,16 +114,22 @@ async function record(
   const calls = createCurrentCall();
   const mocks = createMockLog(ask);
   const secrets = createShownSecrets(secretTexts(pipeline, request, inputs));
+  const names = new Map<string, string>();
   const { stages } = pipeline.definition;
-  const http = createHttpMocks({
+  const stageOf = (branch: string): string => stages[Number.parseInt(branch, 10) - 1]?.name ?? '';
+  const http = createHttpMocks({ mocks, calls, secrets, stageOf });
+  const commands = createCommandMocks({
     mocks,
     calls,
+    lapse,
     secrets,
-    stageOf: (branch) => stages[Number.parseInt(branch, 10) - 1]?.name ?? '',
+    workspace,
+    imageNames: names,
   });
-  const commands = createCommandMocks({ mocks, calls, lapse, secrets, workspace });
+  const driver = createFakeDriver({ commands: commands.run, clock: lapse.clock });
+  const images = createImageMocks(driver, { mocks, calls, secrets, stageOf, names });
   const host: JobHost = {
-    driver: createFakeDriver({ commands: commands.run, clock: lapse.clock }),
+    driver: images.driver,
     lua: calls.watch(lapse.lua),
     logger: silentLogger,
     workspace,
@@ -167,6 +175,7 @@ async function record(
     changes,
     commands: commands.commands,
     requests: http.requests,
+    images: images.images,
     outputs,
     lines,
     unmocked: mocks.unmocked,

@@ -25,6 +25,7 @@ export function runRecord(run: MockedRun, id: number, definition: PipelineDefini
       luaRecord({ ...fields, exit_code: exitCode ?? null }),
     ),
     requests: [...run.requests],
+    images: [...run.images],
     outputs: luaRecord(Object.fromEntries(run.outputs) as Record<string, LuaValue>),
   });
 }

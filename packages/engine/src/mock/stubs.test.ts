@@ -74,6 +74,7 @@ describe('the stubs have exactly the fields of', () => {
     ['the options of p:run', fieldsOf(test, 'TestRunOptions'), [...runOptions.options].sort()],
     ['the answer of a command', fieldsOf(mock, 'CommandAnswer'), keysOf('PROCESS_FIELDS')],
     ['the answer of a request', fieldsOf(mock, 'RequestAnswer'), keysOf('HTTP_FIELDS')],
+    ['the answer of an image', fieldsOf(mock, 'ImageAnswer'), keysOf('IMAGE_FIELDS')],
     ['a command that is meant', fieldsOf(mock, 'CommandFields'), keysOf('COMMAND_FIELDS')],
   ])('%s', (_, inStubs, inSource) => {
     expect(inStubs.length).toBeGreaterThan(0);

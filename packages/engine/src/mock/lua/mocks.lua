@@ -35,9 +35,10 @@ end
 local PROCESS_FIELDS = {
   exit_code = true, stdout = true, stderr = true, duration = true, hangs = true, missing = true, files = true,
 }
+local IMAGE_FIELDS = { stdout = true, fails = true }
 local HTTP_FIELDS = { status = true, headers = true, body = true, json = true, fails = true }
 
-local function answers_of(what, fields, ...)
+local function answers_of(what, fields, example, ...)
   local answers = table.pack(...)
   if answers.n == 0 then answers = { n = 1, {} } end
   for index = 1, answers.n do
@@ -45,7 +46,7 @@ local function answers_of(what, fields, ...)
     if type(answer) == "table" then
       check_keys("the answer of " .. what, answer, fields)
     elseif type(answer) ~= "function" then
-      wrong("the answer of " .. what, answer, "a table such as { " .. (fields.status and "status = 200" or "exit_code = 0") .. " }, or a function")
+      wrong("the answer of " .. what, answer, "a table such as { " .. example .. " }, or a function")
     end
   end
   return answers
@@ -58,7 +59,7 @@ function mock.process(command, ...)
     matches = matches,
     shown = ("mock.process(%s)"):format(text),
     fields = PROCESS_FIELDS,
-    answers = answers_of("mock.process", PROCESS_FIELDS, ...),
+    answers = answers_of("mock.process", PROCESS_FIELDS, "exit_code = 0", ...),
   })
 end
 
@@ -77,12 +78,28 @@ function mock.http(request, ...)
     matches = matches,
     shown = ("mock.http(%s)"):format(text),
     fields = HTTP_FIELDS,
-    answers = answers_of("mock.http", HTTP_FIELDS, ...),
+    answers = answers_of("mock.http", HTTP_FIELDS, "status = 200", ...),
+  })
+end
+
+local IMAGE_ACTIONS = { build = true, push = true, pull = true }
+
+function mock.image(image, ...)
+  local action, name = tostring(image):match("^(%a+)%s+(%S.*)$")
+  if not IMAGE_ACTIONS[action] then
+    wrong("the image of mock.image", image, 'build, push or pull and the name of an image, such as "push registry.example.com/app:*"')
+  end
+  return mock_handle({
+    kind = "image",
+    matches = function(asked) return asked.action == action and glob(name, asked.image) end,
+    shown = ("mock.image(%s)"):format(quote(image)),
+    fields = IMAGE_FIELDS,
+    answers = answers_of("mock.image", IMAGE_FIELDS, "fails = true", ...),
   })
 end
 
 function mock.default(answer)
-  defaults.process = answers_of("mock.default", PROCESS_FIELDS, answer)[1]
+  defaults.process = answers_of("mock.default", PROCESS_FIELDS, "exit_code = 0", answer)[1]
 end
 
 function mock.secret(name, value)
