@@ -19,7 +19,7 @@ export const httpErrors = defineErrors({
   RIVET_HTTP_ADDRESS: {
     message: '{request}: {host} is {address}, {kind}, which is not on the public internet',
     solve:
-      'Where this is wanted, whoever runs Rivet lists the address or its network in `http.allow` of the policy of the installation.',
+      'Where this is wanted, whoever runs Rivet lists the address or its network in `http.allow` of the file that RIVET_POLICY_FILE names, beside "*" for the rest.',
     status: 403,
     exit: 1,
     fault: 'user',

@@ -110,7 +110,7 @@ describe('without a policy', () => {
     expect(error.message).toBe(
       `GET http://inside.example:${server.port}/: inside.example:${server.port} is 10.1.2.3, a private address, which is not on the public internet`,
     );
-    expect(error.solve).toContain('`http.allow` of the policy of the installation');
+    expect(error.solve).toContain('`http.allow` of the file that RIVET_POLICY_FILE names');
   });
 
   it('a URL with a password is refused without showing it', async () => {
