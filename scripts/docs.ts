@@ -3,12 +3,14 @@
 import { writeFileSync } from 'node:fs';
 import { renderCliReference } from '../apps/cli/src/reference-page.ts';
 import { renderLuaReference } from '../packages/engine/src/reference/lua-reference.ts';
+import { renderPluginReference } from '../packages/engine/src/reference/plugin-reference.ts';
 import { renderLuaDifferences } from '../packages/lua/differential/differences-page.ts';
 import { renderErrorsPage } from './errors-page.ts';
 
 const pages: readonly (readonly [path: string, text: string])[] = [
   ['docs/errors.md', renderErrorsPage()],
   ['docs/reference/lua.md', renderLuaReference('stubs')],
+  ['docs/reference/plugins.md', renderPluginReference('plugins')],
   ['docs/reference/lua-differences.md', renderLuaDifferences()],
   ['docs/reference/cli.md', await renderCliReference()],
 ];

@@ -2,7 +2,9 @@
 local UMASK = 'umask 077; exec "$@"'
 
 -- Options that every function has.
-local COMMON = { dir = "text?", env = "table?", image = "image?", timeout = "duration?" }
+local COMMON = { env = "table?", image = "image?", timeout = "duration?" }
+
+local DIR = { dir = "text?" }
 
 local function quoted(text) return ("%q"):format(#text > 80 and text:sub(1, 80) .. "…" or text) end
 
@@ -104,7 +106,7 @@ local function ok(options, result)
 end
 
 local function init(given)
-  local options = read("init", given, { backend = "table?", upgrade = "bool?", reconfigure = "bool?", workspace = "text?" })
+  local options = read("init", given, DIR, { backend = "table?", upgrade = "bool?", reconfigure = "bool?", workspace = "text?" })
   local args = { "init", "-input=false", "-no-color" }
   for _, key in ipairs({ "upgrade", "reconfigure" }) do
     if options[key] then args[#args + 1] = "-" .. key end
@@ -167,7 +169,7 @@ local function check_file(options, key)
 end
 
 local function plan(given)
-  local options = read("plan", given, {
+  local options = read("plan", given, DIR, {
     vars = "table?", var_files = "list?", targets = "list?", destroy = "bool?", refresh_only = "bool?", out = "text?", lock_timeout = "any?",
   })
   options.out = options.out or "rivet.tfplan"
@@ -229,7 +231,7 @@ local function mask(value)
 end
 
 local function outputs(given)
-  local options = read("output", given)
+  local options = read("output", given, DIR)
   return inside(options, function()
     local result = ok(options, terraform(options, { "output", "-json", "-no-color" }, { quiet = true }))
     local values = {}

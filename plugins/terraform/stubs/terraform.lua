@@ -58,7 +58,6 @@ function terraform.plan(options) end
 ---@class TerraformApplyOptions
 ---@field plan TerraformPlan what `terraform.plan` returned
 ---@field lock_timeout? Duration how long to wait for another run; `"60s"` when absent
----@field dir? string left out: it is that of the plan
 ---@field env? table<string, string|Secret> more variables
 ---@field image? string|false image with terraform; false: the container that is open
 ---@field timeout? Duration of each command

@@ -31,7 +31,8 @@ describe('rivet init', () => {
     ]);
     const luarc = JSON.parse(await readFile(join(directory, '.luarc.json'), 'utf8'));
     const [library] = luarc['workspace.library'];
-    expect(await readdir(join(directory, library))).toContain('process.lua');
+    const stubs = await readdir(join(directory, library));
+    expect(stubs).toEqual(expect.arrayContaining(['process.lua', 'git.lua']));
   });
 
   it('writes tests that pass', async () => {

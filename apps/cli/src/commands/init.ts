@@ -1,11 +1,11 @@
 // `rivet init`: a first pipeline, and what an editor needs to know about the API.
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { RivetError } from '@rivet/base';
 import { defineCommand, flag, optional } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { stubsDirectory } from '../installation.ts';
+import { pluginsDirectory, stubsDirectory } from '../installation.ts';
 
 const STUBS = join('.rivet', 'stubs');
 
@@ -128,11 +128,16 @@ async function readStubs(): Promise<[path: string, content: string][]> {
   const names = await readdir(path).catch(() => []);
   const stubs = names.filter((name) => name.endsWith('.lua')).sort();
   if (stubs.length === 0) throw RivetError.of('RIVET_CLI_STUBS_MISSING', { path });
+  const plugins = await readdir(pluginsDirectory()).catch(() => []);
+  const files = [
+    ...stubs.map((name) => join(path, name)),
+    ...plugins.sort().map((name) => join(pluginsDirectory(), name, 'stubs', `${name}.lua`)),
+  ];
   return await Promise.all(
-    stubs.map(
-      async (name): Promise<[string, string]> => [
-        join(STUBS, name),
-        await readFile(join(path, name), 'utf8'),
+    files.map(
+      async (file): Promise<[string, string]> => [
+        join(STUBS, basename(file)),
+        await readFile(file, 'utf8'),
       ],
     ),
   );

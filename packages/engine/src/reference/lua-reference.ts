@@ -57,7 +57,8 @@ only be made inside of the functions of the pipeline, not while the file is eval
 exact up to 2^53. An option that does not exist is an error that names the nearest one.
 `;
 
-function renderStub(stub: Stub): string {
+/** One module or plugin as a section of a page. */
+export function renderStub(stub: Stub): string {
   const parts = [`## ${stub.module}`];
   const own = stub.classes.filter((each) => each.global);
   for (const { text, fields } of own) {
