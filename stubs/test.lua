@@ -51,6 +51,7 @@ function tested_pipeline:run(options) end
 ---@field commands string[] the commands as a person would type them, in the order of their starts
 ---@field requests TestedRequest[] the requests of the module `http`, redirects and tries again among them
 ---@field images TestedImage[] what was done by `container.build`, `push` and `pull`
+---@field summary? string the Markdown of `job.summary`
 ---@field outputs table<string, any> the outputs at the end
 ---@field log TestLog
 local test_run = {}

@@ -48,6 +48,9 @@ describe('stages', () => {
        expect(run.commands):equals({ "make", "make", "make" })`,
     ));
 
+  test('tell a summary', () =>
+    passes(stage('a', 'job.summary("# Done")'), 'expect(p:run().summary):contains("# Done")'));
+
   test('one alone runs with what it needs', () =>
     passes(
       stage('a', '') + stage('b', '') + stage('c', '', 'needs = { "a" },'),

@@ -26,6 +26,7 @@ export function runRecord(run: MockedRun, id: number, definition: PipelineDefini
     ),
     requests: [...run.requests],
     images: [...run.images],
+    summary: run.summary() ?? null,
     outputs: luaRecord(Object.fromEntries(run.outputs) as Record<string, LuaValue>),
   });
 }

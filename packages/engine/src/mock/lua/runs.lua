@@ -70,7 +70,7 @@ local run_mt = {
   end,
 }
 
-for _, name in ipairs({ "state", "reason", "message", "code", "duration", "ran", "stages", "commands", "requests", "images", "outputs", "log", "id" }) do
+for _, name in ipairs({ "state", "reason", "message", "code", "duration", "ran", "stages", "commands", "requests", "images", "summary", "outputs", "log", "id" }) do
   run_fields[name] = true
 end
 
@@ -87,7 +87,7 @@ end
 local function new_run(record)
   local run = {
     id = record.id, state = record.state, reason = record.reason, message = record.message, code = record.code,
-    duration = record.duration, ran = record.ran, outputs = record.outputs, requests = record.requests, images = record.images,
+    duration = record.duration, ran = record.ran, outputs = record.outputs, requests = record.requests, images = record.images, summary = record.summary,
   }
   for _, command in ipairs(record.commands) do wrap_command(command) end
   for _, request in ipairs(record.requests) do wrap_command(request) end
