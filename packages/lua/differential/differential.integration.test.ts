@@ -46,7 +46,9 @@ test('the comparison sees a difference, and shrinks the program to it', async ()
   expect(others).toEqual([]);
   const small = await shrink(difference!, sandbox);
   expect(small.source.replaceAll(/\b(do|end)\n?/g, '').trim()).toBe('print(math.maxinteger)');
-  expect(describeDifference(small)).toContain('lua5.3: 9223372036854775807\n  rivet:  9007199254740991');
+  expect(describeDifference(small)).toContain(
+    'lua5.3: 9223372036854775807\n  rivet:  9007199254740991',
+  );
 });
 
 test('a program that is ended by a limit fails alone', async () => {

@@ -96,7 +96,8 @@ function argument(r: Random): string {
     return `p(getmetatable, ${r.pick(['', '1', 'nil', '{}', 'setmetatable({}, {__metatable = 5})'])})`;
   const made = r.list(0, name === 'error' ? 1 : 3, () => argumentText(r)).join(', ');
   // A zero ends a format of C, not one of Rivet.
-  const args = name.includes('pack') || name === 'load' ? made.replaceAll(/\\000|\\x00/g, 'i') : made;
+  const args =
+    name.includes('pack') || name === 'load' ? made.replaceAll(/\\000|\\x00/g, 'i') : made;
   // What these do with odd arguments depends on addresses or compares differently on purpose.
   const method = name.startsWith('string.') && r.chance(0.4) && !name.includes('format');
   return method
