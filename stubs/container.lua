@@ -55,7 +55,7 @@ function container.pull(options) end
 
 ---@class ContainerBuildOptions
 ---@field context? string directory of /workspace that COPY and ADD see; /workspace itself when absent
----@field containerfile? string in the context; `Containerfile`, or `Dockerfile`, when absent
+---@field containerfile? string in the context; `Containerfile` when absent
 ---@field tag? string name of the image in this job, and where `push` sends it
 ---@field build_args? table<string, string|number|boolean|Secret> values of ARG; a secret is refused, as it would be stored in the image
 ---@field secrets? table<string, string|number|boolean|Secret> for `RUN --mount=type=secret,id=NAME`

@@ -6,7 +6,8 @@ import { ownerLabels } from './labels.ts';
 import type { StateDirectory } from './state-directory.ts';
 
 /**
- * Removes the containers, built images, workspaces and spools of earlier runs. Those of another runner carry
+ * Removes the containers, built images, workspaces and spools of earlier runs. Those of another
+ * runner carry
  * another owner and lie in another directory. What can't be removed is logged and tried again at
  * the next start.
  */

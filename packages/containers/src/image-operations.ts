@@ -68,8 +68,8 @@ export interface ImageOperations {
    */
   pushImage(id: string, name: string, options: RegistryOptions): Promise<ImageFacts>;
   /**
-   * Removes every image that was built with all of these owner labels, and what builds that were cut
-   * off left; returns how many images.
+   * Removes every image that was built with all of these owner labels, and what builds that were
+   * cut off left; returns how many images.
    */
   removeBuilt(labels: Readonly<Record<string, string>>): Promise<number>;
 }

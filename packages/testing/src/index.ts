@@ -3,3 +3,4 @@
 export { type DatabaseServer, startDatabaseServer } from './database-server.ts';
 export { createTestDatabase, type TestDatabase, useTestDatabase } from './test-database.ts';
 export { startProgram, type TestProgram } from './test-program.ts';
+export { startRegistry, type TestRegistry } from './test-registry.ts';

@@ -77,7 +77,7 @@ export class ImageBuilder {
           ...registries.flags(name, options.authFile),
           '--',
           id,
-          `docker://${name}`,
+          name,
         ],
         timeoutMs: PUSH_TIMEOUT_MS,
         signal: options.signal,

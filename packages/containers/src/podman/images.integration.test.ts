@@ -6,12 +6,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { uuidv7 } from '@rivet/base';
 import { startProcess } from '@rivet/processes';
+import { startRegistry, type TestRegistry } from '@rivet/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ContainerDriver } from '../driver.ts';
 import type { BuildSpec, ImageFacts } from '../image-operations.ts';
 import { attemptLabels } from '../labels.ts';
+import { buildKey } from './build-names.ts';
 import { createPodmanDriver } from './driver.ts';
-import { startRegistry, type TestRegistry } from './test-registry.ts';
 
 const BASE = 'localhost/rivet/base:latest';
 const PASSWORDS = 'rivet:$2b$04$GKtFL6daSJuU4Lm.wXMS5OmnS/fnQ2VhfM9eLzaMZwTVmma8X6tri\n';
@@ -37,13 +38,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await driver.removeBuilt(owner);
   await driver.removeLabelled(owner);
-  for (const name of pulled) await podman('untag', name, name);
-  await podman(
-    'image',
-    'prune',
-    '--force',
-    `--filter=label=rivet.test=${owner['dev.rivet.owner']}`,
-  );
+  for (const name of pulled) await podman('rmi', '--force', '--ignore', name);
   await Promise.all([registry?.stop(), closed?.stop()]);
   await rm(directory, { recursive: true, force: true });
 });
@@ -176,7 +171,7 @@ COPY file /file
     await expect(building).rejects.toThrow('stopped');
     await driver.removeBuilt(own);
     expect(await processes()).not.toContain('sleep\x004711\0');
-    expect(await podman('ps', '--all', '--external')).not.toContain('working-container');
+    expect(await podman('ps', '--all', '--external')).not.toContain(`${buildKey(own)}-working`);
   });
 
   it('whose program was killed is ended and cleared away by its labels', async () => {
@@ -193,10 +188,10 @@ COPY file /file
     await expect(building).rejects.toBeDefined();
     expect(await processes()).toContain('sleep\x004712\0');
     await driver.removeBuilt({ 'dev.rivet.owner': 'somebody else' });
-    expect(await podman('ps', '--all', '--external')).toContain('working-container');
+    expect(await podman('ps', '--all', '--external')).toContain(`${buildKey(own)}-working`);
     await driver.removeBuilt(owner);
     expect(await processes()).not.toContain('sleep\x004712\0');
-    expect(await podman('ps', '--all', '--external')).not.toContain('working-container');
+    expect(await podman('ps', '--all', '--external')).not.toContain(`${buildKey(own)}-working`);
   });
 
   it('can be removed by the labels of its owner', async () => {
@@ -222,7 +217,7 @@ describe('a registry', () => {
     expect(byTag).toEqual({ id: image.id, digest: pushed.digest });
     const byDigest = await driver.pullImage(`${name}@${pushed.digest}`, { pull: 'always' });
     expect(byDigest.id).toBe(image.id);
-    pulled.push(`${name}:1`);
+    pulled.push(`${name}:1`, image.id);
   });
 
   it.each([
@@ -247,7 +242,7 @@ describe('a registry', () => {
     });
     await driver.pushImage(base.id, name, { authFile: right });
     expect((await driver.pullImage(name, { pull: 'always', authFile: right })).id).toBe(base.id);
-    pulled.push(name);
+    await podman('untag', BASE, name);
   });
 
   it('that is ill is asked again, and once for all who want the same', async () => {
@@ -293,8 +288,7 @@ describe('a signature policy', () => {
     await writeFile(
       policy,
       JSON.stringify({
-        default: [{ type: 'reject' }],
-        transports: { docker: { [registry.host]: [signedBy] } },
+        default: [signedBy],
       }),
     );
     const [signed, unsigned] = ['signed', 'unsigned'].map(
@@ -304,14 +298,14 @@ describe('a signature policy', () => {
     const { image } = await build(await specOf(`FROM base:1\nRUN echo ${uuidv7()} >/x\n`));
     await driver.pushImage(base.id, unsigned, {});
     await sh(
-      `GNUPGHOME=${home} podman push --tls-verify=false --sign-by ${user} ${image.id} docker://${signed}`,
+      `GNUPGHOME=${home} podman push --tls-verify=false --sign-by ${user} ${image.id} ${signed}`,
     );
     const strict = createPodmanDriver({
       insecureRegistries: [registry.host],
       signaturePolicy: policy,
     });
     expect((await strict.pullImage(signed, { pull: 'always' })).id).toBe(image.id);
-    pulled.push(signed);
+    pulled.push(signed, image.id);
     await expect(strict.pullImage(unsigned, { pull: 'always' })).rejects.toMatchObject({
       code: 'RIVET_CONTAINER_IMAGE_REJECTED',
     });

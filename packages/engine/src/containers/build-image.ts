@@ -2,7 +2,7 @@
 // fetched under the policy, then Podman builds with what it was given.
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isRivetError, RivetError, SecretText } from '@rivet/base';
+import { RivetError, SecretText } from '@rivet/base';
 import type { ImageFacts } from '@rivet/containers';
 import { sectionName } from '../branch.ts';
 import { createCommandOutput } from '../commands/command-output.ts';
@@ -15,14 +15,12 @@ import { readImages } from './containerfile.ts';
 import { type Credentials, withCredentials } from './registry-credentials.ts';
 
 const CONTAINERFILE_BYTES_MAX = 1024 * 1024;
-/** What the context is searched for when the script names no file; the second is an older name. */
-const CONTAINERFILES = ['Containerfile', 'Dockerfile'];
 
 /** What a script asks for, checked. */
 export interface BuildRequest {
   readonly context: string | Uint8Array;
-  /** Relative to the context; the first of `CONTAINERFILES` that is there when undefined. */
-  readonly containerfile: string | Uint8Array | undefined;
+  /** Relative to the context. */
+  readonly containerfile: string | Uint8Array;
   readonly buildArgs: Readonly<Record<string, string | SecretText>>;
   readonly secrets: Readonly<Record<string, string | SecretText>>;
   readonly labels: Readonly<Record<string, string>>;
@@ -151,22 +149,11 @@ async function copyInputs(
 async function readContainerfile(
   jail: Jail,
   context: PathBytes,
-  named: string | Uint8Array | undefined,
+  named: string | Uint8Array,
 ): Promise<{ readonly text: string; readonly name: string }> {
-  const candidates = named === undefined ? CONTAINERFILES : [named];
-  let missing: unknown;
-  for (const candidate of candidates) {
-    const path = joinPath(context, pathBytes(candidate));
-    try {
-      const limits = { offset: 0, length: undefined, max: CONTAINERFILE_BYTES_MAX };
-      const text = (await readFile(jail, path, limits)).toString('utf8');
-      return { text, name: pathText(path) };
-    } catch (error) {
-      if (!isRivetError(error, 'RIVET_FS_NOT_FOUND')) throw error;
-      missing ??= error;
-    }
-  }
-  throw missing;
+  const path = joinPath(context, pathBytes(named));
+  const limits = { offset: 0, length: undefined, max: CONTAINERFILE_BYTES_MAX };
+  return { text: (await readFile(jail, path, limits)).toString('utf8'), name: pathText(path) };
 }
 
 /** Every image that the Containerfile names, allowed and on this machine: name → id. */

@@ -109,7 +109,7 @@ const build = hostFunction(
     if (pushes) requireRegistry(call, tag ?? '');
     const request: BuildRequest = {
       context: given.context ?? '.',
-      containerfile: given.containerfile,
+      containerfile: given.containerfile ?? 'Containerfile',
       buildArgs: given.build_args ?? {},
       secrets: given.secrets ?? {},
       labels: given.labels ?? {},

@@ -15,8 +15,8 @@ export function ruleAllowsImage(rule: string, image: string): boolean {
 }
 
 /**
- * Whether a rule that denies means this image, however its name is spelt: a rule without a tag means
- * every version.
+ * Whether a rule that denies means this image, however its name is spelt: a rule without a tag
+ * means every version.
  */
 export function ruleDeniesImage(rule: string, image: string): boolean {
   const name = readImageName(image);
