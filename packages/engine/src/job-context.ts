@@ -13,6 +13,7 @@ import type { LogWriter } from './log/log-writer.ts';
 import type { OutputStore } from './output-store.ts';
 import type { Redactor } from './redaction/redactor.ts';
 import type { JobSecrets } from './secrets/job-secrets.ts';
+import type { YamlProcess } from './yaml/yaml-process.ts';
 
 /** One attempt at a job while it runs. */
 export interface JobContext {
@@ -24,6 +25,7 @@ export interface JobContext {
   readonly outputs: OutputStore;
   readonly summary: JobSummary;
   readonly workspace: JobWorkspace;
+  readonly yaml: YamlProcess;
   readonly branches: Branches;
   readonly images: JobImages;
   readonly http: HttpAccess;

@@ -25,6 +25,7 @@ import { createScriptHolder, openScript, type ScriptHolder } from './script.ts';
 import { createJobSecrets } from './secrets/job-secrets.ts';
 import { createJobControl, type JobControl } from './stages/job-control.ts';
 import { runStages } from './stages/run-stages.ts';
+import { createYamlProcess } from './yaml/yaml-process.ts';
 
 /** Runs one attempt of a job; see `RunJob`. */
 export const runJob: RunJob = async (spec, host, signal) => {
@@ -52,6 +53,7 @@ class Attempt {
   #journal: JournalWriter | undefined;
   #containers: JobContainers | undefined;
   #scripts: ScriptHolder | undefined;
+  readonly #yaml = createYamlProcess();
   /** A failure from before the job was under control. */
   #early: RivetError | undefined;
 
@@ -120,6 +122,7 @@ class Attempt {
   async close(): Promise<void> {
     this.#control?.close();
     await this.#cleanUp('the Lua process', () => this.#scripts?.close());
+    await this.#cleanUp('the YAML process', () => this.#yaml.close());
     await this.#cleanUp('the containers', () => this.#containers?.closeAll());
     await this.#cleanUp('the log', () => this.#log.flush());
     await this.#cleanUp('the journal', () => this.#journal?.close());
@@ -137,6 +140,7 @@ class Attempt {
       outputs: createOutputStore((name, value) => this.#tell(() => observer.output(name, value))),
       summary: createJobSummary((markdown) => this.#tell(() => observer.summary(markdown))),
       workspace: createJobWorkspace(this.#host.workspace),
+      yaml: this.#yaml,
       branches: createBranches(),
       images: createJobImages(this.#spec, this.#host),
       http: createHttpAccess(this.#host.workspace, this.#host.http),

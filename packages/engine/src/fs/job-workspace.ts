@@ -50,7 +50,9 @@ interface WorkspaceWatch {
  */
 export function watchWorkspace(job: JobContext, run: StageRun): WorkspaceWatch {
   const limit = run.policy.fs.workspaceBytesMax;
-  if (limit === undefined) return { settle: async () => {}, stop: () => {} };
+  if (limit === undefined || run.inCondition) {
+    return { settle: async () => {}, stop: () => {} };
+  }
   const { usage } = job.workspace;
   let timer: NodeJS.Timeout | undefined;
   let stopped = false;

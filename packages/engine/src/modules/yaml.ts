@@ -1,4 +1,4 @@
-// The module `yaml`: text of values and values of text, which a thread of the job works on.
+// The module `yaml`: text of values and values of text, which a process of the job works on.
 import { formatSize, RivetError } from '@rivet/base';
 import type { LuaFunction, LuaValue } from '@rivet/lua';
 import {
@@ -8,18 +8,13 @@ import {
   optional,
   required,
 } from '../host-function.ts';
-import type { JobContext } from '../job-context.ts';
 import { anyValue, boolean, luaFunction, options, plainText } from '../value-readers.ts';
 import { fromLua, toLua } from '../yaml/convert-yaml.ts';
-import { createYamlThread, type YamlThread } from '../yaml/yaml-thread.ts';
 import type { YamlAnswer, YamlRequest } from '../yaml/yaml-value.ts';
 import { moduleSource } from './sources.ts';
 
 /** Reading a megabyte keeps a processor busy for seconds. */
 const TEXT_BYTES_MAX = 1024 * 1024;
-
-/** A thread ends by itself when nobody asks it. */
-const threads = new WeakMap<JobContext, YamlThread>();
 
 export const yamlModule: HostModule = {
   name: 'yaml',
@@ -60,17 +55,12 @@ async function decode(
     throw overLimit(call, `has ${formatSize(bytes)}`, formatSize(TEXT_BYTES_MAX));
   }
   const answer = await ask(call, { type: 'decode', text, all });
-  return answer.type === 'decoded' ? toLua(JSON.parse(answer.value), nullValue) : null;
+  return answer.type === 'decoded' ? toLua(answer.value, nullValue) : null;
 }
 
 /** @throws RIVET_YAML_DECODE, RIVET_YAML_LIMIT, or why the branch was stopped */
 async function ask(call: ModuleCall, request: YamlRequest): Promise<YamlAnswer> {
-  let thread = threads.get(call.job);
-  if (thread === undefined) {
-    thread = createYamlThread();
-    threads.set(call.job, thread);
-  }
-  const answer = await thread.ask(request, call.branch.signal);
+  const answer = await call.job.yaml.ask(request, call.branch.signal);
   if (answer.type === 'limit') throw overLimit(call, answer.found, answer.limit);
   if (answer.type === 'mistake') {
     throw RivetError.of('RIVET_YAML_DECODE', { function: call.name, ...answer.mistake });

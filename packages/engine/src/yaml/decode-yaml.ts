@@ -19,7 +19,7 @@ import type { YamlMistake, YamlValue } from './yaml-value.ts';
 const DEPTH_MAX = 100;
 /** Of the result, where what an alias stands for counts each time. */
 const VALUES_MAX = 500_000;
-const CHARACTERS_MAX = 10 * 1024 * 1024;
+const CHARACTERS_MAX = 4 * 1024 * 1024;
 /** Keys and values of a value have at most these tags, whether written or not. */
 const CORE_TAGS = new Set(
   ['str', 'int', 'float', 'bool', 'null', 'map', 'seq'].map((name) => `tag:yaml.org,2002:${name}`),

@@ -1,4 +1,4 @@
-// Values of YAML as plain JSON on their way between the thread and the module.
+// Values of YAML as plain JSON on their way between the process and the module.
 
 /** `n`: a number that JSON has no word for; `o`: the entries of a map, whatever its keys are. */
 export type YamlValue =
@@ -10,7 +10,7 @@ export type YamlValue =
   | { readonly n: 'nan' | 'inf' | '-inf' }
   | { readonly o: readonly (readonly [key: string, value: YamlValue])[] };
 
-/** What the thread is asked. */
+/** What the process is asked. */
 export type YamlRequest =
   | { readonly type: 'decode'; readonly text: string; readonly all: boolean }
   | { readonly type: 'encode'; readonly value: YamlValue; readonly pretty: boolean };
@@ -22,9 +22,9 @@ export interface YamlMistake {
   readonly column: number;
 }
 
-/** What it answers; `value` is JSON of a YamlValue. */
+/** What it answers. */
 export type YamlAnswer =
-  | { readonly type: 'decoded'; readonly value: string }
+  | { readonly type: 'decoded'; readonly value: YamlValue }
   | { readonly type: 'encoded'; readonly text: string }
   | { readonly type: 'mistake'; readonly mistake: YamlMistake }
   | { readonly type: 'limit'; readonly found: string; readonly limit: string };
