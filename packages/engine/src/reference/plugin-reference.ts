@@ -5,8 +5,8 @@ import { renderStub } from './lua-reference.ts';
 import { parseStub, type Stub } from './stub-parser.ts';
 
 /**
- * The stubs of plugins by name. Unlike a core module a plugin is no global: the lines that make it a
- * local and return it are left out.
+ * The stubs of plugins by name. Unlike a core module a plugin is no global: the lines that make it
+ * a local and return it are left out.
  */
 export function readPluginStubs(directory: string): Stub[] {
   return readdirSync(directory)

@@ -169,7 +169,8 @@ local plugin_manifests, nearest_name = (function(pipeline)
       end
     end
     local module, real = {}, globals.secret
-    for key, value in pairs(real) do module[key] = value end
+    -- Takes a value and no name; a function that is not known here is not there.
+    module.reveal = real.reveal
     for _, fn in ipairs({ "get", "has", "file" }) do
       local call = real[fn]
       if call ~= nil then
@@ -216,11 +217,12 @@ local plugin_manifests, nearest_name = (function(pipeline)
       end
       if loaded[path] ~= nil then return loaded[path] end
       if loading[path] then error('require("' .. name .. '"): the files require each other: ' .. path, 2) end
-      loading[path] = true
       local chunk, problem = load(source, "@plugins/" .. plugin.name .. "/" .. path, "t", env)
       if chunk == nil then error(problem, 0) end
-      local value = chunk(name)
+      loading[path] = true
+      local ok, value = pcall(chunk, name)
       loading[path] = nil
+      if not ok then error(value, 0) end
       if value == nil then value = true end
       loaded[path] = value
       return value
@@ -242,7 +244,7 @@ local plugin_manifests, nearest_name = (function(pipeline)
     env.print = globals.log and function(...) return globals.log.print(...) end or nil
     env.os = globals.os
     local needs = manifest and manifest.needs or {}
-    for _, name in ipairs(needs.modules or {}) do allowed[name] = true end
+    for _, name in ipairs(needs.modules or {}) do allowed[name] = module_names[name] end
     for name in pairs(allowed) do
       if name == "secret" then env.secret = own_secrets(plugin.name, needs.secrets or {})
       else env[name] = globals[name] end
@@ -277,9 +279,20 @@ local plugin_manifests, nearest_name = (function(pipeline)
     return (chunk(plugin.name))
   end
 
+  -- A copy that no metatable of the plugin has a say in, so that what was checked is what counts.
+  local function plain(value, depth)
+    if type(value) ~= "table" or depth > 5 then return value end
+    local copy = {}
+    for key, item in next, value do copy[key] = plain(item, depth + 1) end
+    return copy
+  end
+
   -- Whether a manifest is good enough to load the plugin; what is wrong with it is said by Rivet.
   local function is_sound(manifest)
     if type(manifest) ~= "table" or type(manifest.functions) ~= "table" then return false end
+    for _, fn in next, manifest.functions do
+      if type(fn) ~= "function" then return false end
+    end
     local needs = manifest.needs
     if needs == nil then return true end
     if type(needs) ~= "table" then return false end
@@ -317,12 +330,19 @@ local plugin_manifests, nearest_name = (function(pipeline)
 
   local function open(plugin)
     if plugin.exports ~= nil then return plugin.exports end
-    plugin.manifest = run_main(plugin, nil)
+    plugin.manifest = plain(run_main(plugin, nil), 1)
     -- A pipeline with such a plugin is never valid: Rivet lists the mistakes.
     if not is_sound(plugin.manifest) then plugin.exports = inert return inert end
-    local manifest = run_main(plugin, plugin.manifest)
+    local manifest = plain(run_main(plugin, plugin.manifest), 1)
     local functions = {}
-    for key, value in next, manifest.functions do functions[key] = value end
+    for key in next, plugin.manifest.functions do
+      local fn = type(manifest) == "table" and type(manifest.functions) == "table" and manifest.functions[key]
+      if type(fn) ~= "function" then
+        error('the plugin "' .. plugin.name .. '" returned the function ' .. tostring(key)
+          .. " only while it was looked at, and not when it was loaded", 2)
+      end
+      functions[key] = fn
+    end
     plugin.exports = read_only(plugin, functions)
     return plugin.exports
   end

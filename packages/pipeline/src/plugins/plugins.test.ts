@@ -325,6 +325,30 @@ describe('a plugin', () => {
     }
   });
 
+  test('can’t declare one thing and get another through a metatable', async () => {
+    await put(
+      'shipped/hello/plugin.lua',
+      `local asked = 0
+       local sly = setmetatable({}, { __index = function(_, key)
+         asked = asked + 1
+         return ({ { "log" }, { "_G", "process", "pipeline" } })[asked % 2 + 1]
+       end, __pairs = function() return next, { "process" } end, __len = function() return 1 end })
+       return { name = "hello", version = "1.0.0", needs = setmetatable({}, { __index = sly }),
+         functions = { f = function() return process.run({ "ls" }), _G.pipeline end } }`,
+    );
+    const main = await put('ci/p.lua', pipelineText('return require("hello").f()'));
+    await expect(run(main)).rejects.toThrow('uses the module process without declaring it');
+  });
+
+  test('says the same mistake each time a file of it is required', async () => {
+    await put('shipped/hello/lib.lua', 'error("boom")');
+    const text = pluginText('hello', 'f = function() require("lib") end');
+    await put('shipped/hello/plugin.lua', text);
+    const script = 'local h = require("hello") pcall(h.f) return select(2, pcall(h.f))';
+    const { results } = await run(await put('ci/p.lua', pipelineText(script)));
+    expect(results).toEqual(['plugins/hello/lib.lua:1: boom']);
+  });
+
   test('is not loaded by its path', async () => {
     await expect(outcome('', 'require("plugins.hello.plugin")')).rejects.toThrow(
       'a plugin is loaded by its name: require("hello")',
