@@ -116,10 +116,13 @@ function joined(scanners: readonly FormScanner[]): Span[] {
 function codeLength(buffer: Uint8Array, at: number): number | undefined {
   const end = Math.min(buffer.length, at + CODE_BYTES_MAX);
   if (at + 1 < end && buffer[at + 1] !== 0x5b) return 0;
+  let intermediate = false;
   for (let index = at + 2; index < end; index += 1) {
     const byte = buffer[index] ?? 0;
     if (byte >= 0x40 && byte <= 0x7e) return index + 1 - at;
-    if (byte < 0x20 || byte > 0x3f) return 0;
+    // Parameters come first, then what stands between them and the final byte.
+    if (byte < 0x20 || byte > 0x3f || (intermediate && byte >= 0x30)) return 0;
+    intermediate = byte < 0x30;
   }
   return end - at === CODE_BYTES_MAX ? 0 : undefined;
 }

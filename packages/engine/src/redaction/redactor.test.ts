@@ -75,6 +75,7 @@ describe('a secret', () => {
       '\u001b[1m***\u001b[0m\u001b[01;31m\u001b[K\u001b[m!',
     );
     expect(redactor('\u001b[1ms3cr3t\u001b[0m').text('a s3cr3t')).toBe('a ***');
+    expect(redactor('+< =b').text('no code: \u001b[+< =b')).toBe('no code: \u001b[***');
   });
 
   it('that was cut off by Rivet is hidden as far as it is there', () => {
