@@ -4,11 +4,15 @@ import { Readable } from 'node:stream';
 import { RivetError } from '@rivet/base';
 import { asRecord, type LuaRecord, type LuaValue } from '@rivet/lua';
 import { httpHost } from '@rivet/pipeline';
+import { allowedAddresses, type ResolvedAddress } from '../http/connect.ts';
 import type { Exchange, ExchangeOptions, Hop } from '../http/exchange.ts';
 import { wrongValue } from '../value-readers.ts';
 import type { CurrentCall } from './current-call.ts';
 import { luaText, type MockLog } from './mock-log.ts';
 import { luaRecord, type ShownSecrets } from './shown-secrets.ts';
+
+/** Nothing is ever sent there. */
+const PUBLIC_ADDRESS = '1.1.1.1';
 
 export interface HttpMocks {
   /** Answers one hop of a request, in place of the network; the policy is asked all the same. */
@@ -29,8 +33,11 @@ export function createHttpMocks(options: HttpMockOptions): HttpMocks {
   const requests: LuaRecord[] = [];
   return {
     requests,
-    async open(hop, { policy, request }) {
-      policy.checkHost(request, httpHost(hop.url));
+    async open(hop, destination) {
+      const { policy, request, signal } = destination;
+      const host = httpHost(hop.url);
+      policy.checkHost(request, host);
+      await allowedAddresses({ ...destination, host, resolve: pretendedAddress }, signal);
       const fields = describeRequest(hop, options);
       requests.push(fields);
       const line = `mock.http(${luaText(String(fields.line))}, { status = 200 })`;
@@ -57,6 +64,12 @@ export function createHttpMocks(options: HttpMockOptions): HttpMocks {
       };
     },
   };
+}
+
+/** Every name is one of the public internet, except for those of the machine itself. */
+async function pretendedAddress(name: string): Promise<readonly ResolvedAddress[]> {
+  const local = name === 'localhost' || name.endsWith('.localhost');
+  return [{ address: local ? '127.0.0.1' : PUBLIC_ADDRESS, family: 4 }];
 }
 
 function describeRequest(
