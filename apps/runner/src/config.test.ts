@@ -30,6 +30,7 @@ describe('the settings', () => {
     ['RIVET_RUNNER_CAPACITY', '0'],
     ['RIVET_RUNNER_CAPACITY', '1e3'],
     ['RIVET_STATE_DIRECTORY', 'relative/path'],
+    ['RIVET_POLICY_FILE', 'policy.json'],
     ['RIVET_STOP_GRACE', 'soon'],
     ['RIVET_SPOOL_MAX', '0'],
     ['RIVET_LUA_MEMORY', '-1'],

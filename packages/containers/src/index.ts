@@ -36,4 +36,5 @@ export {
   LABEL_OWNER,
   LABEL_RIVET,
 } from './labels.ts';
+export { BUILD_REPOSITORY } from './podman/build-names.ts';
 export { createPodmanDriver, type PodmanDriverOptions } from './podman/driver.ts';

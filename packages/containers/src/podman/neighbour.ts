@@ -25,7 +25,7 @@ export async function findNeighbour(
 }
 
 /** Undefined for a container that is not running, and for text that is no such answer. */
-export function parseNeighbour(text: string): Neighbour | undefined {
+function parseNeighbour(text: string): Neighbour | undefined {
   let value: unknown;
   try {
     value = JSON.parse(text);

@@ -74,7 +74,7 @@ export class ProcessLimit {
 }
 
 /** The file with the limit, from the text of /proc/PID/cgroup. */
-export function limitFile(groups: string): string | undefined {
+function limitFile(groups: string): string | undefined {
   for (const line of groups.split('\n')) {
     const [, controllers, path] = /^\d+:([^:]*):(\/.+)$/.exec(line) ?? [];
     if (controllers === 'pids') return `/sys/fs/cgroup/pids${path}/pids.max`;

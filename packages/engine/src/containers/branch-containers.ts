@@ -12,7 +12,7 @@ export interface BesideChanges {
 }
 
 /** A container, and the name of the one that it stands beside. */
-export interface NeighbourContainer {
+interface NeighbourContainer {
   readonly container: Container;
   readonly besides: string;
 }

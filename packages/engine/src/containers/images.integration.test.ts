@@ -161,6 +161,7 @@ describe('a job that builds an image', () => {
 
   it.each([
     ['FROM $NONE\n', 'container.build: Containerfile:1: FROM $NONE needs a value for NONE'],
+    ['FROM localhost/rivet-build/x-x-x-x:1\n', 'what a job built is seen by that job alone'],
     [`FROM ${BASE}\nRUN exit 3\n`, 'building the image of Containerfile failed'],
     ['FROM localhost/rivet/nothing:1\n', 'the image "localhost/rivet/nothing:1" does not exist'],
   ])('says what is wrong with %j', async (text, message) => {

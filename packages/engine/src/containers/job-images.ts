@@ -1,12 +1,18 @@
 // The images that belong to one job: what it built, fetched or named. Names are the job's own; the
 // machine's other jobs neither see them nor can be given another image under a name of theirs.
 import { didYouMean, isRivetError, nearest, RivetError } from '@rivet/base';
-import { attemptLabels, type ImageFacts, isImageId, qualifyImageName } from '@rivet/containers';
+import {
+  attemptLabels,
+  BUILD_REPOSITORY,
+  type ImageFacts,
+  isImageId,
+  qualifyImageName,
+} from '@rivet/containers';
 import type { JobHost, JobSpec } from '../job.ts';
 import type { AllowedContainer } from '../policy/container.ts';
 
 /** How a base image or the image of a container is to be had. */
-export interface ImageRequest extends Pick<AllowedContainer, 'image' | 'pull' | 'verify'> {
+interface ImageRequest extends Pick<AllowedContainer, 'image' | 'pull' | 'verify'> {
   readonly signal: AbortSignal;
   readonly authFile?: string | undefined;
 }
@@ -44,6 +50,7 @@ export function createJobImages(spec: JobSpec, host: JobHost): JobImages {
   const fetch = async ({ image, pull = 'missing', verify, ...rest }: ImageRequest) => {
     const own = find(image);
     if (own !== undefined) return { id: own, digest: undefined };
+    refuseForeign(image);
     return await host.driver.pullImage(image, {
       pull: verify === true && pull === 'missing' ? 'always' : pull,
       verify: verify === true,
@@ -74,6 +81,7 @@ export function createJobImages(spec: JobSpec, host: JobHost): JobImages {
       // What was verified is what is started, whoever else gives its name to another image.
       if (request.verify === true) return (await fetch(request)).id;
       const { image, pull = 'missing', signal } = request;
+      refuseForeign(image);
       await host.driver.ensureImage(image, { pull, signal });
       return image;
     },
@@ -82,6 +90,13 @@ export function createJobImages(spec: JobSpec, host: JobHost): JobImages {
       if (ids.size > 0) await host.driver.removeBuilt(ownerLabels);
     },
   };
+}
+
+/** What another job built has a name on this machine too. */
+function refuseForeign(image: string): void {
+  if (isImageId(image) || !fullName(image).startsWith(`${BUILD_REPOSITORY}/`)) return;
+  const reason = 'what a job built is seen by that job alone';
+  throw RivetError.of('RIVET_CONTAINER_IMAGE_NOT_FOUND', { image, reason });
 }
 
 /** A name that is no name of an image is one that nothing is called. */

@@ -39,7 +39,7 @@ export function checkImage(levels: readonly PolicyLevel[], image: string): void 
 }
 
 /** The network that is left: none where a level says so. */
-export function checkNetwork<T extends ContainerOptions['network']>(
+function checkNetwork<T extends ContainerOptions['network']>(
   levels: readonly PolicyLevel[],
   asked: T,
 ): T | 'none' | 'default' | undefined {

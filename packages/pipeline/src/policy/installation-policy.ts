@@ -1,7 +1,7 @@
 // What an installation allows its pipelines, read from a JSON file.
 import { readFile } from 'node:fs/promises';
 import { RivetError } from '@rivet/base';
-import type { LuaValue } from '@rivet/lua';
+import { asRecord, type LuaValue } from '@rivet/lua';
 import type { PipelinePolicy } from '@rivet/protocol';
 import { IssueList } from '../definition/issue-list.ts';
 import { renderIssues } from '../render-issues.ts';
@@ -49,6 +49,9 @@ export async function loadInstallationPolicy(
     value = JSON.parse(text) as LuaValue;
   } catch (error) {
     throw invalid(`it is not JSON: ${(error as Error).message}`);
+  }
+  if (asRecord(value) === undefined || Array.isArray(value)) {
+    throw invalid('expected one JSON object such as {"process": {"deny": ["curl"]}}');
   }
   const issues = new IssueList();
   const policy = readInstallationPolicy(value, issues);
