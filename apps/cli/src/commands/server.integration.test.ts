@@ -1,6 +1,6 @@
 // The command against a whole installation: `rivet dev`, and everything a person does with its
 // server.
-import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Job, JobDetail, LogLine } from '@rivet/protocol';
@@ -87,6 +87,39 @@ describe('pipelines', () => {
       .run();
   });
 
+  it('keep the plugin that they were created with', async () => {
+    const plugin = join(directory, 'plugins', 'hello');
+    const put = (version: string): Promise<void> =>
+      writeFile(
+        join(plugin, 'plugin.lua'),
+        `return { name = "hello", version = "${version}", needs = { modules = { "output" } },
+          functions = { f = function() output.set("from", "${version}") end } }`,
+      );
+    await mkdir(plugin, { recursive: true });
+    await put('1.0.0');
+    await writeFile(
+      join(directory, 'plugged.lua'),
+      `local hello = require("hello")
+      return pipeline.define({ name = "plugged", plugins = { "hello" },
+        stages = { { name = "a", script = function() hello.f() end } } })`,
+    );
+    await rivet('pipeline', 'create', 'plugged.lua').exits(0).run();
+    await put('1.1.0');
+    await rivet('pipeline', 'launch', 'plugged', '--follow').exits(0).run();
+    await rivet('pipeline', 'create', 'plugged.lua')
+      .exits(0)
+      .stdout(/version 2/)
+      .run();
+    await rm(plugin, { recursive: true });
+    await rivet('pipeline', 'show', 'plugged')
+      .exits(0)
+      .stdout(/Plugins\n {2}hello {2}1\.1\.0\n/)
+      .run();
+    const { id } = await launch('plugged');
+    expect((await ended(id)).outputs).toEqual({ from: '1.1.0' });
+    await rivet('pipeline', 'delete', 'plugged').exits(0).run();
+  });
+
   it('are refused with every mistake', async () => {
     await writeFile(join(directory, 'bad.lua'), 'return pipeline.define({ nmae = "x" })');
     await rivet('pipeline', 'create', 'bad.lua')
@@ -153,6 +186,38 @@ describe('launching', () => {
     );
     expect(places).not.toContain(-1);
     expect(places).toEqual(places.toSorted((a, b) => a - b));
+  });
+
+  it('shows no secret input anywhere, and the summary of the job', async () => {
+    await writeFile(
+      join(directory, 'hush.lua'),
+      `return pipeline.define({ name = "hush",
+        inputs = { token = { type = "string", secret = true } },
+        stages = { { name = "s", script = function()
+          print("token: " .. secret.reveal(input.get("token")))
+          job.summary("# Hush\\n\\n" .. secret.reveal(input.get("token")))
+          error("failed with " .. secret.reveal(input.get("token")))
+        end } } })`,
+    );
+    await rivet('pipeline', 'create', 'hush.lua').exits(0).run();
+    const launched = await rivet(
+      ...['pipeline', 'launch', 'hush', '--follow', '--input', 'token=tok-0123456789'],
+    )
+      .exits(1)
+      .stdout(/\| token: \*\*\*$/m)
+      .stdout(/failed with \*\*\*$/m)
+      .stdout(/^Summary\n {2}# Hush\n\n {2}\*\*\*$/m)
+      .run();
+    const [job] = (await json<{ items: Job[] }>('job', 'list', '--pipeline', 'hush')).items;
+    const shown = await json<JobDetail>('job', 'show', job!.id);
+    expect(shown).toMatchObject({ inputs: { token: '***' }, summary: '# Hush\n\n***' });
+    const logs = await rivet('job', 'logs', job!.id).exits(0).run();
+    const told = JSON.stringify([launched, shown, logs]);
+    expect(told).not.toContain('tok-0123456789');
+    await rivet('job', 'show', job!.id)
+      .exits(0)
+      .stdout(/^Summary\n {2}# Hush\n\n {2}\*\*\*$/m)
+      .run();
   });
 
   it('has exit code 1 when the job failed, and says what and where', async () => {
