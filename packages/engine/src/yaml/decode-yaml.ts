@@ -199,7 +199,9 @@ function show(text: string): string {
   return JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text);
 }
 
+/** The words of the library, as they continue "yaml.decode: …". */
 function firstLine(text: string): string {
   const [line = ''] = text.split('\n');
-  return line.length > 200 ? `${line.slice(0, 200)}…` : line;
+  const words = /^[A-Z][a-z]/.test(line) ? line.charAt(0).toLowerCase() + line.slice(1) : line;
+  return words.length > 200 ? `${words.slice(0, 200)}…` : words;
 }
