@@ -374,6 +374,14 @@ describe('a mistake of the author', () => {
       /test.pipeline: nope.lua does not exist beside the test file/,
     ],
     ['test.pipeline("../../../etc/passwd"):run()', /test.pipeline: .* leaves /],
+    [
+      'mock.proces("x")',
+      /mock has no "proces"; it has default, file, http, image, process, secret, time/,
+    ],
+    ['test.cases("x")', /test has no "cases"; it has case, .*pipeline/],
+    ['p.run()', /run is called with a colon: p:run\(…\)/],
+    ['expect(1).equals(2)', /equals is called with a colon: expect\(…\):equals\(…\)/],
+    ['mock.process("x").once()', /once is called with a colon: mock.process\(…\):once\(…\)/],
     ['test.case("inner", function() end)', /a case can not be inside of another case/],
   ])('%s', async (source, message) => {
     const { cases } = await run(`test.case("it", function()\n${source}\nend)`);

@@ -14,9 +14,11 @@ function Pipeline:run(options)
   }))
 end
 
+check_colons("pipeline", "p", Pipeline)
+
 function module.pipeline(path)
   if type(path) ~= "string" then wrong("the path of test.pipeline", path, 'the path of a pipeline file, such as "pipeline.lua"') end
-  return setmetatable({ path = path }, { __index = methods("a pipeline", Pipeline), __metatable = "pipeline" })
+  return new_object("pipeline", { path = path }, { __index = methods("a pipeline", Pipeline), __metatable = "pipeline" })
 end
 
 local function times(count) return count == 1 and "once" or count .. " times" end

@@ -123,9 +123,13 @@ function Expectation:was_called(count)
   if entry.uses ~= count then fail(count_message(entry, count)) end
 end
 
+check_colons("expectation", "expect(…)", Expectation)
+
 local expectation_mt = { __index = methods("expect(…)", Expectation), __metatable = "expectation" }
 
 function module.expect(value, label)
   local kind = label or (type(value) == "table" and getmetatable(value) == "log" and "the log") or "the value"
-  return setmetatable({ value = value, label = kind }, expectation_mt)
+  return new_object("expectation", { value = value, label = kind }, expectation_mt)
 end
+
+refuse_unknown("test", module)

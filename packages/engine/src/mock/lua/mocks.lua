@@ -10,7 +10,7 @@ local Mock = {}
 local function mock_handle(entry)
   entry.calls, entry.uses, entry.of_case = {}, 0, in_case
   mocks[#mocks + 1] = entry
-  return setmetatable(entry, {
+  return new_object("mock", entry, {
     __index = function(_, key)
       if Mock[key] then return Mock[key] end
       error(("a mock has no %s; it has calls, %s"):format(quote(tostring(key)), keys_of(Mock)))
@@ -31,6 +31,8 @@ function Mock:optional()
   rawset(self, "may_be_unused", true)
   return self
 end
+
+check_colons("mock", "mock.process(…)", Mock)
 
 local PROCESS_FIELDS = {
   exit_code = true, stdout = true, stderr = true, duration = true, hangs = true, missing = true, files = true,
@@ -154,3 +156,5 @@ local function answer(kind, request)
   end
   return reply, what
 end
+
+refuse_unknown("mock", mock)

@@ -30,9 +30,11 @@ local function methods(what, table_of_methods)
   end
 end
 
+check_colons("log", "run.log", Log)
+
 local log_mt = { __index = methods("a log", Log), __metatable = "log", __tostring = function(self) return self:text() end }
 
-local function new_log(run, stage) return setmetatable({ run = run, stage = stage }, log_mt) end
+local function new_log(run, stage) return new_object("log", { run = run, stage = stage }, log_mt) end
 
 local Run = {}
 
@@ -58,6 +60,8 @@ function Run:command(command, number)
 end
 
 function Run:file(path) return (host.call("test.file", self.id, path)) end
+
+check_colons("run", "run", Run)
 
 local run_fields = {}
 
@@ -101,5 +105,5 @@ local function new_run(record)
       error(("the pipeline has no stage %s; it has %s"):format(quote(tostring(name)), keys_of(stages)))
     end,
   })
-  return setmetatable(run, run_mt)
+  return new_object("run", run, run_mt)
 end

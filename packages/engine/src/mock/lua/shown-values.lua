@@ -82,7 +82,10 @@ end
 
 local function keys_of(map)
   local keys = {}
-  for key in next, map do keys[#keys + 1] = tostring(key) end
+  for key in next, map do
+    -- A name with a blank is none that a test may use.
+    if not tostring(key):find(" ") then keys[#keys + 1] = tostring(key) end
+  end
   table.sort(keys)
   return table.concat(keys, ", ")
 end
@@ -98,4 +101,31 @@ end
 
 local function wrong(what, found, expected)
   error(("%s is %s; expected %s"):format(what, show(found), expected))
+end
+
+local objects = setmetatable({}, { __mode = "k" })
+
+-- Makes a table one of a kind whose methods are called with a colon.
+local function new_object(kind, object, metatable)
+  objects[object] = kind
+  return setmetatable(object, metatable)
+end
+
+-- Says so when a method is called with a dot; `how` is how an object of the kind is written.
+local function check_colons(kind, how, methods)
+  for name, method in next, methods do
+    methods[name] = function(self, ...)
+      if objects[self] ~= kind then error(("%s is called with a colon: %s:%s(…)"):format(name, how, name)) end
+      return method(self, ...)
+    end
+  end
+end
+
+-- A module says what it has when it is asked for what it has not.
+local function refuse_unknown(name, table_of_functions)
+  setmetatable(table_of_functions, {
+    __index = function(_, key)
+      error(("%s has no %s; it has %s"):format(name, quote(tostring(key)), keys_of(table_of_functions)))
+    end,
+  })
 end
