@@ -1,4 +1,4 @@
-// The jail against real containers: what they can put into the workspace, and swap while it is used.
+// The jail against real containers: what they can put into the workspace, and swap in the meantime.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createPodmanDriver } from '@rivet/containers';
