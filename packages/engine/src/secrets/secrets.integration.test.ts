@@ -38,6 +38,10 @@ function run(script: string, options: Partial<RecordOptions> = {}): Promise<Reco
 const text = (job: RecordedJob): string =>
   job.lines.map((line) => `${line.stage}: ${line.text}`).join('\n');
 
+/** What a program on this machine says. */
+const program = (file: string, args: readonly string[]): string =>
+  execFileSync(file, args, { encoding: 'utf8' });
+
 /** The contents of all files below a directory. */
 function filesBelow(directory: string): string[] {
   return readdirSync(directory, { withFileTypes: true, recursive: true })
@@ -70,12 +74,12 @@ describe.concurrent('a secret in real containers', () => {
           if (line.text !== 'look') return;
           looked += 1;
           const containers = ['ps', '--quiet', `--filter=label=${LABEL_JOB}=${id}`];
-          const ids = execFileSync('podman', containers, { encoding: 'utf8' }).split('\n');
+          const ids = program('podman', containers).split('\n');
           const names = ids.filter((each) => each !== '');
           expect(names).toHaveLength(2);
-          const shown = execFileSync('podman', ['inspect', ...names], { encoding: 'utf8' });
+          const shown = program('podman', ['inspect', ...names]);
           expect(shown).not.toContain('9f8e');
-          const processes = execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' });
+          const processes = program('ps', ['-eo', 'args']);
           expect(processes).not.toContain('9f8e');
         },
         async inspect(recorded) {
