@@ -50,6 +50,7 @@ const {
     lua_tostring,
     lua_type,
 } = require('./lua.js');
+const { known } = require('./ljit.js');
 const { luaO_tonumber } = require('./lobject.js');
 const {
     luaL_argcheck,
@@ -395,6 +396,8 @@ const base_funcs = {
 };
 
 const luaopen_base = function(L) {
+    known.next = luaB_next;
+    known.ipairs = ipairsaux;
     /* open lib into global table */
     lua_pushglobaltable(L);
     luaL_setfuncs(L, base_funcs, 0);

@@ -30,7 +30,7 @@ const lstate   = require('./lstate.js');
 const ltm      = require('./ltm.js');
 const { LUAI_MAXSTACK } = require('./luaconf.js');
 const lvm      = require('./lvm.js');
-const { CClosure, LClosure, isfunction } = require('./lvalue.js');
+const { CClosure, LClosure, LightUD, isfunction } = require('./lvalue.js');
 const { MBuffer } = require('./lzio.js');
 
 const adjust_top = function(L, newtop) {
@@ -146,6 +146,19 @@ const arguments_ = function(L, p, off, ci) {
     ci.top = L.top = base + p.maxstacksize;
 };
 
+/* a new frame of the interpreter for a Lua function, whose arguments are on the stack */
+const luaD_preinterp = function(L, func, off, nresults) {
+    luaD_checkstack(L, func.p.maxstacksize + func.p.numparams);
+    let ci = lstate.luaE_extendCI(L);
+    ci.func = func;
+    ci.callstatus = lstate.CIST_LUA;
+    ci.funcOff = off;
+    ci.ret = off;
+    ci.nresults = nresults;
+    ci.l_savedpc = 0;
+    arguments_(L, func.p, off, ci);
+};
+
 /*
 ** Prepares a function call: checks the stack, creates a new CallInfo
 ** entry, fills in the relevant information.
@@ -160,16 +173,7 @@ const luaD_precall = function(L, off, nresults) {
             ljit.callfromstack(L, func, off, nresults);
             return true;
         }
-        luaD_checkstack(L, func.p.maxstacksize + func.p.numparams);
-        let ci = lstate.luaE_extendCI(L);
-        ci.func = func;
-        ci.callstatus = lstate.CIST_LUA;
-        ci.funcOff = off;
-        ci.ret = off;
-        ci.nresults = nresults;
-        ci.l_savedpc = 0;
-        ci.top = L.top;
-        arguments_(L, func.p, off, ci);
+        luaD_preinterp(L, func, off, nresults);
         return false;
     }
     if (typeof func === "function") {
@@ -295,8 +299,8 @@ const luaD_rawrunprotected = function(L, f, ud) {
                 try {
                     lj.status = LUA_OK;
 
-                    lapi.lua_pushcfunction(L, atnativeerror);
-                    lapi.lua_pushlightuserdata(L, e);
+                    L.stack[L.top++] = atnativeerror;
+                    L.stack[L.top++] = new LightUD(e);
                     luaD_callnoyield(L, L.top - 2, 1);
 
                     /* Now run the message handler (if it exists) */
@@ -605,6 +609,7 @@ module.exports.luaD_call            = luaD_call;
 module.exports.luaD_callnoyield     = luaD_callnoyield;
 module.exports.luaD_checkstack      = luaD_checkstack;
 module.exports.luaD_growstack       = luaD_growstack;
+module.exports.luaD_preinterp       = luaD_preinterp;
 module.exports.luaD_pretail         = luaD_pretail;
 module.exports.moveresults          = moveresults;
 module.exports.luaD_inctop          = luaD_inctop;

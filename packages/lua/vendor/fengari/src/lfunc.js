@@ -5,6 +5,7 @@ const { UpVal, intern } = require('./lvalue.js');
 class Proto {
     constructor() {
         this.js = null;           // the function in JavaScript
+        this.nojs = false;        // it stays with the interpreter
         this.hits = 0;            // calls and turns of loops so far
         this.loops = null;        // its loops in JavaScript
         this.k = [];              // constants used by the function

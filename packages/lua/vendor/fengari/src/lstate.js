@@ -20,7 +20,7 @@ const ltable               = require('./ltable.js');
 const EXTRA_STACK = 5;
 
 /* frames of a thread that may run as JavaScript; the interpreter runs those above */
-const DEPTH_JS = 160;
+const DEPTH_JS = 400;
 
 const CIST_JS = 1<<1 | 1<<9;
 
