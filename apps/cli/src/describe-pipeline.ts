@@ -4,9 +4,9 @@ import { stageDependencies } from '@rivet/pipeline';
 import type { InputDefinition, PipelineDefinition, StageDefinition } from '@rivet/protocol';
 import type { Style } from './output.ts';
 
-/** The lines of `Inputs` and `Stages`. */
+/** The lines of `Inputs`, `Plugins` where there are any, and `Stages`. */
 export function describePipeline(definition: PipelineDefinition, style: Style): string[] {
-  const { inputs, stages } = definition;
+  const { inputs, plugins, stages } = definition;
   const dependencies = stageDependencies(definition);
   const inputLines = inputs.map((input) => `  ${style.cyan(input.name)}  ${describeInput(input)}`);
   const stageLines = stages.map((stage, at) => {
@@ -16,6 +16,8 @@ export function describePipeline(definition: PipelineDefinition, style: Style): 
   return [
     style.bold('Inputs'),
     ...(inputLines.length > 0 ? inputLines : ['  none']),
+    ...(plugins.length > 0 ? [style.bold('Plugins')] : []),
+    ...plugins.map(({ name, version }) => `  ${style.cyan(name)}  ${version}`),
     style.bold('Stages'),
     ...stageLines,
   ];
