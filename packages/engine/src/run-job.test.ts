@@ -234,6 +234,24 @@ describe('the end of a stage', () => {
     expect(job.stages).toEqual({ s: 'failed' });
   });
 
+  it('comes by a cancel while Lua computes for ever, long before the limit of CPU time', async () => {
+    const cancel = new AbortController();
+    const job = await run(
+      `stages = { { name = "s", script = function() print("up") while true do end end },
+      { name = "clean", always = true, script = function() print("clean") end } }`,
+      {
+        signal: cancel.signal,
+        // The test would time out if it had to wait for that.
+        limits: { lua: { cpuMs: 600_000, memoryBytes: 64 * 1024 * 1024 } },
+        onLine: (line) => {
+          if (line.text === 'up') cancel.abort();
+        },
+      },
+    );
+    expect(job.outcome.state).toBe('canceled');
+    expect(job.stages).toMatchObject({ s: 'canceled', clean: 'succeeded' });
+  });
+
   it.each([
     ['a cancel', 'state: canceled', ''],
     ['its timeout', 'state: failed', 'timeout = 0.1, '],

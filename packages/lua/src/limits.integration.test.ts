@@ -1,6 +1,6 @@
 // Limits of CPU time and memory: they hold, say where, and can't be caught.
 import { readdirSync, readFileSync } from 'node:fs';
-import { isRivetError, type RivetError } from '@rivet/base';
+import { isRivetError, RivetError } from '@rivet/base';
 import { afterAll, describe, expect, test } from 'vitest';
 import { renderLuaError } from './lua-failure.ts';
 import { closeEngine, openProgram, run } from './test-program.ts';
@@ -110,6 +110,41 @@ describe('CPU time', () => {
     // A reader that returns nothing but the same long text makes the lexer run without the VM.
     const { error } = await untilLimit('local s = (" "):rep(1e6) load(function() return s end)');
     expect(['RIVET_LUA_CPU_LIMIT', 'RIVET_LUA_MEMORY_LIMIT']).toContain(error.code);
+  });
+});
+
+describe('a program that is hurried', () => {
+  const canceled = RivetError.of('RIVET_LUA_CLOSED', {});
+  const WIDE = { limits: { cpuMs: 60_000 } };
+
+  test('ends with the given error when it only computes', async () => {
+    const { vm } = await openProgram('return function() while true do end end', {}, WIDE);
+    const [fn] = (await vm.evaluate()).values;
+    const ended = vm.call(fn as LuaFunction, [], { branch: 'main' });
+    vm.hurry(100, canceled);
+    await expect(ended).rejects.toBe(canceled);
+    expect(vm.running).toBe(false);
+  });
+
+  test('goes on when it makes host calls, and as before when the hurry is over', async () => {
+    const source = `return function()
+      for i = 1, 40 do host.pause() for j = 1, 2e4 do end end
+      host.relax()
+      for j = 1, 3e7 do end
+      return "done"
+    end`;
+    let relax = (): void => {};
+    const hosts = {
+      'host.pause': () => [],
+      'host.relax': () => {
+        relax();
+        return [];
+      },
+    };
+    const { vm } = await openProgram(source, hosts, WIDE);
+    const [fn] = (await vm.evaluate()).values;
+    relax = vm.hurry(100, canceled);
+    expect(await vm.call(fn as LuaFunction, [], { branch: 'main' })).toEqual(['done']);
   });
 });
 

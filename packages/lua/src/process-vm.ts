@@ -43,6 +43,7 @@ export class ProcessVm implements LuaVm {
   #hostErrorIds = 0;
   readonly #idleBytes: number | undefined;
   #bytesUnderWay = 0;
+  readonly #hurried = new Set<{ readonly cpuMs: number; readonly error: RivetError }>();
   #callsUnderWay = 0;
   #cpuMsAtMessage: number | undefined;
   /** Why there is no program any more. */
@@ -103,6 +104,12 @@ export class ProcessVm implements LuaVm {
       truth: options.results === 'truth',
     }));
     return done.values.map((value) => fromWire(value));
+  }
+
+  hurry(cpuMs: number, error: RivetError): () => void {
+    const hurried = { cpuMs, error };
+    this.#hurried.add(hurried);
+    return () => this.#hurried.delete(hurried);
   }
 
   get running(): boolean {
@@ -239,6 +246,12 @@ export class ProcessVm implements LuaVm {
     if (pid === undefined || this.#over !== undefined) return;
     const cpuMs = cpuTimeMs(pid);
     const usedMs = (cpuMs ?? 0) - (this.#cpuMsAtMessage ?? cpuMs ?? 0);
+    for (const hurried of this.#hurried) {
+      if (usedMs > hurried.cpuMs) {
+        this.#end(hurried.error);
+        return;
+      }
+    }
     if (usedMs > this.#limits.cpuMs + CPU_MARGIN_MS) {
       this.#end(this.#failures.limit('cpu', null, []));
       return;

@@ -1,5 +1,6 @@
 // The contract of the Lua engine: a program, the host that performs its effects, the VM that runs
 // it.
+import type { RivetError } from '@rivet/base';
 import type { LuaFunction, LuaValue, SourcePosition } from './values.ts';
 
 /** What one VM may use. Reaching one of them ends the VM: a script can't catch it. */
@@ -110,6 +111,12 @@ export interface LuaVm {
     args: readonly LuaValue[],
     options: { branch: string; hostCalls?: 'allowed' | 'refused'; results?: 'values' | 'truth' },
   ): Promise<readonly LuaValue[]>;
+  /**
+   * From now on the program is ended with `error` when it computes for more than `cpuMs` without a
+   * host call: a job that is canceled need not wait for the limit. Until the returned function is
+   * called.
+   */
+  hurry(cpuMs: number, error: RivetError): () => void;
   /** False once it was closed, reached a limit or lost its process: every call is refused then. */
   readonly running: boolean;
   /** Kills the process; calls under way reject with RIVET_LUA_CLOSED. Safe to call twice. */

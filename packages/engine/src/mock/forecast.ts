@@ -27,6 +27,8 @@ export interface ForecastOptions {
   readonly definition: PipelineDefinition;
   /** Checked values, defaults filled in. */
   readonly inputs: InputValues;
+  /** Names of inputs whose value is not known. */
+  readonly missing: readonly string[];
   readonly signal: AbortSignal;
 }
 
@@ -98,14 +100,14 @@ export async function forecastConditions(
 
 /** An engine whose programs run conditions, and no scripts. */
 function askingOnly(
-  { lua, definition }: ForecastOptions,
+  { lua, definition, missing }: ForecastOptions,
   forecasts: Map<string, ConditionForecast>,
 ): LuaEngine {
   return {
     async open(program, host, limits) {
       /** By branch: what was asked for that only a run knows. */
       const unknown = new Map<string, string>();
-      const vm = await lua.open(program, refuseUnknown(host, unknown), limits);
+      const vm = await lua.open(program, refuseUnknown(host, missing, unknown), limits);
       return askConditions(vm, definition, unknown, forecasts);
     },
     close: async () => undefined,
@@ -113,12 +115,20 @@ function askingOnly(
 }
 
 /** What would have an effect the dispatcher refuses, as it does in every condition. */
-function refuseUnknown(host: LuaHost, unknown: Map<string, string>): LuaHost {
+function refuseUnknown(
+  host: LuaHost,
+  missing: readonly string[],
+  unknown: Map<string, string>,
+): LuaHost {
   return {
     async call(call) {
       const module = call.name.split('.', 1)[0] ?? '';
       const isEffect = findHostFunction(call.name)?.effect === true;
-      if (isEffect || KNOWN_MODULES.has(module)) return await host.call(call);
+      const [first] = call.args;
+      const asksMissing =
+        module === 'input' &&
+        (typeof first === 'string' ? missing.includes(first) : missing.length > 0);
+      if (isEffect || (KNOWN_MODULES.has(module) && !asksMissing)) return await host.call(call);
       const [branch = ''] = call.branch.split('.');
       unknown.set(branch, call.name);
       throw RivetError.of('RIVET_PLAN_UNKNOWN', { function: call.name });
@@ -140,6 +150,7 @@ function askConditions(
     },
     evaluate: () => vm.evaluate(),
     close: () => vm.close(),
+    hurry: (cpuMs, error) => vm.hurry(cpuMs, error),
     async call(fn, args, options) {
       if (options.results !== 'truth') return await vm.call(fn, args, options);
       const index = CONDITION_BRANCH.exec(options.branch)?.[1];

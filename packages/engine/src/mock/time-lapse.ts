@@ -97,6 +97,7 @@ class Lapse {
       },
       call: (fn, args, options) => vm.call(fn, args, options),
       close: () => vm.close(),
+      hurry: (cpuMs, error) => vm.hurry(cpuMs, error),
       evaluate: async () => {
         const evaluation = await vm.evaluate();
         const [value] = evaluation.values;

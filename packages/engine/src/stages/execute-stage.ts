@@ -1,5 +1,5 @@
 // Executes the script of a stage once: branch, container and timeout, and what it leaves behind.
-import { formatDuration, RivetError, toRivetError } from '@rivet/base';
+import { formatDuration, isRivetError, RivetError, toRivetError } from '@rivet/base';
 import type { LuaFunction, LuaVm } from '@rivet/lua';
 import type { StageDefinition } from '@rivet/protocol';
 import type { Branch } from '../branch.ts';
@@ -12,6 +12,8 @@ import { type StageRun, stopCommands } from './stage-run.ts';
 
 /** How much longer than its commands a stopped script may take to end, in milliseconds. */
 const STOPPED_SCRIPT_MS = 20_000;
+/** CPU time that the scripts of a job that ends have between two calls, in milliseconds. */
+const STOPPED_CPU_MS = 500;
 
 /** What a stage runs on. */
 export interface StageEnvironment {
@@ -38,6 +40,7 @@ export async function executeStage(
   const leave = control.enter(run, stage.always);
   const cancelTimeout = startTimeout(job, stage, run);
   const watch = watchWorkspace(job, run);
+  const relax = hurryWhenJobEnds(environment.vm, run);
   try {
     const truth = await callScript(environment, stage, run, call);
     await watch.settle();
@@ -47,12 +50,32 @@ export async function executeStage(
     throw toRivetError(run.signal.aborted ? run.signal.reason : error);
   } finally {
     cancelTimeout?.();
+    relax();
     watch.stop();
     leave();
     run.parked = true;
     // Branches below it may still be there when its script was left where it is.
     await settle(job, run, job.branches.forget(call.branch));
   }
+}
+
+/**
+ * A script that only computes hears of nothing: it is ended, with all others of the job. Where a
+ * stage alone is over its time, the others may go on and the limit has to do.
+ */
+function hurryWhenJobEnds(vm: LuaVm, run: StageRun): () => void {
+  let relax = (): void => {};
+  const hurry = (): void => {
+    const error = toRivetError(run.signal.reason);
+    if (isRivetError(error, 'RIVET_JOB_CANCELED', 'RIVET_JOB_TIMEOUT')) {
+      relax = vm.hurry(STOPPED_CPU_MS, error);
+    }
+  };
+  run.signal.addEventListener('abort', hurry, { once: true });
+  return () => {
+    run.signal.removeEventListener('abort', hurry);
+    relax();
+  };
 }
 
 async function callScript(
