@@ -36,7 +36,7 @@ export interface EngineSession {
   checker(bundle: PipelineBundle, definition: PipelineDefinition): InputChecker;
   /** What the conditions of the stages say with these inputs; nothing is started. */
   forecast(
-    job: Pick<PreparedJob, 'bundle' | 'definition' | 'inputs'>,
+    job: Pick<PreparedJob, 'bundle' | 'definition' | 'inputs' | 'missing'>,
     signal: AbortSignal,
   ): Promise<ReadonlyMap<string, ConditionForecast>>;
   /** Ends every process it started. */
@@ -65,8 +65,8 @@ export function createEngineSession(): EngineSession {
       checker ??= createInputChecker(lua(), bundle, definition, evaluationOptions());
       return checker;
     },
-    forecast: ({ bundle, definition, inputs }, signal) =>
-      forecastConditions({ lua: lua(), bundle, definition, inputs, signal }),
+    forecast: ({ bundle, definition, inputs, missing }, signal) =>
+      forecastConditions({ lua: lua(), bundle, definition, inputs, missing, signal }),
     async close() {
       await checker?.close();
       await engine?.close();

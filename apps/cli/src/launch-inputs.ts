@@ -19,6 +19,8 @@ export interface GivenInputs {
   readonly file: string | undefined;
   /** Whether missing ones may be asked for. */
   readonly ask: boolean;
+  /** Whether they may be left out where nobody can be asked; false when absent. */
+  readonly allowMissing?: boolean;
 }
 
 /**
@@ -42,6 +44,7 @@ export async function collectInputs(
   const missing = missingInputs(definition, known);
   if (missing.length === 0) return known;
   if (!given.ask || !context.interactive) {
+    if (given.allowMissing === true) return known;
     throw inputsMissing(missing);
   }
   for (const input of missing) {

@@ -5,13 +5,14 @@ import type { Plan, PlannedStage } from './plan.ts';
 
 /** The lines of the plan. */
 export function planLines(plan: Plan, style: Style): string[] {
-  const inputs = Object.entries(plan.inputs);
+  const inputs = [
+    ...Object.entries(plan.inputs).map(([name, value]) => `  ${name} = ${JSON.stringify(value)}`),
+    ...plan.missing.map((name) => style.yellow(`  ${name} is missing: a run needs it`)),
+  ];
   const lines = [
     `${style.bold(plan.pipeline)}: this is what would run; nothing was started`,
     style.bold('Inputs'),
-    ...(inputs.length === 0
-      ? ['  none']
-      : inputs.map(([name, value]) => `  ${name} = ${JSON.stringify(value)}`)),
+    ...(inputs.length === 0 ? ['  none'] : inputs),
     ...needLines(plan, style),
     style.bold('Stages'),
   ];

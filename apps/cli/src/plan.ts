@@ -9,6 +9,8 @@ import type { InputValues, PipelineDefinition, RunnerTag, StageDefinition } from
 export interface Plan {
   readonly pipeline: string;
   readonly inputs: InputValues;
+  /** Required inputs without a value: a run needs them. */
+  readonly missing: readonly string[];
   /** Names of the secrets that it may read. */
   readonly secrets: readonly string[];
   /** Names and versions. */
@@ -47,6 +49,7 @@ export interface PlannedStage {
 export interface PlanOptions {
   readonly definition: PipelineDefinition;
   readonly inputs: InputValues;
+  readonly missing: readonly string[];
   readonly defaultImage: string;
   /** Run only this stage and what it needs. */
   readonly onlyStage: string | undefined;
@@ -87,6 +90,7 @@ export function makePlan(options: PlanOptions): Plan {
   return {
     pipeline: definition.name,
     inputs: maskSecretInputs(definition, inputs),
+    missing: options.missing,
     secrets: definition.secrets,
     plugins: definition.plugins.map(({ name, version }) => `${name} ${version}`),
     runner: definition.runner,

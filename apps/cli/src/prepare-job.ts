@@ -13,6 +13,8 @@ export interface PreparedJob {
   readonly definition: PipelineDefinition;
   readonly inputs: InputValues;
   readonly onlyStage: string | undefined;
+  /** Required inputs without a value, where that is allowed. */
+  readonly missing: readonly string[];
 }
 
 interface JobOptions {
@@ -20,6 +22,8 @@ interface JobOptions {
   readonly inputFile: string | undefined;
   readonly noInput: boolean;
   readonly stage: string | undefined;
+  /** Whether inputs may be missing where nobody can be asked; false when absent. */
+  readonly allowMissing?: boolean;
 }
 
 /**
@@ -36,10 +40,26 @@ export async function prepareJob(
   if (!checked.ok) throw pipelineInvalid(checked.issues);
   const { definition } = checked;
   refuseUnknownStage(definition, options.stage);
+  const { allowMissing = false } = options;
   const checker = (): InputChecker => session.checker(bundle, definition);
-  const given = { pairs: options.input, file: options.inputFile, ask: !options.noInput };
+  const given = {
+    pairs: options.input,
+    file: options.inputFile,
+    ask: !options.noInput,
+    allowMissing,
+  };
   const values = await collectInputs(definition, given, context, checker);
   const check = await checker().check(values);
-  if (!check.ok) throw inputsInvalid(check);
-  return { bundle, definition, inputs: check.values, onlyStage: options.stage };
+  const job = { bundle, definition, onlyStage: options.stage };
+  if (check.ok) return { ...job, inputs: check.values, missing: [] };
+  const onlyMissing = check.missing.length === check.issues.length;
+  if (!allowMissing || !onlyMissing) throw inputsInvalid(check);
+  return { ...job, inputs: { ...defaultsOf(definition), ...values }, missing: check.missing };
+}
+
+function defaultsOf({ inputs }: PipelineDefinition): InputValues {
+  const known = inputs.flatMap(({ name, default: value }) =>
+    value === undefined ? [] : [[name, value] as const],
+  );
+  return Object.fromEntries(known);
 }

@@ -126,4 +126,23 @@ Stages
   test('has one form at a time', async () => {
     await plan('--json', '--mermaid').exits(2).run();
   });
+
+  test('without an input that is required says so, and what depends on it', async () => {
+    const file = join(directory, 'required.lua');
+    await writeFile(
+      file,
+      `return pipeline.define({ name = "p", inputs = { version = { type = "string" }, n = { type = "number", default = 2 } },
+        stages = {
+          { name = "a", condition = function() return input.get("version") ~= "" end, script = function() end },
+          { name = "b", condition = function() return input.get("n") > 1 end, script = function() end } } })`,
+    );
+    const { stdout } = await cli('plan', file).exits(0).run();
+    expect(stdout).toContain('  n = 2\n  version is missing: a run needs it\n');
+    expect(stdout).toMatch(/maybe: its condition at required.lua:3 calls input.get, known only/);
+    expect(stdout).toMatch(/b {2}after a, in .*, its condition is met/);
+    await cli('plan', file, '--input', 'n=x')
+      .exits(2)
+      .stderr(/input "n"/)
+      .run();
+  });
 });

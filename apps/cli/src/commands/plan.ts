@@ -14,6 +14,7 @@ export const plan = defineCommand({
   details: [
     'Shows the stages in their order, with what each needs and where it runs. The conditions are asked with the given',
     'inputs; a condition that asks for what only a run knows (an output, a file, a secret) makes its stage a "maybe".',
+    'Inputs that are missing where nobody can be asked are said to be; then conditions that look at them are a "maybe".',
     'Needs no server, no Podman and no image.',
   ].join('\n'),
   examples: [
@@ -28,7 +29,7 @@ export const plan = defineCommand({
     { command: 'rivet plan pipeline.lua --mermaid > plan.mmd', what: 'As a diagram for a README' },
   ],
   json: [
-    '`{pipeline, inputs, secrets, plugins, runner: [{key, value}], images, timeout_ms, stages: [{name, wave, needs, after, image,',
+    '`{pipeline, inputs, missing, secrets, plugins, runner: [{key, value}], images, timeout_ms, stages: [{name, wave, needs, after, image,',
     'runs: "yes"|"maybe"|"no", reason, condition, timeout_ms, retry_max, readonly, always, allow_failure}]}`',
   ].join(' '),
   arguments: { file: required('The pipeline file') },
@@ -53,7 +54,12 @@ export const plan = defineCommand({
     try {
       const config = await loadConfig(context.env);
       const { bundle, search } = await readPipelineFile(file, config, context);
-      const job = await prepareJob({ bundle, search }, options, session, context);
+      const job = await prepareJob(
+        { bundle, search },
+        { ...options, allowMissing: true },
+        session,
+        context,
+      );
       const forecasts = await session.forecast(job, context.interrupt.signal);
       const defaultImage = options.image ?? config.defaultImage;
       const planned = makePlan({ ...job, defaultImage, forecasts });
