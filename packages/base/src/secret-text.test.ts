@@ -1,3 +1,4 @@
+// A secret text shows nowhere unless it is revealed.
 import { format, inspect } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { SecretText } from './secret-text.ts';
