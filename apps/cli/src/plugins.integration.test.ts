@@ -124,8 +124,21 @@ describe('git', () => {
       moved: expect.stringContaining('could not read Username'),
       told: '/main.git/info/refs?service=git-upload-pack None',
       'on disk': '0',
+      'ssh left': '0\n0\n',
       pwned: 'no',
     });
+    // The stand-in for ssh tells what it was given; the key was its to read alone.
+    expect(outputs.ssh).toBe(
+      [
+        'host git@host.example',
+        `key 600 700 ${String(outputs['ssh sum']).trimEnd()}`,
+        'option IdentitiesOnly=yes',
+        'option BatchMode=yes',
+        'option StrictHostKeyChecking=yes',
+        'known host.example ssh-ed25519 AAAA',
+        'environment 0',
+      ].join('\n'),
+    );
     expect(outputs['missing base']).toContain('a shallow clone lacks it');
     const refusals = outputs.refusals as string[];
     const kinds = [

@@ -94,6 +94,17 @@ local function remotely()
   output.set("on disk", process.sh("grep -rlF -e \"$T\" /workspace /tmp /root 2>/dev/null | wc -l", { env = { T = token }, capture_stdout = true }).stdout:gsub("%s", ""))
 end
 
+local function through_ssh()
+  local key = secret.get("GIT_TOKEN")
+  process.sh("cp ssh /usr/bin/ssh")
+  local credentials = { ssh_key = key, known_hosts = "host.example ssh-ed25519 AAAA" }
+  git.clone({ url = "ssh://git@host.example/tmp/srv/main.git", dir = "by_ssh", credentials = credentials, image = false })
+  git.fetch({ dir = "by_ssh", ref = "side", depth = 1, credentials = credentials, image = false })
+  output.set("ssh", sh("cat /tmp/ssh.log"))
+  output.set("ssh sum", process.sh("printf '%s\\n' \"$T\" | sha256sum", { env = { T = key }, capture_stdout = true }).stdout)
+  output.set("ssh left", process.sh("find / -xdev -name known_hosts | wc -l; grep -rlF -e \"$T\" /tmp /workspace /root | wc -l", { env = { T = key }, capture_stdout = true }).stdout)
+end
+
 local function refusals()
   local clone = function(options)
     options.dir = options.dir or "refused"
@@ -138,6 +149,7 @@ return pipeline.define({
       prepare()
       locally()
       remotely()
+      through_ssh()
       refusals()
     end },
   },
