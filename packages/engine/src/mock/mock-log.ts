@@ -1,7 +1,7 @@
 // Asks the mocks of a test, and keeps what they were asked, did not know, or broke on.
 import type { LuaRecord, LuaValue } from '@rivet/lua';
 
-export type MockKind = 'process' | 'http' | 'image';
+type MockKind = 'process' | 'http' | 'image';
 
 /**
  * Asks the mocks of the test: the answer of a command or a request (undefined: none matches), and

@@ -1,4 +1,4 @@
-// The host of a tested job: what would act on the outside asks the mocks, what the job tells is kept.
+// The host of a tested job: what would act on the outside asks the mocks, what it tells is kept.
 import { silentLogger } from '@rivet/base';
 import { createFakeDriver } from '@rivet/containers';
 import type { LuaRecord } from '@rivet/lua';
