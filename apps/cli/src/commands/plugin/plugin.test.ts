@@ -2,8 +2,12 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { cli } from '../../testing/run-cli.ts';
+
+// A test starts the program several times, and each of them Lua processes: slow on a busy machine.
+vi.setConfig({ testTimeout: 120_000 });
 
 let directory: string;
 beforeEach(async () => {
@@ -119,6 +123,15 @@ describe('rivet plugin test', () => {
     await run('plugin', 'test')
       .exits(1)
       .stdout(/echo 'Hello, Ada!'/)
+      .run();
+  });
+
+  it('passes for the plugins that come with Rivet', async () => {
+    const root = fileURLToPath(new URL('../../../../..', import.meta.url));
+    await cli('plugin', 'test')
+      .in(root)
+      .exits(0)
+      .stdout(/archive_test\.lua[\s\S]*git_test\.lua[\s\S]*terraform_test\.lua/)
       .run();
   });
 
