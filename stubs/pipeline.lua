@@ -88,11 +88,16 @@ pipeline = {}
 ---@field always? boolean runs after a failure, a cancel and a timeout too
 ---@field policy? PolicyOptions narrows what the pipeline allows itself
 
+---@class PluginRequest
+---@field name string
+---@field version? string `"1.4.0"`, `"1.x"`, `"1.4.x"` or `">=1.4"`; any when absent
+
 ---@class PipelineOptions
 ---@field name string unique; 1 to 100 of `A-Z a-z 0-9 . _ / -` and spaces
 ---@field description? string
 ---@field inputs? table<string, InputOptions>
 ---@field runner? RunnerTag[] tags that a runner must have
+---@field plugins? (string|PluginRequest)[] plugins that it uses, such as `{ "git" }`
 ---@field secrets? string[]
 ---@field env? table<string, string> variables of every command
 ---@field timeout? Duration
@@ -147,6 +152,10 @@ function builder:input(name, options) end
 ---@param tag RunnerTag
 ---@return PipelineBuilder
 function builder:tag(tag) end
+
+---@param plugin string|PluginRequest
+---@return PipelineBuilder
+function builder:plugin(plugin) end
 
 ---@param name string
 ---@return PipelineBuilder

@@ -27,6 +27,7 @@ const stubModules = [
   'os',
   'test',
   'mock',
+  'plugin',
 ] as const;
 
 export function readStubs(directory: string): Stub[] {
