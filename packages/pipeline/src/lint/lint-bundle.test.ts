@@ -1,3 +1,4 @@
+// What the linter says and what it leaves alone, rule by rule.
 import { readdirSync, readFileSync } from 'node:fs';
 import { createLuaEngine, type LuaEngine, type LuaModuleSpec } from '@rivet/lua';
 import type { PipelineDefinition } from '@rivet/protocol';

@@ -1,4 +1,4 @@
-// Inputs and secrets that scripts ask for and the definition does not have, and the other way round.
+// Inputs and secrets that scripts ask for and the definition does not have.
 import type { Node } from 'luaparse';
 import { globalCall, type LintedFile, type LintRule } from '../rule.ts';
 import { literalText, walk } from '../syntax-tree.ts';
