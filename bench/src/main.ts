@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { claimBenchmark } from './claims.ts';
 import { runBenchmark, startBenchmark } from './command-line.ts';
 import { commandBenchmark } from './container-command.ts';
+import { luaBenchmark } from './lua.ts';
 import type { Benchmark, Row } from './measure.ts';
 import { redactionBenchmark } from './redaction.ts';
 import { tableLines } from './table.ts';
@@ -14,6 +15,7 @@ const benchmarks: readonly Benchmark[] = [
   commandBenchmark,
   claimBenchmark,
   redactionBenchmark,
+  luaBenchmark,
 ];
 const ROUNDS = 15;
 
@@ -29,7 +31,7 @@ async function main(): Promise<number> {
   const rows: Row[] = [];
   for (const benchmark of options.chosen) {
     process.stderr.write(`bench: ${benchmark.about}\n`);
-    rows.push(await benchmark.run(options.rounds));
+    rows.push(...[await benchmark.run(options.rounds)].flat());
   }
   if (!options.json) process.stderr.write(`\n${tableLines(rows).join('\n')}\n`);
   process.stdout.write(`${JSON.stringify({ node: process.version, rows }, null, 2)}\n`);

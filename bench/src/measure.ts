@@ -28,7 +28,7 @@ export interface Row {
 export interface Benchmark {
   readonly name: string;
   readonly about: string;
-  run(rounds: number): Promise<Row>;
+  run(rounds: number): Promise<Row | readonly Row[]>;
 }
 
 /** Runs `ours` and `peer` alternately, each `rounds` times after one unmeasured run of both. */
@@ -55,7 +55,8 @@ export async function timed(action: () => Promise<unknown>): Promise<number> {
   return performance.now() - start;
 }
 
-function spreadOf(values: readonly number[]): Spread {
+/** The spread of some values. */
+export function spreadOf(values: readonly number[]): Spread {
   const sorted = values.toSorted((a, b) => a - b);
   const at = (index: number): number => sorted[index] ?? Number.NaN;
   const middle = sorted.length / 2;
