@@ -2,6 +2,10 @@
 // end to end (the real programs).
 import { defineConfig } from 'vitest/config';
 
+// What scripts/test-programs.sh has unpacked, after what is installed.
+const programs = new URL('.setup/programs/usr', import.meta.url).pathname;
+process.env.PATH = `${process.env.PATH}:${programs}/bin:${programs}/sbin`;
+
 const notTests = ['**/node_modules/**', '**/vendor/**'];
 
 export default defineConfig({

@@ -12,7 +12,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freePort, type Installation, startInstallation } from './installation.ts';
 import { createPipeline, waitForEnd } from './jobs.ts';
 
-const nginx = ['/usr/sbin/nginx', '/usr/local/sbin/nginx', '/usr/bin/nginx'].find(existsSync);
+const nginx = (process.env.PATH ?? '')
+  .split(':')
+  .map((directory) => `${directory}/nginx`)
+  .find((path) => existsSync(path));
 
 describe.skipIf(nginx === undefined)('behind nginx (needs nginx)', () => {
   let installation: Installation;

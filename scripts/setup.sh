@@ -1,7 +1,7 @@
 #!/bin/sh
 # Sets this machine up for Rivet: npm packages, Node 24, Podman with what it needs, base images.
 # Does only what is missing; the second run takes a moment. Works as root and, where nothing is
-# missing from the system, as an ordinary user.
+# missing from the system, as an ordinary user. With --tests also what only the tests need.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -43,10 +43,12 @@ check_node_24() {
 
 # Debian's packages: Podman, an OCI runtime that works on every cgroup layout, networks, rootless
 # storage, and busybox for the base image.
-SYSTEM_PACKAGES="podman runc crun uidmap slirp4netns fuse-overlayfs netavark aardvark-dns iptables busybox-static ca-certificates docker-registry gpg gpg-agent gpgconf lua5.3"
+SYSTEM_PACKAGES="podman runc crun uidmap slirp4netns fuse-overlayfs netavark aardvark-dns iptables busybox-static ca-certificates"
+# For signed images.
+TEST_PACKAGES="gpg gpg-agent gpgconf"
 
 missing_packages() {
-  for package in $SYSTEM_PACKAGES; do
+  for package in $wanted; do
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || printf '%s ' "$package"
   done
 }
@@ -79,9 +81,15 @@ install_system() {
   rm -f "$log"
 }
 
+wanted=$SYSTEM_PACKAGES
+[ "${1:-}" = --tests ] && wanted="$wanted $TEST_PACKAGES"
+
 need_node
 install_packages
 check_node_24
 install_system
 sh scripts/base-images.sh
-sh scripts/plugin-image.sh
+if [ "${1:-}" = --tests ]; then
+  sh scripts/plugin-image.sh
+  sh scripts/test-programs.sh
+fi
