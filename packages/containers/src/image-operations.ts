@@ -8,6 +8,8 @@ export interface ImageFacts {
   readonly id: string;
   /** `sha256:…` of its manifest at the registry it came from or went to, when that is known. */
   readonly digest: string | undefined;
+  /** Its ONBUILD instructions, which run in builds that begin with it; absent when it has none. */
+  readonly triggers?: readonly string[];
 }
 
 export interface RegistryOptions {

@@ -112,7 +112,7 @@ export const containerErrors = defineErrors({
   RIVET_CONTAINER_CONTAINERFILE: {
     message: '{function}: {containerfile}:{line}: {problem}',
     solve:
-      'Write image names in the Containerfile as they are, or with ARGs that have a default or are given in `build_args`.',
+      'Write image names in the Containerfile as they are, or with ARGs that have a default or are given in `build_args`; docs/guide/containers.md says what a build may do.',
     status: 422,
     exit: 1,
     fault: 'user',

@@ -8,7 +8,8 @@ import type { ImageFacts } from '../image-operations.ts';
  */
 export function imageFacts(answer: unknown, name: string | undefined): ImageFacts {
   const first: unknown = Array.isArray(answer) ? answer[0] : undefined;
-  const { Id: id, RepoDigests: digests, Digest: own } = (first ?? {}) as Record<string, unknown>;
+  const image = (first ?? {}) as Record<string, unknown>;
+  const { Id: id, RepoDigests: digests, Digest: own } = image;
   if (typeof id !== 'string' || !/^[0-9a-f]{64}$/.test(id)) {
     throw RivetError.of('RIVET_CONTAINER_PODMAN_GARBAGE', {
       action: 'podman image inspect',
@@ -17,7 +18,17 @@ export function imageFacts(answer: unknown, name: string | undefined): ImageFact
     });
   }
   const known = Array.isArray(digests) ? digests.filter((each) => typeof each === 'string') : [];
-  return { id, digest: name === undefined ? undefined : digestFor(name, known, own) };
+  const triggers = triggersOf(image);
+  return {
+    id,
+    digest: name === undefined ? undefined : digestFor(name, known, own),
+    ...(triggers.length === 0 ? {} : { triggers }),
+  };
+}
+
+function triggersOf({ Config: config }: Record<string, unknown>): string[] {
+  const { OnBuild: triggers } = (config ?? {}) as Record<string, unknown>;
+  return Array.isArray(triggers) ? triggers.map(String) : [];
 }
 
 function digestFor(name: string, digests: readonly string[], own: unknown): string | undefined {

@@ -11,7 +11,8 @@ import { readFile } from '../fs/read-file.ts';
 import { joinPath, type PathBytes, pathBytes, pathText } from '../fs/script-path.ts';
 import type { ModuleCall } from '../host-function.ts';
 import { copyContext } from './build-context.ts';
-import { readImages } from './containerfile.ts';
+import { readContainerfile, triggerProblem } from './containerfile.ts';
+import type { ContainerfileProblem } from './containerfile-instructions.ts';
 import { type Credentials, withCredentials } from './registry-credentials.ts';
 
 const CONTAINERFILE_BYTES_MAX = 1024 * 1024;
@@ -127,10 +128,9 @@ async function copyInputs(
   const containerfile = join(directory, 'containerfile');
   const fsCall = { function: name, workspace: job.host.workspace, signal: branch.signal };
   const found = await job.workspace.enter(fsCall, async (jail) => {
-    const file = await readContainerfile(jail, from, request.containerfile);
+    const file = await readFileOf(jail, from, request.containerfile);
     return { ...file, skipped: await copyContext(jail, from, context) };
   });
-  await writeFile(containerfile, found.text, { mode: 0o600 });
   if (found.skipped > 0) {
     await job.log.write(
       { stage: branch.stage.stage, groups: branch.groups, level: 'warning', stream: 'system' },
@@ -146,7 +146,7 @@ async function copyInputs(
   return { context, containerfile, containerfileName: found.name, text: found.text, secrets };
 }
 
-async function readContainerfile(
+async function readFileOf(
   jail: Jail,
   context: PathBytes,
   named: string | Uint8Array,
@@ -165,17 +165,18 @@ async function fetchImages(
 ): Promise<ReadonlyMap<string, string>> {
   const { job, branch } = call;
   const { policy } = branch.stage;
-  const read = readImages(inputs.text, buildArgs);
-  if ('problem' in read) {
-    throw RivetError.of('RIVET_CONTAINER_CONTAINERFILE', {
+  const refuse = ({ line, problem }: ContainerfileProblem): RivetError =>
+    RivetError.of('RIVET_CONTAINER_CONTAINERFILE', {
       function: call.name,
       containerfile: inputs.containerfileName,
-      line: read.line,
-      problem: read.problem,
+      line,
+      problem,
     });
-  }
+  const read = readContainerfile(inputs.text, buildArgs);
+  if ('problem' in read) throw refuse(read);
+  await writeFile(inputs.containerfile, read.text, { mode: 0o600 });
   const ids = new Map<string, string>();
-  for (const { name } of read.images) {
+  for (const { name, line } of read.images) {
     if (job.images.find(name) === undefined) policy.checkImage(name);
     const pull = policy.checkPull(undefined);
     const facts = await withCredentials(call, name, request.credentials, (authFile) =>
@@ -187,6 +188,10 @@ async function fetchImages(
         ...(pull === undefined || pull === 'always' ? {} : { pull }),
       }),
     );
+    const problem = triggerProblem(facts.triggers ?? []);
+    if (problem !== undefined) {
+      throw refuse({ line, problem: `the image ${name} has ONBUILD instructions: ${problem}` });
+    }
     ids.set(name, facts.id);
   }
   return ids;

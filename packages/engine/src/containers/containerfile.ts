@@ -1,5 +1,13 @@
 // Finds the images that a Containerfile names, so that each can be held against the policy and
-// fetched before the build, which itself fetches nothing.
+// fetched before the build, which itself fetches nothing; refuses what would lead a build out of it.
+import {
+  type ContainerfileProblem,
+  type Instruction,
+  readInstruction,
+  readInstructions,
+  writeInstructions,
+} from './containerfile-instructions.ts';
+import { mountSource } from './containerfile-mounts.ts';
 
 /** An image that a build needs, and the line that names it. */
 export interface NamedImage {
@@ -7,102 +15,183 @@ export interface NamedImage {
   readonly line: number;
 }
 
-/** A line that can't be understood before the build. */
-export interface ContainerfileProblem {
-  readonly line: number;
-  readonly problem: string;
+export interface ReadContainerfile {
+  /** Each once, in the order of the file. Names of stages and `scratch` are none. */
+  readonly images: readonly NamedImage[];
+  /** What is to be built: what was read, written so that there is one way to read it. */
+  readonly text: string;
 }
 
-interface Instruction {
-  readonly line: number;
-  readonly keyword: string;
-  readonly rest: string;
+/** @param given values of ARGs */
+export function readContainerfile(
+  text: string,
+  given: Readonly<Record<string, string>>,
+): ReadContainerfile | ContainerfileProblem {
+  const read = readInstructions(text);
+  if ('problem' in read) return read;
+  const file = new Containerfile(given);
+  const checked: Instruction[] = [];
+  for (const instruction of read.instructions) {
+    const rest = file.check(instruction);
+    if (typeof rest !== 'string') return { line: instruction.line, problem: rest.problem };
+    checked.push({ ...instruction, rest });
+  }
+  if (file.stageCount === 0) return { line: 1, problem: 'there is no FROM in it' };
+  const written = writeInstructions({ ...read, instructions: checked });
+  return { images: [...file.images.values()], text: written };
 }
 
 /**
- * The images, each once, in the order of the file. Names of stages and `scratch` are none.
- * @param given values of ARGs
+ * What is wrong with the instructions that a base image brings for those that are built on it:
+ * nobody saw them before. They may name no image.
  */
-export function readImages(
-  text: string,
-  given: Readonly<Record<string, string>>,
-): { readonly images: readonly NamedImage[] } | ContainerfileProblem {
-  const images = new Map<string, NamedImage>();
-  const stages = new Set<string>();
-  const values = new Map<string, string>();
-  let stageCount = 0;
-  for (const { line, keyword, rest } of instructions(text)) {
-    if (keyword === 'ARG' && stageCount === 0) readArguments(rest, given, values);
-    const found = keyword === 'FROM' ? [fromImage(rest, values)] : sourceImages(keyword, rest);
-    for (const image of found) {
-      if ('problem' in image) return { line, problem: image.problem };
-      const { name } = image;
-      const isStage = stages.has(name.toLowerCase()) || /^\d+$/.test(name);
-      if (name !== 'scratch' && !isStage && !images.has(name)) images.set(name, { name, line });
+export function triggerProblem(triggers: readonly string[]): string | undefined {
+  for (const trigger of triggers) {
+    const read = readContainerfile(`FROM scratch\n${trigger}`, {});
+    if ('problem' in read) return read.problem;
+    if (read.images.length > 0) return `it names the image ${read.images[0]?.name}`;
+  }
+  return undefined;
+}
+
+type Problem = { readonly problem: string };
+
+class Containerfile {
+  readonly images = new Map<string, NamedImage>();
+  stageCount = 0;
+  readonly #stages = new Set<string>();
+  readonly #values = new Map<string, string>();
+  readonly #given: Readonly<Record<string, string>>;
+
+  constructor(given: Readonly<Record<string, string>>) {
+    this.#given = given;
+  }
+
+  /** What stands after the keyword, with names of images as they were understood. */
+  check({ line, keyword, rest }: Instruction): string | Problem {
+    if (keyword === 'FROM') return this.#from(line, rest);
+    if (keyword === 'ARG' && this.stageCount === 0) this.#readArguments(rest);
+    if (keyword === 'ONBUILD') {
+      const inner = readInstruction(line, rest);
+      if ('problem' in inner) return inner;
+      const checked = inner.keyword === 'FROM' ? undefined : this.check(inner);
+      if (checked === undefined) return { problem: 'ONBUILD FROM is not possible' };
+      return typeof checked === 'string' ? `${inner.keyword} ${checked}` : checked;
     }
-    if (keyword === 'FROM') {
-      stageCount += 1;
-      const [, stage] = /\sAS\s+(\S+)\s*$/i.exec(rest) ?? [];
-      if (stage !== undefined) stages.add(stage.toLowerCase());
+    if (!['COPY', 'ADD', 'RUN'].includes(keyword)) return rest;
+    const split = readFlags(keyword, rest);
+    if ('problem' in split) return split;
+    for (const flag of split.flags) {
+      const problem = this.#flag(line, keyword, flag);
+      if (problem !== undefined) return problem;
+    }
+    if (keyword === 'ADD' && leavesContext(split.words)) {
+      return {
+        problem:
+          'ADD takes files of the context, and names them without variables; fetch others with http.download or in a RUN',
+      };
+    }
+    return [...split.flags, split.words].join(' ');
+  }
+
+  #from(line: number, rest: string): string | Problem {
+    const match = /^((?:--platform=[^\s"'\\`]+\s+)*)([^\s-]\S*)(?:\s+AS\s+(\S+))?$/i.exec(rest);
+    if (match === null) {
+      return {
+        problem:
+          rest === ''
+            ? 'FROM names no image'
+            : `FROM ${rest.slice(0, 100)} can not be understood before the build`,
+      };
+    }
+    const [, flags = '', word = '', stage] = match;
+    const found = fromImage(word, this.#values);
+    if ('problem' in found) return found;
+    const problem = this.#use(line, `FROM ${found.name}`, found.name, false);
+    if (problem !== undefined) return problem;
+    this.stageCount += 1;
+    if (stage === undefined) return flags + found.name;
+    if (!/^[A-Za-z][\w.-]*$/.test(stage)) {
+      return {
+        problem: `the stage ${stage.slice(0, 100)} has not a name of letters, digits, "_", "." and "-"`,
+      };
+    }
+    this.#stages.add(stage);
+    return `${flags}${found.name} AS ${stage}`;
+  }
+
+  #flag(line: number, keyword: string, flag: string): Problem | undefined {
+    const [, name = '', value = ''] = /^--([^=]*)=?(.*)$/s.exec(flag) ?? [];
+    if (keyword === 'RUN') {
+      if (name === 'network' && (value === 'none' || value === 'default')) return undefined;
+      if (name !== 'mount')
+        return { problem: `RUN has ${flag}; it takes --mount and --network=none` };
+      const source = mountSource(value);
+      if ('problem' in source) return source;
+      if (source.from === undefined) return undefined;
+      return this.#use(line, `RUN from ${source.from}`, source.from, true);
+    }
+    return name === 'from' ? this.#use(line, `${keyword} from ${value}`, value, true) : undefined;
+  }
+
+  /** @param mayCount whether a number stands for a stage */
+  #use(line: number, what: string, name: string, mayCount: boolean): Problem | undefined {
+    if (this.#stages.has(name) || (name === 'scratch' && !mayCount)) return undefined;
+    if (mayCount && /^\d+$/.test(name) && Number(name) < this.stageCount) return undefined;
+    const other = [...this.#stages].find((stage) => stage.toLowerCase() === name.toLowerCase());
+    if (other !== undefined) return { problem: `${what}: the stage is called ${other}` };
+    if (!/^[A-Za-z0-9._/:@[\]+-]+$/.test(name) || /^\d+$/.test(name)) {
+      return { problem: `${what} can not be understood before the build` };
+    }
+    if (!this.images.has(name)) this.images.set(name, { name, line });
+    return undefined;
+  }
+
+  /** `NAME=default`, several of them; only those before the first FROM can stand in a FROM. */
+  #readArguments(rest: string): void {
+    for (const [, name = '', quoted, single, plain] of rest.matchAll(
+      /(\w+)(?:=(?:"([^"]*)"|'([^']*)'|(\S*)))?/g,
+    )) {
+      const fallback = quoted ?? single ?? plain;
+      const value = Object.hasOwn(this.#given, name) ? this.#given[name] : fallback;
+      if (value !== undefined) this.#values.set(name, value);
     }
   }
-  if (stageCount === 0) return { line: 1, problem: 'there is no FROM in it' };
-  return { images: [...images.values()] };
 }
 
-/** The instructions with the lines that they go on in. */
-function* instructions(text: string): Generator<Instruction> {
-  const lines = text.replace(/^\uFEFF/, '').split(/\r?\n/);
-  const [, mark = '\\'] = /^#\s*escape\s*=\s*(\\|`)\s*$/im.exec(directives(lines)) ?? [];
-  let whole = '';
-  let first = 0;
-  for (const [index, line] of lines.entries()) {
-    const isBlank = line.trim() === '' || line.trimStart().startsWith('#');
-    if (isBlank && index < lines.length - 1) continue;
-    if (whole === '') first = index + 1;
-    const ends = isBlank || !line.trimEnd().endsWith(mark);
-    if (!isBlank) whole += ends ? line : `${line.trimEnd().slice(0, -1)} `;
-    if (!ends && index < lines.length - 1) continue;
-    const [, keyword, rest = ''] = /^\s*(\w+)\s*(.*)$/s.exec(whole) ?? [];
-    whole = '';
-    if (keyword !== undefined) yield* unwrap(first, keyword.toUpperCase(), rest);
-  }
-}
-
-/** The comments at the top, among which directives stand. */
-function directives(lines: readonly string[]): string {
-  const end = lines.findIndex((line) => !line.trimStart().startsWith('#'));
-  return lines.slice(0, end === -1 ? lines.length : end).join('\n');
-}
-
-/** What ONBUILD holds counts as if it stood there itself. */
-function* unwrap(line: number, keyword: string, rest: string): Generator<Instruction> {
-  yield { line, keyword, rest };
-  if (keyword !== 'ONBUILD') return;
-  const [, inner, more = ''] = /^\s*(\w+)\s*(.*)$/s.exec(rest) ?? [];
-  if (inner !== undefined) yield { line, keyword: inner.toUpperCase(), rest: more };
-}
-
-/** `NAME=default`, several of them; only those before the first FROM can stand in a FROM. */
-function readArguments(
+/** Flags in any other spelling than the plain one might be read in another way by Podman. */
+function readFlags(
+  keyword: string,
   rest: string,
-  given: Readonly<Record<string, string>>,
-  values: Map<string, string>,
-): void {
-  for (const [, name = '', quoted, single, plain] of rest.matchAll(
-    /(\w+)(?:=(?:"([^"]*)"|'([^']*)'|(\S*)))?/g,
-  )) {
-    const fallback = quoted ?? single ?? plain;
-    const value = Object.hasOwn(given, name) ? given[name] : fallback;
-    if (value !== undefined) values.set(name, value);
+): { readonly flags: readonly string[]; readonly words: string } | Problem {
+  const flags: string[] = [];
+  let words = rest.replace(SPACE, '');
+  for (;;) {
+    const match = /^--[a-z][a-z-]*(?:=[^\s"'\\`]*)?(?=[\t\v\f\r ]|$)/.exec(words);
+    if (match === null) break;
+    flags.push(match[0]);
+    words = words.slice(match[0].length).replace(SPACE, '');
   }
+  if (!words.startsWith('--')) return { flags, words };
+  const [flag = ''] = words.split(/\s/);
+  return {
+    problem: `${keyword} has ${flag.slice(0, 100)}: write flags without quotes and escapes`,
+  };
 }
 
-type Found = { readonly name: string } | { readonly problem: string };
+const SPACE = /^[\s\u0085]+/;
 
-function fromImage(rest: string, values: ReadonlyMap<string, string>): Found {
-  const [word = ''] = rest.replace(/^(?:--\S+\s+)+/, '').split(/\s+/);
-  if (word === '') return { problem: 'FROM names no image' };
+/** Podman itself would fetch it, from wherever the machine can reach. */
+function leavesContext(words: string): boolean {
+  const plain = words.replaceAll(/["']/g, '');
+  return (
+    plain.includes('://') || /[$\\`]/.test(plain) || /(?:^|[\s[,])[^\s/]+@[^\s/]+:/.test(plain)
+  );
+}
+
+type Found = { readonly name: string } | Problem;
+
+function fromImage(word: string, values: ReadonlyMap<string, string>): Found {
   let missing: string | undefined;
   const name = word
     .replace(/^(["'])(.*)\1$/, '$2')
@@ -125,22 +214,4 @@ function fromImage(rest: string, values: ReadonlyMap<string, string>): Found {
     return { problem: `FROM ${word} can not be understood before the build` };
   }
   return { name };
-}
-
-/** What `--from` of COPY and ADD, and `from` of the mounts of RUN, name. */
-function sourceImages(keyword: string, rest: string): Found[] {
-  const words =
-    keyword === 'COPY' || keyword === 'ADD'
-      ? [...rest.matchAll(/(?:^|\s)--from=(\S+)/g)].map(([, name = '']) => name)
-      : keyword === 'RUN'
-        ? [...rest.matchAll(/(?:^|\s)--mount=(\S+)/g)].flatMap(([, mount = '']) =>
-            [...mount.matchAll(/(?:^|,)"?from=([^,"]+)/g)].map(([, name = '']) => name),
-          )
-        : [];
-  return words.map((word) => {
-    const name = word.replace(/^(["'])(.*)\1$/, '$2');
-    return name.includes('$')
-      ? { problem: `${keyword} from ${name} can not be understood before the build` }
-      : { name };
-  });
 }

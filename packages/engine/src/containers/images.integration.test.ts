@@ -129,6 +129,30 @@ describe('a job that builds an image', () => {
     expect(results.ignore).toMatch(/container\.build.*containerignore/);
   });
 
+  it('mounts nothing of the machine, and asks no server from the machine', async () => {
+    const job = await run(
+      `local function try(name, options)
+         local ok, problem = pcall(container.build, options)
+         output.set(name, ok and "built" or tostring(problem):match("[^\\n]*"))
+       end
+       for _, name in ipairs({ "linked", "cached", "asks", "hidden" }) do try(name, { context = name }) end`,
+      {
+        files: {
+          'linked/root': '-> /',
+          'linked/Containerfile': `FROM ${BASE}\nRUN --mount=type=bind,source=root,target=/mnt ls /mnt\n`,
+          'cached/Containerfile': `FROM ${BASE}\nRUN --mount=type=cache,id=../../../../../etc,target=/mnt ls /mnt\n`,
+          'asks/Containerfile': `FROM ${BASE}\nADD http://127.0.0.1:9/x /x\n`,
+          'hidden/Containerfile': `FROM ${BASE}\nCOPY --fr\\om=localhost/rivet/toolchain:latest /bin /x\n`,
+        },
+      },
+    );
+    const results = Object.fromEntries(job.outputs);
+    expect(results.linked).toContain('linked/Containerfile:2: RUN --mount=type=bind,source=root');
+    expect(results.cached).toContain('cached/Containerfile:2: RUN --mount=type=cache');
+    expect(results.asks).toContain('asks/Containerfile:2: ADD takes files of the context');
+    expect(results.hidden).toContain('hidden/Containerfile:2: COPY has --fr\\om');
+  });
+
   it('obeys the policy for base images, and in each of its steps', async () => {
     const files = {
       'bad/Containerfile': 'FROM localhost/rivet/toolchain:latest\n',

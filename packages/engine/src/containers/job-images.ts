@@ -49,7 +49,7 @@ export function createJobImages(spec: JobSpec, host: JobHost): JobImages {
   };
   const fetch = async ({ image, pull = 'missing', verify, ...rest }: ImageRequest) => {
     const own = find(image);
-    if (own !== undefined) return { id: own, digest: undefined };
+    if (own !== undefined) return await host.driver.pullImage(own, { pull: 'never', ...rest });
     refuseForeign(image);
     return await host.driver.pullImage(image, {
       pull: verify === true && pull === 'missing' ? 'always' : pull,
