@@ -4,6 +4,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { sleep } from '@rivet/base';
 import { BUILD_REPOSITORY, isKeyOf, keyOfName } from './build-names.ts';
 import { essence, type PodmanCli } from './cli.ts';
+import { mountPoint } from './mount-point.ts';
 
 const QUERY_TIMEOUT_MS = 30_000;
 const REMOVE_TIMEOUT_MS = 2 * 60_000;
@@ -67,12 +68,8 @@ async function removeWorkingContainers(
     const key = name.includes('-working-container') ? keyOfName(name) : undefined;
     if (key === undefined || !isKeyOf(key, labels)) continue;
     // A step whose build was killed runs on without anybody who waits for it.
-    const root = await podman.run({
-      action: 'find a working container',
-      args: [...globalFlags, 'mount', '--', id],
-      timeoutMs: QUERY_TIMEOUT_MS,
-    });
-    await killBelow(root.stdout.trim());
+    const root = await mountPoint(podman, globalFlags, id);
+    if (root !== undefined) await killBelow(root);
     await podman.expect({
       action: 'remove a working container',
       args: [...globalFlags, 'rm', '--force', '--ignore', '--', id],
@@ -81,15 +78,21 @@ async function removeWorkingContainers(
   }
 }
 
-/** Kills the processes whose root file system is this overlay. */
+/** Kills the processes whose root directory this is. */
 async function killBelow(root: string): Promise<void> {
   const layer = /^(\/.*\/overlay\/[^/]+)\/merged$/.exec(root)?.[1];
-  if (layer === undefined) return;
   for (const entry of await readdir('/proc')) {
     if (!/^\d+$/.test(entry) || Number(entry) === process.pid) continue;
     const mounts = await readFile(`/proc/${entry}/mountinfo`, 'utf8').catch(() => '');
     const rootMount = mounts.split('\n').find((line) => line.split(' ')[4] === '/') ?? '';
-    if (rootMount.includes(`upperdir=${layer}/`)) kill(Number(entry), 'SIGKILL');
+    // An overlay names its layer; with other storage drivers the directory itself is mounted, by
+    // its path on its own file system.
+    const directory = rootMount.split(' ')[3] ?? '/';
+    const isBelow =
+      layer === undefined
+        ? directory.length > '/containers/storage/'.length && root.endsWith(directory)
+        : rootMount.includes(`upperdir=${layer}/`);
+    if (isBelow) kill(Number(entry), 'SIGKILL');
   }
 }
 
