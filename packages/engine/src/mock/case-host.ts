@@ -5,8 +5,8 @@ import type { LogLine } from '@rivet/protocol';
 import type { Ask } from './mock-log.ts';
 import { type MockedRun, runMocked } from './mocked-run.ts';
 import { runRecord } from './run-record.ts';
-import { readRunRequest } from './run-request.ts';
-import type { TestedPipelines } from './tested-pipelines.ts';
+import { type RunRequest, readRunRequest } from './run-request.ts';
+import type { TestedPipeline, TestedPipelines } from './tested-pipelines.ts';
 import { readWorkspaceFile } from './workspace-files.ts';
 
 export interface CaseHostOptions {
@@ -35,6 +35,8 @@ export interface CaseHost extends LuaHost {
 export function createCaseHost(options: CaseHostOptions): CaseHost {
   const runs: MockedRun[] = [];
   const notes: string[] = [];
+  /** Runs that have not ended: a case may end before, at its deadline. */
+  const underWay = new Set<Promise<unknown>>();
   let asked = 0;
 
   const ask =
@@ -47,10 +49,9 @@ export function createCaseHost(options: CaseHostOptions): CaseHost {
       });
       return reply === null ? undefined : { reply, mock: String(mock) };
     };
-  const run = async ([given]: readonly LuaValue[]): Promise<LuaRecord> => {
-    const request = readRunRequest(given);
-    const pipeline = await options.pipelines.get(request.path, options.file);
+  const start = async (request: RunRequest, pipeline: TestedPipeline): Promise<MockedRun> => {
     const { lua, defaultImage, signal } = options;
+    signal.throwIfAborted();
     const mocked = await runMocked({
       lua,
       pipeline,
@@ -60,13 +61,21 @@ export function createCaseHost(options: CaseHostOptions): CaseHost {
       signal,
     });
     runs.push(mocked);
+    return mocked;
+  };
+  const run = async ([given]: readonly LuaValue[]): Promise<LuaRecord> => {
+    const request = readRunRequest(given);
+    const pipeline = await options.pipelines.get(request.path, options.file);
+    const running = start(request, pipeline);
+    underWay.add(running);
+    const mocked = await running.finally(() => underWay.delete(running));
     if (mocked.broken.length > 0) throw mocked.broken[0];
     refuseDefect(mocked);
     if (mocked.unmocked.length > 0) {
       const calls = [...new Set(mocked.unmocked)].join('\n');
       throw RivetError.of('RIVET_TEST_UNMOCKED', { calls });
     }
-    return runRecord(mocked, runs.length, pipeline.definition);
+    return runRecord(mocked, runs.indexOf(mocked) + 1, pipeline.definition);
   };
   const runOf = (id: LuaValue | undefined): MockedRun => {
     const found = typeof id === 'number' ? runs[id - 1] : undefined;
@@ -108,6 +117,7 @@ export function createCaseHost(options: CaseHostOptions): CaseHost {
     },
     logs: () => runs.map(({ lines }) => lines.filter(isOfPipeline).map(shownLine)),
     async close() {
+      await Promise.allSettled(underWay);
       await Promise.all(runs.map((each) => each.remove()));
     },
   };

@@ -1,6 +1,10 @@
 // What the author of a test is told: expectations, mocks that are missing or unused, mistakes.
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { RivetError } from '@rivet/base';
 import { createLuaEngine, type LuaEngine, renderLuaError } from '@rivet/lua';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { runFiles, type TestedFiles } from '../testing/run-files.ts';
 
 let lua: LuaEngine;
@@ -431,6 +435,26 @@ describe('a mistake of the author', () => {
       ['passed', undefined],
     ]);
   });
+});
+
+test('an interruption ends the case that runs, and leaves nothing behind', async () => {
+  const abort = new AbortController();
+  const directory = await mkdtemp(join(tmpdir(), 'rivet-interrupted-'));
+  vi.stubEnv('TMPDIR', directory);
+  const running = run(
+    `mock.default({})
+     test.case("stuck", function() while true do p:run() end end)
+     test.case("next", function() end)`,
+    { signal: abort.signal },
+  );
+  setTimeout(() => abort.abort(RivetError.of('RIVET_INTERRUPTED', { by: 'a test' })), 500);
+  const { cases } = await running;
+  expect(cases.map(({ name, failure }) => [name, failure?.code])).toEqual([
+    ['stuck', 'RIVET_INTERRUPTED'],
+  ]);
+  vi.unstubAllEnvs();
+  expect(await readdir(directory)).toEqual([]);
+  await rm(directory, { recursive: true });
 });
 
 test('a case sees nothing of what the one before did to its file', async () => {

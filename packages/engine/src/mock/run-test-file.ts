@@ -167,6 +167,8 @@ async function runCase(
     const limit = formatDuration(options.caseTimeoutMs);
     late.reject(RivetError.of('RIVET_TEST_TIMEOUT', { limit }));
   }, options.caseTimeoutMs);
+  const interrupt = (): void => late.reject(options.signal.reason);
+  options.signal.addEventListener('abort', interrupt, { once: true });
   let failure: RivetError | undefined;
   try {
     await Promise.race([vm.call(fn, [], { branch: 'case', results: 'truth' }), late.promise]);
@@ -174,6 +176,7 @@ async function runCase(
     failure = toRivetError(error);
   } finally {
     clearTimeout(timer);
+    options.signal.removeEventListener('abort', interrupt);
     late.promise.catch(() => {});
     abort.abort();
   }
