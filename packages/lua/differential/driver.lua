@@ -39,8 +39,9 @@ local function shown(first, ...)
 end
 
 return function(source)
-  local out, size = {}, 0
+  local out, size, muted = {}, 0, false
   local function emit(text)
+    if muted then return end
     size = size + 1
     if size <= 2000 then out[size] = text end
   end
@@ -53,6 +54,7 @@ return function(source)
     emit(table.concat(values, "\t"))
   end
   env.p = function(f, ...) emit(shown("p", pcall(f, ...))) end
+  env.mute = function(on) muted = on end
   env.exact = function(value) return string.format("%.17g", value) end
   env.compile = function(text)
     local chunk, message = load(text, "=s", "t", env)

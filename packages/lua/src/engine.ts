@@ -1,6 +1,6 @@
 // Starts programs, each in a Lua process of its own, and keeps one process ready.
 import { RivetError } from '@rivet/base';
-import { LuaProcess } from './lua-process.ts';
+import { dataBytes, LuaProcess } from './lua-process.ts';
 import { ProcessVm } from './process-vm.ts';
 import type { LuaEngine, LuaHost, LuaLimits, LuaProgram, LuaVm } from './vm.ts';
 import type { WireProgram } from './wire/messages.ts';
@@ -38,6 +38,7 @@ class ProcessEngine implements LuaEngine {
   readonly #idle: LuaProcess[] = [];
   #ready: LuaProcess | undefined;
   #hardLimit = true;
+  #idleDataBytes: number | undefined;
   #closed = false;
 
   constructor(options: LuaEngineOptions) {
@@ -92,10 +93,10 @@ class ProcessEngine implements LuaEngine {
     }
     const warm = limits.memoryBytes <= this.#memoryBytes ? this.#ready : undefined;
     if (warm !== undefined) this.#ready = undefined;
-    if (warm?.running === true && (await warm.ready)) return warm;
+    if (warm?.running === true && (await warm.ready)) return this.#measured(warm);
     const memoryBytes = Math.max(limits.memoryBytes, this.#memoryBytes);
-    const cold = new LuaProcess(memoryBytes, this.#hardLimit);
-    if ((await cold.ready) || !this.#hardLimit) return cold;
+    const cold = new LuaProcess(memoryBytes, this.#hardLimit, this.#idleDataBytes);
+    if ((await cold.ready) || !this.#hardLimit) return this.#measured(cold);
     // A machine may not let us set the limit, or Node may need more: the other checks have to do.
     this.#hardLimit = false;
     const unlimited = new LuaProcess(memoryBytes, false);
@@ -111,7 +112,13 @@ class ProcessEngine implements LuaEngine {
 
   #prepare(): void {
     if (this.#closed || !this.#keepReady || this.#ready?.running === true) return;
-    this.#ready = new LuaProcess(this.#memoryBytes, this.#hardLimit);
+    this.#ready = new LuaProcess(this.#memoryBytes, this.#hardLimit, this.#idleDataBytes);
+  }
+
+  /** What a process has before its program is what the next ones get beside their limit. */
+  #measured(process: LuaProcess): LuaProcess {
+    this.#idleDataBytes ??= process.pid === undefined ? undefined : dataBytes(process.pid);
+    return process;
   }
 }
 

@@ -9,10 +9,13 @@ const PACKAGE = fileURLToPath(new URL('..', import.meta.url));
 const ENTRY = fileURLToPath(new URL('./child/main.ts', import.meta.url));
 const STDERR_BYTES_MAX = 4096;
 const MEGABYTE = 1024 * 1024;
-/** Private writable memory of an idle process, most of it reserved by V8 and never touched. */
-const NODE_DATA_BYTES = 640 * MEGABYTE;
-/** For garbage and fragmentation: the process' own check comes first. */
-const DATA_MARGIN_BYTES = 128 * MEGABYTE;
+/**
+ * Private writable memory of an idle process while none was measured: most of it is reserved by V8
+ * and never touched.
+ */
+const IDLE_DATA_BYTES = 640 * MEGABYTE;
+/** For young objects and fragmentation: the process' own check comes first. */
+const DATA_MARGIN_BYTES = 48 * MEGABYTE;
 
 /** How a Lua process ended. */
 export interface ProcessEnd {
@@ -46,8 +49,9 @@ export class LuaProcess {
   /**
    * @param memoryBytes what scripts may use; the process is given that and what V8 needs itself
    * @param hardLimit whether the kernel holds it to that, which not every machine lets us ask for
+   * @param idleDataBytes what `dataBytes` gave for another process that was ready
    */
-  constructor(memoryBytes: number, hardLimit: boolean) {
+  constructor(memoryBytes: number, hardLimit: boolean, idleDataBytes = IDLE_DATA_BYTES) {
     this.ready = new Promise((resolve) => {
       this.#isReady = resolve;
     });
@@ -62,7 +66,7 @@ export class LuaProcess {
       // Ctrl-C at a terminal reaches its whole group: Rivet ends a job in order, with its own Lua.
       group: true,
       ...(hardLimit
-        ? { dataBytesMax: NODE_DATA_BYTES + slack(memoryBytes) + DATA_MARGIN_BYTES }
+        ? { dataBytesMax: idleDataBytes + slack(memoryBytes) + DATA_MARGIN_BYTES }
         : {}),
     });
     this.#process.stderr?.on('data', (chunk: Buffer) => {
@@ -182,6 +186,16 @@ export function cpuTimeMs(pid: number): number | undefined {
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     const ticks = Number(fields[11]) + Number(fields[12]);
     return Number.isFinite(ticks) ? ticks * 10 : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Private writable memory of a process in bytes (VmData), undefined when it can't be read. */
+export function dataBytes(pid: number): number | undefined {
+  try {
+    const kilobytes = /^VmData:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'));
+    return kilobytes === null ? undefined : Number(kilobytes[1]) * 1024;
   } catch {
     return undefined;
   }

@@ -46,6 +46,8 @@ export class ProcessVm implements LuaVm {
   readonly #hurried = new Set<{ readonly cpuMs: number; readonly error: RivetError }>();
   #callsUnderWay = 0;
   #cpuMsAtMessage: number | undefined;
+  /** Where it was when it last said so; undefined when it does not compute for long. */
+  #at: Extract<FromChild, { type: 'at' }> | undefined;
   /** Why there is no program any more. */
   #over: RivetError | undefined;
 
@@ -155,15 +157,20 @@ export class ProcessVm implements LuaVm {
 
   #receive(raw: unknown, bytes: number): void {
     if (this.#over !== undefined) return;
-    this.#noteCpuTime();
     try {
-      this.#handle(messageFrom(raw), bytes);
+      const message = messageFrom(raw);
+      if (message.type === 'at') {
+        this.#at = message;
+        return;
+      }
+      this.#noteCpuTime();
+      this.#handle(message, bytes);
     } catch (error) {
       this.#process.fail(`it sent what is no message (${describeThrown(error)})`);
     }
   }
 
-  #handle(message: FromChild, bytes: number): void {
+  #handle(message: Exclude<FromChild, { type: 'at' }>, bytes: number): void {
     switch (message.type) {
       case 'ready':
         return;
@@ -239,6 +246,7 @@ export class ProcessVm implements LuaVm {
   #noteCpuTime(): void {
     const { pid } = this.#process;
     this.#cpuMsAtMessage = pid === undefined ? undefined : cpuTimeMs(pid);
+    this.#at = undefined;
   }
 
   #look(): void {
@@ -253,22 +261,23 @@ export class ProcessVm implements LuaVm {
       }
     }
     if (usedMs > this.#limits.cpuMs + CPU_MARGIN_MS) {
-      this.#end(this.#failures.limit('cpu', null, []));
+      this.#end(this.#limit('cpu'));
       return;
     }
     const bytes = residentBytes(pid);
     if (bytes === undefined || this.#idleBytes === undefined) return;
     if (bytes - this.#idleBytes > this.#limits.memoryBytes + MEMORY_MARGIN_BYTES) {
-      this.#end(this.#failures.limit('memory', null, []));
+      this.#end(this.#limit('memory'));
     }
   }
 
+  /** A limit that is held from outside: the process could not say where it is now. */
+  #limit(limit: 'cpu' | 'memory'): RivetError {
+    return this.#failures.limit(limit, this.#at?.place ?? null, this.#at?.traceback ?? []);
+  }
+
   #ended({ outOfMemory, reason }: ProcessEnd): void {
-    this.#end(
-      outOfMemory
-        ? this.#failures.limit('memory', null, [])
-        : RivetError.of('RIVET_LUA_PROCESS', { reason }),
-    );
+    this.#end(outOfMemory ? this.#limit('memory') : RivetError.of('RIVET_LUA_PROCESS', { reason }));
   }
 
   /** The program is over, for the first reason that was given. */

@@ -12,6 +12,8 @@ const { budget, STEPS } = fengari;
  */
 const LOOKS_PER_MEASURE = 8;
 const CLAIMED_BYTES_MAX = 4 * 1024 * 1024;
+/** How often the engine is told where a program is that goes on computing. */
+const TELL_EVERY_US = 50_000;
 
 const collectGarbage = (globalThis as { gc?: () => void }).gc;
 
@@ -24,6 +26,7 @@ export class OutOfTime extends Error {
 let cpuMsMax = Number.POSITIVE_INFINITY;
 let memoryBytesMax = Number.POSITIVE_INFINITY;
 let startedUs = 0;
+let toldUs = 0;
 let baselineBytes = 0;
 let looks = 0;
 let claimedBytes = 0;
@@ -49,6 +52,7 @@ export function liftLimits(): void {
 /** A host call was answered: CPU time counts from here. */
 export function restartClock(): void {
   startedUs = cpuUs();
+  toldUs = startedUs;
 }
 
 /** Runs `part`, which is thrown out of the VM with `OutOfTime` after `cpuMs`. */
@@ -67,6 +71,10 @@ function check(L: LuaState): void {
   if (now - startedUs > cpuMsMax * 1000) end('cpu', L);
   looks += 1;
   if (looks % LOOKS_PER_MEASURE === 0) measure(L, 0);
+  if (now - toldUs > TELL_EVERY_US) {
+    toldUs = now;
+    send({ type: 'at', place: placeOf(L), traceback: tracebackOf(L) });
+  }
   if (partEndsUs !== undefined && now > partEndsUs) throw new OutOfTime();
 }
 

@@ -117,4 +117,10 @@ export type FromChild =
       readonly place: WirePlace | null;
       readonly traceback: readonly string[];
     }
+  | {
+      /** Where a program is that computes for a while; known in case it has to be killed. */
+      readonly type: 'at';
+      readonly place: WirePlace | null;
+      readonly traceback: readonly string[];
+    }
   | { readonly type: 'broken'; readonly reason: string };

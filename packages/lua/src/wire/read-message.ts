@@ -39,6 +39,12 @@ export function messageFrom(raw: unknown): FromChild {
         place: placeFrom(message.place),
         traceback: tracebackFrom(message.traceback),
       };
+    case 'at':
+      return {
+        type: 'at',
+        place: placeFrom(message.place),
+        traceback: tracebackFrom(message.traceback),
+      };
     case 'broken':
       return { type: 'broken', reason: text(message.reason) };
     default:
