@@ -38,8 +38,6 @@ export function createJobSecrets(
   redactor: Redactor,
 ): JobSecrets {
   const declared = definition.secrets;
-  // Unlike a name it can't be guessed, so no data from elsewhere can pass for a secret.
-  const prefix = randomBytes(16).toString('hex');
   const asked = new Map<string, Promise<SecretText | undefined>>();
   const byHandle = new Map<string, SecretText>();
   const known = new Map<SecretText, { readonly handle: string; readonly label: string }>();
@@ -47,7 +45,9 @@ export function createJobSecrets(
   const adopt = (label: string, secret: SecretText): SecretText => {
     if (known.has(secret)) return secret;
     redactor.add(secret.reveal(), `the value of ${label}`);
-    const handle = `${prefix}:${known.size + 1}`;
+    // Unlike a name it can't be guessed, so no data from elsewhere can pass for a secret; nor does
+    // the handle of one secret, which a plugin may have been given, tell that of another.
+    const handle = randomBytes(16).toString('hex');
     known.set(secret, { handle, label });
     byHandle.set(handle, secret);
     return secret;

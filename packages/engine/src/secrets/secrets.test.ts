@@ -50,6 +50,19 @@ async function run(
 const text = (job: RecordedJob): string => job.lines.map((line) => line.text).join('\n');
 
 describe('a secret value', () => {
+  it('is no way to another one', async () => {
+    const job = await run(`
+      local mine = rawget(secret.get("TOKEN"), "$secret")
+      local other = secret.get("OTHER")
+      for number = 0, 9 do
+        local guess = mine:gsub("%d+$", tostring(number))
+        if guess ~= mine then print(pcall(secret.reveal, { ["$secret"] = guess })) end
+      end`);
+    expect(job.outcome).toEqual({ state: 'succeeded' });
+    expect(text(job)).not.toContain('true');
+    expect(text(job)).not.toContain('was revealed');
+  });
+
   it('prints as stars, joins as stars and tells nothing else', async () => {
     const job = await run(`
       local token = secret.get("TOKEN")
