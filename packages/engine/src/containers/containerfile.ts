@@ -1,5 +1,6 @@
 // Finds the images that a Containerfile names, so that each can be held against the policy and
-// fetched before the build, which itself fetches nothing; refuses what would lead a build out of it.
+// fetched before the build, which itself fetches nothing; refuses what would lead a build out of
+// it.
 import {
   type ContainerfileProblem,
   type Instruction,
@@ -10,7 +11,7 @@ import {
 import { mountSource } from './containerfile-mounts.ts';
 
 /** An image that a build needs, and the line that names it. */
-export interface NamedImage {
+interface NamedImage {
   readonly name: string;
   readonly line: number;
 }
