@@ -69,5 +69,6 @@ test.each(cases)('$title', async ({ title = '', source = '', said: expected }) =
   const text = `${await said(title, source)}\n`.replaceAll('`', "'");
   answers.set(title, text);
   expect(text.trim(), 'something is said').not.toBe('');
+  expect(text, 'a defect of ours is no answer').not.toMatch(/RIVET_(LUA_PROCESS|INTERNAL)/);
   if (!updates) expect(text).toBe(expected);
 });
