@@ -2,7 +2,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { cli } from '../testing/run-cli.ts';
 
 const PIPELINE = `return pipeline.define({
@@ -29,6 +29,9 @@ const PIPELINE = `return pipeline.define({
 `;
 
 const REFUSED = 'http.get may not be called in the condition of a stage';
+
+// Each test starts programs, on machines that may be busy.
+vi.setConfig({ testTimeout: 60_000 });
 
 let directory: string;
 beforeAll(async () => {
