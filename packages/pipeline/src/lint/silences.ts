@@ -9,7 +9,7 @@ export interface Silences {
   readonly mistakes: readonly SilenceMistake[];
 }
 
-export interface SilenceMistake {
+interface SilenceMistake {
   readonly line: number;
   readonly message: string;
   readonly nearest?: string;

@@ -61,7 +61,7 @@ function tableArguments(node: object): Expression[] {
 }
 
 /** `a` or `a.b`, whatever `a` is; undefined for all other expressions. */
-export function dottedName(node: Expression): string | undefined {
+function dottedName(node: Expression): string | undefined {
   if (node.type === 'Identifier') return node.name;
   if (node.type !== 'MemberExpression' || node.indexer !== '.') return undefined;
   return node.base.type === 'Identifier' ? `${node.base.name}.${node.identifier.name}` : undefined;
@@ -88,5 +88,3 @@ export function tableField(
 export function tableItems(table: TableConstructorExpression): Expression[] {
   return table.fields.flatMap((field) => (field.type === 'TableValue' ? [field.value] : []));
 }
-
-export type CallNode = CallExpression | CallStatement['expression'];
