@@ -14,6 +14,8 @@ const MEGABYTE = 1024 * 1024;
 const CPU_MARGIN_MS = 250;
 /** A machine under load: this only tells an end from none. */
 const TOOK_MS_MAX = 60_000;
+/** For tests that run several scripts, one after the other. */
+const LONG = { timeout: 300_000 };
 
 const engine = createLuaEngine({ memoryBytesMax: 64 * MEGABYTE });
 /** For scripts that end by themselves: the next one runs in the same process, which is quicker. */
@@ -71,37 +73,45 @@ test('the program after a hostile one sees nothing of it', async () => {
   expectEnd(clean, await runScript(engine, clean, 'creation'));
 });
 
-test('other programs and the timers of this process keep their pace while scripts burn', async () => {
-  const idle = await paceOf(0);
-  const burning = await paceOf(2);
-  process.stdout.write(
-    `host calls a second: ${idle.callsPerSecond} alone, ${burning.callsPerSecond} beside two hostile scripts; ` +
-      `timers late by at most ${idle.lateMs} ms, ${burning.lateMs} ms\n`,
-  );
-  expect(burning.finished).toBe(true);
-  // A lease is reported every few seconds; the machine may be busy with other things too.
-  expect(burning.lateMs).toBeLessThan(1000);
-});
+test(
+  'other programs and the timers of this process keep their pace while scripts burn',
+  LONG,
+  async () => {
+    const idle = await paceOf(0);
+    const burning = await paceOf(2);
+    process.stdout.write(
+      `host calls a second: ${idle.callsPerSecond} alone, ${burning.callsPerSecond} beside two hostile scripts; ` +
+        `timers late by at most ${idle.lateMs} ms, ${burning.lateMs} ms\n`,
+    );
+    expect(burning.finished).toBe(true);
+    // A lease is reported every few seconds; the machine may be busy with other things too.
+    expect(burning.lateMs).toBeLessThan(1000);
+  },
+);
 
-test('the memory of this process grows by at most 10 MB while scripts attack it', async () => {
-  const heavy = /megabytes|too many values|kept|contains itself|flood/;
-  const scripts = [...(CORPUS['host calls'] ?? []), ...(CORPUS.errors ?? [])].filter(
-    ({ name, phase }) => heavy.test(name) && phase !== 'creation',
-  );
-  const attack = async (): Promise<void> => {
-    for (const script of scripts) await runScript(engine, script, 'execution');
-  };
-  // The first round makes room that later ones use again.
-  await attack();
-  const before = settledBytes();
-  await attack();
-  await attack();
-  const grown = settledBytes() - before;
-  process.stdout.write(
-    `memory of the engine's process after ${2 * scripts.length} scripts: ${(grown / MEGABYTE).toFixed(1)} MB more\n`,
-  );
-  expect(grown).toBeLessThan(10 * MEGABYTE);
-});
+test(
+  'the memory of this process grows by at most 10 MB while scripts attack it',
+  LONG,
+  async () => {
+    const heavy = /megabytes|too many values|kept|contains itself|flood/;
+    const scripts = [...(CORPUS['host calls'] ?? []), ...(CORPUS.errors ?? [])].filter(
+      ({ name, phase }) => heavy.test(name) && phase !== 'creation',
+    );
+    const attack = async (): Promise<void> => {
+      for (const script of scripts) await runScript(engine, script, 'execution');
+    };
+    // The first round makes room that later ones use again.
+    await attack();
+    const before = settledBytes();
+    await attack();
+    await attack();
+    const grown = settledBytes() - before;
+    process.stdout.write(
+      `memory of the engine's process after ${2 * scripts.length} scripts: ${(grown / MEGABYTE).toFixed(1)} MB more\n`,
+    );
+    expect(grown).toBeLessThan(10 * MEGABYTE);
+  },
+);
 
 /** Resident memory of this process without garbage. */
 function settledBytes(): number {

@@ -31,8 +31,15 @@ function states(r: Random): string {
   return `p(function()
   local outer
   local inner = coroutine.create(function() ${r.pick(['return coroutine.status(outer)', 'coroutine.yield(coroutine.status(outer))', 'return coroutine.resume(outer)', 'return coroutine.resume(coroutine.running())', 'return coroutine.isyieldable(), select(2, coroutine.running())'])} end)
-  outer = coroutine.create(function(...) local r = table.pack(coroutine.resume(inner, ...)) r[#r + 1] = coroutine.status(inner) return table.unpack(r) end)
-  return coroutine.status(outer), coroutine.resume(outer, 1), coroutine.status(outer), coroutine.resume(outer)
+  outer = coroutine.create(function(...)
+    local r = table.pack(coroutine.resume(inner, ...))
+    r[#r + 1] = coroutine.status(inner)
+    return table.unpack(r)
+  end)
+  local before = coroutine.status(outer)
+  local first = {coroutine.resume(outer, 1)}
+  local after = coroutine.status(outer)
+  return before, after, first, coroutine.resume(outer)
 end)`;
 }
 

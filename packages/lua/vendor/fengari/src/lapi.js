@@ -503,6 +503,7 @@ const lua_tobin = function(L, idx) {
 
 const lua_tolstring = function(L, idx) {
     let s = lua_tobin(L, idx);
+    if (s !== null) claim(L, s.length);  /* a copy */
     return s === null ? null : tobytes(s);
 };
 

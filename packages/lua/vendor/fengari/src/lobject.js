@@ -30,6 +30,7 @@ const {
     lisxdigit
 } = require('./ljstype.js');
 const ldebug  = require('./ldebug.js');
+const { budget } = require('./lbudget.js');
 const ldo     = require('./ldo.js');
 const {
     LUA_COMPAT_FLOATSTRING,
@@ -319,6 +320,7 @@ const l_str2int = function(s) {
 };
 
 const luaO_str2num = function(s, o) {
+    budget.steps -= s.length >> 3;
     let s2i = l_str2int(s);
     if (s2i !== null) {   /* try as an integer */
         o.setivalue(s2i.n);

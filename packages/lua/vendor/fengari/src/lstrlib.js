@@ -591,6 +591,7 @@ const str_byte = function(L) {
 
     let n = (pose - posi) + 1;
     luaL_checkstack(L, n, "string slice too long");
+    spend(L, n >> 2);
     for (let i = 0; i < n; i++)
         lua_pushinteger(L, s.charCodeAt(posi + i - 1));
     return n;
@@ -604,6 +605,7 @@ const str_packsize = function(L) {
     };
     let totalsize = 0;  /* accumulate total size of result */
     while (fmt.off < fmt.s.length) {
+        spend(L, 1);
         let details = getdetails(h, totalsize, fmt);
         let opt = details.opt;
         let size = details.size;

@@ -1,6 +1,7 @@
 "use strict";
 
 const { lua_assert } = require("./llimits.js");
+const { budget } = require("./lbudget.js");
 
 class MBuffer {
     constructor() {
@@ -54,6 +55,7 @@ const luaZ_fill = function(z) {
     let size = buff.length;
     if (size === 0)
         return EOZ;
+    budget.steps -= size >> 2;  /* Rivet: for the lexer, which counts nothing itself */
     z.buffer = buff;
     z.off = 0;
     z.n = size - 1;
