@@ -4,14 +4,16 @@ import { closeEngine, run } from './test-program.ts';
 
 afterAll(closeEngine);
 
-const WARM = 'for i = 1, 500 do';
+/** More turns than it takes to be hot, few enough for a busy machine. */
+const TURNS = 150;
+const WARM = `for i = 1, ${TURNS} do`;
 
 describe('hot code', () => {
   test('suspends at a host call in a function, a loop and a traversal, and goes on', async () => {
     const { values, calls } = await run(
       `local function twice(n) local a = host.get(n) local b = host.get(a) return a + b, n end
        local sum, last = 0, 0
-       for i = 1, 300 do
+       ${WARM}
          local s, n = twice(i)
          sum, last = sum + s, n
        end
@@ -22,8 +24,8 @@ describe('hot code', () => {
        return sum, last, kept[1](), kept[200](), kept[200]()`,
       { 'host.get': ({ args }) => [(args[0] as number) + 1] },
     );
-    expect(calls.length).toBe(600 + 3);
-    expect(values).toEqual([300 * 301 + 3 * 300, 300, 3, 401, 803]);
+    expect(calls.length).toBe(2 * TURNS + 3);
+    expect(values).toEqual([TURNS * (TURNS + 1) + 3 * TURNS, TURNS, 3, 401, 803]);
   });
 
   test('suspends in a metamethod, a comparison, a concatenation and an iterator', async () => {
@@ -67,7 +69,7 @@ describe('hot code', () => {
        return r, get()`,
       { 'host.get': () => [1] },
     );
-    expect(values).toEqual([1002, 7]);
+    expect(values).toEqual([2 * (TURNS + 1), 7]);
   });
 
   test('says where an error was, and which variable it was about', async () => {
@@ -106,7 +108,7 @@ describe('hot code', () => {
        ${WARM} r = f(i) end
        return r, next(t), getmetatable(t), t.toString, ("x").constructor`,
     );
-    expect(values).toEqual([500, hostile, null, null, null]);
+    expect(values).toEqual([TURNS, hostile, null, null, null]);
   });
 
   test('takes functions that tail-call each other a million times', async () => {
@@ -130,5 +132,76 @@ describe('hot code', () => {
        return math.type(big), big, math.type(big + 10), math.type(f), f .. "", 1 / z`,
     );
     expect(values).toEqual(['integer', 9007199254740990, 'float', 'float', '500.0', Infinity]);
+  });
+
+  test('begins a traversal anew after one that was left early', async () => {
+    const { values } = await run(
+      `local long, short = {}, { a = 1, b = 2 }
+       for i = 1, 100 do long[i] = i end
+       local turns = 0
+       for i = 1, 1000 do
+         for _, v in pairs(i % 2 == 0 and long or short) do
+           turns = turns + 1
+           if v == 50 then break end
+         end
+       end
+       return turns`,
+    );
+    expect(values).toEqual([500 * 2 + 500 * 50]);
+  });
+
+  test('returns all values of a call and of "..." from within a loop', async () => {
+    const { values } = await run(
+      `local function three() return 1, 2, 3 end
+       local function call() for i = 1, 1000 do if i == 500 then return i, three() end end end
+       local function va(...) for i = 1, 1000 do if i == 500 then return i, ... end end end
+       local function tail(...) for i = 1, 1000 do if i == 500 then return select(2, ...) end end end
+       local a, b, c = table.pack(call()), table.pack(va(7, 8)), table.pack(tail(4, 5, 6))
+       return a.n, a[4], b.n, b[3], c.n, c[1], c[2]`,
+    );
+    expect(values).toEqual([4, 3, 3, 8, 2, 5, 6]);
+  });
+
+  test('tail-calls after it was suspended without touching the variables of its caller', async () => {
+    const { values } = await run(
+      `local function id(...) return ... end
+       local function inner(x, ...) local y = host.get(x) return id(y, ...) end
+       local function outer(x) local a, b, c = 1, 2, 3 local y, z = inner(x, 9) return a, b, c, y, z end
+       local r
+       ${WARM} local p, q = "p", "q" r = { p, q, outer(i) } end
+       return table.unpack(r)`,
+      { 'host.get': ({ args }) => [args[0] ?? null] },
+    );
+    expect(values).toEqual(['p', 'q', 1, 2, 3, 500, 9]);
+  });
+
+  test('fails as next fails when a key is not there', async () => {
+    const { values } = await run(
+      `local function f() for _ in next, {}, "missing" do end end
+       local cold = { pcall(f) }
+       ${WARM} pcall(f) end
+       local hot = { pcall(f) }
+       return cold[2], hot[2]`,
+    );
+    expect(values).toEqual(["invalid key to 'next'", "invalid key to 'next'"]);
+  });
+
+  test('takes as many arguments and as deep calls as it does in the interpreter', async () => {
+    const locals = Array.from({ length: 190 }, (_, i) => `local v${i} = n + ${i}`).join(' ');
+    const { values } = await run(
+      `local list = {}
+       for i = 1, 90000 do list[i] = i end
+       local function count(...) return select("#", ...) end
+       local function call(n) local c = count(table.unpack(list, 1, n)) return c end
+       local function wide(n) ${locals} if n == 0 then return 0 end return v1 - n + wide(n - 1) end
+       local function deep(n, coroutines)
+         if n > 0 then return 1 + deep(n - 1, coroutines) end
+         if coroutines == 0 then return 0 end
+         return 1 + coroutine.wrap(function() return deep(300, coroutines - 1) end)()
+       end
+       ${WARM} call(3) wide(2) deep(3, 0) end
+       return call(90000), wide(1000), deep(300, 60)`,
+    );
+    expect(values).toEqual([90_000, 1000, 61 * 300 + 60]);
   });
 });

@@ -1,5 +1,7 @@
 "use strict";
 
+const fast = require('./lfast.js');
+const { setfast } = fast;
 const {
     LUA_MULTRET,
     LUA_OK,
@@ -394,6 +396,8 @@ const base_funcs = {
     "type":           luaB_type,
     "xpcall":         luaB_xpcall
 };
+
+setfast(base_funcs, fast.base);
 
 const luaopen_base = function(L) {
     known.next = luaB_next;

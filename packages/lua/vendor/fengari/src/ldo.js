@@ -169,7 +169,7 @@ const luaD_preinterp = function(L, func, off, nresults) {
 const luaD_precall = function(L, off, nresults) {
     let func = L.stack[off];
     if (func instanceof LClosure) {
-        if (ljit.usable(L, func.p)) {
+        if (ljit.usable(L, func.p, L.top - off - 1)) {
             ljit.callfromstack(L, func, off, nresults);
             return true;
         }
@@ -472,6 +472,9 @@ const lua_resume = function(L, from, nargs) {
         return resume_error(L, "C stack overflow", nargs);
 
     L.nny = 0;  /* allow yields */
+
+    /* a coroutine stands on the JavaScript stack of who starts it */
+    if (from && L.status === LUA_OK) L.base_ci.depth = Math.min(from.ci.depth, lstate.DEPTH_JS);
 
     lapi.api_checknelems(L, L.status === LUA_OK ? nargs + 1: nargs);
 

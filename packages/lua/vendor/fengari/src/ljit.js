@@ -27,7 +27,7 @@ const lobject = require('./lobject.js');
 const lstate  = require('./lstate.js');
 const ltable  = require('./ltable.js');
 const lvm     = require('./lvm.js');
-const { functioncode, loopcode } = require('./ljitcode.js');
+const { ARGUMENTS_MAX, depthof, functioncode, loopcode } = require('./ljitcode.js');
 const { LClosure, Table, UpVal, isinteger, mkflt } = require('./lvalue.js');
 
 const HOT_CALLS = 40;
@@ -159,7 +159,7 @@ const tailinterp = function(L, f, args) {
 /* calls a Lua function in place of the caller, whose frame is gone */
 const tail = function(L, f, args) {
     let p = f.p;
-    if (p.js === null || L.tails >= TAILS_MAX) return tailinterp(L, f, args);
+    if (p.js === null || L.tails >= TAILS_MAX || args.length > ARGUMENTS_MAX) return tailinterp(L, f, args);
     L.tails++;
     L.cs = lstate.CIST_JS | lstate.CIST_TAIL;
     let v = p.js(L, f, ...args);
@@ -219,6 +219,8 @@ const store = function(L, ci, regs, from, to) {
 
 /* the thread yields: the interpreter will go on with this frame */
 const save = function(L, ci, regs, va) {
+    /* a tail call puts its function here: above the registers of the caller, who left it no place */
+    if (ci.callstatus & (lstate.CIST_JS & ~lstate.CIST_LUA)) ci.funcOff = ci.l_base - (va === null ? 0 : va.length);
     let i = ci.func.p.code[ci.l_savedpc - 1];
     let concat = i.opcode === OP_CONCAT; /* its operands are on the stack already */
     store(L, ci, regs, concat ? i.B : 256, concat ? i.C : 256);
@@ -239,6 +241,17 @@ const save = function(L, ci, regs, va) {
 const leave = function(L, ci, regs, pc) {
     store(L, ci, regs, 256, 256);
     L.top = ci.top;
+    return pc;
+};
+
+/* the same before an instruction that takes all values from register 'at' on */
+const leaveopen = function(L, ci, regs, pc, at, values) {
+    leave(L, ci, regs, pc);
+    let from = ci.l_base + at;
+    L.top = from;
+    ldo.luaD_checkstack(L, values.length);
+    for (let i = 0; i < values.length; i++) L.stack[from + i] = values[i];
+    L.top = from + values.length;
     return pc;
 };
 
@@ -329,8 +342,11 @@ const fornext = function(v, limit, step) {
 
 /* place of the field after 'key', which was at 'pos' in the turn before */
 const nextpos = function(L, t, key, pos) {
-    if (pos >= 0 && ltable.luaH_slotkey(t, pos) === key) return ltable.luaH_slot(t, pos + 1);
-    return ltable.luaH_next(L, t, key);
+    /* without a key the traversal begins: the place is that of another one, which was left early */
+    if (pos >= 0 && key !== undefined && ltable.luaH_slotkey(t, pos) === key) return ltable.luaH_slot(t, pos + 1);
+    let after = ltable.luaH_after(t, key);
+    if (after === ltable.INVALID) callv(L, known.next, [t, key]); /* fails as it does when it is called */
+    return after;
 };
 
 const add = (L, a, b) => lvm.add(L, a, b);
@@ -348,7 +364,7 @@ const cached = (p, ncl) => lvm.cached(p, ncl);
 
 const RUNTIME = {
     B: budget, G, known, LClosure, Table, UpVal, add, arith, bnot, cached, call0, call1, call2, call3,
-    callv, concat2, concatn, eq, fornext, forprep, getstr, grow, index, interp, isinteger, le, leave,
+    callv, concat2, concatn, eq, fornext, forprep, getstr, grow, index, interp, isinteger, le, leave, leaveopen,
     len, lt, mul, newci, nextpos, results, retv, save, setlist, setnum, setstr, slotkey: ltable.luaH_slotkey,
     slotvalue: ltable.luaH_slotvalue, sub, tail, unm, unopen, varargs
 };
@@ -361,7 +377,7 @@ const build = function(text, p) {
 };
 
 /* whether a Lua function is to be called as JavaScript; compiles it when it has become hot */
-const usable = function(L, p) {
+const usable = function(L, p, nargs) {
     if (p.js === null) {
         if (++p.hits < HOT_CALLS || p.nojs || lmarks.state.on) return false;
         let text = functioncode(p);
@@ -372,7 +388,7 @@ const usable = function(L, p) {
         p.js = build(text, p);
     } else if (lmarks.state.on)
         return false;
-    return L.ci.depth < lstate.DEPTH_JS;
+    return L.ci.depth < depthof(p) && nargs <= ARGUMENTS_MAX;
 };
 
 /* calls a function in JavaScript whose arguments are on the stack, and puts its results there */

@@ -9,9 +9,17 @@
 */
 
 const { INDEXK, ISK, LFIELDS_PER_FLUSH } = require('./lopcodes.js');
-const { CIST_JS } = require('./lstate.js');
+const { CIST_JS, DEPTH_JS } = require('./lstate.js');
 
 const CODE_MAX = 3000; /* instructions */
+const ARGUMENTS_MAX = 250; /* of a call in JavaScript, whose stack they use up */
+
+const REGISTERS_FEW = 50;
+
+/* depth up to which a function runs as JavaScript: one with many registers needs much of its stack */
+const depthof = function(p) {
+    return p.maxstacksize > REGISTERS_FEW ? DEPTH_JS >> 3 : DEPTH_JS;
+};
 
 /* what is made counts as several steps: memory is measured by steps */
 const ALLOCATION = "B.steps -= 8;";
@@ -302,14 +310,18 @@ class Writer {
             ? `call${args.length}(${["L", "f", ...args].join(", ")})`
             : `callv(L, f, [${args.join(", ")}])`;
         this.put(`${this.at(pc)}; f = ${this.reg(i.A)};`);
-        this.put(`v = f instanceof LClosure && f.p.js !== null ? f.p.js(${["L", "f", ...args].join(", ")}) : ${slow};`);
+        let some = fixed ? "" : ` && M.length <= ${ARGUMENTS_MAX}`;
+        this.put(`v = f instanceof LClosure && f.p.js !== null${some} ? f.p.js(${["L", "f", ...args].join(", ")}) : ${slow};`);
     }
 
     closeframe() {
         return "L.ci = prev; L.top = top0;";
     }
 
+    /* the loop is left before the instruction at 'pc' */
     exit(pc) {
+        if (this.code[pc].B === 0)
+            return `return leaveopen(L, ci, ${this.regs()}, ${pc}, ${this.open}, M);`;
         return `return leave(L, ci, ${this.regs()}, ${pc});`;
     }
 
@@ -411,8 +423,7 @@ class Writer {
             case 13: case 14: case 15: { /* ADD, SUB, MUL: a float that is whole is an LFloat */
                 let op = i.opcode === 13 ? `${a} + ${b}` : i.opcode === 14 ? `${a} - ${b}` : `${a} * ${b} + 0`;
                 let all = numbers.join(" && ") || "true";
-                let int = ints.join(" && ") || "true";
-                this.set(i.A, `${all} && (t = ${op}, (${int}) || t !== Math.floor(t)) ? t : ${slow}`);
+                this.set(i.A, `${both} ? ${op} : ${all} && (t = ${op}) !== Math.floor(t) ? t : ${slow}`);
                 break;
             }
             case 16: /* MOD */
@@ -604,10 +615,12 @@ const functioncode = function(p) {
     }
     let va = p.is_vararg;
     let parameters = ["L", "cl", ...names, ...(va ? ["...va"] : [])].join(", ");
+    let depth = depthof(p);
+    let deep = depth < DEPTH_JS ? `prev.depth >= ${depth} || ` : "";
     let prologue = [
         `const prev = L.ci, top0 = L.top, base = top0${va ? " + va.length" : ""};`,
         "let ci = prev.next;",
-        `if (ci === null && (ci = newci(L, prev)) === null) return interp(L, cl, [${[...names, ...(va ? ["...va"] : [])].join(", ")}], 0);`,
+        `if (${deep}(ci === null && (ci = newci(L, prev)) === null)) return interp(L, cl, [${[...names, ...(va ? ["...va"] : [])].join(", ")}], 0);`,
         `if (base + ${p.maxstacksize} >= L.stack_last) grow(L, ${p.maxstacksize + 1}${va ? " + va.length" : ""});`,
         "ci.func = cl; const cs = L.cs; ci.callstatus = cs;",
         `if (cs !== ${CIST_JS}) L.cs = ${CIST_JS};`,
@@ -640,5 +653,7 @@ const loopcode = function(p, pc) {
     return w.frame(prologue, body, { start, normal: `return leave(L, ci, ${w.regs()}, ${l.e});` }, "L, cl, ci");
 };
 
+module.exports.ARGUMENTS_MAX = ARGUMENTS_MAX;
+module.exports.depthof      = depthof;
 module.exports.functioncode = functioncode;
 module.exports.loopcode     = loopcode;

@@ -1,5 +1,7 @@
 "use strict";
 
+const fast = require('./lfast.js');
+const { setfast } = fast;
 const {
     LUA_OPLT,
     LUA_TNUMBER,
@@ -322,6 +324,8 @@ const mathlib = {
     "type":       math_type,
     "ult":        math_ult
 };
+
+setfast(mathlib, fast.math);
 
 const luaopen_math = function(L) {
     luaL_newlib(L, mathlib);

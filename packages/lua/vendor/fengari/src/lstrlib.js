@@ -1,5 +1,7 @@
 "use strict";
 
+const fast = require('./lfast.js');
+const { setfast } = fast;
 const { formatNumber } = require('./lformat.js');
 const { tobin, tobytes } = require('./lvalue.js');
 
@@ -729,6 +731,8 @@ class MatchState {
         this.src_end = null;  /* end ('\0') of source string */
         this.p = null;  /* unmodified pattern string */
         this.p_end = null;  /* end ('\0') of pattern */
+        this.items = null;  /* the pattern, compiled */
+        this.first = null;  /* the bytes a match begins with */
         this.L = L;
         this.matchdepth = NaN;  /* control for recursive depth */
         this.level = NaN;  /* total number of captures (finished or unfinished) */
@@ -881,6 +885,11 @@ const min_expand = function(ms, s, p, ep) {
     }
 };
 
+/* matches what is left of the pattern: 'p' is a place in it or among its items */
+const rest = function(ms, s, p) {
+    return ms.items === null ? match(ms, s, p) : matchitems(ms, s, p);
+};
+
 const start_capture = function(ms, s, p, what) {
     let level = ms.level;
     if (level >= LUA_MAXCAPTURES) luaL_error(ms.L, to_luastring("too many captures"));
@@ -889,7 +898,7 @@ const start_capture = function(ms, s, p, what) {
     ms.capture[level].len = what;
     ms.level = level + 1;
     let res;
-    if ((res = match(ms, s, p)) === null)  /* match failed? */
+    if ((res = rest(ms, s, p)) === null)  /* match failed? */
         ms.level--;  /* undo capture */
     return res;
 };
@@ -898,7 +907,7 @@ const end_capture = function(ms, s, p) {
     let l = capture_to_close(ms);
     ms.capture[l].len = s - ms.capture[l].init;  /* close capture */
     let res;
-    if ((res = match(ms, s, p)) === null)  /* match failed? */
+    if ((res = rest(ms, s, p)) === null)  /* match failed? */
         ms.capture[l].len = CAP_UNFINISHED;  /* undo capture */
     return res;
 };
@@ -1022,6 +1031,191 @@ const match = function(ms, s, p) {
     return s;
 };
 
+/*
+** Rivet: patterns without '%b', '%f' and mistakes are compiled once: an item for each class with its
+** suffix, the class as a table of bytes. The others are read as they are matched, as upstream does.
+*/
+const I_END     = 0;
+const I_OPEN    = 1;
+const I_CLOSE   = 2;
+const I_LAST    = 3; /* '$' */
+const I_BACKREF = 4;
+const I_SINGLE  = 5;
+
+class Item {
+    constructor(kind, arg, set, suffix) {
+        this.kind = kind;
+        this.arg = arg;       /* what a capture holds, which one is meant */
+        this.set = set;       /* 1 for each byte of the class */
+        this.suffix = suffix; /* of the class: 0, '?', '*', '+' or '-' */
+    }
+}
+
+const END = new Item(I_END, 0, null, 0);
+const PATTERNS_MAX = 300;
+const compiled = new Map();
+
+const itemsof = function(p) {
+    let items = compiled.get(p);
+    if (items !== undefined) return items;
+    items = p.length > 500 ? null : compile(p);
+    if (compiled.size >= PATTERNS_MAX) compiled.clear();
+    compiled.set(p, items);
+    return items;
+};
+
+const compile = function(p) {
+    let ms = { p: p, p_end: p.length };
+    let items = [];
+    for (let i = 0; i < p.length;) {
+        let c = p.charCodeAt(i);
+        let next = p.charCodeAt(i + 1);
+        if (c === 40 /* '(' */) {
+            let position = next === 41 /* ')' */;
+            items.push(new Item(I_OPEN, position ? CAP_POSITION : CAP_UNFINISHED, null, 0));
+            i += position ? 2 : 1;
+        } else if (c === 41 /* ')' */) {
+            items.push(new Item(I_CLOSE, 0, null, 0));
+            i++;
+        } else if (c === 36 /* '$' */ && i + 1 === p.length) {
+            items.push(new Item(I_LAST, 0, null, 0));
+            i++;
+        } else if (c === L_ESC && (next === 98 || next === 102 || i + 1 === p.length)) { /* '%b', '%f' */
+            return null;
+        } else if (c === L_ESC && isdigit(next)) {
+            items.push(new Item(I_BACKREF, next, null, 0));
+            i += 2;
+        } else {
+            let ep = i + 1;
+            if (c === L_ESC) ep++;
+            else if (c === 91 /* '[' */) {
+                ep = setend(p, i);
+                if (ep < 0) return null;
+            }
+            let set = new Uint8Array(256);
+            for (let b = 0; b < 256; b++) set[b] = matchesclass(ms, b, i, ep) ? 1 : 0;
+            let suffix = p.charCodeAt(ep);
+            if (suffix !== 42 && suffix !== 43 && suffix !== 45 && suffix !== 63) suffix = 0;
+            items.push(new Item(I_SINGLE, 0, set, suffix));
+            i = suffix === 0 ? ep : ep + 1;
+        }
+    }
+    items.push(END);
+    return items;
+};
+
+/* the end of a set, -1 when it has none */
+const setend = function(p, i) {
+    i++;
+    if (p.charCodeAt(i) === 94 /* '^' */) i++;
+    do {  /* look for a ']' */
+        if (i >= p.length) return -1;
+        if (p.charCodeAt(i++) === L_ESC) i++;  /* skip escapes (e.g. '%]') */
+    } while (p.charCodeAt(i) !== 93 /* ']' */);
+    return i < p.length ? i + 1 : -1;
+};
+
+const matchesclass = function(ms, c, p, ep) {
+    switch (ms.p.charCodeAt(p)) {
+        case 46 /* '.' */: return true;  /* matches any char */
+        case L_ESC: return match_class(c, ms.p.charCodeAt(p + 1));
+        case 91 /* '[' */: return matchbracketclass(ms, c, p, ep - 1);
+        default: return ms.p.charCodeAt(p) === c;
+    }
+};
+
+/* the bytes a match begins with, null when it may begin with any or with none */
+const firstof = function(items) {
+    if (items === null) return null;
+    let i = 0;
+    while (items[i].kind === I_OPEN && items[i].arg === CAP_UNFINISHED) i++;
+    let item = items[i];
+    return item.kind === I_SINGLE && (item.suffix === 0 || item.suffix === 43) ? item.set : null;
+};
+
+const matchitems = function(ms, s, i) {
+    spend(ms.L, 1);
+    if (ms.matchdepth-- === 0)
+        luaL_error(ms.L, to_luastring("pattern too complex"));
+    let res = matchfrom(ms, s, i);
+    ms.matchdepth++;
+    return res;
+};
+
+const matchfrom = function(ms, s, i) {
+    let items = ms.items;
+    let src = ms.src;
+    for (;; i++) {
+        let item = items[i];
+        switch (item.kind) {
+            case I_END: return s;
+            case I_OPEN: return start_capture(ms, s, i + 1, item.arg);
+            case I_CLOSE: return end_capture(ms, s, i + 1);
+            case I_LAST: return s === ms.src_end ? s : null;
+            case I_BACKREF:
+                s = match_capture(ms, s, item.arg);
+                if (s === null) return null;
+                break;
+            default: {
+                let set = item.set;
+                let once = s < ms.src_end && set[src.charCodeAt(s)] === 1;
+                switch (item.suffix) {
+                    case 0:
+                        if (!once) return null;
+                        s++;
+                        break;
+                    case 63: { /* '?' */
+                        if (!once) break;
+                        let res = matchitems(ms, s + 1, i + 1);
+                        if (res !== null) return res;
+                        break;
+                    }
+                    case 45: /* '-' */
+                        for (;;) {
+                            let res = matchitems(ms, s, i + 1);
+                            if (res !== null) return res;
+                            if (s >= ms.src_end || set[src.charCodeAt(s)] !== 1) return null;
+                            s++;  /* try with one more repetition */
+                        }
+                    default: { /* '*' and '+' */
+                        if (!once) {
+                            if (item.suffix === 43) return null;
+                            break;
+                        }
+                        let e = s + 1;
+                        while (e < ms.src_end && set[src.charCodeAt(e)] === 1) e++;
+                        spend(ms.L, (e - s) / 16);
+                        if (items[i + 1].kind === I_END) return e;
+                        /* keeps trying to match with the maximum repetitions */
+                        let least = item.suffix === 43 ? s + 1 : s;
+                        for (; e >= least; e--) {
+                            let res = matchitems(ms, e, i + 1);
+                            if (res !== null) return res;
+                        }
+                        return null;
+                    }
+                }
+            }
+        }
+    }
+};
+
+/* matches the pattern at 's' */
+const matchat = function(ms, s) {
+    return ms.items === null ? match(ms, s, 0) : matchitems(ms, s, 0);
+};
+
+/* the next place from 's' on where a match may begin */
+const skip = function(ms, s) {
+    let first = ms.first;
+    if (first === null) return s;
+    let src = ms.src;
+    let from = s;
+    while (s < ms.src_end && first[src.charCodeAt(s)] === 0) s++;
+    if (s > from) spend(ms.L, (s - from) / 16);
+    return s;
+};
+
 const push_onecapture = function(ms, i, s, e) {
     if (i >= ms.level) {
         if (i === 0)
@@ -1054,6 +1248,8 @@ const prepstate = function(ms, L, s, ls, p, lp) {
     ms.src_end = ls;
     ms.p = p;
     ms.p_end = lp;
+    ms.items = itemsof(p);
+    ms.first = firstof(ms.items);
 };
 
 const reprepstate = function(ms) {
@@ -1092,8 +1288,9 @@ const str_find_aux = function(L, find) {
         prepstate(ms, L, s, ls, p, lp);
         do {
             let res;
+            if (!anchor) s1 = skip(ms, s1);
             reprepstate(ms);
-            if ((res = match(ms, s1, 0)) !== null) {
+            if ((res = matchat(ms, s1)) !== null) {
                 if (find) {
                     lua_pushinteger(L, s1 + 1);  /* start */
                     lua_pushinteger(L, res);   /* end */
@@ -1129,9 +1326,10 @@ const gmatch_aux = function(L) {
     let gm = lua_touserdata(L, lua_upvalueindex(3));
     gm.ms.L = L;
     for (let src = gm.src; src <= gm.ms.src_end; src++) {
+        src = skip(gm.ms, src);
         reprepstate(gm.ms);
         let e;
-        if ((e = match(gm.ms, src, gm.p)) !== null && e !== gm.lastmatch) {
+        if ((e = matchat(gm.ms, src)) !== null && e !== gm.lastmatch) {
             gm.src = gm.lastmatch = e;
             return push_captures(gm.ms, src, e);
         }
@@ -1233,8 +1431,9 @@ const str_gsub = function(L) {
     let src = 0;
     while (n < max_s) {
         let e;
+        if (!anchor) src = skip(ms, src);
         reprepstate(ms);
-        if ((e = match(ms, src, 0)) !== null && e !== lastmatch) {  /* match? */
+        if ((e = matchat(ms, src)) !== null && e !== lastmatch) {  /* match? */
             n++;
             let value = replaced(ms, news, src, e, tr);
             out += s.slice(kept, src) + value;
@@ -1282,6 +1481,8 @@ const createmetatable = function(L) {
     lua_setfield(L, -2, to_luastring("__index", true));  /* metatable.__index = string */
     lua_pop(L, 1);  /* pop metatable */
 };
+
+setfast(strlib, fast.string);
 
 const luaopen_string = function(L) {
     luaL_newlib(L, strlib);

@@ -242,8 +242,10 @@ const luaH_slotvalue = function(t, pos) {
     return pos < n ? t.arr[pos] : t.h[(pos - n) * 2 + 1];
 };
 
-/* place of the field after the one with this key, -1 when it is the last */
-const luaH_next = function(L, t, key) {
+const INVALID = -2;
+
+/* place of the field after the one with this key, -1 when it is the last, INVALID when there is no such key */
+const luaH_after = function(t, key) {
     if (key === undefined) return luaH_slot(t, 0);
     if (key instanceof LFloat) key = key.n + 0;
     let n = t.arr.length;
@@ -252,7 +254,13 @@ const luaH_next = function(L, t, key) {
     let i = find(t, key);
     if (i >= 0) return luaH_slot(t, n + i / 2 + 1);
     if (isint && key > 0 && key <= t.amax) return luaH_slot(t, n);
-    ldebug.luaG_runerror(L, to_luastring("invalid key to 'next'"));
+    return INVALID;
+};
+
+const luaH_next = function(L, t, key) {
+    let after = luaH_after(t, key);
+    if (after === INVALID) ldebug.luaG_runerror(L, to_luastring("invalid key to 'next'"));
+    return after;
 };
 
 /* how many fields a table has */
@@ -263,9 +271,11 @@ const luaH_count = function(t) {
     return n;
 };
 
+module.exports.INVALID        = INVALID;
 module.exports.Table          = Table;
 module.exports.find           = find;
 module.exports.invalidateTMcache = invalidateTMcache;
+module.exports.luaH_after     = luaH_after;
 module.exports.luaH_count     = luaH_count;
 module.exports.luaH_entries   = luaH_entries;
 module.exports.luaH_get       = luaH_get;
