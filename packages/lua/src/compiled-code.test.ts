@@ -91,7 +91,7 @@ describe('hot code', () => {
 
   test.each([
     ['a quote and a comment', `"]; throw 1; //`],
-    ['a template', '`+globalThis.process.exit(1)+`${1}'],
+    ['a template', '`+globalThis.process.abort()+`\u0024{1}'],
     ['a line break and a terminator', `\n\u2028*/ } catch {} /*`],
     ['a name of JavaScript', '__proto__'],
     ['a method of JavaScript', 'constructor'],
