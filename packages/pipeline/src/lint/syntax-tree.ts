@@ -1,11 +1,5 @@
 // Ways to walk a Lua syntax tree and to ask what a node says.
-import type {
-  CallExpression,
-  CallStatement,
-  Expression,
-  Node,
-  TableConstructorExpression,
-} from 'luaparse';
+import type { Expression, Node, TableConstructorExpression } from 'luaparse';
 import { textOf } from './parse-source.ts';
 
 /** The nodes right below a node, in the order of the source. */
