@@ -252,6 +252,22 @@ describe('the end of a stage', () => {
     expect(job.stages).toMatchObject({ s: 'canceled', clean: 'succeeded' });
   });
 
+  it('comes at its timeout while Lua computes for ever, and the stage runs again in a fresh process', async () => {
+    const job = await run(
+      `stages = {
+        { name = "s", timeout = "100ms", retry = { max = 1, on = { "timeout" } }, allow_failure = true,
+          script = function() print("up") while true do end end },
+        { name = "later", script = function() print("later") end },
+      }`,
+      // The test would time out if it had to wait for that.
+      { limits: { lua: { cpuMs: 600_000, memoryBytes: 64 * 1024 * 1024 } } },
+    );
+    expect(job.outcome.state).toBe('succeeded');
+    expect(job.stages).toEqual({ s: 'failed', later: 'succeeded' });
+    const info = job.lines.filter(({ level }) => level === 'info').map(({ text }) => text);
+    expect(info).toEqual(['up', 'up', 'later']);
+  });
+
   it.each([
     ['a cancel', 'state: canceled', ''],
     ['its timeout', 'state: failed', 'timeout = 0.1, '],

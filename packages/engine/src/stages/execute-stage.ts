@@ -12,14 +12,18 @@ import { type StageRun, stopCommands } from './stage-run.ts';
 
 /** How much longer than its commands a stopped script may take to end, in milliseconds. */
 const STOPPED_SCRIPT_MS = 20_000;
-/** CPU time that the scripts of a job that ends have between two calls, in milliseconds. */
+/** CPU time that scripts which must end have between two calls, in milliseconds. */
 const STOPPED_CPU_MS = 500;
 
-/** What a stage runs on. */
-export interface StageEnvironment {
+/** What the stages of a job share. */
+export interface JobEnvironment {
   readonly job: JobContext;
   readonly control: JobControl;
   readonly containers: JobContainers;
+}
+
+/** What a stage runs on. */
+interface StageEnvironment extends JobEnvironment {
   readonly vm: LuaVm;
 }
 
@@ -40,7 +44,7 @@ export async function executeStage(
   const leave = control.enter(run, stage.always);
   const cancelTimeout = startTimeout(job, stage, run);
   const watch = watchWorkspace(job, run);
-  const relax = hurryWhenJobEnds(environment.vm, run);
+  const relax = hurryWhenStopped(environment, run);
   try {
     const truth = await callScript(environment, stage, run, call);
     await watch.settle();
@@ -60,16 +64,15 @@ export async function executeStage(
 }
 
 /**
- * A script that only computes hears of nothing: it is ended, with all others of the job. Where a
- * stage alone is over its time, the others may go on and the limit has to do.
+ * A script that only computes hears of nothing: its program is ended, with all stages that run in
+ * it. Where one stage among several is over its time, the others may go on and the limit has to do.
  */
-function hurryWhenJobEnds(vm: LuaVm, run: StageRun): () => void {
+function hurryWhenStopped({ vm, control }: StageEnvironment, run: StageRun): () => void {
   let relax = (): void => {};
   const hurry = (): void => {
     const error = toRivetError(run.signal.reason);
-    if (isRivetError(error, 'RIVET_JOB_CANCELED', 'RIVET_JOB_TIMEOUT')) {
-      relax = vm.hurry(STOPPED_CPU_MS, error);
-    }
+    const endsAll = isRivetError(error, 'RIVET_JOB_CANCELED', 'RIVET_JOB_TIMEOUT');
+    if (endsAll || control.isAlone(run)) relax = vm.hurry(STOPPED_CPU_MS, error);
   };
   run.signal.addEventListener('abort', hurry, { once: true });
   return () => {

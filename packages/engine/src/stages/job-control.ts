@@ -22,6 +22,8 @@ export interface JobControl {
   stop(error: RivetError): void;
   /** Puts a stage under control until the returned function is called. */
   enter(run: StageRun, always: boolean): () => void;
+  /** Whether no other stage runs. */
+  isAlone(run: StageRun): boolean;
   /** Resolves when the job is halted. */
   readonly halt: Promise<void>;
   close(): void;
@@ -74,6 +76,7 @@ export function createJobControl(options: JobControlOptions): JobControl {
       if (reason !== undefined) run.stop(reason);
       return () => running.delete(run);
     },
+    isAlone: (run) => [...running.keys()].every((other) => other === run),
     halt: halt.promise,
     close() {
       cancelTimeout();

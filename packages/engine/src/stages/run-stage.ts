@@ -1,7 +1,6 @@
 // Runs a stage from its condition to its final state: runs again where it may, tells every change.
 import { formatDuration, type RivetError, toRivetError } from '@rivet/base';
-import type { LuaFunction } from '@rivet/lua';
-import { renderLuaError } from '@rivet/lua';
+import { type LuaFunction, type LuaVm, renderLuaError } from '@rivet/lua';
 import {
   type StageChange,
   type StageDefinition,
@@ -10,33 +9,35 @@ import {
 } from '@rivet/protocol';
 import { describeFailure, failureReason, reportFailed } from '../outcome.ts';
 import { type Policy, stagePolicy } from '../policy/policy.ts';
-import { executeStage, type StageEnvironment } from './execute-stage.ts';
+import { executeStage, type JobEnvironment } from './execute-stage.ts';
 import { createStageRun, type StageRun } from './stage-run.ts';
 
-/** The functions of a stage and its place in the file, from 0. */
+/** The functions of a stage, the program they belong to, and its place in the file, from 0. */
 export interface StageCode {
+  readonly vm: LuaVm;
   readonly index: number;
   readonly script: LuaFunction;
   readonly condition: LuaFunction | undefined;
 }
 
-export type StageEnd =
+type StageEnd =
   | { readonly state: 'succeeded' | 'skipped' }
   | { readonly state: 'failed' | 'canceled'; readonly error: RivetError };
 
 /**
  * Never throws: what goes wrong is the end of the stage. Its changes have been told when it
  * resolves.
+ * @param load the code of the stage, in a fresh program when the one before was lost
  */
 export async function runStage(
-  environment: StageEnvironment,
+  environment: JobEnvironment,
   stage: StageDefinition,
-  code: StageCode,
+  load: () => Promise<StageCode>,
 ): Promise<StageEnd> {
   const tell = (change: Partial<StageChange> & Pick<StageChange, 'state' | 'run'>) =>
     tellStage(environment, stage.name, change);
 
-  const condition = await askCondition(environment, stage, code);
+  const condition = await askCondition(environment, stage, load);
   if (condition.state === 'unmet') {
     await tell({ state: 'skipped', run: 1, reason: 'its condition was not met' });
     return { state: 'skipped' };
@@ -46,9 +47,10 @@ export async function runStage(
 
   for (let count = 1; ; count += 1) {
     const run = createStageRun(stage.name, count, policyOf(environment, stage));
-    const branch = `${code.index + 1}-${count}`;
     try {
-      await executeStage(environment, stage, run, { fn: code.script, branch });
+      const { vm, index, script: fn } = await load();
+      const branch = `${index + 1}-${count}`;
+      await executeStage({ ...environment, vm }, stage, run, { fn, branch });
       await tell({ state: 'succeeded', run: count, ...uncheckedExits(run) });
       return { state: 'succeeded' };
     } catch (thrown) {
@@ -85,7 +87,7 @@ export async function runStage(
 
 /** Tells the observer; a program that can't take it ends the job. */
 export async function tellStage(
-  { job, control }: Pick<StageEnvironment, 'job' | 'control'>,
+  { job, control }: Pick<JobEnvironment, 'job' | 'control'>,
   stage: string,
   change: Partial<StageChange> & Pick<StageChange, 'state' | 'run'>,
 ): Promise<void> {
@@ -101,25 +103,24 @@ type ConditionAnswer =
   | { readonly state: 'failed'; readonly error: RivetError };
 
 async function askCondition(
-  environment: StageEnvironment,
+  environment: JobEnvironment,
   stage: StageDefinition,
-  code: StageCode,
+  load: () => Promise<StageCode>,
 ): Promise<ConditionAnswer> {
-  if (code.condition === undefined) return { state: 'met' };
-  const run = createStageRun(stage.name, 1, policyOf(environment, stage));
-  run.inCondition = true;
   try {
-    const met = await executeStage(environment, stage, run, {
-      fn: code.condition,
-      branch: `${code.index + 1}-condition`,
-    });
+    const { vm, index, condition: fn } = await load();
+    if (fn === undefined) return { state: 'met' };
+    const run = createStageRun(stage.name, 1, policyOf(environment, stage));
+    run.inCondition = true;
+    const branch = `${index + 1}-condition`;
+    const met = await executeStage({ ...environment, vm }, stage, run, { fn, branch });
     return { state: met ? 'met' : 'unmet' };
   } catch (error) {
     return { state: 'failed', error: toRivetError(error) };
   }
 }
 
-function policyOf({ job }: StageEnvironment, stage: StageDefinition): Policy {
+function policyOf({ job }: JobEnvironment, stage: StageDefinition): Policy {
   return stagePolicy(job.host.policy, job.definition.policy, stage.policy);
 }
 
@@ -129,12 +130,12 @@ function uncheckedExits(run: StageRun): { unchecked_exits?: number } {
 
 /** Running again helps neither a job that ends nor a script that broke a rule. */
 function mayRunAgain(
-  { control, vm }: StageEnvironment,
+  { control }: JobEnvironment,
   stage: StageDefinition,
   error: RivetError,
 ): boolean {
   const cause = retryCause(error);
-  if (cause === undefined || control.halted !== undefined || !vm.running) return false;
+  if (cause === undefined || control.halted !== undefined) return false;
   return stage.retry_on?.includes(cause) ?? true;
 }
 
@@ -147,7 +148,7 @@ function retryCause(error: RivetError): StageRetryCause | undefined {
 }
 
 /** The pause before another run; ends early with the job. */
-async function pause({ job, control }: StageEnvironment, delayMs = 0): Promise<void> {
+async function pause({ job, control }: JobEnvironment, delayMs = 0): Promise<void> {
   if (delayMs === 0) return;
   const over = Promise.withResolvers<void>();
   const cancel = job.clock.after(delayMs, over.resolve);
@@ -156,7 +157,7 @@ async function pause({ job, control }: StageEnvironment, delayMs = 0): Promise<v
 }
 
 async function logAgain(
-  { job }: StageEnvironment,
+  { job }: JobEnvironment,
   stage: StageDefinition,
   error: RivetError,
   count: number,
@@ -173,7 +174,7 @@ async function logAgain(
 }
 
 async function logFailure(
-  { job }: StageEnvironment,
+  { job }: JobEnvironment,
   stage: string,
   error: RivetError,
 ): Promise<void> {

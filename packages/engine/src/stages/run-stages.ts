@@ -1,14 +1,12 @@
 // Runs all stages of a job and says how it ended.
-import { didYouMean, RivetError, toRivetError } from '@rivet/base';
+import { didYouMean, RivetError } from '@rivet/base';
 import { stageDependencies } from '@rivet/pipeline';
 import type { JobOutcome, StageDefinition } from '@rivet/protocol';
 import { failedOutcome } from '../outcome.ts';
 import type { ScriptHolder } from '../script.ts';
-import type { StageEnvironment } from './execute-stage.ts';
-import { runStage, type StageEnd, tellStage } from './run-stage.ts';
+import type { JobEnvironment } from './execute-stage.ts';
+import { runStage, type StageCode, tellStage } from './run-stage.ts';
 import { scheduleStages } from './schedule.ts';
-
-type JobEnvironment = Omit<StageEnvironment, 'vm'>;
 
 /** @throws RIVET_JOB_STAGE_UNKNOWN; what happens in a stage is no exception but the outcome */
 export async function runStages(
@@ -34,7 +32,8 @@ export async function runStages(
     leaveOut: (stage, state, reason) =>
       tellStage(environment, stage.name, { state, run: 1, reason }),
     async run(stage) {
-      const end = await runOne(environment, scripts, stage);
+      const load = () => loadStage(definition.stages, scripts, stage);
+      const end = await runStage(environment, stage, load);
       if (end.state === 'failed') {
         if (!stage.allow_failure) {
           if (control.halted === undefined) failedStage = stage.name;
@@ -51,26 +50,18 @@ export async function runStages(
 }
 
 /**
- * A lost Lua process takes the stages that run in it along; each `always` stage gets a fresh one.
+ * The code of a stage. A lost Lua process takes the stages that run in it along; those that begin,
+ * or run again, get a fresh one.
  */
-async function runOne(
-  environment: JobEnvironment,
+async function loadStage(
+  stages: readonly StageDefinition[],
   scripts: ScriptHolder,
   stage: StageDefinition,
-): Promise<StageEnd> {
-  try {
-    const { vm, functions } = await scripts.current();
-    const code = functions.stages.get(stage.name);
-    if (code === undefined) throw new Error(`the stage "${stage.name}" has no functions`);
-    const index = environment.job.definition.stages.indexOf(stage);
-    return await runStage({ ...environment, vm }, stage, { index, ...code });
-  } catch (thrown) {
-    const error = toRivetError(thrown);
-    await tellStage(environment, stage.name, { state: 'running', run: 1 });
-    const { message: reason, code } = error;
-    await tellStage(environment, stage.name, { state: 'failed', run: 1, reason, code });
-    return { state: 'failed', error };
-  }
+): Promise<StageCode> {
+  const { vm, functions } = await scripts.current();
+  const code = functions.stages.get(stage.name);
+  if (code === undefined) throw new Error(`the stage "${stage.name}" has no functions`);
+  return { vm, index: stages.indexOf(stage), ...code };
 }
 
 /**
