@@ -165,7 +165,7 @@ describe('a host call', () => {
       run('host.echo(1, { stages = { 1, coroutine.create(print or error) } })', echo),
     ).rejects.toMatchObject({
       code: 'RIVET_LUA_VALUE',
-      details: { path: 'args[2].stages[2]', found: 'a coroutine' },
+      details: { path: 'argument 2 of host.echo, at stages[2],', found: 'a coroutine' },
     });
   });
 

@@ -140,8 +140,16 @@ export class HostCalls {
 }
 
 function throwValue(L: LuaState, name: string, error: ValueError): never {
-  const { path, found, expected } = error;
-  raise(L, `${name}: ${error.message}`, { kind: 'value', path, found, expected });
+  const { found, expected } = error;
+  const path = argumentPath(name, error.path);
+  raise(L, `${path} is ${found}; expected ${expected}`, { kind: 'value', path, found, expected });
+}
+
+/** In an author's words: `args[2].stages[1]` is "argument 2 of output.set, at stages[1],". */
+function argumentPath(name: string, path: string): string {
+  const [, index, rest = ''] = /^args\[(\d+)\]\.?(.*)$/s.exec(path) ?? [];
+  if (index === undefined) return `${name}: ${path}`;
+  return `argument ${index} of ${name}${rest === '' ? '' : `, at ${rest},`}`;
 }
 
 function refuse(L: LuaState, name: string): never {
