@@ -20,7 +20,7 @@ export interface StageCode {
   readonly condition: LuaFunction | undefined;
 }
 
-type StageEnd =
+export type StageEnd =
   | { readonly state: 'succeeded' | 'skipped' }
   | { readonly state: 'failed' | 'canceled'; readonly error: RivetError };
 
