@@ -44,7 +44,7 @@ export function malformed(name: string, source: string, message: RegExp): Hostil
   return { name, source, expected: { code: 'RIVET_LUA_SYNTAX', message } };
 }
 
-/** What it returns can't leave the VM. */
+/** What it returns cannot leave the VM. */
 export function unreturnable(name: string, source: string, message: RegExp): HostileScript {
   return { name, source, expected: { code: 'RIVET_LUA_VALUE', message } };
 }

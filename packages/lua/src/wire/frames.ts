@@ -26,11 +26,14 @@ export interface Frame {
   readonly bytes: number;
 }
 
-/** Takes bytes as they arrive and gives the frames among them. */
+/** Takes bytes as they arrive and gives the frames among them; holds one frame at most. */
 export class FrameReader {
   readonly #bytesMax: number;
-  #chunks: Buffer[] = [];
-  #bytes = 0;
+  readonly #header = Buffer.alloc(HEADER_BYTES);
+  #headerBytes = 0;
+  /** The frame that arrives, undefined until its length is known. */
+  #body: Buffer | undefined;
+  #bodyBytes = 0;
 
   /** @param bytesMax what one frame may have */
   constructor(bytesMax: number) {
@@ -42,35 +45,33 @@ export class FrameReader {
    * @throws when a frame is too large or no JSON
    */
   push(chunk: Buffer): Frame[] {
-    this.#chunks.push(chunk);
-    this.#bytes += chunk.length;
     const frames: Frame[] = [];
-    for (let length = this.#next(); length !== undefined; length = this.#next()) {
-      if (this.#bytes < HEADER_BYTES + length) break;
-      const all = this.#joined();
-      const text = all.toString('utf8', HEADER_BYTES, HEADER_BYTES + length);
-      frames.push({ message: JSON.parse(text), bytes: length });
-      this.#bytes -= HEADER_BYTES + length;
-      this.#chunks = this.#bytes === 0 ? [] : [all.subarray(HEADER_BYTES + length)];
+    for (let at = 0; at < chunk.length; ) {
+      at += this.#body === undefined ? this.#takeHeader(chunk, at) : this.#takeBody(chunk, at);
+      const body = this.#body;
+      if (body === undefined || this.#bodyBytes < body.length) continue;
+      this.#body = undefined;
+      this.#headerBytes = 0;
+      frames.push({ message: JSON.parse(body.toString('utf8')), bytes: body.length });
     }
     return frames;
   }
 
-  /** Length of the frame at the front, undefined while its header is incomplete. */
-  #next(): number | undefined {
-    if (this.#bytes < HEADER_BYTES) return undefined;
-    const first = this.#chunks[0];
-    const head = first !== undefined && first.length >= HEADER_BYTES ? first : this.#joined();
-    const length = head.readUInt32LE(0);
+  #takeHeader(chunk: Buffer, at: number): number {
+    const taken = chunk.copy(this.#header, this.#headerBytes, at);
+    this.#headerBytes += taken;
+    if (this.#headerBytes < HEADER_BYTES) return taken;
+    const length = this.#header.readUInt32LE(0);
     if (length > this.#bytesMax) throw new RangeError(`a frame of ${length} bytes`);
-    return length;
+    this.#body = Buffer.allocUnsafe(length);
+    this.#bodyBytes = 0;
+    return taken;
   }
 
-  #joined(): Buffer {
-    const [first] = this.#chunks;
-    if (this.#chunks.length === 1 && first !== undefined) return first;
-    const all = Buffer.concat(this.#chunks);
-    this.#chunks = [all];
-    return all;
+  #takeBody(chunk: Buffer, at: number): number {
+    if (this.#body === undefined) return 0;
+    const taken = chunk.copy(this.#body, this.#bodyBytes, at);
+    this.#bodyBytes += taken;
+    return taken;
   }
 }
