@@ -155,7 +155,9 @@ describe('hot code', () => {
       `local function three() return 1, 2, 3 end
        local function call() for i = 1, 1000 do if i == 500 then return i, three() end end end
        local function va(...) for i = 1, 1000 do if i == 500 then return i, ... end end end
-       local function tail(...) for i = 1, 1000 do if i == 500 then return select(2, ...) end end end
+       local function tail(...)
+         for i = 1, 1000 do if i == 500 then return select(2, ...) end end
+       end
        local a, b, c = table.pack(call()), table.pack(va(7, 8)), table.pack(tail(4, 5, 6))
        return a.n, a[4], b.n, b[3], c.n, c[1], c[2]`,
     );
@@ -166,13 +168,17 @@ describe('hot code', () => {
     const { values } = await run(
       `local function id(...) return ... end
        local function inner(x, ...) local y = host.get(x) return id(y, ...) end
-       local function outer(x) local a, b, c = 1, 2, 3 local y, z = inner(x, 9) return a, b, c, y, z end
+       local function outer(x)
+         local a, b, c = 1, 2, 3
+         local y, z = inner(x, 9)
+         return a, b, c, y, z
+       end
        local r
        ${WARM} local p, q = "p", "q" r = { p, q, outer(i) } end
        return table.unpack(r)`,
       { 'host.get': ({ args }) => [args[0] ?? null] },
     );
-    expect(values).toEqual(['p', 'q', 1, 2, 3, 500, 9]);
+    expect(values).toEqual(['p', 'q', 1, 2, 3, TURNS, 9]);
   });
 
   test('fails as next fails when a key is not there', async () => {
@@ -203,5 +209,19 @@ describe('hot code', () => {
        return call(90000), wide(1000), deep(300, 60)`,
     );
     expect(values).toEqual([90_000, 1000, 61 * 300 + 60]);
+  });
+
+  test('keeps what is yielded from within a concatenation', async () => {
+    const { values } = await run(
+      `local o = setmetatable({}, { __concat = function() coroutine.yield(1, 2, 3) return "c" end })
+       local function join(a) local s = a .. o local p, q, r, u = 4, 5, 6, 7 return s, p, q, r, u end
+       local yielded, returned
+       ${WARM}
+         local resume = coroutine.wrap(join)
+         yielded, returned = { resume("a") }, { resume() }
+       end
+       return table.concat(yielded, " "), table.concat(returned, " ")`,
+    );
+    expect(values).toEqual(['1 2 3', 'c 4 5 6 7']);
   });
 });

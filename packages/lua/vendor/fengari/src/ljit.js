@@ -207,13 +207,13 @@ const unopen = function(L, level) {
     return new UpVal([L.stack[level]], 0);
 };
 
-const store = function(L, ci, regs, from, to) {
+const store = function(L, ci, regs, count) {
     let stack = L.stack;
     let base = ci.l_base;
-    for (let i = 0; i < regs.length; i++) {
+    for (let i = 0; i < count; i++) {
         let v = regs[i];
         if (v instanceof UpVal) reopen(L, v, base + i);
-        else if (i < from || i > to) stack[base + i] = v;
+        else stack[base + i] = v;
     }
 };
 
@@ -222,8 +222,8 @@ const save = function(L, ci, regs, va) {
     /* a tail call puts its function here: above the registers of the caller, who left it no place */
     if (ci.callstatus & (lstate.CIST_JS & ~lstate.CIST_LUA)) ci.funcOff = ci.l_base - (va === null ? 0 : va.length);
     let i = ci.func.p.code[ci.l_savedpc - 1];
-    let concat = i.opcode === OP_CONCAT; /* its operands are on the stack already */
-    store(L, ci, regs, concat ? i.B : 256, concat ? i.C : 256);
+    /* the operands of a concatenation are on the stack already, the frame it called is above them */
+    store(L, ci, regs, i.opcode === OP_CONCAT ? i.B : regs.length);
     if (va !== null) {
         for (let j = 0; j < va.length; j++) L.stack[ci.l_base - va.length + j] = va[j];
         ci.nvarargs = va.length;
@@ -239,7 +239,7 @@ const save = function(L, ci, regs, va) {
 
 /* a loop ends: the interpreter goes on at 'pc' */
 const leave = function(L, ci, regs, pc) {
-    store(L, ci, regs, 256, 256);
+    store(L, ci, regs, regs.length);
     L.top = ci.top;
     return pc;
 };
