@@ -12,6 +12,7 @@ const { INDEXK, ISK, LFIELDS_PER_FLUSH } = require('./lopcodes.js');
 const { CIST_JS, DEPTH_JS } = require('./lstate.js');
 
 const CODE_MAX = 3000; /* instructions */
+const LABELS_MAX = 400; /* loops and targets of jumps, which are compared with each other */
 const ARGUMENTS_MAX = 250; /* of a call in JavaScript, whose stack they use up */
 
 const REGISTERS_FEW = 50;
@@ -175,7 +176,7 @@ class Writer {
             if (known === undefined) blocks.set(target, { kind: "block", id: target, s: from, e: target });
         }
         this.all = [...this.loops, ...blocks.values()];
-        return this.nest();
+        return this.all.length <= LABELS_MAX && this.nest();
     }
 
     /* the loop that a jump leaves to right behind it */
