@@ -154,7 +154,7 @@ describe('sizes', () => {
       read(path)
         .split('\n')
         .map((text, index) => ({ at: `${path}:${index + 1}`, text }))
-        // A string, a template or a pattern can't be broken without changing it; prose and code can.
+        // A string, a template or a pattern cannot be broken without changing it; prose and code can.
         .filter(({ text }) => text.length > 100 && !/['"`/]/.test(text.replace(/^\s*\/\/.*/, ''))),
     );
     expect(wide).toEqual([]);
@@ -196,6 +196,7 @@ describe('names and words', () => {
       pattern: /\bdocker(file)?\b(?!\.io|\.com|hub|\.sock|-registry|-compose|-entrypoint|\/)/i,
       instead: 'container, containerfile',
     },
+    { pattern: /\bcan('t| not)\b/i, instead: 'cannot' },
   ];
   it.each(banned)('nothing says $pattern', ({ pattern, instead, allowed }) => {
     const wrong = tracked

@@ -90,7 +90,7 @@ BEGIN
     ('queued', 'running'), ('queued', 'failed'), ('queued', 'canceled'),
     ('running', 'succeeded'), ('running', 'failed'), ('running', 'canceled'), ('running', 'queued')
   ) THEN
-    RAISE EXCEPTION 'a job can not go from % to %: job %', OLD.state, NEW.state, OLD.id
+    RAISE EXCEPTION 'a job cannot go from % to %: job %', OLD.state, NEW.state, OLD.id
       USING ERRCODE = 'check_violation', CONSTRAINT = 'jobs_transition';
   END IF;
   RETURN NEW;
@@ -158,7 +158,7 @@ BEGIN
     ('pending', 'running'), ('pending', 'skipped'), ('pending', 'canceled'),
     ('running', 'succeeded'), ('running', 'failed'), ('running', 'canceled')
   ) OR NEW.run < OLD.run THEN
-    RAISE EXCEPTION 'a stage can not go from % to %: stage %', OLD.state, NEW.state, OLD.name
+    RAISE EXCEPTION 'a stage cannot go from % to %: stage %', OLD.state, NEW.state, OLD.name
       USING ERRCODE = 'check_violation', CONSTRAINT = 'job_stages_transition';
   END IF;
   RETURN NEW;

@@ -3,7 +3,7 @@
 ---Files of the workspace, which is /workspace in every container. The runner itself reads and writes them, so no
 ---container is needed.
 ---
----Paths are relative to /workspace; one that begins with `/workspace/` means the same. What is outside can not be
+---Paths are relative to /workspace; one that begins with `/workspace/` means the same. What is outside cannot be
 ---reached: `..` and links are followed as far as they stay inside, whatever a command does to them meanwhile. Pipes,
 ---sockets and devices are neither read nor written. In a readonly stage everything that writes is refused.
 ---

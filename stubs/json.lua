@@ -9,7 +9,7 @@ json = {}
 ---@field pretty? boolean on several lines, indented by two spaces
 
 ---JSON of a value. Keys come in the order in which they were set.
----Raises an error with the path of what JSON can not express: functions, infinities, bytes.
+---Raises an error with the path of what JSON cannot express: functions, infinities, bytes.
 ---@param value any
 ---@param options? JsonEncodeOptions
 ---@return string

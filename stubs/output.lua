@@ -6,7 +6,7 @@
 output = {}
 
 ---Sets an output, in place of the value that it may have.
----Raises an error for a value that JSON can not hold, or that is too large.
+---Raises an error for a value that JSON cannot hold, or that is too large.
 ---@param name string 1 to 100 characters
 ---@param value string|number|boolean|table
 function output.set(name, value) end

@@ -80,11 +80,11 @@ pipeline = {}
 ---@field script fun() what the stage does
 ---@field needs? string[] stages that must have ended; without it, the stages before it in the file
 ---@field container? string|ContainerOptions where its commands run
----@field condition? fun(): boolean whether it runs; commands can not be run here
+---@field condition? fun(): boolean whether it runs; commands cannot be run here
 ---@field timeout? Duration
 ---@field retry? StageRetryOptions
 ---@field allow_failure? boolean a failure is recorded, and the job goes on
----@field readonly? boolean /workspace can not be written to
+---@field readonly? boolean /workspace cannot be written to
 ---@field always? boolean runs after a failure, a cancel and a timeout too
 ---@field policy? PolicyOptions narrows what the pipeline allows itself
 

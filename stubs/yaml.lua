@@ -9,7 +9,7 @@ yaml = {}
 ---@field pretty? boolean in block style, on several lines; true when absent; false gives one line
 
 ---YAML of a value. Text that an older program would take for something else is quoted.
----Raises an error with the path of what YAML can not express: functions, secrets, bytes.
+---Raises an error with the path of what YAML cannot express: functions, secrets, bytes.
 ---@param value any
 ---@param options? YamlEncodeOptions
 ---@return string

@@ -23,7 +23,7 @@ export function podmanFlags(): Promise<PodmanFlags> {
     const text = await readFile(join(cache, 'rivet', 'podman.json'), 'utf8').catch(() => '{}');
     const { flags } = JSON.parse(text) as { flags?: PodmanFlags };
     const chosen = { global: flags?.global ?? [], run: flags?.run ?? [] };
-    // Fails with Podman's own words when the machine can't do it.
+    // Fails with Podman's own words when the machine cannot do it.
     await runCommand('podman', [
       ...chosen.global,
       'run',

@@ -15,7 +15,7 @@ return pipeline.define({
       name = "stage",
       timeout = "500ms",
       script = function()
-        -- A script can not talk itself out of a timeout.
+        -- A script cannot talk itself out of a timeout.
         pcall(process.run, { "sleep", "60" })
         pcall(time.sleep, 60)
         log.info("the end of the script")

@@ -121,7 +121,7 @@ local function init(given)
         .. "backends read credentials from variables: give them in env")
     end
     if type(value) == "table" or not key:find("^[%w_]+$") then
-      plugin.fail("terraform.init: backend." .. key .. " can't be given; expected a text, number or bool by the name of a setting")
+      plugin.fail("terraform.init: backend." .. key .. " cannot be given; expected a text, number or bool by the name of a setting")
     end
     args[#args + 1] = "-backend-config=" .. key .. "=" .. tostring(value)
   end
@@ -185,7 +185,7 @@ local function plan(given)
     local shown = ok(options, terraform(options, { "show", "-json", "-no-color", file }, { quiet = true }))
     local changes, counts = changes_of(json.decode(shown.stdout))
     local sha256 = digest(options, file)
-    if not sha256 then plugin.fail("terraform.plan: the plan file " .. file .. " can't be read") end
+    if not sha256 then plugin.fail("terraform.plan: the plan file " .. file .. " cannot be read") end
     return {
       -- Outputs may change where no resource does.
       has_changes = result.exit_code == 2, changes = changes,
@@ -215,7 +215,7 @@ local function apply(given)
       plugin.fail("terraform.apply: the plan file " .. file .. " is not the one that was planned: another plan was written over it; give each an out of its own")
     end
     ok(options, terraform(options, { "apply", "-input=false", "-no-color", lock_timeout(options), file }))
-    -- A plan holds secrets, and can't be applied twice. Terraform itself refuses one that is left.
+    -- A plan holds secrets, and cannot be applied twice. Terraform itself refuses one that is left.
     local removed = process.run({ "rm", "-f", "--", file, cwd = options.dir })
     if removed.exit_code ~= 0 then log.warning("the plan file could not be removed: " .. file) end
   end)

@@ -82,7 +82,7 @@ async function readAll(stream: AsyncIterable<Uint8Array> | undefined): Promise<B
   return Buffer.concat(chunks);
 }
 
-/** Arguments of a process are text in Node; a directory whose name is not UTF-8 can't be one. */
+/** Arguments of a process are text in Node; a directory whose name is not UTF-8 cannot be one. */
 function decode(directory: Buffer): string {
   const path = directory.toString();
   if (Buffer.from(path).equals(directory)) return path;

@@ -214,7 +214,7 @@ async function prepareWorkspace(
   return directory.workspace;
 }
 
-/** Rejects after the second signal, when the containers are gone or can't be removed in time. */
+/** Rejects after the second signal, when the containers are gone or cannot be removed in time. */
 function forcedEnd(
   id: string,
   driver: ContainerDriver,

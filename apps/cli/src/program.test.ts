@@ -51,7 +51,7 @@ describe('rivet', () => {
     [['help', 'nothing'], /unknown command "nothing"/],
     [
       ['run', 'p.lua', '--tree', '.', '--empty'],
-      /--tree, --bind and --empty can't be used together/,
+      /--tree, --bind and --empty cannot be used together/,
     ],
     [['run', 'p.lua', '--input', 'novalue'], /./],
   ])('refuses %j with exit code 2', async (args, message) => {
@@ -71,7 +71,7 @@ describe('rivet', () => {
     await cli(...args)
       .env(NOWHERE)
       .exits(3)
-      .stderr(/http:\/\/127\.0\.0\.1:1 can't be reached: /)
+      .stderr(/http:\/\/127\.0\.0\.1:1 cannot be reached: /)
       .run();
   });
 

@@ -1,4 +1,4 @@
-// Makes docs/reference/cli.md from the registry of commands, so that page and program can't differ.
+// Makes docs/reference/cli.md from the registry of commands: page and program cannot differ.
 import { type Command, optionName } from './command.ts';
 import { configKeys } from './config.ts';
 import { exitCodeMeanings } from './exit-codes.ts';

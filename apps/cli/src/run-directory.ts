@@ -40,7 +40,7 @@ export async function createRunDirectory(dataDirectory: string, id: string): Pro
 }
 
 /**
- * Removes the containers and directories of runs whose process is gone. What can't be removed now
+ * Removes the containers and directories of runs whose process is gone. What cannot be removed now
  * is left to the next one.
  */
 export async function removeDeadRuns(

@@ -125,7 +125,7 @@ test('a database that is down at the start is one sentence and exit code 3', asy
     const { code, stderr } = await program(name, env).ended;
     expect(code).toBe(3);
     expect(stderr).toContain(
-      "error: the database at 127.0.0.1:1/db can't be reached: connection refused",
+      'error: the database at 127.0.0.1:1/db cannot be reached: connection refused',
     );
     expect(stderr).toContain('Start PostgreSQL');
     expect(stderr).not.toContain('secret');
@@ -153,7 +153,7 @@ test('a port in use is said so', async () => {
   const listen = new URL(url).host;
   const second = program('main', { DATABASE_URL: testDatabase.url, RIVET_LISTEN: listen });
   const { code, stderr } = await second.ended;
-  expect(stderr).toContain(`can't listen on ${listen}: the port is in use`);
+  expect(stderr).toContain(`cannot listen on ${listen}: the port is in use`);
   expect(code).toBe(1);
 });
 

@@ -8,7 +8,7 @@ import type { StateDirectory } from './state-directory.ts';
 /**
  * Removes the containers, built images, workspaces and spools of earlier runs. Those of another
  * runner carry
- * another owner and lie in another directory. What can't be removed is logged and tried again at
+ * another owner and lie in another directory. What cannot be removed is logged and tried again at
  * the next start.
  */
 export async function removeLeftovers(

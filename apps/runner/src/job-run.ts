@@ -84,7 +84,7 @@ export async function runClaimedJob(
     await spool.close();
     logger.info({ end }, 'the attempt has ended');
   } catch (error) {
-    logger.error({ err: error }, `the job can't be run here: ${describeThrown(error)}`);
+    logger.error({ err: error }, `the job cannot be run here: ${describeThrown(error)}`);
     await giveUp(job, error, context);
   } finally {
     lease.close();
@@ -236,7 +236,7 @@ class Attempt {
   #onFailure(what: ReportFailure, cause: unknown): JobOutcome {
     const reason = describeThrown(cause);
     const name = this.#context.runnerName;
-    this.#context.logger.error({ err: cause }, `the job can't be reported: ${reason}`);
+    this.#context.logger.error({ err: cause }, `the job cannot be reported: ${reason}`);
     if (what === 'defect') {
       const error = toRivetError(cause);
       this.#fenceBecause(error);

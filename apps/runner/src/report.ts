@@ -48,7 +48,7 @@ export interface ReporterOptions {
   readonly onCancel: () => void;
   /** The server says that the attempt is no longer ours. */
   readonly onLost: () => void;
-  /** The job can't be reported any more: it must end. Returns the outcome that it has then. */
+  /** The job cannot be reported any more: it must end. Returns the outcome that it has then. */
   readonly onFailure: (what: ReportFailure, cause: unknown) => JobOutcome;
 }
 

@@ -351,7 +351,7 @@ describe('a lease', () => {
     expect(job.outcomes).toEqual([]);
   });
 
-  it('that can not be renewed ends the work before it runs out, and what was told is not lost', async () => {
+  it('that cannot be renewed ends the work before it runs out, and what was told is not lost', async () => {
     const job = server.launch(1);
     server.leaseSeconds = 2;
     let renewedAt = 0;
@@ -451,7 +451,7 @@ describe('a start', () => {
     expect(await readdir(join(test.directory, 'locks'))).toEqual([]);
   });
 
-  it('fails with what the machine lacks when it can not run containers', async () => {
+  it('fails with what the machine lacks when it cannot run containers', async () => {
     const test = await makeRunner(server.url, succeed);
     made.push(test);
     test.driver.check = async () => [
@@ -459,7 +459,7 @@ describe('a start', () => {
     ];
     await expect(test.runner.start()).rejects.toMatchObject({
       code: 'RIVET_RUNNER_UNFIT',
-      message: "this machine can't run containers: podman: not installed",
+      message: 'this machine cannot run containers: podman: not installed',
       solve: 'apt-get install podman',
     });
     expect(server.calls).toEqual([]);

@@ -5,7 +5,7 @@ import { createService, startAll, stopAll } from './service.ts';
 function recorded(name: string, events: string[], fails: 'start' | 'stop' | undefined = undefined) {
   const verb = (word: 'start' | 'stop') => async (): Promise<void> => {
     events.push(`${word} ${name}`);
-    if (fails === word) throw new Error(`${name} can't ${word}`);
+    if (fails === word) throw new Error(`${name} cannot ${word}`);
   };
   return createService(name, { start: verb('start'), stop: verb('stop') });
 }
@@ -41,7 +41,7 @@ describe('several services', () => {
   it('that run are stopped when one of them does not start', async () => {
     const events: string[] = [];
     const services = [recorded('a', events), recorded('b', events, 'start'), recorded('c', events)];
-    await expect(startAll(services)).rejects.toThrow("b can't start");
+    await expect(startAll(services)).rejects.toThrow('b cannot start');
     expect(events).toEqual(['start a', 'start b', 'stop a']);
   });
 
@@ -49,7 +49,7 @@ describe('several services', () => {
     const events: string[] = [];
     const services = [recorded('a', events), recorded('b', events, 'stop')];
     await startAll(services);
-    await expect(stopAll(services)).rejects.toThrow("b can't stop");
+    await expect(stopAll(services)).rejects.toThrow('b cannot stop');
     expect(events).toContain('stop a');
   });
 });

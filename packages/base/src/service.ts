@@ -5,7 +5,7 @@
  */
 export interface Service {
   readonly name: string;
-  /** Resolves when it works; rejects when it can't, leaving nothing behind. */
+  /** Resolves when it works; rejects when it cannot, leaving nothing behind. */
   start(): Promise<void>;
   /** Resolves when all it owned is gone. Never rejects for what it can clean up itself. */
   stop(): Promise<void>;
@@ -30,7 +30,7 @@ export function createService(name: string, body: ServiceBody): Service {
     },
     stop() {
       stopped ??= (async () => {
-        // A start under way is let finish first: half-started things can't be stopped.
+        // A start under way is let finish first: half-started things cannot be stopped.
         await started?.catch(() => undefined);
         if (started !== undefined) await body.stop();
       })();

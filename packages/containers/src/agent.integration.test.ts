@@ -127,7 +127,7 @@ describe.each(SHELLS)('the agent in %s', (_, shell, isBare) => {
     );
   });
 
-  it.runIf(isThere)('sets variables that shells treat specially or can not name', async () => {
+  it.runIf(isThere)('sets variables that shells treat specially or cannot name', async () => {
     const env = { IFS: 'x', OPTIND: 'y', UID: '5', 'a.b-c': '1', PWD: '/p', RANDOM: '7', _: 'u' };
     const { stdout, exit } = await run({ argv: ['env'], env });
     expect(exit.exitCode).toBe(0);

@@ -52,7 +52,7 @@ rivet_self() {
   read -r rivet_pid rivet_rest </proc/self/stat
 }
 
-# Ends the shell as a shell would when the program $1 can't be run.
+# Ends the shell as a shell would when the program $1 cannot be run.
 rivet_require() {
   rivet_find "$1" && return
   rivet_code=$?

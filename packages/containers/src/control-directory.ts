@@ -163,7 +163,7 @@ export class ControlDirectory {
       this.#watcher = watch(join(this.path, 'out'), (_, name) => {
         if (name !== null) this.#wakeups.get(name)?.notify();
       });
-      // What can't be watched is polled.
+      // What cannot be watched is polled.
       this.#watcher.on('error', () => undefined);
     } catch {
       this.#watcher = undefined;

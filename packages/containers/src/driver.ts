@@ -81,7 +81,7 @@ export interface CommandExit {
   /** As a shell gives it: 126 not executable, 127 not found, 128+n killed by signal n. */
   readonly exitCode: number;
   /**
-   * `SIGKILL` and the like when a signal ended it. A program that itself exits with 128+n can't be
+   * `SIGKILL` and the like when a signal ended it. A program that itself exits with 128+n cannot be
    * told from one that signal n ended.
    */
   readonly signal: string | undefined;
@@ -110,8 +110,8 @@ export interface Container {
   readonly name: string;
   readonly image: string;
   /**
-   * Starts a command; resolves when it runs. Output that the sink can't take yet waits on disk, not
-   * in memory. When the sink throws, the command is killed and `exit` rejects with what was thrown.
+   * Starts a command; resolves when it runs. Output that the sink cannot take yet waits on disk,
+   * not in memory. When the sink throws, the command is killed and `exit` rejects with what was thrown.
    * @throws RIVET_CONTAINER_CWD_MISSING, RIVET_CONTAINER_COMMAND_INVALID,
    *   RIVET_CONTAINER_ARGUMENTS_TOO_LONG, RIVET_CONTAINER_LOST, RIVET_CONTAINER_AGENT_SILENT
    */

@@ -29,7 +29,7 @@ export interface FollowOptions {
 }
 
 /**
- * Resolves when everything up to the end mark was given to the sink, or the mark can't come any
+ * Resolves when everything up to the end mark was given to the sink, or the mark cannot come any
  * more.
  */
 export async function followOutput(options: FollowOptions): Promise<void> {
@@ -37,7 +37,7 @@ export async function followOutput(options: FollowOptions): Promise<void> {
   const { backlog } = options;
   const watch = setInterval(() => {
     const tell = ({ size }: { size: number }): void => backlog?.(Math.max(0, size - place.offset));
-    // A file that can't be looked at fails the next read, which says so.
+    // A file that cannot be looked at fails the next read, which says so.
     options.file.stat().then(tell, () => undefined);
   }, BACKLOG_INTERVAL_MS);
   try {

@@ -1,4 +1,4 @@
-// Where a cluster's files lie: in the data directory, or elsewhere when its account can't get
+// Where a cluster's files lie: in the data directory, or elsewhere when its account cannot get
 // there.
 import { chown, mkdir, readFile, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
@@ -6,7 +6,7 @@ import { uuidv7, writeFileAtomically } from '@rivet/base';
 import { type Account, canReach } from './account.ts';
 
 /**
- * For clusters whose data directory the database's account can't reach, such as one below /root.
+ * For clusters whose data directory the database's account cannot reach, such as one below /root.
  */
 const SHARED_DIRECTORY = '/var/lib/rivet/databases';
 

@@ -74,7 +74,7 @@ function remember(job: JobContext, branch: Branch, error: RivetError): void {
   }
 }
 
-/** Without a journal nothing may happen: a job whose journal can't be written ends. */
+/** Without a journal nothing may happen: a job whose journal cannot be written ends. */
 function journal(job: JobContext, write: () => void): void {
   try {
     write();

@@ -11,7 +11,7 @@ export interface OutputStore {
   get(name: string): LuaValue | undefined;
   /** In the order in which they were first set. */
   keys(): string[];
-  /** @throws RIVET_CALL_ARGUMENT for what JSON can't hold, RIVET_OUTPUT_TOO_LARGE */
+  /** @throws RIVET_CALL_ARGUMENT for what JSON cannot hold, RIVET_OUTPUT_TOO_LARGE */
   set(name: string, value: LuaValue): Promise<void>;
   /** Does nothing when it is not set. */
   clear(name: string): Promise<void>;

@@ -78,7 +78,7 @@ describe.concurrent('a job in real containers', () => {
     });
   });
 
-  it('can not write to /workspace in a read-only stage', async () => {
+  it('cannot write to /workspace in a read-only stage', async () => {
     const job = await run(
       '{ name = "s", readonly = true, script = function() process.sh("echo x > file") end }',
     );

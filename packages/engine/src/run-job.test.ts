@@ -150,7 +150,7 @@ describe('a job', () => {
     expect(job.stages).toEqual({ s: 'failed' });
   });
 
-  it('ends when what it tells can not be passed on', async () => {
+  it('ends when what it tells cannot be passed on', async () => {
     const job = await run(script('while true do log.info("x") end'), {
       onLine: () => Promise.reject(new Error('the disk is full')),
     });
@@ -161,7 +161,7 @@ describe('a job', () => {
     });
   });
 
-  it('ends when its journal can not be written', async () => {
+  it('ends when its journal cannot be written', async () => {
     const job = await run(script(''), { host: { stateDirectory: '/dev/null/state' } });
     expect(job.outcome).toMatchObject({ state: 'failed', reason: 'infrastructure' });
   });
@@ -405,7 +405,7 @@ describe('a condition', () => {
     });
   });
 
-  it('can not run commands', async () => {
+  it('cannot run commands', async () => {
     const job = await run(
       script('', 'condition = function() return process.run({ "x" }).exit_code == 0 end,'),
     );
@@ -625,7 +625,7 @@ describe('what one stage was given', () => {
   });
 
   it.each(['{ 1, a = 2 }', 'coroutine.create(print)', '_G', '("x"):rep(40000000)'])(
-    'may return what can not leave Lua: %s',
+    'may return what cannot leave Lua: %s',
     async (value) => {
       const job = await run(
         `stages = { { name = "s", condition = function() return ${value} end,
@@ -643,7 +643,7 @@ describe('what one stage was given', () => {
   });
 });
 
-describe('a container that can not be removed', () => {
+describe('a container that cannot be removed', () => {
   const stubborn = () => {
     const fake = createFakeDriver();
     const driver: typeof fake = {
@@ -733,7 +733,7 @@ describe('process.parallel', () => {
 
   it.each([
     ['text that is no UTF-8', '"\\xff"'],
-    ['an object that can not be shown', 'setmetatable({}, { __tostring = error })'],
+    ['an object that cannot be shown', 'setmetatable({}, { __tostring = error })'],
     [
       'an object whose text is no text',
       'setmetatable({}, { __tostring = function() return 7 end })',

@@ -81,7 +81,7 @@ export const DELIBERATE: readonly DeliberateDifference[] = [
     rivet: 'nil\tattempt to load a binary chunk',
   },
   {
-    title: 'Built-in tables and the metatable of strings can not be changed',
+    title: 'Built-in tables and the metatable of strings cannot be changed',
     reason: 'A file that is required must not change what another one sees.',
     source:
       'print(getmetatable(""))\nprint(pcall(function() string.upper = nil end))\nprint(pcall(rawset, math, "pi", 3))',

@@ -106,7 +106,7 @@ describe('branches', () => {
     });
   });
 
-  test('can not be started inside a callback of a native function, which is said', async () => {
+  test('cannot be started inside a callback of a native function, which is said', async () => {
     const body = 'table.sort({2, 1}, function() work.all({1}, print) end)';
     await expect(run(body, {}, modules)).rejects.toMatchObject({
       details: { message: expect.stringContaining('inside a callback of a native function') },

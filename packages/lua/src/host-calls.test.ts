@@ -87,7 +87,7 @@ describe('a host call', () => {
     expect(calls.map((call) => call.sequence)).toEqual([1, 2, 3]);
   });
 
-  test('works in a coroutine inside a callback that can not be suspended', async () => {
+  test('works in a coroutine inside a callback that cannot be suspended', async () => {
     const body = `
       local t = {2, 1}
       table.sort(t, function(a, b)
@@ -146,7 +146,7 @@ describe('a host call', () => {
     const { vm, calls } = await openProgram('local a = 1\nhost.echo(a)', echo);
     await expect(vm.evaluate()).rejects.toMatchObject({
       code: 'RIVET_LUA_HOST_CALL_REFUSED',
-      message: 'main.lua:2:1: host.echo can not be called while the script is only being read',
+      message: 'main.lua:2:1: host.echo cannot be called while the script is only being read',
       details: { name: 'host.echo' },
     });
     expect(calls).toEqual([]);
@@ -160,7 +160,7 @@ describe('a host call', () => {
     ).rejects.toMatchObject({ code: 'RIVET_LUA_HOST_CALL_REFUSED' });
   });
 
-  test('with a value that can not leave the VM is an error with its path, found and expected', async () => {
+  test('with a value that cannot leave the VM is an error with its path, found and expected', async () => {
     await expect(
       run('host.echo(1, { stages = { 1, coroutine.create(print or error) } })', echo),
     ).rejects.toMatchObject({

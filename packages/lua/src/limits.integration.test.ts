@@ -1,4 +1,4 @@
-// Limits of CPU time and memory: they hold, say where, and can't be caught.
+// Limits of CPU time and memory: they hold, say where, and cannot be caught.
 import { readdirSync, readFileSync } from 'node:fs';
 import { isRivetError, RivetError } from '@rivet/base';
 import { afterAll, describe, expect, test } from 'vitest';

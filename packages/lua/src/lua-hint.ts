@@ -23,7 +23,7 @@ const SYNTAX_HINTS: readonly Hint[] = [
   { message: /near '\{'/, line: /\)\s*\{/, hint: 'Blocks have no braces: "function f() … end".' },
   {
     message: /'then' expected near '='/,
-    hint: '"==" compares; "=" sets a variable and can\'t stand in a condition.',
+    hint: '"==" compares; "=" sets a variable and cannot stand in a condition.',
   },
   {
     message: /function arguments expected near|near ':'/,

@@ -160,7 +160,7 @@ function slack(memoryBytes: number): number {
 function nodeArguments(memoryBytes: number): string[] {
   const megabytes = Math.ceil(slack(memoryBytes) / MEGABYTE);
   return [
-    // The process' own check ends it first, with the line; this holds when it can't.
+    // The process' own check ends it first, with the line; this holds when it cannot.
     `--max-old-space-size=${megabytes}`,
     '--max-semi-space-size=8',
     // No helper threads: memory is free when a collection returns, CPU time is that of the script.
@@ -177,7 +177,7 @@ function nodeArguments(memoryBytes: number): string[] {
   ];
 }
 
-/** CPU time of a process so far in milliseconds, undefined when it can't be read. */
+/** CPU time of a process so far in milliseconds, undefined when it cannot be read. */
 export function cpuTimeMs(pid: number): number | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
@@ -191,7 +191,7 @@ export function cpuTimeMs(pid: number): number | undefined {
   }
 }
 
-/** Private writable memory of a process in bytes (VmData), undefined when it can't be read. */
+/** Private writable memory of a process in bytes (VmData), undefined when it cannot be read. */
 export function dataBytes(pid: number): number | undefined {
   try {
     const kilobytes = /^VmData:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'));
@@ -201,7 +201,7 @@ export function dataBytes(pid: number): number | undefined {
   }
 }
 
-/** Resident memory of a process in bytes, undefined when it can't be read. */
+/** Resident memory of a process in bytes, undefined when it cannot be read. */
 export function residentBytes(pid: number): number | undefined {
   try {
     const pages = Number(readFileSync(`/proc/${pid}/statm`, 'latin1').split(' ')[1]);

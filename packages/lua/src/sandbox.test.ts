@@ -1,4 +1,4 @@
-// The sandbox: what a script sees, and what it can't change or reach.
+// The sandbox: what a script sees, and what it cannot change or reach.
 import { afterAll, describe, expect, test } from 'vitest';
 import { closeEngine, evaluate, run } from './test-program.ts';
 
@@ -118,7 +118,7 @@ describe('globals', () => {
     ['setmetatable("", {})', 'table expected'],
     ['utf8.x = 1', "attempt to change 'utf8'"],
     ['debug.x = 1', "attempt to change 'debug'"],
-  ])('that are built in can not be changed: %s', async (body, message) => {
+  ])('that are built in cannot be changed: %s', async (body, message) => {
     const { values } = await run(`return pcall(function() ${body} end)`);
     expect(values[0]).toBe(message === undefined);
     if (message !== undefined) expect(values[1]).toContain(message);

@@ -159,7 +159,7 @@ describe('values', () => {
       '1[250][750]',
       'one of more than 250000 values',
     ],
-  ])('that can not leave are refused with their path: %s', async (source, path, found) => {
+  ])('that cannot leave are refused with their path: %s', async (source, path, found) => {
     await expect(evaluate(source)).rejects.toMatchObject({
       code: 'RIVET_LUA_VALUE',
       details: { path, found },

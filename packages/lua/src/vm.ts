@@ -3,7 +3,7 @@
 import type { RivetError } from '@rivet/base';
 import type { LuaFunction, LuaValue, SourcePosition } from './values.ts';
 
-/** What one VM may use. Reaching one of them ends the VM: a script can't catch it. */
+/** What one VM may use. Reaching one of them ends the VM: a script cannot catch it. */
 export interface LuaLimits {
   /** CPU time between two host calls, in milliseconds. */
   readonly cpuMs: number;
@@ -29,7 +29,7 @@ export interface LuaModuleSpec {
    * another failed before (those that run are let finish). `error(result.error, 0)` raises it again
    * with its code and traceback. Functions the chunk defines count as Rivet's own: they are left
    * out of tracebacks, and errors they raise point at the line of the user that called them. Its
-   * globals are a copy that scripts can't change.
+   * globals are a copy that scripts cannot change.
    */
   readonly source?: string;
 }
@@ -101,7 +101,7 @@ export interface LuaVm {
    * Calls a function of the program; several calls run at the same time, each in its own branch.
    * @param options.branch name of the branch, unique among the calls of this VM
    * @param options.results `truth` gives one boolean, whether the first result counts as true in
-   *   Lua: then a function may return what can't leave the VM
+   *   Lua: then a function may return what cannot leave the VM
    * @throws like `evaluate`, and RIVET_LUA_CLOSED after `close`; a RivetError of the host that the
    * script did not catch comes
    *   out with its own code, `details.position` and `details.traceback`

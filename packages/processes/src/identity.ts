@@ -51,7 +51,7 @@ export function parseStat(text: string): { state: string; startTicks: number } |
 let bootId: string | undefined;
 
 async function readBootId(): Promise<string> {
-  // It can't change under a running process.
+  // It cannot change under a running process.
   bootId ??= ((await readProcFile('/proc/sys/kernel/random/boot_id')) ?? '').trim();
   return bootId;
 }

@@ -141,7 +141,7 @@ function findUnknown(
   }
 }
 
-/** PostgreSQL can't store NUL in a text, and half a surrogate pair is no character. */
+/** PostgreSQL cannot store NUL in a text, and half a surrogate pair is no character. */
 function findBadText(root: unknown, place: Place, issues: DefinitionIssue[]): void {
   const stack: { path: string; value: unknown }[] = [{ path: place, value: root }];
   for (

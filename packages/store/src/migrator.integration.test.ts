@@ -100,12 +100,12 @@ test('a migration that fails leaves nothing of itself and is named', async () =>
   await checkSchema(database);
 });
 
-test('a database that can not be reached is named without its password', async () => {
+test('a database that cannot be reached is named without its password', async () => {
   const database = open('postgres://user:secret@127.0.0.1:1/nowhere');
   const error = await migrate(database).catch((reason: unknown) => reason);
   expect(error).toMatchObject({
     code: 'RIVET_DATABASE_UNREACHABLE',
-    message: "the database at 127.0.0.1:1/nowhere can't be reached: connection refused",
+    message: 'the database at 127.0.0.1:1/nowhere cannot be reached: connection refused',
   });
 });
 

@@ -1,7 +1,7 @@
 ---@meta git
 
 ---Git repositories. Each function runs git in the image of the plugin; credentials come from secrets and are never
----on a command line, in a URL or in `.git/config`. No hooks are run. Paths and names can't become options.
+---on a command line, in a URL or in `.git/config`. No hooks are run. Paths and names cannot become options.
 ---@class git
 local git = {}
 

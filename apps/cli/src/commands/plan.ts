@@ -45,7 +45,7 @@ export const plan = defineCommand({
   async run(context, { file }, options) {
     if (options.mermaid && options.json) {
       throw RivetError.of('RIVET_USAGE', {
-        problem: "--mermaid and --json can't be used together",
+        problem: '--mermaid and --json cannot be used together',
         hint: 'Choose one: each is a form of the whole plan.',
       });
     }

@@ -108,7 +108,7 @@ function workspaceSource(
   const chosen = [tree !== undefined, bind !== undefined, empty].filter(Boolean).length;
   if (chosen > 1) {
     throw RivetError.of('RIVET_USAGE', {
-      problem: "--tree, --bind and --empty can't be used together",
+      problem: '--tree, --bind and --empty cannot be used together',
       hint: 'Choose one: each says how /workspace begins.',
     });
   }

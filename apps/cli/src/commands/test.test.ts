@@ -140,7 +140,7 @@ describe('rivet test', () => {
     const path = join(directory, 'empty', 'my pipeline_test.lua');
     await writeFile(path, 'test.case("a", function() end)');
     const { stdout } = await run(path).exits(1).run();
-    expect(stdout).toMatch(/can not be the name of a test file\n(.*\n)*.*letters, digits, _ and -/);
+    expect(stdout).toMatch(/cannot be the name of a test file\n(.*\n)*.*letters, digits, _ and -/);
     await rm(path);
   });
 });

@@ -106,7 +106,7 @@ export async function diskFinding(directory: string): Promise<Finding> {
     return {
       subject: 'Disk',
       level: 'problem',
-      seen: `${directory} can't be used: ${describeThrown(error)}`,
+      seen: `${directory} cannot be used: ${describeThrown(error)}`,
       fix: 'Make it writable, or set RIVET_DATA_DIRECTORY to a directory that is.',
     };
   }

@@ -19,7 +19,7 @@ function summaryOf(name: string, what: string, log: string) {
   return { files, passed: 0, failed: 1, skipped: 0, durationMs: 1234 };
 }
 
-test('holds nothing that XML can not, and escapes what has a meaning in it', () => {
+test('holds nothing that XML cannot, and escapes what has a meaning in it', () => {
   const xml = junitReport(summaryOf('1 < "2"', 'a]]>\u0000b\u001b[31m', 'x & y \ud800'));
   expect(xml).toContain('name="a &quot;b&quot;_test.lua" tests="1" failures="1" skipped="0"');
   expect(xml).toContain('name="1 &lt; &quot;2&quot;"');

@@ -1,4 +1,4 @@
-// Ends attempts whose lease has run out: their runner died, or can't reach us.
+// Ends attempts whose lease has run out: their runner died, or cannot reach us.
 import type { Logger } from '@rivet/base';
 import {
   type Database,

@@ -149,7 +149,7 @@ function cleanTexts<T extends object>(value: T): T {
   return Object.fromEntries(fields) as T;
 }
 
-/** Texts of a job may hold what PostgreSQL's `text` can't: shown as the replacement character. */
+/** Texts of a job may hold what PostgreSQL's `text` cannot: shown as the replacement character. */
 function clean(text: string): string {
   return text.replaceAll('\0', '\uFFFD').toWellFormed();
 }

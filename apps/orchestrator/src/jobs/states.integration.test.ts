@@ -128,7 +128,7 @@ test('diagram, code and database agree on how a stage may go', async () => {
   expect(allowed).toEqual(code);
 });
 
-test('what was launched can not be changed', async () => {
+test('what was launched cannot be changed', async () => {
   const id = await insertJob('queued');
   for (const change of [
     `inputs = '{"a":1}'`,

@@ -58,7 +58,7 @@ export const containerErrors = defineErrors({
     fault: 'user',
   },
   RIVET_CONTAINER_REGISTRY_UNREACHABLE: {
-    message: 'the image "{image}" could not be pulled, its registry can not be reached: {reason}',
+    message: 'the image "{image}" could not be pulled, its registry cannot be reached: {reason}',
     solve:
       'Check the network, DNS and proxy of the machine that runs the job, or use an image that is on it (podman images); the set-up makes localhost/rivet/base:latest.',
     status: 502,
@@ -164,7 +164,7 @@ export const containerErrors = defineErrors({
     fault: 'user',
   },
   RIVET_CONTAINER_NO_SHELL: {
-    message: 'a container of the image "{image}" can not start: {reason}',
+    message: 'a container of the image "{image}" cannot start: {reason}',
     solve:
       'Rivet needs a POSIX shell as /bin/sh in an image. Use an image that has one, or the variant of this image made for debugging.',
     status: 400,
@@ -187,7 +187,7 @@ export const containerErrors = defineErrors({
     fault: 'user',
   },
   RIVET_CONTAINER_LIMIT_UNSUPPORTED: {
-    message: 'this machine can not limit {limit} of a container: {reason}',
+    message: 'this machine cannot limit {limit} of a container: {reason}',
     solve:
       'Delegate the cgroup controllers to the user that runs Rivet (see "rivet doctor"), or leave the limit out.',
     status: 500,
@@ -211,7 +211,7 @@ export const containerErrors = defineErrors({
     fault: 'operator',
   },
   RIVET_CONTAINER_CWD_MISSING: {
-    message: 'the working directory "{cwd}" does not exist in the container or can not be entered',
+    message: 'the working directory "{cwd}" does not exist in the container or cannot be entered',
     solve: 'Create it first, or correct cwd: a relative path starts at /workspace.',
     status: 400,
     exit: 1,

@@ -18,7 +18,7 @@ export const fsErrors = defineErrors({
     ...refused,
   },
   RIVET_FS_PATH: {
-    message: '{function}: {path} can not be used: {reason}',
+    message: '{function}: {path} cannot be used: {reason}',
     solve: 'Give another path, relative to /workspace.',
     ...author,
   },
@@ -133,7 +133,7 @@ export const fsErrors = defineErrors({
     ...author,
   },
   RIVET_YAML_ENCODE: {
-    message: 'yaml.encode: {path} is {found}, which YAML can not express',
+    message: 'yaml.encode: {path} is {found}, which YAML cannot express',
     solve: 'Encode strings of UTF-8, numbers, booleans, json.null, lists and tables of them.',
     ...author,
   },

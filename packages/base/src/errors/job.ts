@@ -136,12 +136,12 @@ export const jobErrors = defineErrors({
   },
   RIVET_JSON_NUMBER: {
     message:
-      'json.decode: the number {found} at line {line}, column {column} can not be held exactly',
+      'json.decode: the number {found} at line {line}, column {column} cannot be held exactly',
     solve: 'Numbers are exact up to 2^53 and 1.8e308; let the producer write it as a string.',
     ...author,
   },
   RIVET_JSON_ENCODE: {
-    message: 'json.encode: {path} is {found}, which JSON can not express',
+    message: 'json.encode: {path} is {found}, which JSON cannot express',
     solve:
       'Encode strings of UTF-8, finite numbers, booleans, json.null, lists and tables of them.',
     ...author,

@@ -26,7 +26,7 @@ export const luaErrors = defineErrors({
     fault: 'user',
   },
   RIVET_LUA_HOST_CALL_REFUSED: {
-    message: '{where}: {name} can not be called while the script is only being read',
+    message: '{where}: {name} cannot be called while the script is only being read',
     solve: 'Move the call into a function that runs later, such as the script of a stage.',
     status: 422,
     exit: 1,

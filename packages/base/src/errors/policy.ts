@@ -19,7 +19,7 @@ export const policyErrors = defineErrors({
     fault: 'user',
   },
   RIVET_POLICY_FILE_INVALID: {
-    message: 'the policy file {path} can not be used: {problem}',
+    message: 'the policy file {path} cannot be used: {problem}',
     solve:
       'Correct the file that RIVET_POLICY_FILE names; docs/guide/policies.md describes it. Without the variable there are no rules.',
     status: 500,

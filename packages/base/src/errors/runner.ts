@@ -11,7 +11,7 @@ export const runnerErrors = defineErrors({
     fault: 'operator',
   },
   RIVET_RUNNER_STATE_UNUSABLE: {
-    message: "the state directory {directory} can't be used: {reason}",
+    message: 'the state directory {directory} cannot be used: {reason}',
     solve:
       'Make it writable for the user of the runner, give it free disk space, or choose another with RIVET_STATE_DIRECTORY.',
     status: 500,
@@ -19,7 +19,7 @@ export const runnerErrors = defineErrors({
     fault: 'operator',
   },
   RIVET_RUNNER_UNFIT: {
-    message: "this machine can't run containers: {problems}",
+    message: 'this machine cannot run containers: {problems}',
     solve: 'Run `rivet doctor` on this machine and mend what it names.',
     status: 500,
     exit: 1,
@@ -50,7 +50,7 @@ export const runnerErrors = defineErrors({
     fault: 'operator',
   },
   RIVET_RUNNER_SPOOL_FAILED: {
-    message: "the runner {name} can't keep the log of the job on its disk: {reason}",
+    message: 'the runner {name} cannot keep the log of the job on its disk: {reason}',
     solve: 'Free disk space on the runner, in its RIVET_STATE_DIRECTORY.',
     status: 507,
     exit: 1,

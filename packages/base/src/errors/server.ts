@@ -3,7 +3,7 @@ import { defineErrors } from './define.ts';
 
 export const serverErrors = defineErrors({
   RIVET_SERVER_UNREACHABLE: {
-    message: "the Rivet server at {url} can't be reached: {reason}",
+    message: 'the Rivet server at {url} cannot be reached: {reason}',
     solve:
       'Start it with `rivet orchestrator start` (or `rivet dev`), or point RIVET_URL at the one that runs.',
     status: 503,
@@ -40,7 +40,7 @@ export const serverErrors = defineErrors({
     fault: 'operator',
   },
   RIVET_DATABASE_UNREACHABLE: {
-    message: "the database at {database} can't be reached: {reason}",
+    message: 'the database at {database} cannot be reached: {reason}',
     solve: 'Start PostgreSQL, and check DATABASE_URL (host, port, user, password, database name).',
     status: 503,
     exit: 3,
@@ -137,7 +137,7 @@ export const serverErrors = defineErrors({
     fault: 'operator',
   },
   RIVET_LISTEN_IN_USE: {
-    message: "can't listen on {address}: {reason}",
+    message: 'cannot listen on {address}: {reason}',
     solve: 'Stop the program that uses the port, or choose another with RIVET_LISTEN.',
     status: 500,
     exit: 1,
@@ -235,7 +235,7 @@ export const serverErrors = defineErrors({
     fault: 'user',
   },
   RIVET_PIPELINE_IN_USE: {
-    message: "the pipeline {pipeline} can't be deleted: {count} of its jobs are not finished",
+    message: 'the pipeline {pipeline} cannot be deleted: {count} of its jobs are not finished',
     solve: 'Wait for them or cancel them first.',
     status: 409,
     exit: 1,

@@ -38,7 +38,7 @@ export const testErrors = defineErrors({
     ...author,
   },
   RIVET_TEST_FILE_NAME: {
-    message: '{path} can not be the name of a test file',
+    message: '{path} cannot be the name of a test file',
     solve: 'Use letters, digits, _ and - before .lua, such as pipeline_test.lua.',
     ...usage,
   },

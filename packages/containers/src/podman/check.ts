@@ -106,7 +106,7 @@ function checkCgroups(info: PodmanInfo, flags: RuntimeFlags): DriverFinding {
     fix:
       missing.length === 0
         ? undefined
-        : `Containers run, but ${missing.join(', ')} can not be limited. Run Rivet as root, or delegate the controllers: systemctl edit user@.service, [Service] Delegate=cpu memory pids.`,
+        : `Containers run, but ${missing.join(', ')} cannot be limited. Run Rivet as root, or delegate the controllers: systemctl edit user@.service, [Service] Delegate=cpu memory pids.`,
   };
 }
 

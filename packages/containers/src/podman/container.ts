@@ -99,7 +99,7 @@ export class PodmanContainer implements Container {
 }
 
 /**
- * How many processes of the cgroup the kernel killed for lack of memory; 0 where that can't be
+ * How many processes of the cgroup the kernel killed for lack of memory; 0 where that cannot be
  * told.
  */
 async function countOutOfMemoryKills(pid: number): Promise<number> {

@@ -410,7 +410,7 @@ class PodmanDriver implements ContainerDriver {
         ? 'it ran out of memory'
         : `its main process ended with exit code ${code}${written === '' ? '' : `: ${written}`}`;
     } catch {
-      return 'Podman can not say why';
+      return 'Podman cannot say why';
     }
   }
 

@@ -66,7 +66,7 @@ async function sh(
 }
 
 describe('a command that goes wild', () => {
-  it('can not change its requests, and its container works on when it deletes its spool', async () => {
+  it('cannot change its requests, and its container works on when it deletes its spool', async () => {
     const container = await start();
     const { stdout, stderr, exit } = await sh(
       container,
@@ -86,7 +86,7 @@ describe('a command that goes wild', () => {
   });
 
   it('is told apart when it runs out of memory', async ({ skip }) => {
-    skip(!canLimit, 'this machine can not limit memory');
+    skip(!canLimit, 'this machine cannot limit memory');
     const container = await start({ memoryBytes: 64 * 1024 * 1024 });
     const { exit } = await sh(container, 'x=a; while :; do x=$x$x; done');
     expect(exit).toMatchObject({ exitCode: 137, signal: 'SIGKILL', cause: 'out-of-memory' });
@@ -196,7 +196,7 @@ describe('a command that goes wild', () => {
   });
 });
 
-it('refuses a limit where a machine can not keep it (skipped where it can)', async ({ skip }) => {
+it('refuses a limit where a machine cannot keep it (skipped where it can)', async ({ skip }) => {
   skip(canLimit, 'this machine can limit memory');
   await expect(start({ memoryBytes: 64 * 1024 * 1024 })).rejects.toMatchObject({
     code: 'RIVET_CONTAINER_LIMIT_UNSUPPORTED',

@@ -64,7 +64,7 @@ async function sh(
 
 describe('a limit of processes', () => {
   it.for([4, 12])('lets a command have exactly %i', async (pids, { skip }) => {
-    skip(!canLimit, 'this machine can not limit processes');
+    skip(!canLimit, 'this machine cannot limit processes');
     const container = await start({ pids });
     const { stdout } = await sh(
       container,
@@ -108,7 +108,7 @@ describe('a container beside another', () => {
     await first.remove();
   });
 
-  it('can not be started beside one that is gone', async () => {
+  it('cannot be started beside one that is gone', async () => {
     const name = `rivet-test-${uuidv7()}`;
     await expect(start({ beside: name })).rejects.toMatchObject({ code: 'RIVET_CONTAINER_LOST' });
   });

@@ -10,7 +10,7 @@ const RUNNING_PROCESSES = 3;
 /** Two more shells, until the command has begun. */
 const STARTING_PROCESSES = 5;
 
-/** The limit of one container; does nothing where none was asked for or cgroups can't be written. */
+/** The limit of one container; does nothing where none was asked for or cgroups cannot be written. */
 export class ProcessLimit {
   readonly #most: number;
   readonly #own: number;

@@ -59,7 +59,7 @@ export function pullError(image: string, reason: string, stderr: string): RivetE
 /** Whether the same request may do better a little later. */
 export function isPassing(error: RivetError): boolean {
   if (error.code === 'RIVET_CONTAINER_REGISTRY_RATE_LIMITED') return true;
-  // What can't be reached at all Podman has tried again itself; names and certificates stay wrong.
+  // What cannot be reached at all Podman has tried again itself; names and certificates stay wrong.
   return (
     error.code === 'RIVET_CONTAINER_REGISTRY_UNREACHABLE' &&
     /\b50[0234]\b|unexpected eof|connection reset/i.test(error.message)

@@ -37,7 +37,7 @@ it('does without cgroups as the last resort of an ordinary user', () => {
   expect(adaptFlags(manager, HYBRID, { ...machine, rootless: false })).toBeUndefined();
 });
 
-it('does without a network where Podman can not make one, and says why', () => {
+it('does without a network where Podman cannot make one, and says why', () => {
   const flags = adaptFlags(PLAIN_FLAGS, TUN, MACHINE);
   expect(flags?.run).toEqual(['--network=none']);
   expect(flags?.reasons[0]).toContain('/dev/net/tun');

@@ -25,7 +25,7 @@ export interface Machine {
 
 export const PLAIN_FLAGS: RuntimeFlags = { global: [], run: [], reasons: [] };
 
-/** Stands among the flags where Podman can't give containers a network. */
+/** Stands among the flags where Podman cannot give containers a network. */
 export const NO_NETWORK = '--network=none';
 
 /** Kernels count threads against it; more than pid_max's default does no good. */
@@ -81,7 +81,7 @@ export function adaptFlags(
       run: [...flags.run, disabled],
       reasons: [
         ...flags.reasons,
-        'no cgroups are delegated to this user: memory, cpus and pids can not be limited',
+        'no cgroups are delegated to this user: memory, cpus and pids cannot be limited',
       ],
     };
   }

@@ -1,4 +1,4 @@
-// Sorts what Podman says when it can't start a container.
+// Sorts what Podman says when it cannot start a container.
 import { RivetError } from '@rivet/base';
 import type { ContainerSpec } from '../driver.ts';
 

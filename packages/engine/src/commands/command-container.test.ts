@@ -41,7 +41,7 @@ describe('a command with limits', () => {
     ]);
   });
 
-  it('gives its container back also when it fails, can not start, or is stopped', async () => {
+  it('gives its container back also when it fails, cannot start, or is stopped', async () => {
     const { driver, outcome } = await run(
       `process.run({ "a", limits = { pids = 5 } })
        pcall(process.run, { "throws", limits = { pids = 5 } })

@@ -112,7 +112,7 @@ function describeEnd(
     case 'not-found':
       return `was not found in the container ${code}`;
     case 'not-executable':
-      return `can not be executed ${code}`;
+      return `cannot be executed ${code}`;
     case undefined:
       return result.signal === undefined
         ? `failed with exit code ${result.exitCode}`

@@ -8,7 +8,7 @@ export interface Instruction {
   readonly rest: string;
 }
 
-/** A line that can't be understood before the build. */
+/** A line that cannot be understood before the build. */
 export interface ContainerfileProblem {
   readonly line: number;
   readonly problem: string;

@@ -44,12 +44,12 @@ describe('the images of a Containerfile', () => {
     ['FROM a:$V', '1: FROM a:$V needs a value for V'],
     [
       'FROM a\nARG V=b\nCOPY --from=$V / /',
-      '3: COPY from $V can not be understood before the build',
+      '3: COPY from $V cannot be understood before the build',
     ],
     ['RUN x', '1: there is no FROM in it'],
     ['', '1: there is no FROM in it'],
     ['FROM ', '1: FROM names no image'],
-  ])('can not be told: %j', (text, problem) => {
+  ])('cannot be told: %j', (text, problem) => {
     expect(names(text)).toBe(problem);
   });
 
@@ -66,8 +66,8 @@ describe('the images of a Containerfile', () => {
     ],
     ['an escape in a flag', 'FROM a\nCOPY --fr\\om=b / /', /without quotes and escapes/],
     ['quotes in a flag', 'FROM a\nCOPY --fr"om"=b / /', /without quotes and escapes/],
-    ['an id that looks like a stage', 'FROM a\nCOPY --from=123 / /', /can not be understood/],
-    ['an id of digits', 'FROM 123', /can not be understood/],
+    ['an id that looks like a stage', 'FROM a\nCOPY --from=123 / /', /cannot be understood/],
+    ['an id of digits', 'FROM 123', /cannot be understood/],
     ['what is no instruction', 'FROM a\n\0FROM b', /is no instruction/],
     ['a line without an end', 'FROM a\nRUN x \\\\\n', /nothing follows/],
   ])('hides no image from Rivet that Podman sees: %s', (_, text, expected) => {
@@ -76,7 +76,7 @@ describe('the images of a Containerfile', () => {
   });
 });
 
-describe('a build can not reach beyond what it is given', () => {
+describe('a build cannot reach beyond what it is given', () => {
   it.each([
     'RUN --mount=type=bind,source=link,target=/x true',
     'RUN --mount=type=bind,from=a,src=/link,target=/x,rw true',

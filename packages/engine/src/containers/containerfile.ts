@@ -102,7 +102,7 @@ class Containerfile {
         problem:
           rest === ''
             ? 'FROM names no image'
-            : `FROM ${rest.slice(0, 100)} can not be understood before the build`,
+            : `FROM ${rest.slice(0, 100)} cannot be understood before the build`,
       };
     }
     const [, flags = '', word = '', stage] = match;
@@ -142,7 +142,7 @@ class Containerfile {
     const other = [...this.#stages].find((stage) => stage.toLowerCase() === name.toLowerCase());
     if (other !== undefined) return { problem: `${what}: the stage is called ${other}` };
     if (!/^[A-Za-z0-9._/:@[\]+-]+$/.test(name) || /^\d+$/.test(name)) {
-      return { problem: `${what} can not be understood before the build` };
+      return { problem: `${what} cannot be understood before the build` };
     }
     if (!this.images.has(name)) this.images.set(name, { name, line });
     return undefined;
@@ -212,7 +212,7 @@ function fromImage(word: string, values: ReadonlyMap<string, string>): Found {
     return { problem: `FROM ${word} needs a value for ${missing}` };
   }
   if (name === '' || name.includes('$')) {
-    return { problem: `FROM ${word} can not be understood before the build` };
+    return { problem: `FROM ${word} cannot be understood before the build` };
   }
   return { name };
 }

@@ -100,7 +100,7 @@ export function createJobContainers(
     return withDirectory(container, controlDirectory, variables.hidden);
   };
 
-  // Stages whose mount or policy differs can't share a container.
+  // Stages whose mount or policy differs cannot share a container.
   const shared = new Map<string, LazyContainer>();
   const sharedContainer = (options: AllowedContainer, readonly: boolean): LazyContainer => {
     const key = JSON.stringify([readonly, options]);

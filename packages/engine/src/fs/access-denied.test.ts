@@ -42,7 +42,7 @@ it('names the owner and the mode of what it may not touch', () => {
   const args = ['--input-type=module', '-e', PROGRAM, module, JSON.stringify(calls)];
   const lines = execFileSync(process.execPath, args, { encoding: 'utf8' }).split('\n');
   const directory = lines.at(-2)!;
-  // Who gave up root can't remove what is root's.
+  // Who gave up root cannot remove what is root's.
   if (lines[0] === 'root') execFileSync('rm', ['-rf', directory]);
   const answers = JSON.parse(lines.at(-1)!) as string[];
   const denied = (path: string, owner: string) =>

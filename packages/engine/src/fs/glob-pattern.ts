@@ -77,7 +77,7 @@ function readSteps(pattern: string): Step[] {
     if (parts[0] !== 'workspace') throw new PatternMistake('it leaves /workspace');
     parts.shift();
   }
-  if (parts.includes('..')) throw new PatternMistake('".." can not be part of a pattern');
+  if (parts.includes('..')) throw new PatternMistake('".." cannot be part of a pattern');
   return parts
     .map((part) => (part === '**' ? DEEP : readSegment(part)))
     .filter((step, index, steps) => step !== DEEP || steps[index - 1] !== DEEP);

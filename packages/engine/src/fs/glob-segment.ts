@@ -16,7 +16,7 @@ export interface Segment {
   readonly hidden: boolean;
 }
 
-/** A pattern that can not be read; the message says why. */
+/** A pattern that cannot be read; the message says why. */
 export class PatternMistake extends Error {}
 
 /** @throws PatternMistake */

@@ -67,7 +67,7 @@ export class Jail {
     try {
       this.#root = entryOf(handles.open(call.workspace, O_PATH | constants.O_DIRECTORY));
     } catch (error) {
-      const reason = `the workspace can not be opened: ${describeThrown(error)}`;
+      const reason = `the workspace cannot be opened: ${describeThrown(error)}`;
       const where = { function: call.function, path: showPath('/workspace') };
       throw RivetError.of('RIVET_FS_FAILED', { ...where, reason }, error);
     }

@@ -79,7 +79,7 @@ export async function readDirectory(
   return entries.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** Up to `max` names of a directory; none when it can not be read. */
+/** Up to `max` names of a directory; none when it cannot be read. */
 export function readNames(directory: number, max: number): PathBytes[] {
   const names: PathBytes[] = [];
   try {

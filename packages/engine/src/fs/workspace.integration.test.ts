@@ -27,7 +27,7 @@ async function run(body: string) {
   });
 }
 
-it('a container can not link a file of its own, or make a device, that the runner would follow', async () => {
+it('a container cannot link a file of its own, or make a device, that the runner would follow', async () => {
   const job = await run(`
     local linked = process.run({ "ln", "/etc/hostname", "hard", capture_stderr = true })
     output.set("hard_link", { code = linked.exit_code, says = linked.stderr })

@@ -24,7 +24,7 @@ export interface LargeAnswers {
  * The whole body.
  * @param bytesMax of the body after it was decompressed
  * @param large absent where `bytesMax` is small
- * @throws RIVET_HTTP_TOO_LARGE, RIVET_HTTP_INVALID for a body that can't be decompressed,
+ * @throws RIVET_HTTP_TOO_LARGE, RIVET_HTTP_INVALID for a body that cannot be decompressed,
  *   RIVET_HTTP_BROKEN
  */
 export async function readBody(

@@ -30,7 +30,7 @@ export interface JournalWriter {
  * error, for it belongs to another run.
  *
  * What `redact` changes is written in its place, and the record says so: a call whose answer is not
- * there in full can't be answered from the journal.
+ * there in full cannot be answered from the journal.
  *
  * Records are written with write(2) and never synced: they survive the death of the runner, which
  * is what a journal is for. A power failure takes the containers along, so a journal of an earlier

@@ -82,7 +82,7 @@ describe('the log writer', () => {
     expect(failures.map((error) => error.code)).toEqual(['RIVET_JOB_LOG_LIMIT']);
   });
 
-  it('tells once when lines can not be passed on, and never rejects', async () => {
+  it('tells once when lines cannot be passed on, and never rejects', async () => {
     const { writer, failures } = collect(1000, () => {
       throw new Error('no disk');
     });

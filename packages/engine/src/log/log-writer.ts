@@ -40,7 +40,7 @@ export interface LogWriter {
   flush(): Promise<void>;
 }
 
-/** NUL can't be stored as text everywhere; it is shown the way C writes it. */
+/** NUL cannot be stored as text everywhere; it is shown the way C writes it. */
 const NUL = /\0/g;
 
 export function createLogWriter(options: LogWriterOptions): LogWriter {

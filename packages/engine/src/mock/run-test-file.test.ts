@@ -386,7 +386,7 @@ describe('a mistake of the author', () => {
     ['p.run()', /run is called with a colon: p:run\(…\)/],
     ['expect(1).equals(2)', /equals is called with a colon: expect\(…\):equals\(…\)/],
     ['mock.process("x").once()', /once is called with a colon: mock.process\(…\):once\(…\)/],
-    ['test.case("inner", function() end)', /a case can not be inside of another case/],
+    ['test.case("inner", function() end)', /a case cannot be inside of another case/],
   ])('%s', async (source, message) => {
     const { cases } = await run(`test.case("it", function()\n${source}\nend)`);
     expect(cases[0]?.failure?.message ?? 'passed').toMatch(message);

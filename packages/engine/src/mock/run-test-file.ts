@@ -53,7 +53,7 @@ const FILE_NAME = /^([A-Za-z0-9_-]+)\.lua$/;
 /**
  * Runs the wanted cases of a file in its order; resolves when all have ended.
  * @returns how many cases the file has
- * @throws RIVET_TEST_FILE_NAME, RIVET_TEST_NO_CASES, the error of a file that can't be loaded, and
+ * @throws RIVET_TEST_FILE_NAME, RIVET_TEST_NO_CASES, the error of a file that cannot be loaded, and
  *   what reading it raises; a failing case is no exception but its report
  */
 export async function runTestFile(options: TestFileOptions): Promise<number> {

@@ -131,5 +131,5 @@ it('every function of fs and yaml is there when a pipeline is created, and refus
     files: { 'pipeline.lua': 'fs.read("x") return pipeline.define({ name = "t", stages = {} })' },
   };
   const job = await recordJob({ driver: createFakeDriver(), lua, bundle });
-  expect(job.outcome.message).toContain('fs.read can not be called while the script is only being');
+  expect(job.outcome.message).toContain('fs.read cannot be called while the script is only being');
 });

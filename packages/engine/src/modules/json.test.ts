@@ -74,7 +74,7 @@ describe('json.decode', () => {
     expect(() =>
       decodeJson('{"id": "9007199254740993",\n"n": 9007199254740993}', nullValue),
     ).toThrow(
-      'json.decode: the number 9007199254740993 at line 2, column 6 can not be held exactly',
+      'json.decode: the number 9007199254740993 at line 2, column 6 cannot be held exactly',
     );
     expect(() => decodeJson('1e400', nullValue)).toThrow('the number 1e400 at line 1, column 1');
   });
@@ -87,7 +87,7 @@ describe('json.encode', () => {
   });
 
   it.each([
-    [{ a: [1, Number.NaN] }, 'json.encode: value.a[2] is NaN, which JSON can not express'],
+    [{ a: [1, Number.NaN] }, 'json.encode: value.a[2] is NaN, which JSON cannot express'],
     [new LuaFunction(2, { file: 'x', line: 1 }), 'json.encode: value is a function'],
     [{ x: Uint8Array.of(255) }, 'value.x is a string of 1 bytes that is not UTF-8'],
   ])('refuses what JSON has no word for: %o', async (value, message) => {

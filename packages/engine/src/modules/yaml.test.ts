@@ -79,7 +79,7 @@ describe('yaml.decode', () => {
     ['a: !!binary aGk=', 'the tag "tag:yaml.org,2002:binary" is not known'],
     ['a: !!js/function x', 'is not known'],
     ['? [a]\n: 1', 'a key is no text, number or bool'],
-    ['n: 9007199254740993', 'the number "9007199254740993" can not be held exactly'],
+    ['n: 9007199254740993', 'the number "9007199254740993" cannot be held exactly'],
     ['n: 1e999', 'the number "1e999" is too large'],
     ['%YAML 1.1\n---\nyes', 'the text says that it is YAML 1.1; expected 1.2'],
     [`${'['.repeat(150)}${']'.repeat(150)}`, 'it is nested deeper than 100 levels'],

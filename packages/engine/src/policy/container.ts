@@ -25,7 +25,7 @@ export function checkImage(levels: readonly PolicyLevel[], image: string): void 
       what,
       level,
       'container.deny_images',
-      'can not be held against the id of an image',
+      'cannot be held against the id of an image',
     );
   }
   checkLists(levels, what, image, {

@@ -1,4 +1,4 @@
-// That each level of a policy narrows the one above it, and can't do anything else.
+// That each level of a policy narrows the one above it, and cannot do anything else.
 import { type InstallationPolicy, policyExcess } from '@rivet/pipeline';
 import type { ContainerOptions, PipelinePolicy } from '@rivet/protocol';
 import fc from 'fast-check';

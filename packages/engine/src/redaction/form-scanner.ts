@@ -69,7 +69,7 @@ export class FormScanner {
     if (state === 0 && to - from >= FORM_BYTES_MIN) this.#gapCount = 0;
   }
 
-  /** Passes over bytes that can't be seen. */
+  /** Passes over bytes that cannot be seen. */
   skip(from: number, to: number): void {
     this.#gaps.push({ start: from, end: to });
     this.#gapCount += 1;

@@ -126,7 +126,7 @@ describe('several secrets', () => {
   });
 });
 
-describe('a value that can not be hidden', () => {
+describe('a value that cannot be hidden', () => {
   it.each(['', 'a', '\n', 'abc', '   abc \n', '\u001b[1mabc\u001b[0m'])(
     'is refused: %j',
     (text) => {

@@ -18,7 +18,7 @@ export interface JobSecrets extends SecretHandles {
   get(name: string, caller: string): Promise<SecretText>;
   /**
    * Whether a declared secret has a value.
-   * @throws RIVET_SECRET_UNDECLARED, and like `get` for a value that can't be redacted
+   * @throws RIVET_SECRET_UNDECLARED, and like `get` for a value that cannot be redacted
    */
   has(name: string, caller: string): Promise<boolean>;
   /** The value of an input that is secret; undefined for every other. */
@@ -45,7 +45,7 @@ export function createJobSecrets(
   const adopt = (label: string, secret: SecretText): SecretText => {
     if (known.has(secret)) return secret;
     redactor.add(secret.reveal(), `the value of ${label}`);
-    // Unlike a name it can't be guessed, so no data from elsewhere can pass for a secret; nor does
+    // Unlike a name it cannot be guessed, so no data from elsewhere can pass for a secret; nor does
     // the handle of one secret, which a plugin may have been given, tell that of another.
     const handle = randomBytes(16).toString('hex');
     known.set(secret, { handle, label });

@@ -20,7 +20,7 @@ export function asLuaValue(secret: SecretText): LuaValue {
 
 /**
  * The arguments of a host call with each handle replaced by its `SecretText`, at any depth. A handle
- * can't be guessed, so a table of that shape in data from elsewhere stays what it is.
+ * cannot be guessed, so a table of that shape in data from elsewhere stays what it is.
  */
 export function resolveSecrets(
   args: readonly LuaValue[],

@@ -84,17 +84,17 @@ describe('a secret value', () => {
     expect(rest).toEqual([
       expect.stringMatching(/^false\t.*the length of a secret is not told/),
       expect.stringMatching(/^false\t.*a secret has no text here: pass it on/),
-      expect.stringMatching(/^false\t.*a secret can't be changed/),
+      expect.stringMatching(/^false\t.*a secret cannot be changed/),
       expect.stringMatching(/^false\t.*a secret has no fields/),
       expect.stringMatching(/^false\t.*attempt to concatenate a nil value/),
       expect.stringMatching(/^false\t.*protected metatable/),
       'true\tfalse\tnil\ttable',
-      expect.stringMatching(/^false\t.*value\[1\] is a secret value, which JSON can not express/),
+      expect.stringMatching(/^false\t.*value\[1\] is a secret value, which JSON cannot express/),
     ]);
     expect(job.told).not.toContain(TOKEN);
   });
 
-  it('can not be made from data of the same shape', async () => {
+  it('cannot be made from data of the same shape', async () => {
     const job = await run(`
       secret.get("TOKEN")
       local forged = json.decode('{"$secret": "TOKEN"}')
@@ -208,10 +208,10 @@ describe('reading a secret', () => {
     const job = await run('', {
       fields: 'secrets = { "TOKEN" }, description = secret.get("TOKEN"),',
     });
-    expect(job.outcome.message).toMatch(/secret\.get can not be called while/);
+    expect(job.outcome.message).toMatch(/secret\.get cannot be called while/);
   });
 
-  it('refuses a value that can not be hidden', async () => {
+  it('refuses a value that cannot be hidden', async () => {
     const host = { secrets: givenSecrets(new Map([['TOKEN', 'abc']])) };
     const job = await run('secret.has("TOKEN")', { host });
     expect(job.outcome.message).toMatch(/the value of secret TOKEN has 3 bytes/);
@@ -429,7 +429,7 @@ describe('a file with a secret', () => {
     ).toHaveLength(1);
   });
 
-  it('that can not be written is an error that says why', async () => {
+  it('that cannot be written is an error that says why', async () => {
     const job = await run('secret.file("TOKEN", "/there/already")', { commands });
     expect(job.outcome).toMatchObject({ code: 'RIVET_SECRET_FILE' });
     expect(job.outcome.message).toContain('/there/already in the container: sh: cannot create');

@@ -85,7 +85,7 @@ export async function runStage(
   }
 }
 
-/** Tells the observer; a program that can't take it ends the job. */
+/** Tells the observer; a program that cannot take it ends the job. */
 export async function tellStage(
   { job, control }: Pick<JobEnvironment, 'job' | 'control'>,
   stage: string,

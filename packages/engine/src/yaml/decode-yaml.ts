@@ -143,7 +143,7 @@ class Reader {
     if (typeof value === 'bigint') {
       const number = Number(value);
       if (String(number) === String(value) || BigInt(number) === value) return number;
-      const reason = `the number ${show(node.source ?? '')} can not be held exactly; write it in quotes`;
+      const reason = `the number ${show(node.source ?? '')} cannot be held exactly; write it in quotes`;
       throw this.#wrong(node, reason);
     }
     if (typeof value === 'number') {

@@ -80,7 +80,7 @@ export function floatText(value: number): string {
   return /[.e]/.test(text) ? text : `${text}.0`;
 }
 
-/** As a constant, which the compiler may fold, or as the result of a call, which it can't. */
+/** As a constant, which the compiler may fold, or as the result of a call, which it cannot. */
 function written(r: Random, text: string): string {
   return r.chance(0.5) ? `(${text})` : `v(${text})`;
 }

@@ -28,7 +28,7 @@ export function branchesRun(scheduler: Scheduler): (L: LuaState) => number {
     lauxlib.luaL_checktype(L, 1, TABLE);
     if (!canSuspend(L)) {
       const message =
-        'branches can not be started inside a callback of a native function such as table.sort or string.gsub';
+        'branches cannot be started inside a callback of a native function such as table.sort or string.gsub';
       raise(L, message, { kind: 'error' });
     }
     const run = new Run(scheduler, readFunctions(L), readOptions(L));

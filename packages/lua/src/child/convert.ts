@@ -21,7 +21,7 @@ const POSITIONS_MAX = 50_000;
 /** A list may have this many holes, and as many again as it has items. */
 const HOLES_MAX = 16;
 
-/** A value that can't leave the VM. `path` starts with what `rootName` called the value. */
+/** A value that cannot leave the VM. `path` starts with what `rootName` called the value. */
 export class ValueError extends Error {
   readonly path: string;
   readonly found: string;

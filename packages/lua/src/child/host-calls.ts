@@ -40,7 +40,7 @@ export class HostCalls {
     this.#functions = functions;
     coroutines.blocking = (_L, call) => {
       const { block } = call as Waiting;
-      if (block === undefined) throw new Error('a call that can not block was suspended');
+      if (block === undefined) throw new Error('a call that cannot block was suspended');
       block();
     };
   }
@@ -81,7 +81,7 @@ export class HostCalls {
       finish: (thread) => this.#finish(thread, call),
     };
     if (lua.lua_isyieldable(L)) return suspend(L, waiting);
-    // Inside a callback of a native function, which can't be suspended: the process waits.
+    // Inside a callback of a native function, which cannot be suspended: the process waits.
     this.#block(call);
     return this.#finish(L, call);
   }
@@ -153,6 +153,6 @@ function argumentPath(name: string, path: string): string {
 }
 
 function refuse(L: LuaState, name: string): never {
-  const message = `${name} can't be called here: effects are possible only inside functions that run later`;
+  const message = `${name} cannot be called here: effects are possible only inside functions that run later`;
   raise(L, message, { kind: 'refused', name });
 }

@@ -1,5 +1,5 @@
 // The Lua state of a program and what its globals are: nothing that reaches outside of the VM, and
-// built-in tables that can't be changed.
+// built-in tables that cannot be changed.
 import fengari, { type LuaState, type Table } from '../../vendor/fengari/src/index.js';
 import { OutOfTime, outOfMemory } from './limits.ts';
 import { tracebackOf } from './places.ts';

@@ -58,7 +58,7 @@ export function readInput(
   const list = type === 'list' ? readListRules(record, path, issues) : undefined;
   const checks = rules === undefined ? [] : optionChecks(rules, path);
   const itemChecks = list === undefined ? [] : optionChecks(list.items, fieldPath(path, 'items'));
-  // By broken rules a default can't be judged, by its type it can.
+  // By broken rules a default cannot be judged, by its type it can.
   const broken = issues.length > before;
   const judges = broken && rules !== undefined ? { type: rules.type } : rules;
   const items = broken && list !== undefined ? { items: { type: list.items.type } } : list;
@@ -123,7 +123,7 @@ function checkSecret(
 ): void {
   if (type !== 'string') {
     issues.add(fieldPath(path, 'secret'), {
-      message: `an input of type ${type} can't be secret`,
+      message: `an input of type ${type} cannot be secret`,
       expected: 'secret = true only with type = "string"',
     });
   }

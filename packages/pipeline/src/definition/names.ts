@@ -22,7 +22,7 @@ const INPUT_NAME = /^[A-Za-z][A-Za-z0-9_-]{0,99}$/;
 export function checkInputName(name: string, path: string, issues: IssueList): boolean {
   if (INPUT_NAME.test(name)) return true;
   issues.add(path, {
-    message: `${showText(name)} can't be the name of an input`,
+    message: `${showText(name)} cannot be the name of an input`,
     expected: '1 to 100 letters, digits, _ and -, beginning with a letter',
   });
   return false;
@@ -42,7 +42,7 @@ export function checkVariableName(name: string, path: string, issues: IssueList)
   }
   if (VARIABLE_NAME.test(name) && name !== '__proto__') return true;
   issues.add(path, {
-    message: `${showText(name)} can't be the name of an environment variable`,
+    message: `${showText(name)} cannot be the name of an environment variable`,
     expected: VARIABLE_EXPECTED,
   });
   return false;

@@ -5,7 +5,7 @@ import { asRecord, type LuaRecord, type LuaValue } from '@rivet/lua';
 import { fieldPath, type IssueList, itemPath } from './issue-list.ts';
 import { showText, showValue } from './show-value.ts';
 
-/** Reads the value at `path`; undefined after it has reported why it can't. */
+/** Reads the value at `path`; undefined after it has reported why it cannot. */
 export type Reader<T> = (value: LuaValue, path: string, issues: IssueList) => T | undefined;
 
 /** A field of a record; nil and absent are the same. Keys of a prototype are no fields. */

@@ -127,7 +127,7 @@ function checkStagePolicies(
   for (const { path, definition } of stages) {
     for (const excess of policyExcess(policy, definition?.policy ?? {})) {
       issues.add(`${path}.policy.${excess.path}`, {
-        message: 'a stage can not allow itself more than its pipeline',
+        message: 'a stage cannot allow itself more than its pipeline',
         found: showValue(excess.found),
         expected: `no more than ${excess.rule} of the pipeline, which ${excess.says}`,
       });

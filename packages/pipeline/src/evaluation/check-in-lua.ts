@@ -10,7 +10,7 @@ import { patternExpected } from '../inputs/scalar-rules.ts';
 
 /**
  * Checks what `validateDefinition` left to Lua.
- * @throws what the VM throws when it can't be asked
+ * @throws what the VM throws when it cannot be asked
  */
 export async function checkInLua(
   vm: LuaVm,
@@ -32,7 +32,7 @@ export async function checkInLua(
     });
   }
   for (const { path, input, value } of defaults) {
-    // A check that used up a limit was told; the VM can't be asked any more.
+    // A check that used up a limit was told; the VM cannot be asked any more.
     if (rules.ended()) break;
     const refusal = await rules.validate(input, value);
     if (refusal === undefined) continue;

@@ -113,7 +113,7 @@ describe('a file with mistakes', () => {
       /unexpected symbol near '='/,
     ],
     ['an uncaught error', 'local x\nreturn x.y', 2, /index a nil value/],
-    ['a host call', '\nprocess.run({ "make" })', 2, /process.run can not be called/],
+    ['a host call', '\nprocess.run({ "make" })', 2, /process.run cannot be called/],
     ['an endless loop', '\n\nwhile true do end', 3, /computed for more than/],
     ['a memory bomb', 'local s = "x"\nwhile true do s = s .. s end', 2, /64MB of memory/],
     ['a deep recursion', 'local function f() return 1 + f() end\nreturn f()', 1, /stack overflow/],

@@ -108,7 +108,7 @@ export async function checkPipeline(
  */
 const REFUSING_HOST: LuaHost = {
   call: async ({ name }) => {
-    throw new Error(`${name} can't be called here: nothing runs yet`);
+    throw new Error(`${name} cannot be called here: nothing runs yet`);
   },
 };
 

@@ -137,7 +137,7 @@ function isTooShort(value: string): boolean {
 
 function staticIssues(input: InputDefinition, value: unknown): DefinitionIssue[] {
   if (input.secret && typeof value === 'string' && isTooShort(value)) {
-    const expected = `at least ${SECRET_BYTES_MIN} bytes, as less can't be kept out of the log`;
+    const expected = `at least ${SECRET_BYTES_MIN} bytes, as less cannot be kept out of the log`;
     return [inputIssue(input.name, 'is too short for a secret', { expected })];
   }
   if (input.type !== 'list') {

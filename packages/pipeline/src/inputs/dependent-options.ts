@@ -37,7 +37,7 @@ export async function withOptions(
   const rules: ScalarRules = { ...input, type: input.type === 'number' ? 'number' : 'string' };
   const bad = returned.find((option) => scalarBreach(option, rules) !== undefined);
   if (bad !== undefined) {
-    return wrong('has an options function that returned what can not be a value', showValue(bad));
+    return wrong('has an options function that returned what cannot be a value', showValue(bad));
   }
   return { ...input, options: returned as Scalar[] };
 }

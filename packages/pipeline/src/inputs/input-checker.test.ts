@@ -193,9 +193,9 @@ describe('options that follow from other inputs', () => {
   test.each([
     ['raise', 'has options that could not be asked: no zones today'],
     ['none', 'has no options for the values of the inputs before it'],
-    ['number', 'has an options function that returned what can not be a value'],
+    ['number', 'has an options function that returned what cannot be a value'],
     ['text', 'has an options function that returned no list'],
-  ])('that can not be had are a mistake: %s', async (branch, problem) => {
+  ])('that cannot be had are a mistake: %s', async (branch, problem) => {
     expect(said(await checker.check({ ...good, branch }))).toEqual([
       `inputs.zone: the input "zone" ${problem}`,
     ]);

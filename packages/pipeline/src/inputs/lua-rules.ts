@@ -66,14 +66,14 @@ export function createLuaRules(
         questions.map(({ text, pattern }) => [text, pattern]),
       );
       if (typeof answers === 'string') {
-        return questions.map(() => `can't be held against the pattern: ${answers}`);
+        return questions.map(() => `cannot be held against the pattern: ${answers}`);
       }
       const [list] = answers;
       return questions.map((_, index) => {
         const answer = Array.isArray(list) ? list[index] : undefined;
         if (answer === true) return undefined;
         return typeof answer === 'string'
-          ? `can't be held against the pattern: ${answer}`
+          ? `cannot be held against the pattern: ${answer}`
           : 'does not match the pattern';
       });
     },

@@ -154,7 +154,7 @@ local plugin_manifests, nearest_name = (function(pipeline)
   local inert
   inert = setmetatable({}, {
     __index = function() return inert end,
-    __call = function() error("a plugin can't call modules while it is loaded, only in its functions", 2) end,
+    __call = function() error("a plugin cannot call modules while it is loaded, only in its functions", 2) end,
     __metatable = false,
   })
 
@@ -195,12 +195,12 @@ local plugin_manifests, nearest_name = (function(pipeline)
     end
     return setmetatable({}, {
       __index = module,
-      __newindex = function() error("the module secret can't be changed", 2) end,
+      __newindex = function() error("the module secret cannot be changed", 2) end,
       __metatable = false,
     })
   end
 
-  -- A plugin's own files; plugins can't load each other.
+  -- A plugin's own files; plugins cannot load each other.
   local function own_require(plugin, env)
     local loaded, loading = {}, {}
     return function(name)
@@ -258,7 +258,7 @@ local plugin_manifests, nearest_name = (function(pipeline)
         fail = function(message) fail(plugin.name, tostring(message)) end,
         is_secret = is_secret,
       },
-      __newindex = function() error("the table plugin can't be changed", 2) end,
+      __newindex = function() error("the table plugin cannot be changed", 2) end,
       __metatable = false,
     })
     return setmetatable(env, {
@@ -315,7 +315,7 @@ local plugin_manifests, nearest_name = (function(pipeline)
         error('the plugin "' .. plugin.name .. '" has no function ' .. tostring(key) .. "; "
           .. (near and 'did you mean "' .. near .. '"?' or "it has " .. concat(names, ", ")), 2)
       end,
-      __newindex = function() error('the plugin "' .. plugin.name .. "\" can't be changed", 2) end,
+      __newindex = function() error('the plugin "' .. plugin.name .. "\" cannot be changed", 2) end,
       __pairs = function() return next, functions, nil end,
       __metatable = "plugin",
     })

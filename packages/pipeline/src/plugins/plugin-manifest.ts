@@ -139,7 +139,7 @@ const readFunctions: Reader<string[]> = (value, path, issues) => {
       issues.add(at, { message, found: `a ${String(type)}`, expected: 'a function' });
     } else if (!FUNCTION_NAME.test(name)) {
       const expected = 'letters, digits and _, beginning with a letter';
-      issues.add(at, { message: `${showText(name)} can't be the name of a function`, expected });
+      issues.add(at, { message: `${showText(name)} cannot be the name of a function`, expected });
     }
   }
   return Object.keys(record).sort();

@@ -245,7 +245,7 @@ describe('a definition', () => {
     ['error("boom")', 'boom'],
     [
       'process.run({ "ls" }) return {}',
-      "a plugin can't call modules while it is loaded, only in its functions",
+      'a plugin cannot call modules while it is loaded, only in its functions',
     ],
   ])('with the plugin %j is told why the plugin is wrong', async (text, expected) => {
     await put('shipped/hello/plugin.lua', text);
@@ -302,7 +302,9 @@ describe('a plugin', () => {
         'the plugin "hello" reads the secret "OTHER" without declaring it',
       );
     }
-    await expect(outcome('secret.get = nil')).rejects.toThrow("the module secret can't be changed");
+    await expect(outcome('secret.get = nil')).rejects.toThrow(
+      'the module secret cannot be changed',
+    );
   });
 
   test('shares no globals with the pipeline, and can’t be changed by it', async () => {
@@ -312,7 +314,7 @@ describe('a plugin', () => {
     expect(results).toEqual([
       true,
       1,
-      expect.stringContaining('the plugin "hello" can\'t be changed'),
+      expect.stringContaining('the plugin "hello" cannot be changed'),
       expect.stringContaining('the plugin "hello" has no function g; did you mean "f"?'),
     ]);
   });

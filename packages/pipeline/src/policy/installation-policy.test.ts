@@ -69,7 +69,7 @@ describe('the policy file', () => {
   it('must be there when it is named', async () => {
     const path = join(directory, 'none.json');
     await expect(loadInstallationPolicy(path)).rejects.toThrow(
-      `${path} can not be used: it does not`,
+      `${path} cannot be used: it does not`,
     );
   });
 });

@@ -41,7 +41,7 @@ export async function loadInstallationPolicy(
     text = await readFile(path, 'utf8');
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    throw invalid(code === 'ENOENT' ? 'it does not exist' : `it can not be read (${code})`);
+    throw invalid(code === 'ENOENT' ? 'it does not exist' : `it cannot be read (${code})`);
   }
   if (text.length > FILE_BYTES_MAX) throw invalid(`it is larger than ${FILE_BYTES_MAX} bytes`);
   let value: LuaValue;

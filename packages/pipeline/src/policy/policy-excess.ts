@@ -3,7 +3,7 @@ import type { PipelinePolicy } from '@rivet/protocol';
 import { httpRuleAllows, httpRuleDenies } from './http-rule.ts';
 import { ruleAllowsImage, ruleDeniesImage, ruleMatchesCommand } from './policy-rules.ts';
 
-/** A rule that can't have an effect, as the level above is stricter. */
+/** A rule that cannot have an effect, as the level above is stricter. */
 export interface PolicyExcess {
   /** `process.allow[2]` */
   readonly path: string;

@@ -141,7 +141,7 @@ async function printPages(
 function refuseTogether(wrong: boolean, one: string, other: string): void {
   if (!wrong) return;
   throw RivetError.of('RIVET_USAGE', {
-    problem: `${one} can't be used together with ${other}`,
+    problem: `${one} cannot be used together with ${other}`,
     hint: 'Leave one of them away.',
   });
 }

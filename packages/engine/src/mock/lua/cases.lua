@@ -34,7 +34,7 @@ local function add_case(name, fn, skipped)
   if type(name) ~= "string" or name == "" then wrong("the name of test.case", name, "a sentence that says what holds") end
   if type(fn) ~= "function" then wrong("the body of test.case", fn, "a function") end
   if names[name] then error(("two cases are called %s"):format(quote(name))) end
-  if in_case then error("a case can not be inside of another case") end
+  if in_case then error("a case cannot be inside of another case") end
   names[name] = true
   cases[#cases + 1] = {
     name = name,

@@ -31,7 +31,7 @@ function metatable.__index(_, key)
   return nil
 end
 
-function metatable.__newindex() error("a secret can't be changed", 2) end
+function metatable.__newindex() error("a secret cannot be changed", 2) end
 
 function metatable.__pairs() error("a secret has no fields; " .. HOW, 2) end
 

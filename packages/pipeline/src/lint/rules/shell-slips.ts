@@ -71,7 +71,7 @@ function isForeign(file: LintedFile, node: Node): boolean {
   return input === undefined || !isHarmless(input);
 }
 
-/** An input whose values the author has chosen, or that can't be more than a number. */
+/** An input whose values the author has chosen, or that cannot be more than a number. */
 function isHarmless({ type, options }: InputDefinition): boolean {
   return type === 'number' || type === 'bool' || options !== undefined;
 }
