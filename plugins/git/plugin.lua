@@ -1,6 +1,7 @@
 -- The plugin git: clone, fetch, checkout, commit, push, and what a repository knows of its history.
 local run = require("lib.run")
 local check = require("lib.check")
+local trust = require("lib.trust")
 
 local git, ok = run.git, run.ok
 
@@ -48,6 +49,7 @@ local function clone(given)
     if options.sparse or options.commit then append(args, "--no-checkout") end
     append(args, "--", options.url, options.dir)
     ok(options, git(options, args, { cwd = ".", site = options.url }))
+    trust.remember(options)
     local remote = { site = options.url }
     if options.commit and options.depth then
       local fetch = { "fetch", "--depth", tostring(options.depth), "origin", options.commit }
@@ -73,12 +75,13 @@ end
 local function remote_of(options)
   options.remote = options.remote or "origin"
   check.remote(options)
-  local found = git(options, { "config", "--get", "remote." .. options.remote .. ".url" }, { quiet = true })
+  local found = git(options, { "config", "--get-all", "remote." .. options.remote .. ".url" }, { quiet = true })
   if found.exit_code ~= 0 then
     plugin.fail(options.fn .. ": the repository in " .. options.dir .. " has no remote " .. options.remote)
   end
   options.url = line(found)
   check.url(options, "the URL of the remote " .. options.remote)
+  trust.check(options)
   return { site = options.url }
 end
 

@@ -28,6 +28,39 @@ test.case("keeps credentials from commands that talk to nobody", function()
   expect(run:command("git rev-parse").env.GIT_PLUGIN_PASSWORD):is_nil()
 end)
 
+local function pushes(settings, url)
+  mocks()
+  mock.process("git clone")
+  mock.process("git config --get-all", { stdout = (url or "https://example.com/a.git") .. "\n" })
+  mock.process("git config --list", { stdout = "command\0credential.helper\0local\0remote.origin.url\0" .. settings })
+  mock.process("git push")
+  return uses:run({ stage = "push" })
+end
+
+test.case("gives credentials to a repository whose settings are harmless", function()
+  local run = pushes("local\0branch.main.remote\0global\0http.proxy\0")
+  expect(run):was("succeeded")
+  expect(run:command("git push").env.GIT_PLUGIN_PASSWORD):is_secret("GIT_TOKEN")
+end)
+
+for _, setting in ipairs({ "local core.sshcommand", "local url.ssh://x/.insteadof", "local http.https://example.com/.proxy",
+  "local credential.helper", "local remote.origin.pushurl", "worktree core.askpass", "local gpg.program" }) do
+  test.case("keeps credentials from settings that a command may have made: " .. setting, function()
+    local scope, name = setting:match("(%S+) (.+)")
+    local run = pushes(scope .. "\0" .. name .. "\0")
+    expect(run):was("failed", "git.push: the settings of the repository in src have " .. name)
+    expect(run:command("git config --list").env.GIT_PLUGIN_PASSWORD):is_nil()
+  end)
+end
+
+test.case("keeps credentials from another address than that of the clone", function()
+  expect(pushes("", "https://evil.example/a.git")):was("failed", "has another URL than https://example.com/a.git")
+end)
+
+test.case("keeps credentials from a second address", function()
+  expect(pushes("", "https://evil.example/a.git\nhttps://example.com/a.git")):was("failed", "the URL of the remote origin")
+end)
+
 test.case("says why git failed, at the line of the pipeline", function()
   mocks()
   mock.process("git clone", { exit_code = 128, stderr = "fatal: Authentication failed for 'https://example.com/a.git/'\n" })

@@ -13,6 +13,11 @@ return pipeline.define({
       })
       output.set("commit", clone.commit)
     end },
+    { name = "push", needs = {}, script = function()
+      local credentials = { password = secret.get("GIT_TOKEN") }
+      git.clone({ url = "https://example.com/a.git", dir = "src", credentials = credentials })
+      git.push({ dir = "src", branch = "main", credentials = credentials })
+    end },
     { name = "commit", needs = {}, script = function()
       local made = git.commit({ message = "Say hello", author = { name = "CI", email = "ci@example.com" }, dir = "src" })
       output.set("changed", made.changed)
