@@ -214,7 +214,11 @@ describe('hot code', () => {
   test('keeps what is yielded from within a concatenation', async () => {
     const { values } = await run(
       `local o = setmetatable({}, { __concat = function() coroutine.yield(1, 2, 3) return "c" end })
-       local function join(a) local s = a .. o local p, q, r, u = 4, 5, 6, 7 return s, p, q, r, u end
+       local function join(a)
+         local s = a .. o
+         local p, q, r, u = 4, 5, 6, 7
+         return s, p, q, r, u
+       end
        local yielded, returned
        ${WARM}
          local resume = coroutine.wrap(join)

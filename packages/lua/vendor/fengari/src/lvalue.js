@@ -57,7 +57,7 @@ class LClosure {
     constructor(p, n) {
         this.p = p;
         this.nupvalues = n;
-        this.upvals = n === 0 ? EMPTY : new Array(n).fill(null);
+        this.upvals = n === 0 ? EMPTY : n === 1 ? [null] : n === 2 ? [null, null] : new Array(n).fill(null);
     }
 }
 define(LClosure, 6);
