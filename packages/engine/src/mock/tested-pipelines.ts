@@ -1,6 +1,6 @@
 // The pipelines that the cases of test files run: each read, checked and evaluated once.
-import { realpath } from 'node:fs/promises';
-import { dirname, isAbsolute, relative, resolve, sep } from 'node:path';
+import { access, realpath } from 'node:fs/promises';
+import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { RivetError } from '@rivet/base';
 import type { LuaEngine } from '@rivet/lua';
 import {
@@ -33,7 +33,8 @@ export interface TestedPipelines {
 
 /**
  * @param root no pipeline outside of this directory is read
- * @param pluginPlaces where the plugins of the pipelines are looked for
+ * @param pluginPlaces where the plugins of the pipelines are looked for; pipelines in the folder of
+ *   a plugin find that one and those beside it first
  */
 export function createTestedPipelines(
   lua: LuaEngine,
@@ -44,7 +45,7 @@ export function createTestedPipelines(
   const closing: (() => Promise<void>)[] = [];
 
   const open = async (path: string): Promise<TestedPipeline> => {
-    const bundle = await readBundle(path, pluginPlaces);
+    const bundle = await readBundle(path, [...(await placeAround(path, root)), ...pluginPlaces]);
     const options = { modules: coreModules(), globals: globalAliases };
     const checked = await checkPipeline(lua, bundle, options);
     if (!checked.ok) throw pipelineInvalid(checked.issues);
@@ -74,6 +75,24 @@ export function createTestedPipelines(
   };
 }
 
+/** Where the plugin is whose tests a pipeline belongs to; none for other pipelines. */
+async function placeAround(path: string, root: string): Promise<PluginPlace[]> {
+  for (let folder = dirname(path); isBelow(folder, root); folder = dirname(folder)) {
+    const isPlugin = await access(join(folder, 'plugin.lua')).then(
+      () => true,
+      () => false,
+    );
+    if (isPlugin) return [{ path: dirname(folder), origin: 'pipeline' }];
+    if (folder === root) break;
+  }
+  return [];
+}
+
+function isBelow(path: string, root: string): boolean {
+  const inside = relative(root, path);
+  return inside !== '..' && !inside.startsWith(`..${sep}`);
+}
+
 async function insideOf(root: string, path: string, folder: string): Promise<string> {
   const refuse = (problem: string): RivetError =>
     RivetError.of('RIVET_TEST_PATH', { function: 'test.pipeline', path, problem });
@@ -81,7 +100,6 @@ async function insideOf(root: string, path: string, folder: string): Promise<str
   const file = resolve(folder, path);
   const real = await realpath(file).catch(() => undefined);
   if (real === undefined) throw refuse(`does not exist beside the test file (${file})`);
-  const inside = relative(await realpath(root), real);
-  if (inside === '..' || inside.startsWith(`..${sep}`)) throw refuse(`leaves ${root}`);
+  if (!isBelow(real, await realpath(root))) throw refuse(`leaves ${root}`);
   return file;
 }

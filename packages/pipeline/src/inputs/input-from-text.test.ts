@@ -52,7 +52,7 @@ describe('text of the wrong form is refused', () => {
     [input('number'), '1,5', 'the input "it" is not a number'],
     [input('number'), '', 'the input "it" is not a number'],
     [input('number'), '9007199254740992', 'the input "it" is not a number'],
-    [numbers, '1,x', 'the input "it" is not a number'],
+    [numbers, '1,x', 'the input "it" has an item that is not a number'],
     [input('list'), '["a", ', 'the input "it" begins with "[" and is not a JSON array'],
     [
       input('list'),

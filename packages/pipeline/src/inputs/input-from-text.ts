@@ -85,7 +85,8 @@ const FORMS = {
 function wrongForm(input: InputDefinition, type: ScalarType, text: string): DefinitionIssue {
   const what = { string: 'is not text', number: 'is not a number', bool: 'is not a bool' }[type];
   const near = type === 'bool' ? nearest(text.trim(), BOOLS.keys()) : undefined;
-  return inputIssue(input.name, what, {
+  const whose = input.type === 'list' ? 'has an item that ' : '';
+  return inputIssue(input.name, whose + what, {
     found: input.secret ? 'a value that is not shown' : showText(text),
     expected: FORMS[type],
     ...(near === undefined ? {} : { nearest: near }),

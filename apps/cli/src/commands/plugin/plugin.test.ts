@@ -41,6 +41,11 @@ describe('rivet plugin new', () => {
       .exits(0)
       .stdout(/2 passed/)
       .run();
+    // With the other tests of the project, too.
+    await run('test')
+      .exits(0)
+      .stdout(/2 passed/)
+      .run();
     await run('check', 'plugins/say-hello/tests/pipelines/hello.lua')
       .env({ RIVET_PLUGINS_PATH: join(directory, 'plugins') })
       .exits(0)

@@ -1,6 +1,6 @@
 // `rivet plugin test`: checks a plugin, holds its stubs against it, and runs its tests.
 import { readFile, realpath, stat } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { RivetError } from '@rivet/base';
 import {
   type FoundPlugin,
@@ -8,7 +8,6 @@ import {
   isPluginName,
   PLUGIN_NAME_EXPECTED,
   type PluginManifest,
-  type PluginPlace,
   renderIssues,
 } from '@rivet/pipeline';
 import { type CommandContext, defineCommand, optional, text } from '../../command.ts';
@@ -43,12 +42,11 @@ export const pluginTest = defineCommand({
         exitCode = exitCodes.usage;
         continue;
       }
-      const own: PluginPlace = { path: dirname(plugin.folder), origin: 'pipeline' };
       const tested = await runTests(
         {
           files: await testFilesOf(plugin),
           root: plugin.folder,
-          pluginPlaces: [own, ...pluginPlaces],
+          pluginPlaces,
           defaultImage,
           filter,
           caseTimeoutMs: CASE_TIMEOUT_MS,
