@@ -134,9 +134,13 @@ export class ControlDirectory {
     }
   }
 
-  /** Deletes what the command was started from: it may hold secrets, and the agent has read it. */
+  /**
+   * Deletes what the command was started from: it may hold secrets, and the agent has read it or,
+   * the input, opened it.
+   */
   async dropRequest(id: string): Promise<void> {
     await rm(this.#input(id, 'request'), { force: true });
+    await rm(this.#input(id, 'stdin'), { force: true });
   }
 
   /** Closes and deletes everything of a command that has ended. */
@@ -148,7 +152,6 @@ export class ControlDirectory {
       await rm(this.#output(id, file), { force: true }).catch(() => undefined);
     }
     await this.dropRequest(id);
-    await rm(this.#input(id, 'stdin'), { force: true });
   }
 
   async close(): Promise<void> {

@@ -1,7 +1,7 @@
 // What commands may do to their container, and what then must and must not happen, with real
 // Podman.
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { uuidv7 } from '@rivet/base';
@@ -211,6 +211,24 @@ it('runs as another user with nothing but its own files, and no way to more righ
   );
   expect(stdout).toBe('1000\nCapEff:\t0000000000000000\nNoNewPrivs:\t1\n');
   expect(stderr).toMatch(/^told\n.*Permission denied/);
+  await container.remove();
+});
+
+it('leaves nothing of what a running command was given on the disk of the machine', async () => {
+  const container = await start();
+  const command = {
+    id: 'given',
+    argv: ['sh', '-c', 'sleep 1000; cat'],
+    env: { TOKEN: 'secret-in-env' },
+    cwd: '/',
+    stdin: Buffer.from('secret-in-stdin'),
+  };
+  const running = await container.run(command, () => undefined);
+  const left = async () => (await readdir(join(directory, container.name, 'in'))).sort();
+  await expect.poll(left, { timeout: 10_000 }).toEqual(['agent', 'requests']);
+  expect(running.pid).toBeGreaterThan(0);
+  await running.signal('KILL');
+  await running.exit;
   await container.remove();
 });
 
