@@ -18,6 +18,12 @@ describe('nearest', () => {
     expect(nearest(written, names)).toBeUndefined();
   });
 
+  it('takes no name of one or two letters for another', () => {
+    expect(nearest('B', ['A', 'a'])).toBeUndefined();
+    expect(nearest('os', ['fs'])).toBeUndefined();
+    expect(nearest('FS', ['fs'])).toBe('fs');
+  });
+
   it('is written as a question, or not at all', () => {
     expect(didYouMean('need', names)).toBe('; did you mean "needs"?');
     expect(didYouMean('banana', names)).toBe('');

@@ -2,14 +2,15 @@
 
 /**
  * The candidate with the smallest edit distance to `name`, when it is near enough to be meant
- * (at most a third of the longer name, at least one edit).
+ * (at most a third of the longer name, at least one edit; none of names of one or two letters).
  */
 export function nearest(name: string, candidates: Iterable<string>): string | undefined {
   let best: string | undefined;
   let bestDistance = Number.POSITIVE_INFINITY;
   for (const candidate of candidates) {
     const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());
-    const allowed = Math.max(1, Math.floor(Math.max(name.length, candidate.length) / 3));
+    const longer = Math.max(name.length, candidate.length);
+    const allowed = longer < 3 ? 0 : Math.max(1, Math.floor(longer / 3));
     if (distance <= allowed && distance < bestDistance) {
       best = candidate;
       bestDistance = distance;

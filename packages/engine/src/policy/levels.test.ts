@@ -156,7 +156,7 @@ describe('a pipeline that asks for more than its installation allows', () => {
     ],
     [
       { limits: { memory: 2048 } },
-      'policy.limits.memory is 2048; limits.memory of the installation is 1024',
+      'policy.limits.memory is "2KB"; limits.memory of the installation is "1KB"',
     ],
   ])('is refused with the rule: %j', (pipeline, message) => {
     expect(() => refuseExcess(installation, pipeline)).toThrow(message);

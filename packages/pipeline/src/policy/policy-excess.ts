@@ -1,4 +1,5 @@
 // Finds what a policy asks for beyond the one above it, as far as that can be told from the rules.
+import { formatSize, parseSize } from '@rivet/base';
 import type { PipelinePolicy } from '@rivet/protocol';
 import { httpRuleAllows, httpRuleDenies } from './http-rule.ts';
 import { ruleAllowsImage, ruleDeniesImage, ruleMatchesCommand } from './policy-rules.ts';
@@ -17,6 +18,8 @@ export interface PolicyExcess {
 /** How strict a word is; the first is the strictest. */
 const NETWORK_ORDER = ['none', 'default'];
 const PULL_ORDER = ['never', 'missing', 'always'];
+/** Rules that are sizes in bytes. */
+const SIZES: ReadonlySet<string> = new Set(['fs.file_max', 'fs.workspace_max', 'limits.memory']);
 
 /**
  * Every rule of `inner` that `outer` does not allow. Patterns with `*` are not compared: what both
@@ -116,8 +119,15 @@ function numberExcess<K extends string>(
     const [limit, asked] = [outer?.[key], inner?.[key]];
     if (limit === undefined || asked === undefined || asked <= limit) return [];
     const path = `${section}.${key}`;
-    return [{ path, found: asked, rule: path, says: `is ${limit}` }];
+    const shown = (value: number) => (SIZES.has(path) ? showSize(value) : value);
+    return [{ path, found: shown(asked), rule: path, says: `is ${JSON.stringify(shown(limit))}` }];
   });
+}
+
+/** As an author writes it, `"4GB"`; in bytes where that would be another number. */
+function showSize(bytes: number): string | number {
+  const text = formatSize(bytes);
+  return parseSize(text) === bytes ? text : bytes;
 }
 
 /** Names as a message lists them; long lists are cut. */
