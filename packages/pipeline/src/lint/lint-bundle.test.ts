@@ -283,3 +283,11 @@ describe('the examples', () => {
     expect(renderWarnings(warnings)).toBe('');
   });
 });
+
+test('a line with very many comments takes no time that grows with their square', () => {
+  const source = `return 1 ${'--[[]] '.repeat(30_000)}`;
+  const bundle = { main: 'pipeline.lua', files: { 'pipeline.lua': source } };
+  const started = performance.now();
+  expect(lintBundle(bundle, { surface, definition: undefined })).toEqual([]);
+  expect(performance.now() - started).toBeLessThan(5000);
+});

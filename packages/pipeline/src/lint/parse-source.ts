@@ -47,14 +47,30 @@ interface CommentNode {
 
 function commentsOf(chunk: Chunk, lines: readonly string[]): SourceComment[] {
   const nodes = (chunk.comments ?? []) as unknown as readonly CommentNode[];
+  const codeOf = createCodeSpans(lines);
   return nodes.flatMap(({ value, loc }) => {
     if (loc === undefined) return [];
     const { start, end } = loc;
-    const bytes = Buffer.from(lines[start.line - 1] ?? '', 'utf8').toString('latin1');
-    const after = end.line === start.line ? bytes.slice(end.column) : '';
-    const besideCode = /\S/.test(bytes.slice(0, start.column) + after);
+    const { first, last } = codeOf(start.line);
+    const besideCode = first < start.column || (end.line === start.line && last >= end.column);
     return [{ text: textOf(value), line: start.line, besideCode }];
   });
+}
+
+/** Where what is no blank begins and ends in a line, in bytes; looked for once in each line. */
+function createCodeSpans(
+  lines: readonly string[],
+): (line: number) => { readonly first: number; readonly last: number } {
+  const known = new Map<number, { readonly first: number; readonly last: number }>();
+  return (line) => {
+    const found = known.get(line);
+    if (found !== undefined) return found;
+    const bytes = Buffer.from(lines[line - 1] ?? '', 'utf8').toString('latin1');
+    const first = bytes.length - bytes.trimStart().length;
+    const span = { first, last: bytes.trimEnd().length - 1 };
+    known.set(line, span);
+    return span;
+  };
 }
 
 /** The text of a string of the tree, whose characters are bytes. */
@@ -69,6 +85,9 @@ export function positionOf(
 ): { readonly line: number; readonly column: number } | undefined {
   if (node.loc === undefined) return undefined;
   const { line, column } = node.loc.start;
-  const bytes = Buffer.from(source.lines[line - 1] ?? '', 'utf8').subarray(0, column);
+  const text = source.lines[line - 1] ?? '';
+  // As many bytes as characters: nothing to count, however long the line is.
+  if (Buffer.byteLength(text) === text.length) return { line, column: column + 1 };
+  const bytes = Buffer.from(text, 'utf8').subarray(0, column);
   return { line, column: bytes.toString('utf8').length + 1 };
 }
