@@ -196,7 +196,7 @@ describe('names and words', () => {
       pattern: /\bdocker(file)?\b(?!\.io|\.com|hub|\.sock|-registry|-compose|-entrypoint|\/)/i,
       instead: 'container, containerfile',
     },
-    { pattern: /\bcan('t| not)\b/i, instead: 'cannot' },
+    { pattern: /\bcan(['’]t| not)\b/i, instead: 'cannot' },
   ];
   it.each(banned)('nothing says $pattern', ({ pattern, instead, allowed }) => {
     const wrong = tracked

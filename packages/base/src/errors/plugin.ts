@@ -5,7 +5,7 @@ const usage = { status: 400, exit: 2, fault: 'user' } as const;
 
 export const pluginErrors = defineErrors({
   RIVET_PLUGIN_NAME: {
-    message: '{name} can’t be the name of a plugin; expected {expected}',
+    message: '{name} cannot be the name of a plugin; expected {expected}',
     solve: 'Choose another name: it is the name of the folder and what require("…") is given.',
     ...usage,
   },

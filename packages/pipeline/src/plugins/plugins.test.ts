@@ -276,7 +276,7 @@ describe('a plugin', () => {
     expect(calls).toEqual(['process.run [["ls"]]']);
   });
 
-  test('can’t use a module that it does not declare, by any way', async () => {
+  test('cannot use a module that it does not declare, by any way', async () => {
     const text = pluginText(
       'hello',
       `f = function() return pipeline, _G.pipeline, rawget(_G, "process"),
@@ -307,15 +307,15 @@ describe('a plugin', () => {
     );
   });
 
-  test('shares no globals with the pipeline, and can’t be changed by it', async () => {
+  test('shares no globals with the pipeline, and cannot be changed by it', async () => {
     const script = `local h = require("hello") x = 1 local before = h.f()
-      return before, x, select(2, pcall(function() h.f = nil end)), select(2, pcall(function() return h.g() end))`;
+      return before, x, select(2, pcall(function() h.f = nil end)), select(2, pcall(function() return h.ff() end))`;
     const { results } = await outcome('local old = x x = 2 return old == nil', script);
     expect(results).toEqual([
       true,
       1,
       expect.stringContaining('the plugin "hello" cannot be changed'),
-      expect.stringContaining('the plugin "hello" has no function g; did you mean "f"?'),
+      expect.stringContaining('the plugin "hello" has no function ff'),
     ]);
   });
 
@@ -327,7 +327,7 @@ describe('a plugin', () => {
     }
   });
 
-  test('can’t declare one thing and get another through a metatable', async () => {
+  test('cannot declare one thing and get another through a metatable', async () => {
     await put(
       'shipped/hello/plugin.lua',
       `local asked = 0

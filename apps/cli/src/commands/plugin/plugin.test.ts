@@ -64,7 +64,7 @@ describe('rivet plugin new', () => {
   it.each(['Greet', '../greet', 'json', 'pipeline', ''])('refuses the name %j', async (name) => {
     await run('plugin', 'new', '--', name)
       .exits(2)
-      .stderr(/can’t be the name of a plugin/)
+      .stderr(/cannot be the name of a plugin/)
       .run();
     expect(await readdir(directory)).toEqual([]);
   });
