@@ -35,6 +35,10 @@ describe('loadConfig', () => {
       policyFile: undefined,
       logLevel: 'warn',
       dataDirectory: join(home, '.rivet', 'data'),
+      pluginPlaces: [
+        { path: join(home, '.config', 'rivet', 'plugins'), origin: 'user' },
+        { path: join(import.meta.dirname, '../../../plugins'), origin: 'installation' },
+      ],
     });
   });
 
