@@ -485,7 +485,10 @@ describe('a call with wrong arguments', () => {
     ],
     ['process.run({ "x", cwd = "/etc" })', 'process.run: cwd "/etc" leaves /workspace'],
     ['process.run({})', 'process.run: cmd is nil; expected the program to run'],
-    ['process.run("make")', 'process.run: options is "make"; expected a table of options'],
+    [
+      'process.run("make")',
+      'process.run: options is "make"; expected a list such as { "make", "test" } or a table of options; process.sh takes the text of a script',
+    ],
     [
       'process.run({ "x", cmd = "y" })',
       'process.run: cmd is "y"; expected nothing, as the command is given as a list',

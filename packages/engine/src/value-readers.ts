@@ -142,10 +142,15 @@ function variables<T>(value: Reader<T>): Reader<Readonly<Record<string, T | stri
   };
 }
 
-/** A table whose keys are all in `schema`; an unknown key is an error that names the nearest. */
-export function options<const S extends OptionSchema>(schema: S): OptionsReader<OptionsOf<S>> {
+/**
+ * A table whose keys are all in `schema`; an unknown key is an error that names the nearest.
+ * @param expected what the message asks for in place of something that is no such table
+ */
+export function options<const S extends OptionSchema>(
+  schema: S,
+  expected = 'a table of options',
+): OptionsReader<OptionsOf<S>> {
   const names = Object.keys(schema);
-  const expected = 'a table of options';
   return {
     expected,
     options: names,

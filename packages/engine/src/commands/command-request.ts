@@ -44,9 +44,11 @@ const shSchema = {
 
 const programSchema = { cmd: text, args: listOf(argument) } as const;
 
+const COMMAND =
+  'a list such as { "make", "test" } or a table of options; process.sh takes the text of a script';
 export const shOptions = options(shSchema);
-export const runOptions = options({ ...programSchema, ...shSchema });
-export const spawnOptions = options({ ...programSchema, ...spawnSchema });
+export const runOptions = options({ ...programSchema, ...shSchema }, COMMAND);
+export const spawnOptions = options({ ...programSchema, ...spawnSchema }, COMMAND);
 
 type Capture = boolean | 'both';
 

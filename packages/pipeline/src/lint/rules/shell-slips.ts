@@ -12,6 +12,11 @@ export const oneWordCommand: LintRule = {
       const call = globalCall(file, node);
       if (call?.name !== 'process.run' && call?.name !== 'process.spawn') continue;
       const [options] = call.args;
+      const line = literalText(options);
+      if (options !== undefined && line !== undefined) {
+        const message = `${call.name} takes the command as a list, not as text: this call fails`;
+        file.report(options, { message, hint: instead(line) });
+      }
       if (options?.type !== 'TableConstructorExpression') continue;
       const items = tableItems(options);
       const command = tableField(options, 'cmd') ?? items[0];
@@ -19,16 +24,20 @@ export const oneWordCommand: LintRule = {
       if (command === undefined || text === undefined || !/\S\s+\S/.test(text)) continue;
       const alone = items.length < 2 && tableField(options, 'args') === undefined;
       if (!alone) continue;
-      const words = text.trim().split(/\s+/);
       file.report(command, {
         message: `there is no program called "${text}": a command is its name and its arguments, apart`,
-        hint: /[|&;<>$`*]/.test(text)
-          ? `a shell reads this: process.sh("${text}")`
-          : `write { ${words.map((word) => `"${word}"`).join(', ')} }`,
+        hint: instead(text),
       });
     }
   },
 };
+
+/** How a command line is written. */
+function instead(text: string): string {
+  if (/[|&;<>$`*]/.test(text)) return `a shell reads this: process.sh("${text}")`;
+  const words = text.trim().split(/\s+/);
+  return `write { ${words.map((word) => `"${word}"`).join(', ')} }`;
+}
 
 /** Modules whose values come from people. */
 const FOREIGN = new Set(['input', 'secret']);
