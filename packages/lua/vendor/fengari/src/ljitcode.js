@@ -83,6 +83,7 @@ class Writer {
         this.scopes = []; /* open labels, outermost first */
         this.open = -1;   /* register that the values of M begin at */
         this.upvals = new Set();
+        this.nowhere = false; /* a jump leads out of the function: what is written is of no use */
     }
 
     put(text) {
@@ -230,7 +231,7 @@ class Writer {
             if (loop !== undefined) return `continue L${loop.id};`;
         } else if (this.scopes.some(x => x.kind === "block" && x.e === target))
             return `break B${target};`;
-        if (this.head === null) throw new Error("a jump to nowhere");
+        if (this.head === null) this.nowhere = true;
         return `return leave(L, ci, ${this.regs()}, ${target});`;
     }
 
@@ -582,7 +583,7 @@ class Writer {
             pc += n;
         }
         this.labels(this.hi);
-        return this.scopes.length === 0 ? this.out.join("\n") : null;
+        return this.scopes.length === 0 && !this.nowhere ? this.out.join("\n") : null;
     }
 
     /* variables of the function, and what lives as long as the text */
