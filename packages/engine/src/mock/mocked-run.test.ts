@@ -59,12 +59,12 @@ describe('stages', () => {
 
   test('a condition sees the inputs, checked like those of a launch', () =>
     passes(
-      stage('a', '', 'condition = function() return input.get("n") > 2 end,'),
-      `expect(p:run({ inputs = { n = 3 } }).ran):equals({ "a" })
+      stage('a', '', 'condition = function() return input.get("count") > 2 end,'),
+      `expect(p:run({ inputs = { count = 3 } }).ran):equals({ "a" })
        expect(p:run().stages.a):was("skipped", "condition")
-       expect(function() p:run({ inputs = { n = "x" } }) end):raises("the input \\"n\\"")
-       expect(function() p:run({ inputs = { m = 1 } }) end):raises("did you mean")`,
-      'inputs = { n = { type = "number", default = 1 } },',
+       expect(function() p:run({ inputs = { count = "x" } }) end):raises("the input \\"count\\"")
+       expect(function() p:run({ inputs = { cuont = 1 } }) end):raises("did you mean")`,
+      'inputs = { count = { type = "number", default = 1 } },',
     ));
 
   test('the policy of the pipeline holds', () =>
