@@ -65,13 +65,17 @@ export function createYamlProcess(answerMs = ANSWER_MS): YamlProcess {
 }
 
 function start(): HostProcess {
-  return startProcess({
+  const started = startProcess({
     file: process.execPath,
     args: [`--max-old-space-size=${MEMORY_MB}`, '--disable-warning=ExperimentalWarning', ENTRY],
     cwd: '/',
     // Ctrl-C at a terminal reaches its whole group: Rivet ends a job in order.
     group: true,
   });
+  // A pipe that breaks is seen as the end of the process. It may break long after the exchange that
+  // wrote into it was given up.
+  started.stdin?.on('error', () => undefined);
+  return started;
 }
 
 /** No answer; `problem` undefined: the process failed, and `reason` says how. */
@@ -120,19 +124,14 @@ function exchange(
       resolve({ problem: undefined, reason: `${how} ${errors.slice(-500)}` });
     }
   });
-  // A pipe that breaks is seen as the end of the process.
-  stdin?.on('error', ignore);
   stdout?.on('data', received);
   stderr?.on('data', failed);
   signal.addEventListener('abort', aborted, { once: true });
   stdin?.write(`${JSON.stringify(request)}\n`);
   return promise.finally(() => {
     clearTimeout(timer);
-    stdin?.off('error', ignore);
     stdout?.off('data', received);
     stderr?.off('data', failed);
     signal.removeEventListener('abort', aborted);
   });
 }
-
-function ignore(): void {}
