@@ -235,6 +235,7 @@ interface FakeSurroundings {
 const realClock: FakeClock = {
   now: () => performance.now(),
   after(ms, fire) {
+    if (ms === Number.POSITIVE_INFINITY) return () => {};
     const timer = setTimeout(fire, ms);
     return () => clearTimeout(timer);
   },
@@ -296,7 +297,6 @@ class FakeRunningCommand implements RunningCommand {
   /** Resolves after the delay, or with the signal that cut it off. */
   async #delay(delayMs: number): Promise<string | undefined> {
     if (delayMs <= 0) return undefined;
-    if (delayMs === Number.POSITIVE_INFINITY) return await this.#killed.promise;
     const { promise, resolve } = Promise.withResolvers<undefined>();
     const cancel = this.#clock.after(delayMs, () => resolve(undefined));
     try {

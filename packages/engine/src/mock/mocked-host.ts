@@ -72,7 +72,7 @@ export function createMockedHost(options: MockedHostOptions): {
     imageNames,
   });
   const { images, driver } = createImageMocks(
-    createFakeDriver({ commands: run, clock: lapse.clock }),
+    createFakeDriver({ commands: run, clock: lapse.commandClock(calls.get) }),
     { mocks, calls, secrets, stageOf, names: imageNames },
   );
   const { observer, ...told } = createObserver();

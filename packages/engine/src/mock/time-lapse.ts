@@ -1,15 +1,13 @@
 // Lets the virtual time of a job pass as soon as all that still runs in it waits for time to pass.
-import { type LuaEngine, LuaFunction, type LuaHost, type LuaVm } from '@rivet/lua';
-import { sleepOn } from '../clock.ts';
+import { type HostCall, type LuaEngine, LuaFunction, type LuaHost, type LuaVm } from '@rivet/lua';
+import { type Clock, sleepOn } from '../clock.ts';
 import { createVirtualClock, type VirtualClock } from './virtual-clock.ts';
 
-/** Host calls that may wait for time to pass; all others end by themselves. */
-const WAITING_CALLS: ReadonlySet<string> = new Set([
-  'process.run',
-  'process.sh',
-  'process.handle_wait',
-  'time.sleep',
-]);
+/** Host calls that do nothing but wait for time to pass; all others work until they say so. */
+const WAITING_CALLS: ReadonlySet<string> = new Set(['process.handle_wait', 'time.sleep']);
+
+/** Host calls whose command may wait for time to pass. */
+const COMMAND_CALLS: ReadonlySet<string> = new Set(['process.run', 'process.sh']);
 
 /** The time of one job, and the Lua engine through which it is seen what the job does. */
 export interface TimeLapse {
@@ -17,6 +15,8 @@ export interface TimeLapse {
   readonly lua: LuaEngine;
   /** Waits for time to pass, in a host call that otherwise ends by itself. */
   wait(ms: number, signal: AbortSignal): Promise<void>;
+  /** The time for the commands of host calls: a call waits while its command does. */
+  commandClock(current: () => HostCall | undefined): Clock;
   /** Time does not pass before this has settled. */
   hold<T>(work: Promise<T>): Promise<T>;
 }
@@ -27,6 +27,7 @@ export function createTimeLapse(lua: LuaEngine, startMs: number): TimeLapse {
     clock: lapse.clock,
     hold: (work) => lapse.hold(work),
     wait: (ms, signal) => lapse.wait(ms, signal),
+    commandClock: (current) => lapse.commandClock(current),
     lua: {
       open: async (program, host, limits) =>
         lapse.watchVm(await lua.open(program, lapse.watchCalls(host), limits)),
@@ -44,6 +45,8 @@ class Lapse {
   #waiting = 0;
   #busy = 0;
   #passing = false;
+  /** Calls with a command that work at this moment. */
+  readonly #working = new Set<HostCall>();
 
   constructor(startMs: number) {
     this.clock = createVirtualClock(startMs, () => this.#event());
@@ -72,9 +75,45 @@ class Lapse {
     }
   }
 
+  commandClock(current: () => HostCall | undefined): Clock {
+    return {
+      now: () => this.clock.now(),
+      after: (ms, fire) => {
+        const call = current();
+        if (call === undefined || !this.#working.has(call)) return this.clock.after(ms, fire);
+        let waits = true;
+        const goOn = (): void => {
+          if (!waits) return;
+          waits = false;
+          this.#waiting -= 1;
+          this.#busy += 1;
+          this.#event();
+        };
+        this.#working.delete(call);
+        this.#busy -= 1;
+        this.#waiting += 1;
+        const cancel = this.clock.after(ms, () => {
+          goOn();
+          this.#working.add(call);
+          fire();
+        });
+        this.#event();
+        return () => {
+          cancel();
+          goOn();
+          this.#working.add(call);
+        };
+      },
+    };
+  }
+
   watchCalls(host: LuaHost): LuaHost {
     return {
       call: async (call) => {
+        if (COMMAND_CALLS.has(call.name)) {
+          this.#working.add(call);
+          return await this.hold(host.call(call)).finally(() => this.#working.delete(call));
+        }
         if (!WAITING_CALLS.has(call.name)) return await this.hold(host.call(call));
         this.#waiting += 1;
         this.#event();

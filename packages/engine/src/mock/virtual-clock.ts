@@ -23,6 +23,8 @@ export function createVirtualClock(startMs: number, onTimer: () => void): Virtua
   return {
     now: () => nowMs,
     after(ms, fire) {
+      // What never comes is no moment to go to.
+      if (ms === Number.POSITIVE_INFINITY) return () => {};
       const timer = { at: nowMs + Math.max(0, ms), fire };
       timers.add(timer);
       onTimer();
