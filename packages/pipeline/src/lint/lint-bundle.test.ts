@@ -27,7 +27,7 @@ const globals = { print: 'log.print' };
 let engine: LuaEngine;
 let surface: LuaSurface;
 beforeAll(async () => {
-  engine = createLuaEngine();
+  engine = createLuaEngine({ reuseProcesses: true });
   surface = await readLuaSurface(engine, { modules, globals });
 });
 afterAll(() => engine.close());
