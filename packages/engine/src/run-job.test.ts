@@ -7,7 +7,7 @@ import { readJournal } from './journal/journal-reader.ts';
 import { coreModules, globalAliases } from './modules/registry.ts';
 import { type RecordedJob, type RecordOptions, recordJob } from './testing/job-recorder.ts';
 
-const lua = createLuaEngine();
+const lua = createLuaEngine({ reuseProcesses: true });
 afterAll(() => lua.close());
 
 type Options = Partial<RecordOptions> & { commands?: FakeDriverOptions['commands'] };

@@ -10,7 +10,7 @@ const modules: LuaModuleSpec[] = [{ name: 'process', functions: ['run'] }];
 let engine: LuaEngine;
 
 beforeAll(() => {
-  engine = createLuaEngine();
+  engine = createLuaEngine({ reuseProcesses: true });
 });
 afterAll(() => engine.close());
 

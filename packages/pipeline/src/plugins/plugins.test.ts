@@ -13,7 +13,7 @@ import { findPlugins, type PluginPlace } from './find-plugins.ts';
 import { mentionedPlugins } from './mentioned-plugins.ts';
 import { versionMatches } from './plugin-version.ts';
 
-const engine = createLuaEngine();
+const engine = createLuaEngine({ reuseProcesses: true });
 afterAll(() => engine.close());
 
 const modules: LuaModuleSpec[] = [
