@@ -14,6 +14,7 @@ import type {
 } from './driver.ts';
 import type { FakeCommand, FakeOutcome } from './fake/driver.ts';
 import type { BuildSpec } from './image-operations.ts';
+import { plainSpec } from './testing/plain-spec.ts';
 
 /**
  * The commands of the suite: what a shell is told, and what it then does, for drivers that act it.
@@ -69,23 +70,9 @@ export function describeDriver(name: string, options: ConformanceOptions): void 
       return `test-${count}`;
     };
     const specOf = (changes: Partial<ContainerSpec> = {}): ContainerSpec => {
-      const suffix = uuidv7();
-      return {
-        name: `rivet-test-${suffix}`,
-        image,
-        labels,
-        env: { A: 'of the container', B: 'of the container' },
-        mounts: [],
-        entrypoint: [],
-        network: 'none',
-        user: undefined,
-        memoryBytes: undefined,
-        cpus: undefined,
-        pids: undefined,
-        privileged: false,
-        controlDirectory: join(directory, suffix),
-        ...changes,
-      };
+      const controlDirectory = join(directory, uuidv7());
+      const env = { A: 'of the container', B: 'of the container' };
+      return plainSpec({ image, labels, env, controlDirectory, ...changes });
     };
     const commandOf = (script: keyof typeof SCRIPTS, changes: Partial<CommandSpec> = {}) => ({
       id: next(),

@@ -1,69 +1,17 @@
 // What commands may do to their container, and what then must and must not happen, with real
 // Podman.
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { uuidv7 } from '@rivet/base';
 import { startProcess } from '@rivet/processes';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { CommandExit, Container, ContainerDriver, ContainerSpec } from '../driver.ts';
-import { createPodmanDriver } from './driver.ts';
+import { describe, expect, it } from 'vitest';
+import { plainSpec } from '../testing/plain-spec.ts';
+import { usePodman } from '../testing/use-podman.ts';
 
 const IMAGE = 'localhost/rivet/base:latest';
-const labels = { 'dev.rivet.test': uuidv7() };
-let driver: ContainerDriver;
-let directory: string;
-let count = 0;
-/** Whether this machine's Podman can limit memory and processes. */
-let canLimit = true;
-
-beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'rivet-hostile-'));
-  driver = createPodmanDriver({ defaultImage: IMAGE });
-  const cgroups = (await driver.check()).find((finding) => finding.subject === 'cgroups');
-  canLimit = cgroups?.ok === true;
-});
-afterAll(async () => {
-  await driver.removeLabelled(labels);
-  await driver.removeTree(directory);
-  await driver.close();
-});
-
-async function start(changes: Partial<ContainerSpec> = {}): Promise<Container> {
-  const name = `rivet-test-${uuidv7()}`;
-  return await driver.start({
-    name,
-    image: IMAGE,
-    labels,
-    env: {},
-    mounts: [],
-    entrypoint: [],
-    network: 'none',
-    user: undefined,
-    memoryBytes: undefined,
-    cpus: undefined,
-    pids: undefined,
-    privileged: false,
-    controlDirectory: join(directory, name),
-    ...changes,
-  });
-}
-
-async function sh(
-  container: Container,
-  script: string,
-): Promise<{ exit: CommandExit; stdout: string; stderr: string }> {
-  count += 1;
-  const text = { stdout: '', stderr: '' };
-  const running = await container.run(
-    { id: `c${count}`, argv: ['sh', '-c', script], env: {}, cwd: '/', stdin: undefined },
-    (stream, bytes) => {
-      text[stream] += Buffer.from(bytes).toString('latin1');
-    },
-  );
-  return { exit: await running.exit, ...text };
-}
+const podman = usePodman('hostile');
+const { driver, labels, start, sh } = podman;
 
 describe('a command that goes wild', () => {
   it('cannot change its requests, and its container works on when it deletes its spool', async () => {
@@ -86,7 +34,7 @@ describe('a command that goes wild', () => {
   });
 
   it('is told apart when it runs out of memory', async ({ skip }) => {
-    skip(!canLimit, 'this machine cannot limit memory');
+    skip(!podman.canLimit, 'this machine cannot limit memory');
     const container = await start({ memoryBytes: 64 * 1024 * 1024 });
     const { exit } = await sh(container, 'x=a; while :; do x=$x$x; done');
     expect(exit).toMatchObject({ exitCode: 137, signal: 'SIGKILL', cause: 'out-of-memory' });
@@ -98,7 +46,7 @@ describe('a command that goes wild', () => {
 
   it('is held back when it prints faster than its output is taken, and goes on later', async () => {
     const name = `rivet-test-${uuidv7()}`;
-    const container = await start({ name, controlDirectory: join(directory, name) });
+    const container = await start({ name, controlDirectory: join(podman.directory, name) });
     const bytes = 2_000_000_000;
     let taken = 0;
     let release: () => void = () => undefined;
@@ -118,7 +66,7 @@ describe('a command that goes wild', () => {
         await released;
       },
     );
-    const file = join(directory, name, 'out', 'flood.stdout');
+    const file = join(podman.directory, name, 'out', 'flood.stdout');
     let before = -1;
     const standsStill = async (): Promise<boolean> => {
       const { size } = await stat(file);
@@ -160,7 +108,7 @@ describe('a command that goes wild', () => {
 
   it('is told apart when the disk is full', async ({ skip }) => {
     skip(process.getuid?.() !== 0, 'only root can mount a small file system');
-    const place = join(directory, 'small');
+    const place = join(podman.directory, 'small');
     await mkdir(place);
     const mount = startProcess({
       file: 'mount',
@@ -197,7 +145,7 @@ describe('a command that goes wild', () => {
 });
 
 it('refuses a limit where a machine cannot keep it (skipped where it can)', async ({ skip }) => {
-  skip(canLimit, 'this machine can limit memory');
+  skip(podman.canLimit, 'this machine can limit memory');
   await expect(start({ memoryBytes: 64 * 1024 * 1024 })).rejects.toMatchObject({
     code: 'RIVET_CONTAINER_LIMIT_UNSUPPORTED',
   });
@@ -224,7 +172,7 @@ it('leaves nothing of what a running command was given on the disk of the machin
     stdin: Buffer.from('secret-in-stdin'),
   };
   const running = await container.run(command, () => undefined);
-  const left = async () => (await readdir(join(directory, container.name, 'in'))).sort();
+  const left = async () => (await readdir(join(podman.directory, container.name, 'in'))).sort();
   await expect.poll(left, { timeout: 10_000 }).toEqual(['agent', 'requests']);
   expect(running.pid).toBeGreaterThan(0);
   await running.signal('KILL');
@@ -242,7 +190,7 @@ it('says that a container was lost when someone removes it', async () => {
 });
 
 it('mounts directories whatever their names', async () => {
-  const source = join(directory, 'a,b:c "d"');
+  const source = join(podman.directory, 'a,b:c "d"');
   await mkdir(source);
   await writeFile(join(source, 'file'), 'content');
   const container = await start({ mounts: [{ source, target: '/x, "y":z', readonly: true }] });
@@ -288,7 +236,7 @@ it.each([
 });
 
 it('removes what containers wrote as other users, closed directories too', async () => {
-  const workspace = join(directory, 'workspace');
+  const workspace = join(podman.directory, 'workspace');
   await mkdir(workspace);
   await startProcess({ file: 'chmod', args: ['777', workspace], env: { PATH: '/bin' } }).exit;
   const container = await start({
@@ -308,17 +256,8 @@ it('removes what containers wrote as other users, closed directories too', async
 it('finds by its labels what a program left that was killed with its containers running', async () => {
   const orphaned = { 'dev.rivet.test': uuidv7() };
   const module = new URL('./driver.ts', import.meta.url).pathname;
-  const spec = {
-    name: `rivet-test-${uuidv7()}`,
-    image: IMAGE,
-    labels: orphaned,
-    env: {},
-    mounts: [],
-    entrypoint: [],
-    network: 'none',
-    privileged: false,
-    controlDirectory: join(directory, 'orphan'),
-  };
+  const controlDirectory = join(podman.directory, 'orphan');
+  const spec = plainSpec({ image: IMAGE, labels: orphaned, controlDirectory });
   const program = `
     const { createPodmanDriver } = await import(${JSON.stringify(module)});
     const container = await createPodmanDriver().start(${JSON.stringify(spec)});

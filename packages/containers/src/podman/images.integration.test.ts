@@ -11,6 +11,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ContainerDriver } from '../driver.ts';
 import type { BuildSpec, ImageFacts } from '../image-operations.ts';
 import { attemptLabels } from '../labels.ts';
+import { plainSpec } from '../testing/plain-spec.ts';
 import { buildKey } from './build-names.ts';
 import { createPodmanDriver } from './driver.ts';
 
@@ -90,22 +91,8 @@ async function build(spec: BuildSpec): Promise<{ image: ImageFacts; output: stri
 
 /** What a command prints in a container of the image. */
 async function runIn(image: string, script: string): Promise<string> {
-  const name = `rivet-test-${uuidv7()}`;
-  const container = await driver.start({
-    name,
-    image,
-    labels,
-    env: {},
-    mounts: [],
-    entrypoint: [],
-    network: 'none',
-    user: undefined,
-    memoryBytes: undefined,
-    cpus: undefined,
-    pids: undefined,
-    privileged: false,
-    controlDirectory: join(directory, name),
-  });
+  const controlDirectory = join(directory, uuidv7());
+  const container = await driver.start(plainSpec({ image, labels, controlDirectory }));
   let output = '';
   const running = await container.run(
     { id: 'c', argv: ['sh', '-c', script], env: {}, cwd: '/', stdin: undefined },

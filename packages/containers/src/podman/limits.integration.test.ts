@@ -1,70 +1,16 @@
 // Limits, containers beside others, and file systems in memory, with real Podman.
-import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { uuidv7 } from '@rivet/base';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { CommandExit, Container, ContainerDriver, ContainerSpec } from '../driver.ts';
-import { createPodmanDriver } from './driver.ts';
+import { describe, expect, it } from 'vitest';
+import { usePodman } from '../testing/use-podman.ts';
 
-const IMAGE = 'localhost/rivet/base:latest';
-const labels = { 'dev.rivet.test': uuidv7() };
-let driver: ContainerDriver;
-let directory: string;
-let count = 0;
-/** Whether this machine's Podman can limit memory and processes. */
-let canLimit = true;
-
-beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'rivet-limits-'));
-  driver = createPodmanDriver({ defaultImage: IMAGE });
-  const cgroups = (await driver.check()).find((finding) => finding.subject === 'cgroups');
-  canLimit = cgroups?.ok === true;
-});
-afterAll(async () => {
-  await driver.removeLabelled(labels);
-  await driver.removeTree(directory);
-  await driver.close();
-});
-
-async function start(changes: Partial<ContainerSpec> = {}): Promise<Container> {
-  const name = `rivet-test-${uuidv7()}`;
-  return await driver.start({
-    name,
-    image: IMAGE,
-    labels,
-    env: {},
-    mounts: [],
-    entrypoint: [],
-    network: 'none',
-    user: undefined,
-    memoryBytes: undefined,
-    cpus: undefined,
-    pids: undefined,
-    privileged: false,
-    controlDirectory: join(directory, name),
-    ...changes,
-  });
-}
-
-async function sh(
-  container: Container,
-  script: string,
-): Promise<{ exit: CommandExit; stdout: string; stderr: string }> {
-  count += 1;
-  const text = { stdout: '', stderr: '' };
-  const running = await container.run(
-    { id: `c${count}`, argv: ['sh', '-c', script], env: {}, cwd: '/', stdin: undefined },
-    (stream, bytes) => {
-      text[stream] += Buffer.from(bytes).toString('latin1');
-    },
-  );
-  return { exit: await running.exit, ...text };
-}
+const podman = usePodman('limits');
+const { driver, labels, start, sh } = podman;
 
 describe('a limit of processes', () => {
   it.for([4, 12])('lets a command have exactly %i', async (pids, { skip }) => {
-    skip(!canLimit, 'this machine cannot limit processes');
+    skip(!podman.canLimit, 'this machine cannot limit processes');
     const container = await start({ pids });
     const { stdout } = await sh(
       container,
@@ -78,7 +24,7 @@ describe('a limit of processes', () => {
 
 describe('a container beside another', () => {
   it('shares files and network, and has mounts and limits of its own', async () => {
-    const shared = join(directory, uuidv7());
+    const shared = join(podman.directory, uuidv7());
     await mkdir(shared);
     await writeFile(join(shared, 'file'), 'text');
     const mount = { source: shared, target: '/workspace' };
@@ -99,7 +45,7 @@ describe('a container beside another', () => {
     expect(seen.stdout).toBe('installed\ntextsame-net\n');
     expect(seen.stderr).toContain('Read-only file system');
     expect((await sh(first, 'cat /tool')).stdout).toBe('changed\n');
-    if (canLimit) {
+    if (podman.canLimit) {
       const { exit } = await sh(second, 'dd if=/dev/zero of=/dev/null bs=200M count=1');
       expect(exit).toMatchObject({ exitCode: 137, cause: 'out-of-memory' });
     }
