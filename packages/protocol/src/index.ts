@@ -18,6 +18,7 @@ export { problemError } from './client/problem-error.ts';
 export * from './definition.ts';
 export * from './job-events.ts';
 export * from './route-shapes.ts';
+export * from './routes/route.ts';
 export * from './routes.ts';
 export * from './states.ts';
 export { createValidator, type Validate } from './validator.ts';

@@ -1,7 +1,8 @@
 // The client of the HTTP API: one method for each entry of the route table, typed from it.
 import { RivetError } from '@rivet/base';
 import type { Static, TSchema } from 'typebox';
-import { type Route, type RouteName, routePath, routes } from '../routes.ts';
+import type { Route } from '../routes/route.ts';
+import { type RouteName, routePath, routes } from '../routes.ts';
 import { followEvents } from './event-stream.ts';
 import { type Fetch, originOf, type Request, send } from './send.ts';
 
