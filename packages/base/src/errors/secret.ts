@@ -36,4 +36,60 @@ export const secretErrors = defineErrors({
       'Name a path in an existing directory that the user of the container may write to; without a path it is /dev/shm.',
     ...author,
   },
+  RIVET_SECRET_SEAL_BROKEN: {
+    message: 'the sealed {what} cannot be opened: {reason}',
+    solve:
+      'The row in the database is not as Rivet wrote it. Restore it from a backup, or set the value anew.',
+    status: 500,
+    exit: 1,
+    fault: 'operator',
+  },
+  RIVET_MASTER_KEY_MISSING: {
+    message:
+      'there is no master key; expected one of RIVET_MASTER_KEY, RIVET_MASTER_KEY_FILE, RIVET_MASTER_KEY_COMMAND',
+    solve:
+      'Make one with `openssl rand -base64 32`, keep it outside of the database and of its backups, and set one of the three.',
+    status: 500,
+    exit: 2,
+    fault: 'operator',
+  },
+  RIVET_MASTER_KEY_INVALID: {
+    message: '{source} gives {found}; expected base64 of 32 random bytes',
+    solve: 'Make a key with `openssl rand -base64 32`.',
+    status: 500,
+    exit: 2,
+    fault: 'operator',
+  },
+  RIVET_MASTER_KEY_FILE: {
+    message: 'the file {path} of {setting} cannot be used: {reason}',
+    solve:
+      'Give it to the user of the orchestrator alone: `chmod 600`, or 640 with a group of its own.',
+    status: 500,
+    exit: 2,
+    fault: 'operator',
+  },
+  RIVET_MASTER_KEY_COMMAND: {
+    message: 'the command of {setting} gave no key: {reason}',
+    solve:
+      'It is started without a shell and must print the key in base64 within 30 seconds. Try it as the user of the orchestrator.',
+    status: 500,
+    exit: 2,
+    fault: 'operator',
+  },
+  RIVET_MASTER_KEY_WRONG: {
+    message: 'the master key {known} is not the one of this database, which is {found}',
+    solve:
+      'Set RIVET_MASTER_KEY (or _FILE, _COMMAND) to the key that this database was made with. To replace that one, set it as RIVET_MASTER_KEY_PREVIOUS.',
+    status: 500,
+    exit: 2,
+    fault: 'operator',
+  },
+  RIVET_MASTER_KEY_UNKNOWN: {
+    message: 'a value is sealed with the master key {found}; this orchestrator has {known}',
+    solve:
+      'While keys are replaced, every orchestrator needs both: RIVET_MASTER_KEY and RIVET_MASTER_KEY_PREVIOUS.',
+    status: 503,
+    exit: 1,
+    fault: 'operator',
+  },
 });
