@@ -6,6 +6,7 @@ export const exitCodes = {
   usage: 2,
   unreachable: 3,
   notFound: 4,
+  denied: 5,
   interrupted: 130,
 } as const;
 
@@ -16,5 +17,6 @@ export const exitCodeMeanings: readonly (readonly [number, string])[] = [
   [exitCodes.usage, 'wrong usage: command, option, input, configuration or an invalid pipeline'],
   [exitCodes.unreachable, 'the server cannot be reached'],
   [exitCodes.notFound, 'the pipeline, job or runner does not exist'],
+  [exitCodes.denied, 'not signed in, or not allowed'],
   [exitCodes.interrupted, 'interrupted (Ctrl-C, TERM, or the reader of the output went away)'],
 ];

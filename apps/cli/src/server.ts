@@ -19,5 +19,10 @@ export async function openClient(
   url: string | undefined,
 ): Promise<Client> {
   const address = url === undefined ? (await loadConfig(context.env)).url : parseServerUrl(url);
-  return createClient({ url: address, userAgent: 'rivet-cli' });
+  const { RIVET_TOKEN: token = '' } = context.env;
+  return createClient({
+    url: address,
+    userAgent: 'rivet-cli',
+    ...(token === '' ? {} : { token }),
+  });
 }

@@ -19,6 +19,7 @@ import {
   QUEUE_CHANNEL,
 } from '@rivet/store';
 import type { FastifyInstance } from 'fastify';
+import { createAuthenticator } from './auth/authenticate.ts';
 import type { Config } from './config.ts';
 import { createDuties } from './duties/duty.ts';
 import { expireLeases } from './duties/expire-leases.ts';
@@ -68,6 +69,7 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
   });
   const services: Services = {
     version: VERSION,
+    authenticator: createAuthenticator(database),
     database,
     notifier,
     checker: createPipelineChecker(engine),
@@ -80,6 +82,7 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
     stopping: stopping.signal,
   };
   const app = await createApp({
+    authenticator: services.authenticator,
     logger,
     metrics,
     stopping: stopping.signal,

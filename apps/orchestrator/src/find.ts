@@ -1,5 +1,6 @@
 // Finds what a reference in a path means: a name, an id or the unique beginning of one.
 import { didYouMean, RivetError } from '@rivet/base';
+import type { PipelinePermission } from '@rivet/protocol';
 import {
   findJobs,
   findPipelines,
@@ -8,32 +9,66 @@ import {
   type PipelineContent,
   type PipelineRow,
   type Queryable,
+  readJob,
   readPipelineVersion,
 } from '@rivet/store';
+import { requireOn } from './access/guard.ts';
+import type { Person } from './auth/principal.ts';
 
-/** @throws RIVET_PIPELINE_NOT_FOUND, RIVET_ID_AMBIGUOUS */
-export async function findPipeline(db: Queryable, ref: string): Promise<PipelineRow> {
-  const found = await findPipelines(db, ref);
-  const [only] = found;
-  if (only === undefined) {
-    const names = await listPipelines(db, { after: '', search: '', limit: 1000 });
-    const suggestion = didYouMean(
-      ref,
-      names.map(({ name }) => name),
-    );
-    throw RivetError.of('RIVET_PIPELINE_NOT_FOUND', { ref: JSON.stringify(ref), suggestion });
-  }
+/**
+ * The pipeline that somebody means and may do that to. One that they may not see is as if it were
+ * not there.
+ * @throws RIVET_PIPELINE_NOT_FOUND, RIVET_ID_AMBIGUOUS, RIVET_ACCESS_DENIED
+ */
+export async function findPipeline(
+  db: Queryable,
+  person: Person,
+  ref: string,
+  permission: PipelinePermission,
+): Promise<PipelineRow> {
+  const { access } = person;
+  const found = await findPipelines(db, ref, access.filterOf(permission));
   if (found.length > 1) throw ambiguous(ref, found);
-  return only;
+  const [only] = found;
+  if (only !== undefined) return only;
+  const view = access.filterOf('pipelines.view');
+  for (const { name } of await findPipelines(db, ref, view)) {
+    requireOn(person, permission, { kind: 'pipeline', name });
+  }
+  const names = await listPipelines(db, { after: '', search: '', limit: 1000, filter: view });
+  const suggestion = didYouMean(
+    ref,
+    names.map(({ name }) => name),
+  );
+  throw RivetError.of('RIVET_PIPELINE_NOT_FOUND', { ref: JSON.stringify(ref), suggestion });
 }
 
-/** @throws RIVET_JOB_NOT_FOUND, RIVET_ID_AMBIGUOUS */
-export async function findJob(db: Queryable, prefix: string): Promise<JobRow> {
-  const found = await findJobs(db, prefix);
-  const [only] = found;
-  if (only === undefined) throw RivetError.of('RIVET_JOB_NOT_FOUND', { id: prefix });
+/**
+ * The job that somebody means and may do that to; its pipeline decides.
+ * @throws RIVET_JOB_NOT_FOUND, RIVET_ID_AMBIGUOUS, RIVET_ACCESS_DENIED
+ */
+export async function findJob(
+  db: Queryable,
+  person: Person,
+  prefix: string,
+  permission: PipelinePermission,
+): Promise<JobRow> {
+  const { access } = person;
+  const found = await findJobs(db, prefix, access.filterOf(permission));
   if (found.length > 1) throw ambiguous(prefix, found);
-  return only;
+  const [only] = found;
+  if (only !== undefined) return only;
+  for (const job of await findJobs(db, prefix, access.filterOf('pipelines.view'))) {
+    requireOn(person, permission, { kind: 'pipeline', name: job.pipeline_name });
+  }
+  throw RivetError.of('RIVET_JOB_NOT_FOUND', { id: prefix });
+}
+
+/** The job of a whole id that something of ours refers to. */
+export async function jobOf(db: Queryable, id: string): Promise<JobRow> {
+  const job = await readJob(db, id);
+  if (job === undefined) throw RivetError.of('RIVET_JOB_NOT_FOUND', { id });
+  return job;
 }
 
 /** The files and definition of a version that something in the database refers to. */

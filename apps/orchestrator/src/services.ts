@@ -1,6 +1,7 @@
 // What the HTTP routes work with: made in compose.ts, passed to each of them.
 import type { Logger } from '@rivet/base';
 import type { Database, Notifier } from '@rivet/store';
+import type { Authenticator } from './auth/authenticate.ts';
 import type { ClaimDispatcher } from './jobs/claim-dispatcher.ts';
 import type { JobWatcher } from './jobs/job-watcher.ts';
 import type { Metrics } from './metrics.ts';
@@ -8,6 +9,7 @@ import type { PipelineChecker } from './pipelines/pipeline-checker.ts';
 
 export interface Services {
   readonly version: string;
+  readonly authenticator: Authenticator;
   readonly database: Database;
   readonly notifier: Notifier;
   readonly checker: PipelineChecker;

@@ -9,15 +9,27 @@ import {
   type LogLine,
   type PipelineDefinition,
   type ReportRequest,
+  type Role,
   type RunnerTag,
 } from '@rivet/protocol';
-import { createDatabase, type Database, insertPipeline, insertPipelineVersion } from '@rivet/store';
+import {
+  createDatabase,
+  type Database,
+  insertApiKey,
+  insertPipeline,
+  insertPipelineVersion,
+  insertUser,
+} from '@rivet/store';
+import { makeToken } from './auth/token.ts';
 import { createOrchestrator, type Orchestrator } from './compose.ts';
 import type { Config } from './config.ts';
 
 export interface TestOrchestrator {
   readonly orchestrator: Orchestrator;
+  /** Speaks for an administrator. */
   readonly client: Client;
+  /** The API key of that administrator. */
+  readonly token: string;
 }
 
 /** Starts an orchestrator on a free port; the caller stops it. */
@@ -38,7 +50,38 @@ export async function startTestOrchestrator(
   };
   const orchestrator = await createOrchestrator(config, silentLogger);
   await orchestrator.start();
-  return { orchestrator, client: createClient({ url: orchestrator.url }) };
+  const database = openTestDatabase(databaseUrl);
+  const { token } = await seedPerson(database, 'admin').finally(() => database.close());
+  return { orchestrator, token, client: createClient({ url: orchestrator.url, token }) };
+}
+
+export interface SeededPerson {
+  readonly userId: string;
+  readonly name: string;
+  /** An API key that may whatever the person may. */
+  readonly token: string;
+}
+
+/** Makes a user with an API key. */
+export async function seedPerson(
+  database: Database,
+  role: Role,
+  name = `${role}-${randomUUID()}`,
+): Promise<SeededPerson> {
+  const userId = uuidv7();
+  const { token, hash, shown } = makeToken('apiKey');
+  await insertUser(database, { id: userId, name, role, passwordHash: null });
+  await insertApiKey(database, {
+    id: uuidv7(),
+    userId,
+    name: 'test',
+    hash,
+    prefix: shown,
+    permissions: null,
+    pipelines: null,
+    expiresAt: null,
+  });
+  return { userId, name, token: token.reveal() };
 }
 
 /** A connection of the test's own. */

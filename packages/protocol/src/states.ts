@@ -55,3 +55,7 @@ export const stageTransitions: Readonly<Record<StageState, readonly StageState[]
 
 export const runnerStates = ['online', 'draining', 'offline', 'paused'] as const;
 export type RunnerState = (typeof runnerStates)[number];
+
+/** What an account is: a ceiling over everything that grants give it. */
+export const roles = ['admin', 'user', 'viewer'] as const;
+export type Role = (typeof roles)[number];

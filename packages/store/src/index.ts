@@ -1,9 +1,11 @@
 // The only place with SQL: one exported function per operation, one file per table.
 
 export { createFromTemplate, createTemplate, dropDatabase } from './administration.ts';
+export * from './api-keys.ts';
 export * from './database.ts';
 export { violatedConstraint } from './database-error.ts';
 export { withDutyLock } from './duty-lock.ts';
+export type { GrantRow } from './grants.ts';
 export * from './idempotency-keys.ts';
 export * from './job-attempts.ts';
 export * from './job-logs.ts';
@@ -13,8 +15,10 @@ export * from './job-stages.ts';
 export * from './jobs.ts';
 export { createListener, type ListenerOptions } from './listen.ts';
 export { checkSchema, migrate, migrationsDirectory } from './migrator.ts';
+export type { NameFilter } from './name-filter.ts';
 export { createNotifier, JOB_CHANNEL, type Notifier, QUEUE_CHANNEL } from './notify.ts';
 export * from './pipelines.ts';
 export * from './runners.ts';
 export { readSchemaSnapshot } from './schema-snapshot.ts';
 export type { Queryable } from './statement.ts';
+export * from './users.ts';

@@ -1,6 +1,7 @@
 // Jobs: what was launched, which never changes, and the state it is in.
 import type { FailureReason, InputValues, JobState, RunnerTag } from '@rivet/protocol';
 import { idRange } from './id-range.ts';
+import { filterValues, type NameFilter, nameFits } from './name-filter.ts';
 import { once, type Queryable, repeatable, replanned } from './statement.ts';
 
 export interface JobRow {
@@ -72,13 +73,26 @@ export async function insertJob(tx: Queryable, job: NewJob): Promise<boolean> {
 
 const byIdRange = repeatable(
   'jobs_by_id_range',
-  `SELECT ${COLUMNS} ${FROM} WHERE j.id BETWEEN $1 AND $2 ORDER BY j.id LIMIT 4`,
+  `SELECT ${COLUMNS} ${FROM}
+   WHERE j.id BETWEEN $1 AND $2 AND ${nameFits('j.pipeline_name', 3)} ORDER BY j.id LIMIT 4`,
 );
 
-/** Up to four jobs whose id begins with `prefix`. */
-export async function findJobs(db: Queryable, prefix: string): Promise<JobRow[]> {
+/** Up to four jobs, of the pipelines of `filter`, whose id begins with `prefix`. */
+export async function findJobs(
+  db: Queryable,
+  prefix: string,
+  filter: NameFilter | undefined,
+): Promise<JobRow[]> {
   const range = idRange(prefix);
-  return range === undefined ? [] : db.query<JobRow>(byIdRange, [range.from, range.to]);
+  if (range === undefined) return [];
+  return db.query<JobRow>(byIdRange, [range.from, range.to, ...filterValues(filter)]);
+}
+
+const byId = repeatable('job_by_id', `SELECT ${COLUMNS} ${FROM} WHERE j.id = $1`);
+
+/** The job of a whole id that something of ours refers to. */
+export async function readJob(db: Queryable, id: string): Promise<JobRow | undefined> {
+  return (await db.query<JobRow>(byId, [id]))[0];
 }
 
 const readContent = repeatable('read_job_content', `SELECT inputs, tags FROM jobs WHERE id = $1`);
@@ -93,11 +107,11 @@ export async function readJobContent(
 const list = replanned(
   `SELECT ${COLUMNS} ${FROM}
    WHERE j.id < $1 AND ($2::text IS NULL OR j.state = $2)
-     AND ($3::text IS NULL OR j.pipeline_name = $3)
+     AND ($3::text IS NULL OR j.pipeline_name = $3) AND ${nameFits('j.pipeline_name', 5)}
    ORDER BY j.id DESC LIMIT $4`,
 );
 
-/** Jobs with an id below `before`, newest first. */
+/** Jobs of the pipelines of `filter` with an id below `before`, newest first. */
 export function listJobs(
   db: Queryable,
   options: {
@@ -105,10 +119,11 @@ export function listJobs(
     state: JobState | undefined;
     pipeline: string | undefined;
     limit: number;
+    filter: NameFilter | undefined;
   },
 ): Promise<JobRow[]> {
-  const filters = [options.state ?? null, options.pipeline ?? null];
-  return db.query(list, [options.before, ...filters, options.limit]);
+  const { before, state = null, pipeline = null, limit, filter } = options;
+  return db.query(list, [before, state, pipeline, limit, ...filterValues(filter)]);
 }
 
 const lock = repeatable('lock_job', `SELECT ${COLUMNS} ${FROM} WHERE j.id = $1 FOR UPDATE OF j`);

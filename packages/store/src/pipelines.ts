@@ -1,6 +1,7 @@
 // Pipelines and their versions.
 import type { PipelineBundle, PipelineDefinition } from '@rivet/protocol';
 import { idRange } from './id-range.ts';
+import { filterValues, type NameFilter, nameFits } from './name-filter.ts';
 import { once, type Queryable, repeatable } from './statement.ts';
 
 export interface PipelineRow {
@@ -28,20 +29,31 @@ const COLUMNS = 'id, name, description, version, created_at, updated_at';
 
 const byName = repeatable(
   'pipeline_by_name',
-  `SELECT ${COLUMNS} FROM pipelines WHERE name = $1 AND deleted_at IS NULL`,
+  `SELECT ${COLUMNS} FROM pipelines
+   WHERE name = $1 AND deleted_at IS NULL AND ${nameFits('name', 2)}`,
 );
 const byIdRange = repeatable(
   'pipelines_by_id_range',
   `SELECT ${COLUMNS} FROM pipelines
-   WHERE id BETWEEN $1 AND $2 AND deleted_at IS NULL ORDER BY id LIMIT 4`,
+   WHERE id BETWEEN $1 AND $2 AND deleted_at IS NULL AND ${nameFits('name', 3)}
+   ORDER BY id LIMIT 4`,
 );
 
-/** The pipelines that `ref` can mean: the one of that name, or up to four whose id begins so. */
-export async function findPipelines(db: Queryable, ref: string): Promise<PipelineRow[]> {
-  const named = await db.query<PipelineRow>(byName, [ref]);
+/**
+ * The pipelines that `ref` can mean for whom sees those of `filter`: the one of that name, or up to
+ * four whose id begins so.
+ */
+export async function findPipelines(
+  db: Queryable,
+  ref: string,
+  filter: NameFilter | undefined,
+): Promise<PipelineRow[]> {
+  const names = filterValues(filter);
+  const named = await db.query<PipelineRow>(byName, [ref, ...names]);
   if (named.length > 0) return named;
   const range = ref.length < 4 ? undefined : idRange(ref);
-  return range === undefined ? [] : db.query<PipelineRow>(byIdRange, [range.from, range.to]);
+  if (range === undefined) return [];
+  return db.query<PipelineRow>(byIdRange, [range.from, range.to, ...names]);
 }
 
 const list = repeatable(
@@ -50,15 +62,17 @@ const list = repeatable(
    WHERE deleted_at IS NULL AND name > $1
      -- strpos takes the text literally, LIKE would not.
      AND ($2 = '' OR strpos(lower(name), lower($2)) > 0)
+     AND ${nameFits('name', 4)}
    ORDER BY name LIMIT $3`,
 );
 
-/** Pipelines by name, after the name `after`. */
+/** Pipelines that fit `filter`, by name, after the name `after`. */
 export function listPipelines(
   db: Queryable,
-  options: { after: string; search: string; limit: number },
+  options: { after: string; search: string; limit: number; filter: NameFilter | undefined },
 ): Promise<PipelineRow[]> {
-  return db.query(list, [options.after, options.search, options.limit]);
+  const { after, search, limit, filter } = options;
+  return db.query(list, [after, search, limit, ...filterValues(filter)]);
 }
 
 const lockByName = repeatable(

@@ -111,7 +111,13 @@ const slot = {
   leaseId: '00000000-0000-7000-8000-000000000004',
 };
 const AFTER_ALL = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
-const page = { before: AFTER_ALL, limit: 51, state: undefined, pipeline: undefined };
+const page = {
+  before: AFTER_ALL,
+  limit: 51,
+  state: undefined,
+  pipeline: undefined,
+  filter: undefined,
+};
 
 describe.each(['without statistics', 'with statistics'])('%s', (statistics) => {
   beforeAll(async () => {
@@ -132,7 +138,7 @@ describe.each(['without statistics', 'with statistics'])('%s', (statistics) => {
       'the last lines of a long log',
       (db: Queryable) => readLog(db, { jobId: LOGGED, attempt: 1, after: 49_990, chunksMax: 50 }),
     ],
-    ['a job by the beginning of its id', (db: Queryable) => findJobs(db, '01900001')],
+    ['a job by the beginning of its id', (db: Queryable) => findJobs(db, '01900001', undefined)],
   ])('%s: found without looking at history', async (_, use) => {
     const [{ name }] = await capture(use);
     // PostgreSQL may keep one plan for all values only for what has a name.

@@ -10,12 +10,22 @@ import {
   type Validate,
 } from '@rivet/protocol';
 import { type FastifyInstance, fastify } from 'fastify';
+import { guard, personOf } from '../access/guard.ts';
+import type { Authenticator } from '../auth/authenticate.ts';
+import { anonymous, type Principal } from '../auth/principal.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Call, Handlers } from './handler.ts';
 import { parseJsonBody } from './json-body.ts';
 import { answerBrokenRequest, clientError, sendProblem } from './problem.ts';
 
+declare module 'fastify' {
+  interface FastifyRequest {
+    principal: Principal;
+  }
+}
+
 export interface AppOptions {
+  readonly authenticator: Authenticator;
   readonly handlers: Handlers<RouteName>;
   readonly logger: Logger;
   readonly metrics: Metrics;
@@ -37,7 +47,7 @@ const bodyLimits: Partial<Record<RouteName, number>> = {
 
 /** Makes the server; it does not listen yet. */
 export async function createApp(options: AppOptions): Promise<FastifyInstance> {
-  const { handlers, logger, metrics, stopping } = options;
+  const { logger, metrics, stopping } = options;
   const app = fastify({
     bodyLimit: BODY_BYTES_MAX,
     exposeHeadRoutes: false,
@@ -82,17 +92,18 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     reply.header('connection', 'close');
     throw RivetError.of('RIVET_SERVER_STOPPING', {});
   });
+  app.decorateRequest('principal', anonymous);
   app.addHook('onResponse', async (request, reply) => {
     metrics.observeRequest(request.routeOptions.url ?? 'unknown', reply);
   });
-  for (const name of Object.keys(routes) as RouteName[]) await register(app, name, handlers);
+  for (const name of Object.keys(routes) as RouteName[]) await register(app, name, options);
   return app;
 }
 
 async function register<Name extends RouteName>(
   app: FastifyInstance,
   name: Name,
-  handlers: Handlers<RouteName>,
+  { handlers, authenticator }: AppOptions,
 ): Promise<void> {
   const route: Route = routes[name];
   const anyText = name === 'reportJob';
@@ -101,18 +112,33 @@ async function register<Name extends RouteName>(
     ...(route.query && { query: await createValidator(route.query, 'query', { anyText }) }),
     ...(route.body && { body: await createValidator(route.body, 'body', { anyText }) }),
   };
+  const { permission } = route;
+  if (permission === undefined) {
+    // Whoever adds a route says who may call it: without that the server does not start.
+    throw RivetError.of('RIVET_INTERNAL', { reason: `the route ${name} has no permission` });
+  }
   const handle = handlers[name] as (call: Call<Name>) => Promise<unknown>;
   app.route({
     method: route.method,
     url: routePath(route),
     bodyLimit: bodyLimits[name] ?? BODY_BYTES_MAX,
+    // Before the body is read: who may not call it gives us nothing to hold.
+    onRequest: async (request) => {
+      if (permission === 'public') return;
+      // TRANSITION runners
+      if (permission === 'runner' || permission === 'registration') return;
+      request.principal = await authenticator.authenticate(request);
+      guard(permission, request.principal);
+    },
     handler: async (request, reply) => {
       const parts = {
         params: validators.params?.(request.params),
         query: validators.query?.(request.query),
         body: validators.body?.(request.body),
       };
-      const answer = await handle({ ...parts, request, reply } as Call<Name>);
+      const { principal } = request;
+      const caller = { principal, person: () => personOf(principal) };
+      const answer = await handle({ ...parts, ...caller, request, reply } as Call<Name>);
       if (route.stream !== undefined) return reply;
       if (answer === undefined) return reply.status(204).send();
       return reply

@@ -13,7 +13,8 @@ import {
   sharePipeline,
   useIdempotencyKey,
 } from '@rivet/store';
-import { findJob, findPipeline, versionOf } from '../find.ts';
+import type { Person } from '../auth/principal.ts';
+import { findJob, findPipeline, jobOf, versionOf } from '../find.ts';
 import type { PipelineChecker } from '../pipelines/pipeline-checker.ts';
 import { hasEnded, launch } from './transitions.ts';
 
@@ -33,17 +34,19 @@ const VERSION_TRIES = 5;
  */
 export async function launchPipeline(
   services: LaunchServices,
+  person: Person,
   ref: string,
   request: LaunchRequest,
-  key: string | undefined,
+  clientKey: string | undefined,
 ): Promise<JobRow> {
   const { database } = services;
+  const key = keyOf(person, clientKey);
   const digest = digestOf([ref, request]);
   const used = key === undefined ? undefined : await findIdempotencyKey(database, key);
   if (key !== undefined && used !== undefined) return sameJob(database, key, digest, used);
   const id = uuidv7();
   for (let tried = 1; ; tried += 1) {
-    const pipeline = await findPipeline(database, ref);
+    const pipeline = await findPipeline(database, person, ref, 'pipelines.launch');
     const inputs = await checkedInputs(services, pipeline, request.inputs ?? {});
     const { definition } = await versionOf(database, pipeline.id, pipeline.version);
     const stored = await store(services, { key, digest }, pipeline.version, {
@@ -52,7 +55,7 @@ export async function launchPipeline(
       pipelineName: pipeline.name,
       version: pipeline.version,
       inputs,
-      launchedBy: request.launched_by ?? 'api',
+      launchedBy: person.name,
       tags: definition.runner,
       priority: request.priority ?? 0,
       retryOf: null,
@@ -63,7 +66,7 @@ export async function launchPipeline(
     }
     if (stored !== 'launched') return sameJob(database, key ?? '', digest, stored);
     services.notifier.queueChanged();
-    return findJob(database, id);
+    return jobOf(database, id);
   }
 }
 
@@ -75,11 +78,13 @@ export async function launchPipeline(
  */
 export async function relaunch(
   services: LaunchServices,
+  person: Person,
   prefix: string,
-  key: string | undefined,
+  clientKey: string | undefined,
 ): Promise<JobRow> {
   const { database } = services;
-  const job = await findJob(database, prefix);
+  const key = keyOf(person, clientKey);
+  const job = await findJob(database, person, prefix, 'pipelines.launch');
   const digest = digestOf(['retry', job.id]);
   const used = key === undefined ? undefined : await findIdempotencyKey(database, key);
   if (key !== undefined && used !== undefined) return sameJob(database, key, digest, used);
@@ -94,14 +99,19 @@ export async function relaunch(
     pipelineName: job.pipeline_name,
     version: job.version,
     inputs: content?.inputs ?? {},
-    launchedBy: job.launched_by,
+    launchedBy: person.name,
     tags: content?.tags ?? [],
     priority: job.priority,
     retryOf: job.id,
   });
   if (typeof stored === 'object') return sameJob(database, key ?? '', digest, stored);
   services.notifier.queueChanged();
-  return findJob(database, id);
+  return jobOf(database, id);
+}
+
+/** Each person's keys are apart: nobody is given the job of somebody else's key. */
+function keyOf(person: Person, key: string | undefined): string | undefined {
+  return key === undefined ? undefined : `${person.userId} ${key}`;
 }
 
 async function checkedInputs(
@@ -170,9 +180,11 @@ function sameJob(
   used: IdempotencyKeyRow,
 ): Promise<JobRow> {
   if (used.digest !== digest) {
-    throw RivetError.of('RIVET_IDEMPOTENCY_KEY_REUSED', { key: JSON.stringify(key) });
+    throw RivetError.of('RIVET_IDEMPOTENCY_KEY_REUSED', {
+      key: JSON.stringify(key.slice(key.indexOf(' ') + 1)),
+    });
   }
-  return findJob(database, used.job_id);
+  return jobOf(database, used.job_id);
 }
 
 /** SHA-256 of a value, whatever the order of its keys. */

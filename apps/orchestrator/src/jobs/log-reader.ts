@@ -8,7 +8,7 @@ import {
   type LogQuery,
   logLevels,
 } from '@rivet/protocol';
-import { type Database, findJobs, type JobRow, readAttempt, readLog } from '@rivet/store';
+import { type Database, type JobRow, readAttempt, readJob, readLog } from '@rivet/store';
 import { presentJob } from '../present.ts';
 import type { JobWatch } from './job-watcher.ts';
 
@@ -86,7 +86,7 @@ export async function* followLog(
   let { attempt, after } = from;
   while (!signal.aborted) {
     // Before the lines: what is read after a job has ended is all there is.
-    const [job] = await findJobs(database, jobId);
+    const job = await readJob(database, jobId);
     if (job === undefined) return;
     const lines = await readLog(database, { jobId, attempt, after, chunksMax: CHUNKS_MAX });
     if (lines.length > 0) {

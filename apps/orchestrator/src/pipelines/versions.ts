@@ -15,6 +15,8 @@ import {
   readPipelineVersion,
   setPipelineVersion,
 } from '@rivet/store';
+import { requireOn } from '../access/guard.ts';
+import type { Person } from '../auth/principal.ts';
 import { findPipeline } from '../find.ts';
 import { presentPipeline } from '../present.ts';
 import type { PipelineChecker } from './pipeline-checker.ts';
@@ -22,16 +24,17 @@ import type { PipelineChecker } from './pipeline-checker.ts';
 /**
  * Validates a bundle and makes it the newest version of the pipeline that it names. The same files
  * as the current version make none.
- * @throws RIVET_PIPELINE_INVALID with all the issues
+ * @throws RIVET_PIPELINE_INVALID with all the issues; RIVET_ACCESS_DENIED
  */
 export async function createPipeline(
-  database: Database,
-  checker: PipelineChecker,
+  { database, checker }: { database: Database; checker: PipelineChecker },
+  person: Person,
   bundle: PipelineBundle,
 ): Promise<CreatePipelineResponse> {
   const checked = await checker.check(bundle);
   if (!checked.ok) throw pipelineInvalid(checked.issues);
   const { definition } = checked;
+  requireOn(person, 'pipelines.edit', { kind: 'pipeline', name: definition.name });
   const content = { digest: bundleDigest(bundle), bundle, definition };
   return database.transaction(
     async (tx) => {
@@ -58,10 +61,11 @@ export async function createPipeline(
  */
 export async function rollbackPipeline(
   database: Database,
+  person: Person,
   ref: string,
   version: number,
 ): Promise<CreatePipelineResponse> {
-  const { id } = await findPipeline(database, ref);
+  const { id } = await findPipeline(database, person, ref, 'pipelines.edit');
   return database.transaction(
     async (tx) => {
       const pipeline = await lockPipeline(tx, { id });
@@ -85,8 +89,12 @@ export async function rollbackPipeline(
  * Deletes a pipeline; its jobs and their versions stay.
  * @throws RIVET_PIPELINE_NOT_FOUND, RIVET_PIPELINE_IN_USE
  */
-export async function removePipeline(database: Database, ref: string): Promise<void> {
-  const { id } = await findPipeline(database, ref);
+export async function removePipeline(
+  database: Database,
+  person: Person,
+  ref: string,
+): Promise<void> {
+  const { id } = await findPipeline(database, person, ref, 'pipelines.edit');
   await database.transaction(
     async (tx) => {
       // A launch shares the pipeline until its job is there: none can slip in behind the count.

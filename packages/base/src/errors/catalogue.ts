@@ -1,6 +1,8 @@
 // The one table of everything that can go wrong: code, message, what to do, HTTP status, exit code.
 // It lies in base because the lowest packages raise coded errors; docs/errors.md is held equal to
 // it.
+import { accessErrors } from './access.ts';
+import { authErrors } from './auth.ts';
 import { cliErrors } from './cli.ts';
 import { containerErrors } from './container.ts';
 import type { ErrorEntry } from './define.ts';
@@ -27,6 +29,8 @@ export const errorCatalogue = {
   ...jobErrors,
   ...policyErrors,
   ...runnerErrors,
+  ...authErrors,
+  ...accessErrors,
   ...secretErrors,
   ...serverErrors,
   ...cliErrors,

@@ -70,7 +70,6 @@ export type RollbackRequest = Static<typeof RollbackRequest>;
 export const LaunchRequest = Type.Object({
   inputs: Type.Optional(InputValues),
   /** For people: who or what launched it. */
-  launched_by: Type.Optional(Type.String({ maxLength: 200 })),
   /** Higher first among the queued; 0 when absent. */
   priority: Type.Optional(Type.Integer({ minimum: -1000, maximum: 1000 })),
 });

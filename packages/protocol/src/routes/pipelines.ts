@@ -15,7 +15,7 @@ export const pipelineRoutes = {
   checkPipeline: route({
     method: 'POST',
     path: '/pipelines/check',
-    permission: 'pipelines.view',
+    permission: 'pipelines.edit',
     summary: 'Validate a bundle without storing it',
     body: pipelines.CreatePipelineRequest,
     response: pipelines.CheckPipelineResponse,

@@ -1,5 +1,4 @@
 // `rivet pipeline launch`: checks and asks for inputs, queues a job, and follows it when wanted.
-import { userInfo } from 'node:os';
 import { defineCommand, flag, integer, repeated, required, text } from '../../command.ts';
 import { createEngineSession } from '../../engine-session.ts';
 import { exitCodes } from '../../exit-codes.ts';
@@ -60,7 +59,6 @@ export const pipelineLaunch = defineCommand({
       ref: pipeline.id,
       body: {
         inputs,
-        launched_by: launcher(),
         ...(priority === undefined ? {} : { priority }),
       },
       signal,
@@ -95,13 +93,3 @@ export const pipelineLaunch = defineCommand({
     }
   },
 });
-
-/** Who launched it, for people: there are no accounts yet. */
-function launcher(): string {
-  try {
-    return userInfo().username;
-  } catch {
-    // A user id without an entry in the user database.
-    return `uid ${process.getuid?.() ?? 'unknown'}`;
-  }
-}

@@ -13,18 +13,20 @@ type Names = 'getJobLogs' | 'getRawJobLogs' | 'streamJobLogs';
 export function jobLogRoutes(services: Services): Handlers<Names> {
   const { database, watcher, stopping } = services;
   return {
-    getJobLogs: async ({ params, query }) =>
-      readLogPage(database, await findJob(database, params.id), query),
-    getRawJobLogs: async ({ params, reply }) => {
-      const job = await findJob(database, params.id);
+    getJobLogs: async ({ params, query, person }) => {
+      const job = await findJob(database, person(), params.id, 'pipelines.view');
+      return readLogPage(database, job, query);
+    },
+    getRawJobLogs: async ({ params, person, reply }) => {
+      const job = await findJob(database, person(), params.id, 'pipelines.view');
       reply.header('content-type', 'text/plain; charset=utf-8');
       reply.header('x-content-type-options', 'nosniff');
       reply.header('content-disposition', `attachment; filename="${job.id}.log"`);
       await reply.send(Readable.from(rawText(database, job)));
       return undefined;
     },
-    streamJobLogs: async ({ params, request, reply }) => {
-      const job = await findJob(database, params.id);
+    streamJobLogs: async ({ params, person, request, reply }) => {
+      const job = await findJob(database, person(), params.id, 'pipelines.view');
       const header = request.headers['last-event-id'];
       const from = await startPosition(
         database,

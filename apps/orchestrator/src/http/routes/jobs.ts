@@ -1,8 +1,9 @@
 // Routes of the resource "jobs": list, show, cancel, retry, explain, events.
 
 import { RivetError } from '@rivet/base';
-import { findJobs, type JobRow, listJobs, lockJob } from '@rivet/store';
-import { findJob } from '../../find.ts';
+import { type JobRow, listJobs, lockJob, readJob } from '@rivet/store';
+import type { Person } from '../../auth/principal.ts';
+import { findJob, jobOf } from '../../find.ts';
 import { explainJob } from '../../jobs/explain.ts';
 import { readJobDetail } from '../../jobs/job-detail.ts';
 import { relaunch } from '../../jobs/launch.ts';
@@ -23,21 +24,26 @@ const AFTER_ALL = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 export function jobRoutes(services: Services): Handlers<Names> {
   const { database } = services;
   return {
-    listJobs: async ({ query }) => {
+    listJobs: async ({ query, person }) => {
       const limit = query.limit ?? LIMIT_DEFAULT;
       const before =
         query.cursor === undefined ? AFTER_ALL : decodeCursor('jobs', query.cursor, ID);
       const { state, pipeline } = query;
-      const rows = await listJobs(database, { before, state, pipeline, limit: limit + 1 });
+      const filter = person().access.filterOf('pipelines.view');
+      const page = { before, state, pipeline, limit: limit + 1, filter };
+      const rows = await listJobs(database, page);
       return toPage(rows, limit, presentJob, (row) => encodeCursor('jobs', row.id));
     },
-    getJob: async ({ params }) => readJobDetail(database, await findJob(database, params.id)),
-    cancelJob: async ({ params }) => presentJob(await cancelJob(services, params.id)),
-    retryJob: async ({ params, request }) =>
-      presentJob(await relaunch(services, params.id, readIdempotencyKey(request))),
-    explainJob: async ({ params }) => explainJob(database, await findJob(database, params.id)),
-    streamJobEvents: async ({ params, reply }) => {
-      const { id } = await findJob(database, params.id);
+    getJob: async ({ params, person }) =>
+      readJobDetail(database, await findJob(database, person(), params.id, 'pipelines.view')),
+    cancelJob: async ({ params, person }) =>
+      presentJob(await cancelJob(services, person(), params.id)),
+    retryJob: async ({ params, person, request }) =>
+      presentJob(await relaunch(services, person(), params.id, readIdempotencyKey(request))),
+    explainJob: async ({ params, person }) =>
+      explainJob(database, await findJob(database, person(), params.id, 'pipelines.view')),
+    streamJobEvents: async ({ params, person, reply }) => {
+      const { id } = await findJob(database, person(), params.id, 'pipelines.view');
       await streamEvents(reply, services.stopping, (stream) => writeChanges(services, id, stream));
       return undefined;
     },
@@ -45,9 +51,9 @@ export function jobRoutes(services: Services): Handlers<Names> {
 }
 
 /** Canceling a canceled job again changes nothing; any other finished job stays as it is. */
-async function cancelJob(services: Services, prefix: string): Promise<JobRow> {
+async function cancelJob(services: Services, person: Person, prefix: string): Promise<JobRow> {
   const { database, notifier } = services;
-  const { id } = await findJob(database, prefix);
+  const { id } = await findJob(database, person, prefix, 'pipelines.cancel');
   await database.transaction(
     async (tx) => {
       const job = await lockJob(tx, id);
@@ -58,7 +64,7 @@ async function cancelJob(services: Services, prefix: string): Promise<JobRow> {
     { repeatable: true },
   );
   notifier.jobChanged(id);
-  return findJob(database, id);
+  return jobOf(database, id);
 }
 
 async function writeChanges(services: Services, id: string, stream: EventStream): Promise<void> {
@@ -67,7 +73,7 @@ async function writeChanges(services: Services, id: string, stream: EventStream)
   try {
     let last = '';
     while (!stream.signal.aborted) {
-      const [job] = await findJobs(database, id);
+      const job = await readJob(database, id);
       if (job === undefined) return;
       const detail = await readJobDetail(database, job);
       const text = JSON.stringify(detail);

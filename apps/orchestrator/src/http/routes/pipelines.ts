@@ -26,32 +26,35 @@ const VERSIONS_MAX = 500;
 export function pipelineRoutes(services: Services): Handlers<Names> {
   const { database, checker } = services;
   return {
-    createPipeline: ({ body }) => createPipeline(database, checker, body.bundle),
+    createPipeline: ({ body, person }) =>
+      createPipeline({ database, checker }, person(), body.bundle),
     checkPipeline: async ({ body }) => {
       const checked = await checker.check(body.bundle);
       return checked.ok
         ? { valid: true, issues: [], definition: checked.definition }
         : { valid: false, issues: checked.issues, definition: null };
     },
-    listPipelines: async ({ query }) => {
+    listPipelines: async ({ query, person }) => {
       const limit = query.limit ?? LIMIT_DEFAULT;
       const after =
         query.cursor === undefined ? '' : decodeCursor('pipelines', query.cursor, /^[^\0]{1,100}$/);
-      const options = { after, search: query.search ?? '', limit: limit + 1 };
+      const filter = person().access.filterOf('pipelines.view');
+      const options = { after, search: query.search ?? '', limit: limit + 1, filter };
       const rows = await listPipelines(database, options);
       return toPage(rows, limit, presentPipeline, (row) => encodeCursor('pipelines', row.name));
     },
-    getPipeline: async ({ params }) => {
-      const pipeline = await findPipeline(database, params.ref);
+    getPipeline: async ({ params, person }) => {
+      const pipeline = await findPipeline(database, person(), params.ref, 'pipelines.view');
       const { definition, bundle } = await versionOf(database, pipeline.id, pipeline.version);
       return { ...presentPipeline(pipeline), definition, bundle };
     },
-    deletePipeline: async ({ params }) => {
-      await removePipeline(database, params.ref);
+    deletePipeline: async ({ params, person }) => {
+      await removePipeline(database, person(), params.ref);
       return undefined;
     },
-    listPipelineVersions: async ({ params }) => {
-      const { id, version: current } = await findPipeline(database, params.ref);
+    listPipelineVersions: async ({ params, person }) => {
+      const pipeline = await findPipeline(database, person(), params.ref, 'pipelines.view');
+      const { id, version: current } = pipeline;
       const before = 2 ** 31 - 1;
       const rows = await listPipelineVersions(database, id, { before, limit: VERSIONS_MAX });
       const items = rows.map(({ version, digest, created_at }) => ({
@@ -62,10 +65,11 @@ export function pipelineRoutes(services: Services): Handlers<Names> {
       }));
       return { items, next_cursor: null };
     },
-    rollbackPipeline: ({ params, body }) => rollbackPipeline(database, params.ref, body.version),
-    launchPipeline: async ({ params, body, request }) => {
+    rollbackPipeline: ({ params, body, person }) =>
+      rollbackPipeline(database, person(), params.ref, body.version),
+    launchPipeline: async ({ params, body, person, request }) => {
       const key = readIdempotencyKey(request);
-      return presentJob(await launchPipeline(services, params.ref, body, key));
+      return presentJob(await launchPipeline(services, person(), params.ref, body, key));
     },
   };
 }

@@ -1,0 +1,47 @@
+// Who sends a request: decided once at its head, handed to every handler.
+import type { Access } from '../access/access.ts';
+
+export interface Person {
+  readonly kind: 'person';
+  readonly userId: string;
+  /** As others see who did something. */
+  readonly name: string;
+  readonly access: Access;
+  readonly via:
+    | { readonly kind: 'session'; readonly sessionId: string; readonly browser: boolean }
+    | { readonly kind: 'api_key'; readonly apiKeyId: string };
+}
+
+export interface RunnerPrincipal {
+  readonly kind: 'runner';
+  readonly runnerId: string;
+  readonly name: string;
+}
+
+/** Holder of a token that makes new runners, and nothing else. */
+export interface RegistrationPrincipal {
+  readonly kind: 'registration';
+  readonly tokenId: string;
+}
+
+export interface Anonymous {
+  readonly kind: 'anonymous';
+}
+
+export type Principal = Person | RunnerPrincipal | RegistrationPrincipal | Anonymous;
+
+export const anonymous: Anonymous = { kind: 'anonymous' };
+
+/** In messages: "ada", "the runner build-1", "nobody". */
+export function describePrincipal(principal: Principal): string {
+  switch (principal.kind) {
+    case 'person':
+      return principal.name;
+    case 'runner':
+      return `the runner ${principal.name}`;
+    case 'registration':
+      return 'a registration token';
+    case 'anonymous':
+      return 'nobody who is signed in';
+  }
+}
