@@ -8,9 +8,12 @@ import {
   type LogLevel,
   RivetError,
   readSettings,
+  SecretText,
+  type SettingsOf,
   textSetting,
   unknownVariables,
 } from '@rivet/base';
+import type { MasterKeySource } from './sealing/load-master-key.ts';
 
 export interface Config {
   readonly databaseUrl: string;
@@ -25,6 +28,10 @@ export interface Config {
   readonly leaseSeconds: number;
   /** Longest answer to a long poll or stop, for proxies in between, in milliseconds. */
   readonly pollMsMax: number;
+  /** Seals what the database must not tell. */
+  readonly masterKey?: MasterKeySource | undefined;
+  /** Opens what is still, or already, sealed with another one. */
+  readonly otherMasterKey?: MasterKeySource | undefined;
 }
 
 const settings = {
@@ -35,6 +42,12 @@ const settings = {
   RIVET_LEASE: durationSetting(30_000),
   RIVET_POLL: durationSetting(20_000),
   RIVET_DATABASE_CONNECTIONS: integerSetting(10, 2, 200),
+  RIVET_MASTER_KEY: textSetting(''),
+  RIVET_MASTER_KEY_FILE: textSetting(''),
+  RIVET_MASTER_KEY_COMMAND: textSetting(''),
+  RIVET_MASTER_KEY_PREVIOUS: textSetting(''),
+  RIVET_MASTER_KEY_PREVIOUS_FILE: textSetting(''),
+  RIVET_MASTER_KEY_PREVIOUS_COMMAND: textSetting(''),
 };
 
 /** Those of the other programs, which may be set for all of them together. */
@@ -64,7 +77,38 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     migrate: values.RIVET_MIGRATE === 'auto',
     leaseSeconds: Math.round(values.RIVET_LEASE / 1000),
     pollMsMax: values.RIVET_POLL,
+    masterKey: readMasterKey('RIVET_MASTER_KEY', values, env),
+    otherMasterKey: readMasterKey('RIVET_MASTER_KEY_PREVIOUS', values, env),
   };
+}
+
+/** Where a master key comes from; undefined when nothing says so. */
+function readMasterKey(
+  name: 'RIVET_MASTER_KEY' | 'RIVET_MASTER_KEY_PREVIOUS',
+  values: SettingsOf<typeof settings>,
+  env: Readonly<Record<string, string | undefined>>,
+): MasterKeySource | undefined {
+  const names = [name, `${name}_FILE`, `${name}_COMMAND`] as const;
+  const given = names.filter((key) => values[key] !== '');
+  const [setting] = given;
+  if (setting === undefined) return undefined;
+  if (given.length > 1) {
+    const found = `set, and so is ${given.slice(1).join(' and ')}`;
+    const expected = 'one of them alone';
+    throw RivetError.of('RIVET_CONFIG_INVALID', { key: setting, found, expected });
+  }
+  const text = values[setting];
+  if (setting === `${name}_FILE`) return { kind: 'file', setting, path: text };
+  if (setting === name) return { kind: 'value', setting, text: new SecretText(text) };
+  return { kind: 'command', setting, command: text, env: withoutOwnSecrets(env) };
+}
+
+/** What a command is given: all but what would tell it more than it needs. */
+function withoutOwnSecrets(
+  env: Readonly<Record<string, string | undefined>>,
+): Readonly<Record<string, string | undefined>> {
+  const ours = /^(DATABASE_URL|RIVET_MASTER_KEY.*)$/;
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !ours.test(name)));
 }
 
 function requireAtLeast(
