@@ -86,13 +86,14 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     const facts = { method: request.method, path, allowed: allowed.join(' or ') };
     return sendProblem(reply, RivetError.of('RIVET_REQUEST_METHOD', facts));
   });
-  app.addHook('onRequest', async (_, reply) => {
+  app.decorateRequest<Principal | null>('principal', null);
+  app.addHook('onRequest', async (request, reply) => {
+    request.principal = anonymous;
     if (!stopping.aborted) return;
     // Whoever asks again then asks another one.
     reply.header('connection', 'close');
     throw RivetError.of('RIVET_SERVER_STOPPING', {});
   });
-  app.decorateRequest('principal', anonymous);
   app.addHook('onResponse', async (request, reply) => {
     metrics.observeRequest(request.routeOptions.url ?? 'unknown', reply);
   });
