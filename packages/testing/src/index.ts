@@ -1,6 +1,7 @@
 // What integration tests have in common: databases, our programs as processes, a check for what is
 // left behind.
 export { type DatabaseServer, startDatabaseServer } from './database-server.ts';
+export { hostileMarkup, hostileSequences } from './hostile-text.ts';
 export { createTestDatabase, type TestDatabase, useTestDatabase } from './test-database.ts';
 export { startProgram, type TestProgram } from './test-program.ts';
 export { startRegistry, type TestRegistry } from './test-registry.ts';
