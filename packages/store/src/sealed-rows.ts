@@ -9,7 +9,12 @@ export interface SealedColumns {
 }
 
 /** Every table with these columns; a test holds the list against the schema. */
-export const sealedTables = ['installation', 'secret_versions', 'job_secret_inputs'] as const;
+export const sealedTables = [
+  'installation',
+  'signing_keys',
+  'secret_versions',
+  'job_secret_inputs',
+] as const;
 
 export type SealedTable = (typeof sealedTables)[number];
 
