@@ -16,6 +16,7 @@ import {
   FakeRunner,
   openTestDatabase,
   reportOf,
+  seedPerson,
   seedPipeline,
   startTestOrchestrator,
 } from './test-orchestrator.ts';
@@ -47,9 +48,9 @@ test('a database that is away makes 503 with Retry-After, and all is well after 
     await postgres.stop();
     await postgres.remove();
   });
-  const { orchestrator } = await startTestOrchestrator(postgres.url);
+  const { orchestrator, token } = await startTestOrchestrator(postgres.url);
   cleanups.push(() => orchestrator.stop());
-  const client = createClient({ url: orchestrator.url, triesMax: 1 });
+  const client = createClient({ url: orchestrator.url, token, triesMax: 1 });
   const database = openTestDatabase(postgres.url);
   cleanups.push(() => database.close());
   const ref = await seedPipeline(database);
@@ -57,7 +58,9 @@ test('a database that is away makes 503 with Retry-After, and all is well after 
   const waiting = runner.claim({ waitMs: 20_000 }).catch((error: unknown) => error);
 
   await postgres.stop();
-  const response = await fetch(`${orchestrator.url}/api/jobs`);
+  const response = await fetch(`${orchestrator.url}/api/jobs`, {
+    headers: { authorization: `Bearer ${token}` },
+  });
   expect(response.status).toBe(503);
   expect(response.headers.get('retry-after')).toBe('1');
   expect(await response.json()).toMatchObject({ code: 'RIVET_DATABASE_UNREACHABLE' });
@@ -184,11 +187,14 @@ test('a request that comes while the server stops is told to go to another one',
 test('TERM answers waiting polls, ends streams and exits with 0', async () => {
   const started = program('main', { DATABASE_URL: testDatabase.url, RIVET_LISTEN: '127.0.0.1:0' });
   const { url } = (await started.event('listening')) as { url: string };
-  const client = createClient({ url, triesMax: 1 });
   const database = openTestDatabase(testDatabase.url);
   cleanups.push(() => database.close());
+  const { token } = await seedPerson(database, 'admin');
+  const client = createClient({ url, token, triesMax: 1 });
   const { id } = await client.launchPipeline({ ref: await seedPipeline(database), body: {} });
-  const stream = await fetch(`${url}/api/jobs/${id}/logs/stream`);
+  const stream = await fetch(`${url}/api/jobs/${id}/logs/stream`, {
+    headers: { authorization: `Bearer ${token}` },
+  });
   await client.cancelJob({ id });
   const runner = await FakeRunner.register(client);
   const waiting = runner.claim({ waitMs: 20_000 });

@@ -38,13 +38,16 @@ interface Answer {
   readonly errors: { path: string; nearest?: string }[] | undefined;
 }
 
+const signedIn = () => ({ authorization: `Bearer ${server.token}` });
+
 async function ask(method: string, path: string, body?: string | object): Promise<Answer> {
   const response = await fetch(url + path, {
     method,
-    ...(body !== undefined && {
-      body: typeof body === 'string' ? body : JSON.stringify(body),
-      headers: { 'content-type': 'application/json' },
-    }),
+    headers: {
+      ...signedIn(),
+      ...(body !== undefined && { 'content-type': 'application/json' }),
+    },
+    ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
   });
   const text = await response.text();
   const problem = text === '' ? {} : JSON.parse(text);
@@ -81,7 +84,8 @@ describe('the route table', () => {
     const response = await fetch(url + path, {
       method: route.method,
       signal: controller.signal,
-      ...(route.body && { body: '{}', headers: { 'content-type': 'application/json' } }),
+      headers: { ...signedIn(), ...(route.body && { 'content-type': 'application/json' }) },
+      ...(route.body && { body: '{}' }),
     });
     const { code } = response.ok ? { code: '' } : ((await response.json()) as { code: string });
     controller.abort();
@@ -271,7 +275,7 @@ test('a pipeline that does not exist is answered with the nearest name', async (
 });
 
 test('metrics tell how many jobs wait', async () => {
-  await FakeRunner.register(createClient({ url }));
+  await FakeRunner.register(client);
   let text = '';
   for await (const piece of client.getMetrics()) text += piece;
   expect(text).toMatch(/^rivet_jobs_queued \d+$/m);

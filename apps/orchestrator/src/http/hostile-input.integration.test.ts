@@ -32,10 +32,12 @@ afterAll(async () => {
   await database.close();
 });
 
+const signedIn = () => ({ authorization: `Bearer ${server.token}` });
+
 async function post(path: string, body: string | object) {
   const response = await fetch(url + path, {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    headers: { 'content-type': 'application/json', ...signedIn() },
     body: typeof body === 'string' ? body : JSON.stringify(body),
   });
   const answer = (await response.json()) as { code?: string; detail?: string; errors?: object[] };
@@ -178,7 +180,7 @@ test.each(['after=2147483647', 'after=2147483648', 'attempt=2147483648', 'after=
   'the part %s of a log is empty or refused',
   async (query) => {
     const { id } = await server.client.launchPipeline({ ref, body: {} });
-    const response = await fetch(`${url}/api/jobs/${id}/logs?${query}`);
+    const response = await fetch(`${url}/api/jobs/${id}/logs?${query}`, { headers: signedIn() });
     const answer = (await response.json()) as { code?: string; lines?: object[] };
     expect([200, 400]).toContain(response.status);
     if (response.ok) expect(answer.lines).toEqual([]);
@@ -195,7 +197,7 @@ test.each(['-1', '1e18', 'abc', '0:0', '1:99', '999999999:999999999'])(
   'a stream does not go on after the event %s, which its job never had',
   async (lastEventId) => {
     const { id } = await server.client.launchPipeline({ ref, body: {} });
-    const headers = { 'last-event-id': lastEventId };
+    const headers = { ...signedIn(), 'last-event-id': lastEventId };
     const response = await fetch(`${url}/api/jobs/${id}/logs/stream`, { headers });
     expect(response.status).toBe(400);
     expect(await response.json()).toMatchObject({ code: 'RIVET_CURSOR_INVALID' });

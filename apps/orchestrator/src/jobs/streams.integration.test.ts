@@ -150,11 +150,12 @@ test('a client that reads nothing does not fill the memory', async () => {
     await client.reportJob({ id, body: reportOf(job, { seq, logs }) });
   }
   const { hostname, port } = new URL(server.orchestrator.url);
+  const authorization = `authorization: Bearer ${server.token}\r\n`;
   const before = process.memoryUsage().rss;
   const sockets = Array.from({ length: 10 }, () => {
     const socket = connect(Number(port), hostname);
     socket.pause();
-    socket.write(`GET /api/jobs/${id}/logs/stream HTTP/1.1\r\nhost: x\r\n\r\n`);
+    socket.write(`GET /api/jobs/${id}/logs/stream HTTP/1.1\r\nhost: x\r\n${authorization}\r\n`);
     return socket;
   });
   await client.getHealth();
