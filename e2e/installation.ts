@@ -1,6 +1,7 @@
 // A whole installation for a test: a database of its own, orchestrators, runners, and the check
 // that nothing is left.
 import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
@@ -59,6 +60,7 @@ export interface InstallationOptions {
 export async function startInstallation(options: InstallationOptions = {}): Promise<Installation> {
   const database = await createTestDatabase();
   const directory = await mkdtemp(join(tmpdir(), 'rivet-e2e-'));
+  const masterKey = randomBytes(32).toString('base64');
   const orchestrators: Orchestrator[] = [];
   const runners: Runner[] = [];
   const first = (): Orchestrator => {
@@ -79,6 +81,7 @@ export async function startInstallation(options: InstallationOptions = {}): Prom
       const program = startProgram(`orchestrator ${port}`, 'apps/orchestrator/src/main.ts', {
         DATABASE_URL: database.url,
         RIVET_LISTEN: `127.0.0.1:${port}`,
+        RIVET_MASTER_KEY: masterKey,
         ...options.orchestratorEnv,
       });
       await program.announced('listening');

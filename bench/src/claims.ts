@@ -1,6 +1,6 @@
 // How fast jobs reach runners: 64 simulated runners over HTTP, beside the same statement without a
 // server.
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -54,6 +54,7 @@ export const claimBenchmark: Benchmark = {
         ...process.env,
         DATABASE_URL: embedded.url,
         RIVET_LISTEN: '127.0.0.1:0',
+        RIVET_MASTER_KEY: randomBytes(32).toString('base64'),
         RIVET_LOG_LEVEL: 'error',
         RIVET_LEASE: '1h',
       },

@@ -34,6 +34,7 @@ import { ClaimDispatcher } from './jobs/claim-dispatcher.ts';
 import { createJobWatcher } from './jobs/job-watcher.ts';
 import { createMetrics } from './metrics.ts';
 import { createPipelineChecker } from './pipelines/pipeline-checker.ts';
+import { createSealing } from './sealing/sealing.ts';
 import type { Services } from './services.ts';
 import { VERSION } from './version.ts';
 
@@ -67,6 +68,12 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
     logger,
     onUndone: () => notifier.queueChanged(),
   });
+  const sealing = createSealing({
+    database,
+    current: config.masterKey,
+    other: config.otherMasterKey,
+    logger,
+  });
   const services: Services = {
     version: VERSION,
     authenticator: createAuthenticator(database),
@@ -76,6 +83,7 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
     dispatcher,
     watcher,
     metrics,
+    sealer: sealing.sealer,
     logger,
     leaseSeconds,
     pollMsMax,
@@ -119,6 +127,7 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
   const parts = [
     closing('lua engine', () => engine.close()),
     schemaService(services, config.migrate),
+    sealing,
     closing('notifier', () => notifier.close()),
     listener,
     watcher,

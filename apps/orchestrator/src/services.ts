@@ -6,6 +6,7 @@ import type { ClaimDispatcher } from './jobs/claim-dispatcher.ts';
 import type { JobWatcher } from './jobs/job-watcher.ts';
 import type { Metrics } from './metrics.ts';
 import type { PipelineChecker } from './pipelines/pipeline-checker.ts';
+import type { Sealer } from './sealing/sealer.ts';
 
 export interface Services {
   readonly version: string;
@@ -16,6 +17,8 @@ export interface Services {
   readonly dispatcher: ClaimDispatcher;
   readonly watcher: JobWatcher;
   readonly metrics: Metrics;
+  /** Works once the orchestrator has started. */
+  readonly sealer: Sealer;
   readonly logger: Logger;
   readonly leaseSeconds: number;
   /** Longest wait of a long poll, in milliseconds. */

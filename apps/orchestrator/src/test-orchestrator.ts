@@ -1,6 +1,6 @@
 // For tests: orchestrators in this process, pipelines without Lua, and runners that only talk.
-import { randomUUID } from 'node:crypto';
-import { silentLogger, uuidv7 } from '@rivet/base';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { SecretText, silentLogger, uuidv7 } from '@rivet/base';
 import {
   type ClaimedJob,
   type Client,
@@ -23,6 +23,14 @@ import {
 import { makeToken } from './auth/token.ts';
 import { createOrchestrator, type Orchestrator } from './compose.ts';
 import type { Config } from './config.ts';
+import type { MasterKeySource } from './sealing/load-master-key.ts';
+
+/** The same for all of a test file: several orchestrators share a database. */
+export const testMasterKey: MasterKeySource = {
+  kind: 'value',
+  setting: 'RIVET_MASTER_KEY',
+  text: new SecretText(randomBytes(32).toString('base64')),
+};
 
 export interface TestOrchestrator {
   readonly orchestrator: Orchestrator;
@@ -46,6 +54,7 @@ export async function startTestOrchestrator(
     migrate: true,
     leaseSeconds: 30,
     pollMsMax: 20_000,
+    masterKey: testMasterKey,
     ...changes,
   };
   const orchestrator = await createOrchestrator(config, silentLogger);

@@ -20,5 +20,6 @@ export { createNotifier, JOB_CHANNEL, type Notifier, QUEUE_CHANNEL } from './not
 export * from './pipelines.ts';
 export * from './runners.ts';
 export { readSchemaSnapshot } from './schema-snapshot.ts';
+export * from './sealed-rows.ts';
 export type { Queryable } from './statement.ts';
 export * from './users.ts';

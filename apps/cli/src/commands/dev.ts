@@ -14,6 +14,7 @@ import { type EmbeddedDatabase, startEmbeddedDatabase } from '@rivet/embedded-da
 import type { HostProcess } from '@rivet/processes';
 import { defineCommand, flag, integer, text } from '../command.ts';
 import { type Config, type Environment, loadConfig } from '../config.ts';
+import { devMasterKey } from '../dev-master-key.ts';
 import { createProgramService, type ProgramService } from '../dev-services.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { describeEnd, startGuarded } from '../guarded-program.ts';
@@ -54,10 +55,11 @@ export const dev = defineCommand({
     const directory = resolve(context.cwd, options.dataDir ?? config.dataDirectory);
     if (port !== 0) await refuseUsedPort(HOST, port);
     await mkdir(directory, { recursive: true });
+    const masterKey = await devMasterKey(directory, env);
     const parts = createParts(
       directory,
       { ...options, port },
-      { config, env, force: interrupt.force },
+      { config, env: { ...env, ...masterKey }, force: interrupt.force },
     );
     const services = [parts.database, parts.migration, parts.orchestrator, parts.runner];
     const interrupted = new Promise<void>((done) => {

@@ -1,0 +1,78 @@
+// Sealing with a real database: the first start, the wrong key, and two orchestrators at once.
+import { randomBytes } from 'node:crypto';
+import { SecretText, silentLogger } from '@rivet/base';
+import { type Database, migrate, sealedTables } from '@rivet/store';
+import { createTestDatabase, type TestDatabase } from '@rivet/testing';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { openTestDatabase } from '../test-orchestrator.ts';
+import type { MasterKeySource } from './load-master-key.ts';
+import { createSealing } from './sealing.ts';
+
+let test: TestDatabase;
+let database: Database;
+
+beforeAll(async () => {
+  test = await createTestDatabase();
+  database = openTestDatabase(test.url);
+  await migrate(database);
+});
+afterAll(async () => {
+  await database.close();
+  await test.drop();
+});
+
+function newKey(): MasterKeySource {
+  const text = new SecretText(randomBytes(32).toString('base64'));
+  return { kind: 'value', setting: 'RIVET_MASTER_KEY', text };
+}
+
+function sealing(current: MasterKeySource | undefined, other?: MasterKeySource) {
+  return createSealing({ database, current, other, logger: silentLogger });
+}
+
+const first = newKey();
+const second = newKey();
+
+it('does not start without a master key', async () => {
+  await expect(sealing(undefined).start()).rejects.toMatchObject({
+    code: 'RIVET_MASTER_KEY_MISSING',
+  });
+});
+
+it('makes one root for the installation, also when several start for the first time', async () => {
+  const all = Array.from({ length: 5 }, () => sealing(first));
+  await Promise.all(all.map((service) => service.start()));
+  const keys = all.map(({ sealer }) => sealer.mac('test').toString('hex'));
+  expect(new Set(keys).size).toBe(1);
+});
+
+it('does not start with a key that the database does not know', async () => {
+  await expect(sealing(second).start()).rejects.toMatchObject({
+    code: 'RIVET_MASTER_KEY_WRONG',
+    message: expect.stringMatching(
+      /^the master key [0-9a-f]{16} is not the one of this database, which is [0-9a-f]{16}$/,
+    ),
+  });
+});
+
+it('starts with the key that is to come, and with the one before, and derives the same', async () => {
+  const [one, two] = [sealing(first, second), sealing(second, first)];
+  await Promise.all([one.start(), two.start()]);
+  expect(one.sealer.mac('audit')).toEqual(two.sealer.mac('audit'));
+  const sealed = two.sealer.seal(Buffer.from('value'), ['a']);
+  expect(one.sealer.open(sealed, ['a']).toString()).toBe('value');
+});
+
+it('says that it is used too early', () => {
+  expect(() => sealing(first).sealer.keyId).toThrow('the sealer is used before its start');
+});
+
+it('knows every table with sealed values', async () => {
+  const rows = await database.query<{ name: string }>({
+    name: 'tables_with_sealed_values',
+    text: `SELECT table_name AS name FROM information_schema.columns
+           WHERE table_schema = 'public' AND column_name = 'wrapped_key' ORDER BY 1`,
+    repeatable: true,
+  });
+  expect(rows.map(({ name }) => name)).toEqual([...sealedTables].sort());
+});
