@@ -19,12 +19,16 @@ import {
   QUEUE_CHANNEL,
 } from '@rivet/store';
 import type { FastifyInstance } from 'fastify';
+import { createAuditKeys } from './audit/audit-keys.ts';
+import { createAuditLog } from './audit/audit-log.ts';
+import { chainAuditLog } from './audit/chain-rows.ts';
 import { createAuthenticator } from './auth/authenticate.ts';
 import type { Config } from './config.ts';
 import { createDuties } from './duties/duty.ts';
 import { expireLeases } from './duties/expire-leases.ts';
 import { forgetOldIdempotencyKeys } from './duties/forget-idempotency-keys.ts';
 import { createApp } from './http/app.ts';
+import { auditRoutes } from './http/routes/audit.ts';
 import { jobLogRoutes } from './http/routes/job-logs.ts';
 import { jobRoutes } from './http/routes/jobs.ts';
 import { pipelineRoutes } from './http/routes/pipelines.ts';
@@ -74,6 +78,7 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
     other: config.otherMasterKey,
     logger,
   });
+  const auditKeys = createAuditKeys(() => sealing.sealer.mac('audit'));
   const services: Services = {
     version: VERSION,
     authenticator: createAuthenticator(database),
@@ -84,6 +89,8 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
     watcher,
     metrics,
     sealer: sealing.sealer,
+    audit: createAuditLog(auditKeys),
+    auditKeys,
     logger,
     leaseSeconds,
     pollMsMax,
@@ -99,6 +106,7 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
       ...jobRoutes(services),
       ...jobLogRoutes(services),
       ...runnerRoutes(services),
+      ...auditRoutes(services),
       ...systemRoutes(services),
     },
   });
@@ -118,6 +126,11 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
   const duties = createDuties(
     database,
     [expireLeases(services), forgetOldIdempotencyKeys(database)],
+    [
+      expireLeases(services),
+      forgetOldIdempotencyKeys(database),
+      chainAuditLog({ database, keys: auditKeys, logger }),
+    ],
     logger,
   );
   const http = httpService(app, config, () => {

@@ -1,6 +1,8 @@
 // What the HTTP routes work with: made in compose.ts, passed to each of them.
 import type { Logger } from '@rivet/base';
 import type { Database, Notifier } from '@rivet/store';
+import type { AuditKeys } from './audit/audit-keys.ts';
+import type { AuditLog } from './audit/audit-log.ts';
 import type { Authenticator } from './auth/authenticate.ts';
 import type { ClaimDispatcher } from './jobs/claim-dispatcher.ts';
 import type { JobWatcher } from './jobs/job-watcher.ts';
@@ -19,6 +21,9 @@ export interface Services {
   readonly metrics: Metrics;
   /** Works once the orchestrator has started. */
   readonly sealer: Sealer;
+  /** Who did what: every change is recorded here, in its own transaction. */
+  readonly audit: AuditLog;
+  readonly auditKeys: AuditKeys;
   readonly logger: Logger;
   readonly leaseSeconds: number;
   /** Longest wait of a long poll, in milliseconds. */

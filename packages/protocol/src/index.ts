@@ -1,11 +1,13 @@
 // What crosses the wire between Rivet's programs.
 
+export * from './api/audit.ts';
 export * from './api/jobs.ts';
 export * from './api/page.ts';
 export * from './api/pipelines.ts';
 export * from './api/problem.ts';
 export * from './api/runners.ts';
 export * from './api/system.ts';
+export * from './audit-actions.ts';
 export {
   type CallOptions,
   type Client,

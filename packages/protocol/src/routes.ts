@@ -1,5 +1,6 @@
 // The route table: every endpoint, put together by resource. The orchestrator serves exactly these,
 // the client calls them, and the OpenAPI document is made from them.
+import { auditRoutes } from './routes/audit.ts';
 import { jobRoutes } from './routes/jobs.ts';
 import { pipelineRoutes } from './routes/pipelines.ts';
 import type { Route } from './routes/route.ts';
@@ -10,6 +11,7 @@ export const routes = {
   ...pipelineRoutes,
   ...jobRoutes,
   ...runnerRoutes,
+  ...auditRoutes,
   ...systemRoutes,
 } as const;
 

@@ -2,6 +2,7 @@
 
 export { createFromTemplate, createTemplate, dropDatabase } from './administration.ts';
 export * from './api-keys.ts';
+export * from './audit-log.ts';
 export * from './database.ts';
 export { violatedConstraint } from './database-error.ts';
 export { withDutyLock } from './duty-lock.ts';

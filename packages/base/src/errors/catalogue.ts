@@ -2,6 +2,7 @@
 // It lies in base because the lowest packages raise coded errors; docs/errors.md is held equal to
 // it.
 import { accessErrors } from './access.ts';
+import { auditErrors } from './audit.ts';
 import { authErrors } from './auth.ts';
 import { cliErrors } from './cli.ts';
 import { containerErrors } from './container.ts';
@@ -31,6 +32,7 @@ export const errorCatalogue = {
   ...runnerErrors,
   ...authErrors,
   ...accessErrors,
+  ...auditErrors,
   ...secretErrors,
   ...serverErrors,
   ...cliErrors,

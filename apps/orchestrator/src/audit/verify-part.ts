@@ -1,0 +1,93 @@
+// Verifies the audit log a part at a time, so that a log of any length takes little memory.
+import type { AuditFinding, AuditVerification } from '@rivet/protocol';
+import {
+  type Database,
+  listChainedAuditRows,
+  listUnchainedAuditRows,
+  readAuditHead,
+} from '@rivet/store';
+import { decodeCursor, encodeCursor } from '../http/cursor.ts';
+import type { AuditKeys } from './audit-keys.ts';
+import {
+  type ChainPlace,
+  chainOrigin,
+  checkEnd,
+  checkKept,
+  checkReach,
+  checkRow,
+  checkWaiting,
+  type KeptEnd,
+} from './verify-chain.ts';
+
+/** Rows of one part. */
+const ROWS = 5000;
+/** Rows without a place that are looked at; there are as many as one second brings. */
+const WAITING_MAX = 5000;
+const FINDINGS_MAX = 100;
+const CURSOR = 'audit-verify';
+const CURSOR_PATTERN = /^\d{1,19}:[0-9a-f]{64}:[0-9a-f]{64}$/;
+
+/**
+ * Looks at the rows after `cursor`.
+ * @param keptHead `position:link` of an end that was kept elsewhere
+ * @throws RIVET_CURSOR_INVALID
+ */
+export async function verifyPart(
+  database: Database,
+  keys: AuditKeys,
+  cursor: string | undefined,
+  keptHead: string | undefined,
+): Promise<AuditVerification> {
+  const kept = keptHead === undefined ? undefined : readKept(keptHead);
+  let place = cursor === undefined ? chainOrigin(keys) : readCursor(cursor);
+  const findings: AuditFinding[] = [];
+  const before = await readAuditHead(database);
+  const rows = await listChainedAuditRows(database, String(place.position), ROWS);
+  for (const row of rows) {
+    const looked = checkRow(keys, place, row);
+    place = looked.place;
+    findings.push(...looked.findings);
+    if (kept !== undefined) findings.push(...checkKept(kept, place));
+  }
+  const part = { checked: rows.length, next_cursor: null, head: null, waiting: 0 };
+  if (rows.length === ROWS) {
+    return { ...part, ...firstOf(findings), next_cursor: writeCursor(place) };
+  }
+  findings.push(...checkEnd(keys, place, before, await readAuditHead(database)));
+  if (kept !== undefined) findings.push(...checkReach(kept, place));
+  const waiting = await listUnchainedAuditRows(database, WAITING_MAX);
+  findings.push(...waiting.flatMap((row) => checkWaiting(keys, row)));
+  const head = place.position === 0n ? null : `${place.position}:${place.stored.toString('hex')}`;
+  return { ...part, ...firstOf(findings), head, waiting: waiting.length };
+}
+
+function firstOf(
+  findings: readonly AuditFinding[],
+): Pick<AuditVerification, 'findings' | 'findings_left_out'> {
+  const shown = findings.slice(0, FINDINGS_MAX);
+  return { findings: shown, findings_left_out: findings.length - shown.length };
+}
+
+function writeCursor({ position, expected, stored }: ChainPlace): string {
+  const text = `${position}:${expected.toString('hex')}:${stored.toString('hex')}`;
+  return encodeCursor(CURSOR, text);
+}
+
+function readCursor(cursor: string): ChainPlace {
+  const [position = '', expected = '', stored = ''] = decodeCursor(
+    CURSOR,
+    cursor,
+    CURSOR_PATTERN,
+  ).split(':');
+  return {
+    position: BigInt(position),
+    expected: Buffer.from(expected, 'hex'),
+    stored: Buffer.from(stored, 'hex'),
+  };
+}
+
+/** The shape of the route has seen to it that there are two parts. */
+function readKept(text: string): KeptEnd {
+  const [position = '0', link = ''] = text.split(':');
+  return { position: BigInt(position), link: Buffer.from(link, 'hex') };
+}
