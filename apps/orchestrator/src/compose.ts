@@ -125,7 +125,6 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
   });
   const duties = createDuties(
     database,
-    [expireLeases(services), forgetOldIdempotencyKeys(database)],
     [
       expireLeases(services),
       forgetOldIdempotencyKeys(database),
