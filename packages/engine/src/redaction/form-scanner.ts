@@ -1,12 +1,7 @@
 // Runs one automaton over the bytes of a stream and notes where forms of secrets stand.
 import { type Automaton, FILTER_FACTOR } from './automaton.ts';
+import type { Scanner, Span } from './scanner.ts';
 import { FORM_BYTES_MIN } from './secret-forms.ts';
-
-/** From here (included) to there (excluded), counted in the buffer of the stream. */
-export interface Span {
-  start: number;
-  end: number;
-}
 
 const LINE_FEED = 10;
 const CARRIAGE_RETURN = 13;
@@ -17,8 +12,7 @@ const GAPS_MAX = 4096;
 /** A form that was cut off is hidden when at least this much of it is there. */
 const CUT_BYTES_MIN = 8;
 
-export class FormScanner {
-  /** What was found, in order, overlapping and touching spans joined. */
+export class FormScanner implements Scanner {
   spans: Span[] = [];
   readonly #automaton: Automaton;
   /** 0 unless at least FORM_BYTES_MIN bytes of a form have been read. */
@@ -33,7 +27,6 @@ export class FormScanner {
     this.#automaton = automaton;
   }
 
-  /** Reads the bytes of the buffer from `from` to `to`; the next call goes on behind them. */
   scan(buffer: Uint8Array, from: number, to: number): void {
     const { filter, filterShift, depth, matched, passesLineEnd } = this.#automaton;
     let window = this.#window;
@@ -69,26 +62,24 @@ export class FormScanner {
     if (state === 0 && to - from >= FORM_BYTES_MIN) this.#gapCount = 0;
   }
 
-  /** Passes over bytes that cannot be seen. */
   skip(from: number, to: number): void {
     this.#gaps.push({ start: from, end: to });
     this.#gapCount += 1;
     if (this.#gapCount > GAPS_MAX) this.#forget();
   }
 
-  /** Where a form may begin that is not complete at `end`, which is how far was read. */
   openFrom(end: number): number {
     return this.#startOf(end, this.#openBytes());
   }
 
-  /** The text was cut off here: hides what looks like the beginning of a form. */
-  cut(end: number): void {
+  end(): void {}
+
+  cut(_: Uint8Array, end: number): void {
     const open = this.#openBytes();
     if (open >= CUT_BYTES_MIN) this.#note(end, open);
     this.#forget();
   }
 
-  /** The first `count` bytes have left the buffer. */
   drop(count: number): void {
     const shift = ({ start, end }: Span): Span => ({ start: start - count, end: end - count });
     this.spans = this.spans.filter(({ end }) => end > count).map(shift);

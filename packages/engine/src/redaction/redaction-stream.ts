@@ -1,7 +1,15 @@
 // Redacts a stream of bytes as it comes: holds back what may be the beginning of a secret.
 import { REDACTED } from '@rivet/base';
 import type { Automaton } from './automaton.ts';
-import { FormScanner, type Span } from './form-scanner.ts';
+import { DumpScanner } from './dump-scanner.ts';
+import { FormScanner } from './form-scanner.ts';
+import type { Scanner, Span } from './scanner.ts';
+
+/** What to look for: in the bytes as they are, and in dumps of bytes. */
+export interface Automata {
+  readonly texts: readonly Automaton[];
+  readonly dumps: readonly Automaton[];
+}
 
 /** Takes the bytes of one stream and gives them back without secrets. */
 export interface RedactionStream {
@@ -19,15 +27,18 @@ const CODE_BYTES_MAX = 64;
 const NOTHING = new Uint8Array(0);
 
 /** @param automata called before each chunk: secrets may be added while the stream flows */
-export function createRedactionStream(automata: () => readonly Automaton[]): RedactionStream {
+export function createRedactionStream(automata: () => Automata): RedactionStream {
   let buffer: Uint8Array = NOTHING;
   let scanned = 0;
-  let known: readonly Automaton[] = [];
-  let scanners: FormScanner[] = [];
+  let known: Automata | undefined;
+  let scanners: Scanner[] = [];
 
   const begin = (): void => {
     scanned = 0;
-    scanners = known.map((automaton) => new FormScanner(automaton));
+    scanners = [
+      ...(known?.texts ?? []).map((automaton) => new FormScanner(automaton)),
+      ...(known?.dumps ?? []).map((automaton) => new DumpScanner(automaton)),
+    ];
   };
   const refresh = (): void => {
     const current = automata();
@@ -84,22 +95,23 @@ export function createRedactionStream(automata: () => readonly Automaton[]): Red
     end() {
       refresh();
       read(true);
+      for (const scanner of scanners) scanner.end(buffer, scanned);
       return finish();
     },
     cut() {
       refresh();
       read(true);
-      for (const scanner of scanners) scanner.cut(scanned);
+      for (const scanner of scanners) scanner.cut(buffer, scanned);
       return finish();
     },
   };
 }
 
 /** The spans of all scanners, joined and in order. */
-function joined(scanners: readonly FormScanner[]): Span[] {
-  const [first] = scanners;
-  if (scanners.length === 1 && first !== undefined) return [...first.spans];
-  const all = scanners.flatMap(({ spans }) => spans).sort((a, b) => a.start - b.start);
+function joined(scanners: readonly Scanner[]): Span[] {
+  const all = scanners.flatMap(({ spans }) => spans);
+  if (all.length <= 1) return all;
+  all.sort((a, b) => a.start - b.start);
   const result: Span[] = [];
   for (const span of all) {
     const last = result.at(-1);

@@ -1,8 +1,14 @@
 // Hides the secrets of one job in everything that leaves it, whatever form they have there.
 import { formatSize, REDACTED, RivetError } from '@rivet/base';
 import { Automaton } from './automaton.ts';
-import { createRedactionStream, type RedactionStream } from './redaction-stream.ts';
-import { FORM_BYTES_MIN, type SecretForm, secretForms, visibleBytes } from './secret-forms.ts';
+import { type Automata, createRedactionStream, type RedactionStream } from './redaction-stream.ts';
+import {
+  dumpedForms,
+  FORM_BYTES_MIN,
+  type SecretForm,
+  secretForms,
+  visibleBytes,
+} from './secret-forms.ts';
 
 const SECRET_BYTES_MAX = 64 * 1024;
 const SECRETS_BYTES_MAX = 256 * 1024;
@@ -49,8 +55,8 @@ const MASKED: Kind = {
 export function createRedactor(): Redactor {
   const secrets = new Set<string>();
   const totals = { secrets: 0, masked: 0 };
-  let added: SecretForm[] = [];
-  let automata: readonly Automaton[] = [];
+  let added: string[] = [];
+  let automata: Automata = { texts: [], dumps: [] };
 
   const add = (secret: string, what: string, kind: Kind): void => {
     if (secrets.has(secret)) return;
@@ -59,11 +65,14 @@ export function createRedactor(): Redactor {
     if (after > kind.bytesMax) throw tooLarge(kind.inAll, after, kind.bytesMax);
     totals[kind.name] = after;
     secrets.add(secret);
-    added.push(...secretForms(secret));
+    added.push(secret);
   };
-  const current = (): readonly Automaton[] => {
+  const current = (): Automata => {
     if (added.length > 0) {
-      automata = withForms(automata, added);
+      automata = {
+        texts: withForms(automata.texts, added.flatMap(secretForms)),
+        dumps: withForms(automata.dumps, added.flatMap(dumpedForms)),
+      };
       added = [];
     }
     return automata;

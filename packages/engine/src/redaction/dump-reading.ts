@@ -1,0 +1,157 @@
+// One way to read the numbers of a dump as bytes: hexadecimal, words with the last byte first,
+// decimal, octal.
+import type { Automaton } from './automaton.ts';
+import type { Span } from './scanner.ts';
+import { FORM_BYTES_MIN } from './secret-forms.ts';
+
+/** Decimal and octal numbers are common in logs: fewer of them in a row would be found by chance. */
+const NUMBERS_MIN = 8;
+/** Words that a machine keeps with the last byte first have at most this many bytes. */
+const WORD_BYTES_MAX = 8;
+/** Beginnings of bytes that are kept although they can be no part of a match any more. */
+const STARTS_SPARE = 4096;
+const NOTHING: readonly Span[] = [];
+
+/** Puts the bytes of a number into `bytes` and gives how many there are; 0 when it is none. */
+type ReadNumber = (buffer: Uint8Array, start: number, end: number) => number;
+
+const bytes = new Uint8Array(16);
+const NO_DIGIT = 0xff;
+const VALUE = new Uint8Array(256).fill(NO_DIGIT);
+for (let value = 0; value < 16; value += 1) {
+  for (const digit of [value.toString(16), value.toString(16).toUpperCase()]) {
+    VALUE[digit.charCodeAt(0)] = value;
+  }
+}
+
+export interface DumpReading {
+  /** How many bytes of a secret were read last. */
+  readonly depth: number;
+  /** Takes the digits from `start` to `end`; gives where secrets end in them. */
+  take(buffer: Uint8Array, start: number, end: number): readonly Span[];
+  /** Where a secret may begin that is not complete; `end` when there is none. */
+  openFrom(end: number): number;
+  drop(count: number): void;
+  forget(): void;
+}
+
+export function dumpReadings(automaton: Automaton): readonly DumpReading[] {
+  return [
+    new Reading(automaton, hexadecimal, FORM_BYTES_MIN),
+    new Reading(automaton, lastByteFirst, FORM_BYTES_MIN),
+    new Reading(automaton, decimal, NUMBERS_MIN),
+    new Reading(automaton, octal, NUMBERS_MIN),
+  ];
+}
+
+const hexadecimal: ReadNumber = (buffer, start, end) => {
+  if ((end - start) % 2 !== 0) return 0;
+  for (let at = start; at < end; at += 2) {
+    bytes[(at - start) / 2] = (valueAt(buffer, at) << 4) | valueAt(buffer, at + 1);
+  }
+  return (end - start) / 2;
+};
+
+const lastByteFirst: ReadNumber = (buffer, start, end) => {
+  if (end - start > 2 * WORD_BYTES_MAX) return 0;
+  const count = hexadecimal(buffer, start, end);
+  bytes.subarray(0, count).reverse();
+  return count;
+};
+
+const decimal: ReadNumber = (buffer, start, end) => {
+  const value = end - start > 3 ? undefined : numberAt(buffer, start, end, 10);
+  if (value === undefined || value > 0xff) return 0;
+  bytes[0] = value;
+  return 1;
+};
+
+/** Bytes of three digits, or words of six, as `od` writes them. */
+const octal: ReadNumber = (buffer, start, end) => {
+  const digits = end - start;
+  if (digits !== 3 && digits !== 6) return 0;
+  const value = numberAt(buffer, start, end, 8);
+  if (value === undefined || value > (digits === 3 ? 0xff : 0xffff)) return 0;
+  bytes[0] = value & 0xff;
+  bytes[1] = value >> 8;
+  return digits / 3;
+};
+
+function valueAt(buffer: Uint8Array, at: number): number {
+  return VALUE[buffer[at] ?? 0] ?? NO_DIGIT;
+}
+
+function numberAt(
+  buffer: Uint8Array,
+  start: number,
+  end: number,
+  base: number,
+): number | undefined {
+  let value = 0;
+  for (let at = start; at < end; at += 1) {
+    const digit = valueAt(buffer, at);
+    if (digit >= base) return undefined;
+    value = value * base + digit;
+  }
+  return value;
+}
+
+class Reading implements DumpReading {
+  readonly #automaton: Automaton;
+  readonly #read: ReadNumber;
+  readonly #bytesMin: number;
+  #state = 0;
+  /** Where the bytes that were read last begin. */
+  #starts: number[] = [];
+
+  constructor(automaton: Automaton, read: ReadNumber, bytesMin: number) {
+    this.#automaton = automaton;
+    this.#read = read;
+    this.#bytesMin = bytesMin;
+  }
+
+  get depth(): number {
+    return this.#automaton.depth[this.#state] ?? 0;
+  }
+
+  take(buffer: Uint8Array, start: number, end: number): readonly Span[] {
+    const count = this.#read(buffer, start, end);
+    if (count === 0) {
+      if (this.#state !== 0) this.forget();
+      return NOTHING;
+    }
+    let spans: Span[] | undefined;
+    // A byte of a hexadecimal number has its own two letters; of other numbers all is hidden.
+    const inOrder = this.#read === hexadecimal;
+    for (let index = 0; index < count; index += 1) {
+      this.#state = this.#automaton.step(this.#state, bytes[index] ?? 0);
+      if (this.#state === 0) {
+        if (this.#starts.length > 0) this.#starts = [];
+        continue;
+      }
+      this.#starts.push(inOrder ? start + 2 * index : start);
+      if (this.#starts.length > 2 * STARTS_SPARE + this.depth) {
+        this.#starts = this.#starts.slice(-STARTS_SPARE - this.depth);
+      }
+      const length = this.#automaton.matched[this.#state] ?? 0;
+      if (length < this.#bytesMin) continue;
+      const from = this.#starts[this.#starts.length - length] ?? start;
+      spans ??= [];
+      spans.push({ start: from, end: inOrder ? start + 2 * index + 2 : end });
+    }
+    return spans ?? NOTHING;
+  }
+
+  openFrom(end: number): number {
+    return this.depth === 0 ? end : (this.#starts[this.#starts.length - this.depth] ?? end);
+  }
+
+  drop(count: number): void {
+    if (this.#starts.length > 0) this.#starts = this.#starts.map((start) => start - count);
+  }
+
+  forget(): void {
+    this.#state = 0;
+    this.#starts = [];
+  }
+}
