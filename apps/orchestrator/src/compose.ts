@@ -35,6 +35,7 @@ import { pipelineRoutes } from './http/routes/pipelines.ts';
 import { runnerRoutes } from './http/routes/runners.ts';
 import { systemRoutes } from './http/routes/system.ts';
 import { ClaimDispatcher } from './jobs/claim-dispatcher.ts';
+import { createStreamSlots } from './http/stream-slots.ts';
 import { createJobWatcher } from './jobs/job-watcher.ts';
 import { createMetrics } from './metrics.ts';
 import { createPipelineChecker } from './pipelines/pipeline-checker.ts';
@@ -92,6 +93,7 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
     audit: createAuditLog(auditKeys),
     auditKeys,
     logger,
+    streamSlots: createStreamSlots(config.streamsPerUser),
     leaseSeconds,
     pollMsMax,
     stopping: stopping.signal,

@@ -24,6 +24,8 @@ export interface Config {
   readonly logLevel: LogLevel;
   /** Whether to bring the schema up to date before serving. */
   readonly migrate: boolean;
+  /** Streams of events that one user may have open at this orchestrator. */
+  readonly streamsPerUser: number;
   /** How long a claim or report holds an attempt. */
   readonly leaseSeconds: number;
   /** Longest answer to a long poll or stop, for proxies in between, in milliseconds. */
@@ -43,6 +45,8 @@ const settings = {
   RIVET_POLL: durationSetting(20_000),
   RIVET_DATABASE_CONNECTIONS: integerSetting(10, 2, 200),
   RIVET_MASTER_KEY: textSetting(''),
+  RIVET_ATTEMPT_LOG_MAX: sizeSetting(512 * 1024 ** 2),
+  RIVET_STREAMS_PER_USER: integerSetting(200, 1, 100_000),
   RIVET_MASTER_KEY_FILE: textSetting(''),
   RIVET_MASTER_KEY_COMMAND: textSetting(''),
   RIVET_MASTER_KEY_PREVIOUS: textSetting(''),
@@ -77,6 +81,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     migrate: values.RIVET_MIGRATE === 'auto',
     leaseSeconds: Math.round(values.RIVET_LEASE / 1000),
     pollMsMax: values.RIVET_POLL,
+    streamsPerUser: values.RIVET_STREAMS_PER_USER,
     masterKey: readMasterKey('RIVET_MASTER_KEY', values, env),
     otherMasterKey: readMasterKey('RIVET_MASTER_KEY_PREVIOUS', values, env),
   };

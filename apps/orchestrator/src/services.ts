@@ -4,6 +4,7 @@ import type { Database, Notifier } from '@rivet/store';
 import type { AuditKeys } from './audit/audit-keys.ts';
 import type { AuditLog } from './audit/audit-log.ts';
 import type { Authenticator } from './auth/authenticate.ts';
+import type { StreamSlots } from './http/stream-slots.ts';
 import type { ClaimDispatcher } from './jobs/claim-dispatcher.ts';
 import type { JobWatcher } from './jobs/job-watcher.ts';
 import type { Metrics } from './metrics.ts';
@@ -26,6 +27,7 @@ export interface Services {
   readonly auditKeys: AuditKeys;
   readonly logger: Logger;
   readonly leaseSeconds: number;
+  readonly streamSlots: StreamSlots;
   /** Longest wait of a long poll, in milliseconds. */
   readonly pollMsMax: number;
   /** Aborts when the orchestrator begins to stop: streams end. */

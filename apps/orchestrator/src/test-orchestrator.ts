@@ -54,6 +54,7 @@ export async function startTestOrchestrator(
     migrate: true,
     leaseSeconds: 30,
     pollMsMax: 20_000,
+    streamsPerUser: 1000,
     masterKey: testMasterKey,
     ...changes,
   };

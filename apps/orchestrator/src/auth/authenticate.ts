@@ -1,9 +1,21 @@
 // Says who sends a request, from its Authorization header.
-import { RivetError } from '@rivet/base';
-import { type Database, findApiKeyHolder, touchApiKey } from '@rivet/store';
+import { isRivetError, RivetError } from '@rivet/base';
+import {
+  type Database,
+  findApiKeyHolder,
+  findRegistrationToken,
+  findRunnerByToken,
+  touchApiKey,
+} from '@rivet/store';
 import type { FastifyRequest } from 'fastify';
 import { Access } from '../access/access.ts';
-import { anonymous, type Person, type Principal } from './principal.ts';
+import {
+  anonymous,
+  type Person,
+  type Principal,
+  type RegistrationPrincipal,
+  type RunnerPrincipal,
+} from './principal.ts';
 import { hashToken, kindOfToken } from './token.ts';
 
 export interface Authenticator {
@@ -12,8 +24,11 @@ export interface Authenticator {
    * @throws RIVET_AUTH_INVALID when what it brings is not valid (any more)
    */
   authenticate(request: FastifyRequest): Promise<Principal>;
-  /** Whether who sent a request, which may have begun long ago, may go on now. */
-  stillValid(request: FastifyRequest): Promise<boolean>;
+  /**
+   * Who sent a request that may have begun long ago, with the rights of now; undefined when it would
+   * be refused today.
+   */
+  stillValid(request: FastifyRequest): Promise<Principal | undefined>;
 }
 
 /** No token of ours is longer; what is longer is not looked at. */
@@ -28,6 +43,10 @@ export function createAuthenticator(database: Database): Authenticator {
     switch (kindOfToken(token)) {
       case 'apiKey':
         return byApiKey(database, token);
+      case 'runner':
+        return byRunnerToken(database, token);
+      case 'registration':
+        return byRegistrationToken(database, token);
       default:
         throw invalid();
     }
@@ -35,13 +54,10 @@ export function createAuthenticator(database: Database): Authenticator {
   return {
     authenticate,
     stillValid: (request) =>
-      authenticate(request).then(
-        () => true,
-        (error: unknown) => {
-          if (error instanceof RivetError && error.code === 'RIVET_AUTH_INVALID') return false;
-          throw error;
-        },
-      ),
+      authenticate(request).catch((error: unknown) => {
+        if (isRivetError(error) && error.code === 'RIVET_AUTH_INVALID') return undefined;
+        throw error;
+      }),
   };
 }
 
@@ -60,6 +76,22 @@ async function byApiKey(database: Database, token: string): Promise<Person> {
     }),
     via: { kind: 'api_key', apiKeyId: holder.api_key_id },
   };
+}
+
+async function byRunnerToken(database: Database, token: string): Promise<RunnerPrincipal> {
+  const runner = await findRunnerByToken(database, hashToken(token));
+  if (runner === undefined) throw invalid();
+  return { kind: 'runner', runnerId: runner.id, name: runner.name };
+}
+
+/** Also one that is used up or expired: registering knows what it is still good for. */
+async function byRegistrationToken(
+  database: Database,
+  token: string,
+): Promise<RegistrationPrincipal> {
+  const tokenId = await findRegistrationToken(database, hashToken(token));
+  if (tokenId === undefined) throw invalid();
+  return { kind: 'registration', tokenId };
 }
 
 function invalid(): RivetError {

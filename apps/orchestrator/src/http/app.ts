@@ -17,6 +17,7 @@ import type { Metrics } from '../metrics.ts';
 import type { Call, Handlers } from './handler.ts';
 import { parseJsonBody } from './json-body.ts';
 import { answerBrokenRequest, clientError, sendProblem } from './problem.ts';
+import { addSecurityHeaders, securityHeaders } from './security-headers.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -63,9 +64,12 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     return503OnClosing: false,
     clientErrorHandler: answerBrokenRequest,
     frameworkErrors: (error, request, reply) => {
+      // Refused before any hook.
+      reply.headers(securityHeaders);
       sendProblem(reply, clientError(error, request, logger));
     },
   });
+  addSecurityHeaders(app);
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_, body, done) => {
     try {

@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import { type Detail, formatSize, isRivetError, type Logger, RivetError } from '@rivet/base';
 import type { DefinitionIssue, Problem } from '@rivet/protocol';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import { securityHeaderLines } from './security-headers.ts';
 
 /** Details that are not facts of the message, or go into a field of their own. */
 const NOT_FACTS = new Set(['issues', 'errors', 'hint', 'status', 'retry_after_ms']);
@@ -46,7 +47,7 @@ export function answerBrokenRequest(error: Error & { code?: string }, socket: So
   socket.end(
     `HTTP/1.1 ${problem.status} ${problem.title}\r\nconnection: close\r\n` +
       `content-type: application/problem+json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n` +
-      `\r\n${body}`,
+      `${securityHeaderLines()}\r\n${body}`,
   );
 }
 

@@ -19,6 +19,7 @@ import { runnerErrors } from './runner.ts';
 import { secretErrors } from './secret.ts';
 import { serverErrors } from './server.ts';
 import { testErrors } from './test.ts';
+import { webErrors } from './web.ts';
 
 export const errorCatalogue = {
   ...generalErrors,
@@ -38,6 +39,7 @@ export const errorCatalogue = {
   ...cliErrors,
   ...pluginErrors,
   ...testErrors,
+  ...webErrors,
 };
 
 export type ErrorCatalogue = typeof errorCatalogue;

@@ -5,13 +5,13 @@ import type { Database, JobRow } from '@rivet/store';
 import { findJob } from '../../find.ts';
 import { followLog, readLogPage, readWholeLog, startPosition } from '../../jobs/log-reader.ts';
 import type { Services } from '../../services.ts';
-import { streamEvents } from '../event-stream.ts';
 import type { Handlers } from '../handler.ts';
+import { streamJob } from '../job-stream.ts';
 
 type Names = 'getJobLogs' | 'getRawJobLogs' | 'streamJobLogs';
 
 export function jobLogRoutes(services: Services): Handlers<Names> {
-  const { database, watcher, stopping } = services;
+  const { database, watcher } = services;
   return {
     getJobLogs: async ({ params, query, person }) => {
       const job = await findJob(database, person(), params.id, 'pipelines.view');
@@ -20,12 +20,12 @@ export function jobLogRoutes(services: Services): Handlers<Names> {
     getRawJobLogs: async ({ params, person, reply }) => {
       const job = await findJob(database, person(), params.id, 'pipelines.view');
       reply.header('content-type', 'text/plain; charset=utf-8');
-      reply.header('x-content-type-options', 'nosniff');
       reply.header('content-disposition', `attachment; filename="${job.id}.log"`);
       await reply.send(Readable.from(rawText(database, job)));
       return undefined;
     },
-    streamJobLogs: async ({ params, person, request, reply }) => {
+    streamJobLogs: async (call) => {
+      const { params, person, request } = call;
       const job = await findJob(database, person(), params.id, 'pipelines.view');
       const header = request.headers['last-event-id'];
       const from = await startPosition(
@@ -33,7 +33,7 @@ export function jobLogRoutes(services: Services): Handlers<Names> {
         job,
         header === undefined ? header : String(header),
       );
-      await streamEvents(reply, stopping, async (stream) => {
+      await streamJob(services, call, job, async (stream) => {
         const watch = watcher.watch(job.id);
         try {
           for await (const part of followLog(database, job.id, from, watch, stream.signal)) {

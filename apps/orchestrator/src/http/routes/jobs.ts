@@ -11,9 +11,10 @@ import { cancel, hasEnded } from '../../jobs/transitions.ts';
 import { presentJob } from '../../present.ts';
 import type { Services } from '../../services.ts';
 import { decodeCursor, encodeCursor, toPage } from '../cursor.ts';
-import { type EventStream, streamEvents } from '../event-stream.ts';
+import type { EventStream } from '../event-stream.ts';
 import type { Handlers } from '../handler.ts';
 import { readIdempotencyKey } from '../idempotency-key.ts';
+import { streamJob } from '../job-stream.ts';
 
 type Names = 'listJobs' | 'getJob' | 'cancelJob' | 'retryJob' | 'explainJob' | 'streamJobEvents';
 
@@ -42,9 +43,9 @@ export function jobRoutes(services: Services): Handlers<Names> {
       presentJob(await relaunch(services, person(), params.id, readIdempotencyKey(request))),
     explainJob: async ({ params, person }) =>
       explainJob(database, await findJob(database, person(), params.id, 'pipelines.view')),
-    streamJobEvents: async ({ params, person, reply }) => {
-      const { id } = await findJob(database, person(), params.id, 'pipelines.view');
-      await streamEvents(reply, services.stopping, (stream) => writeChanges(services, id, stream));
+    streamJobEvents: async (call) => {
+      const job = await findJob(database, call.person(), call.params.id, 'pipelines.view');
+      await streamJob(services, call, job, (stream) => writeChanges(services, job.id, stream));
       return undefined;
     },
   };

@@ -1,0 +1,36 @@
+// Streams about one job: how many one person may have, and that only who may see the job goes on.
+import type { JobRow } from '@rivet/store';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Person } from '../auth/principal.ts';
+import type { Services } from '../services.ts';
+import { type EventStream, streamEvents } from './event-stream.ts';
+
+export interface JobStreamCall {
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+  person(): Person;
+}
+
+/**
+ * Streams what `write` sends about a job that the caller was allowed to see when the call began.
+ * Ends soon after that is no longer so: signed out, disabled, role or grant taken away.
+ * @throws RIVET_WEB_STREAMS
+ */
+export async function streamJob(
+  services: Services,
+  { request, reply, person }: JobStreamCall,
+  job: JobRow,
+  write: (stream: EventStream) => Promise<void>,
+): Promise<void> {
+  const { authenticator, streamSlots, stopping, logger } = services;
+  const giveBack = streamSlots.take(person());
+  const mayGoOn = async (): Promise<boolean> => {
+    const now = await authenticator.stillValid(request);
+    return now?.kind === 'person' && now.access.mayOn('pipelines.view', job.pipeline_name);
+  };
+  try {
+    await streamEvents(reply, { stopping, mayGoOn, logger }, write);
+  } finally {
+    giveBack();
+  }
+}
