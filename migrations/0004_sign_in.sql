@@ -31,7 +31,6 @@ ALTER TABLE sessions
   -- database alone gives no token.
   ADD COLUMN rotation_salt bytea,
   ADD COLUMN end_reason text;
-CREATE INDEX sessions_known_addresses ON sessions (user_id, address);
 
 -- One-time tokens with which the first administrator is made.
 CREATE TABLE setup_tokens (
