@@ -2,8 +2,8 @@
 
 CREATE TABLE audit_log (
   id uuid PRIMARY KEY,
-  -- By the clock of the database; in whole milliseconds, as the chain has it.
-  at timestamptz NOT NULL DEFAULT date_trunc('milliseconds', clock_timestamp()),
+  -- By the clock of the database.
+  at timestamptz NOT NULL DEFAULT clock_timestamp(),
   actor_kind text NOT NULL
     CHECK (actor_kind IN ('person', 'runner', 'registration', 'anonymous', 'system')),
   actor_id text NOT NULL,

@@ -23,6 +23,8 @@ export interface AuditContent {
 
 export interface AuditRow extends AuditContent {
   readonly at: Date;
+  /** The same in microseconds since 1970, as text, which has all digits. */
+  readonly at_us: string;
   readonly mac: Buffer;
   /** Counts from 1 as text, which has all digits; null until the row is chained. */
   readonly position: string | null;
@@ -36,8 +38,8 @@ export interface AuditHead {
   readonly mac: Buffer;
 }
 
-const COLUMNS = `id, at, actor_kind, actor_id, actor_name, via_kind, via_id, action, object_kind,
-  object_id, object_name, address, request_id, details::text AS details, mac, position::text, link`;
+const COLUMNS = `id, at, (extract(epoch FROM at) * 1000000)::bigint::text AS at_us, actor_kind, actor_id, actor_name, via_kind, via_id, action, object_kind,
+  object_id, object_name, address, request_id, details::text AS details, mac, position::text AS position, link`;
 
 const insert = once(
   'insert_audit_row',
@@ -80,7 +82,7 @@ export interface AuditFilter {
 
 const list = replanned(
   `SELECT ${COLUMNS} FROM audit_log
-   WHERE (at, id) < ($1, $2)
+   WHERE (at, id) < (timestamptz 'epoch' + $1::bigint * interval '1 microsecond', $2::uuid)
      AND ($3::text IS NULL OR actor_name = $3 OR actor_id = $3)
      AND ($4::text IS NULL OR action LIKE $4)
      AND ($5::text IS NULL OR object_name = $5 OR object_id = $5)
@@ -93,16 +95,16 @@ const list = replanned(
 export function listAuditRows(
   db: Queryable,
   filter: AuditFilter,
-  before: { at: Date; id: string },
+  before: Pick<AuditRow, 'at_us' | 'id'>,
   limit: number,
 ): Promise<AuditRow[]> {
   const { actor = null, action = null, object = null, since = null, until = null } = filter;
-  return db.query(list, [before.at, before.id, actor, action, object, since, until, limit]);
+  return db.query(list, [before.at_us, before.id, actor, action, object, since, until, limit]);
 }
 
 const chained = repeatable(
   'chained_audit_rows',
-  `SELECT ${COLUMNS} FROM audit_log WHERE position > $1::bigint ORDER BY position LIMIT $2`,
+  `SELECT ${COLUMNS} FROM audit_log a WHERE a.position > $1::bigint ORDER BY a.position LIMIT $2`,
 );
 
 /** Rows of the chain in its order, after a position. */

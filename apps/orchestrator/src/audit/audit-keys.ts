@@ -12,7 +12,7 @@ export interface AuditKeys {
    */
   link(
     before: Buffer,
-    row: { readonly id: string; readonly at: Date; readonly mac: Buffer },
+    row: { readonly id: string; readonly at_us: string; readonly mac: Buffer },
     position: string,
   ): Buffer;
   /** What the first row is linked to. */
@@ -58,8 +58,8 @@ export function createAuditKeys(readKey: () => Buffer): AuditKeys {
         'row',
         FIELDS.map((field) => row[field]),
       ),
-    link: (before, { id, at, mac: rowMac }, position) =>
-      mac('link', [before, position, id, String(at.getTime()), rowMac]),
+    link: (before, { id, at_us, mac: rowMac }, position) =>
+      mac('link', [before, position, id, at_us, rowMac]),
     origin: () => mac('origin', []),
     headMac: ({ position, link }) => mac('head', [position, link]),
   };

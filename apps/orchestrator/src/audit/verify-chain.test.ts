@@ -37,7 +37,8 @@ function chainOf(length: number, by = keys): { rows: AuditRow[]; head: AuditHead
   let link = by.origin();
   const rows = Array.from({ length }, (_, index): AuditRow => {
     const said = content(`p${index}`);
-    const timed = { ...said, at: new Date(1_700_000_000_000 + index), mac: by.rowMac(said) };
+    const at = new Date(1_700_000_000_000 + index);
+    const timed = { ...said, at, at_us: `${at.getTime()}001`, mac: by.rowMac(said) };
     const position = String(index + 1);
     link = by.link(link, timed, position);
     return { ...timed, position, link };
@@ -81,7 +82,7 @@ describe('a row that was changed', () => {
   });
 
   it('in its time is named', () => {
-    const changed = withRow(rows, 4, { at: new Date(0) });
+    const changed = withRow(rows, 4, { at_us: '1' });
     expect(brief(verify(changed, head))).toEqual([['moved', 5]]);
   });
 
@@ -191,7 +192,7 @@ it('finds whatever was done to any rows', () => {
   const acts = [
     done((all, index) => all.filter((_, at) => at !== index)),
     done((all, index) => withRow(all, index, { object_name: 'other' })),
-    done((all, index) => withRow(all, index, { at: new Date(1) })),
+    done((all, index) => withRow(all, index, { at_us: '1' })),
     done((all, index) => withRow(all, index, { mac: randomBytes(32) })),
     done((all, index) => withRow(all, index, { link: randomBytes(32) })),
     done((all, index) =>

@@ -19,7 +19,15 @@ import {
   type KeptEnd,
 } from './verify-chain.ts';
 
-/** Rows of one part. */
+export interface PartOptions {
+  /** Where the part before has ended; absent: the beginning. */
+  readonly cursor?: string | undefined;
+  /** `position:link` of an end that was kept elsewhere. */
+  readonly head?: string | undefined;
+  /** Rows of the part; 5000 when absent. */
+  readonly rows?: number;
+}
+
 const ROWS = 5000;
 /** Rows without a place that are looked at; there are as many as one second brings. */
 const WAITING_MAX = 5000;
@@ -28,21 +36,19 @@ const CURSOR = 'audit-verify';
 const CURSOR_PATTERN = /^\d{1,19}:[0-9a-f]{64}:[0-9a-f]{64}$/;
 
 /**
- * Looks at the rows after `cursor`.
- * @param keptHead `position:link` of an end that was kept elsewhere
+ * Looks at the next rows of the chain, and after the last of them at its end.
  * @throws RIVET_CURSOR_INVALID
  */
 export async function verifyPart(
   database: Database,
   keys: AuditKeys,
-  cursor: string | undefined,
-  keptHead: string | undefined,
+  { cursor, head: keptHead, rows: rowsMax = ROWS }: PartOptions,
 ): Promise<AuditVerification> {
   const kept = keptHead === undefined ? undefined : readKept(keptHead);
   let place = cursor === undefined ? chainOrigin(keys) : readCursor(cursor);
   const findings: AuditFinding[] = [];
   const before = await readAuditHead(database);
-  const rows = await listChainedAuditRows(database, String(place.position), ROWS);
+  const rows = await listChainedAuditRows(database, String(place.position), rowsMax);
   for (const row of rows) {
     const looked = checkRow(keys, place, row);
     place = looked.place;
@@ -50,7 +56,7 @@ export async function verifyPart(
     if (kept !== undefined) findings.push(...checkKept(kept, place));
   }
   const part = { checked: rows.length, next_cursor: null, head: null, waiting: 0 };
-  if (rows.length === ROWS) {
+  if (rows.length === rowsMax) {
     return { ...part, ...firstOf(findings), next_cursor: writeCursor(place) };
   }
   findings.push(...checkEnd(keys, place, before, await readAuditHead(database)));

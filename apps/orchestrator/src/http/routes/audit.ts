@@ -9,9 +9,9 @@ import type { Handlers } from '../handler.ts';
 
 const LIMIT_DEFAULT = 50;
 const CURSOR = 'audit';
-const CURSOR_PATTERN = /^\d{1,15}:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+const CURSOR_PATTERN = /^\d{1,18}:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 /** After every row that there can be. */
-const NEWEST = { at: new Date(8.64e15), id: 'ffffffff-ffff-ffff-ffff-ffffffffffff' };
+const NEWEST = { at_us: '253402300800000000', id: 'ffffffff-ffff-ffff-ffff-ffffffffffff' };
 
 export function auditRoutes({
   database,
@@ -25,17 +25,17 @@ export function auditRoutes({
       const limit = query.limit ?? LIMIT_DEFAULT;
       const before = query.cursor === undefined ? NEWEST : readCursor(query.cursor);
       const rows = await listAuditRows(database, readFilter(query), before, limit + 1);
-      return toPage(rows, limit, presentEntry, ({ at, id }) =>
-        encodeCursor(CURSOR, `${at.getTime()}:${id}`),
+      return toPage(rows, limit, presentEntry, ({ at_us, id }) =>
+        encodeCursor(CURSOR, `${at_us}:${id}`),
       );
     },
-    verifyAuditLog: ({ query }) => verifyPart(database, auditKeys, query.cursor, query.head),
+    verifyAuditLog: ({ query }) => verifyPart(database, auditKeys, query),
   };
 }
 
-function readCursor(cursor: string): { at: Date; id: string } {
-  const [at = '', id = ''] = decodeCursor(CURSOR, cursor, CURSOR_PATTERN).split(':');
-  return { at: new Date(Number(at)), id };
+function readCursor(cursor: string): { at_us: string; id: string } {
+  const [at_us = '', id = ''] = decodeCursor(CURSOR, cursor, CURSOR_PATTERN).split(':');
+  return { at_us, id };
 }
 
 function readFilter(query: AuditQuery): AuditFilter {
