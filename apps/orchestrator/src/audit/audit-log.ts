@@ -5,14 +5,6 @@ import { type AuditContent, insertAuditRow, type Queryable } from '@rivet/store'
 import type { Principal } from '../auth/principal.ts';
 import type { AuditKeys } from './audit-keys.ts';
 
-/** The request that asked for it, of which a handler's call is one; undefined: Rivet itself did. */
-export type AuditCall =
-  | {
-      readonly principal: Principal;
-      readonly request: { readonly ip: string; readonly id: string };
-    }
-  | undefined;
-
 /** What was done to what. Never holds a secret, a password or a token. */
 export interface AuditEvent {
   readonly action: AuditAction;
@@ -27,8 +19,9 @@ export interface AuditLog {
   /**
    * Adds a row; it is there exactly if the transaction `tx` is. To be called once the change is
    * certain, not where it turned out that there is nothing to change.
+   * @param principal who did it, with the request that asked for it; undefined: Rivet itself
    */
-  record(tx: Queryable, call: AuditCall, event: AuditEvent): Promise<void>;
+  record(tx: Queryable, principal: Principal | undefined, event: AuditEvent): Promise<void>;
 }
 
 /** Longest name, address or text of a detail, in characters: what is longer is cut. */
@@ -38,16 +31,16 @@ const ITEMS_MAX = 50;
 
 export function createAuditLog(keys: AuditKeys): AuditLog {
   return {
-    async record(tx, call, { action, object, details = {} }) {
+    async record(tx, principal, { action, object, details = {} }) {
       const row: AuditContent = {
         id: uuidv7(),
-        ...actorOf(call?.principal),
+        ...actorOf(principal),
         action,
         object_kind: storable(object.kind),
         object_id: storable(object.id),
         object_name: storable(object.name),
-        address: storable(call?.request.ip ?? ''),
-        request_id: storable(call?.request.id ?? ''),
+        address: storable(principal?.from?.address ?? ''),
+        request_id: storable(principal?.from?.requestId ?? ''),
         details: JSON.stringify(storableDetails(details)),
       };
       await insertAuditRow(tx, row, keys.rowMac(row));

@@ -1,7 +1,19 @@
 // Who sends a request: decided once at its head, handed to every handler.
 import type { Access } from '../access/access.ts';
 
-export interface Person {
+/** The request that somebody sent. */
+export interface Origin {
+  /** Of the client: behind proxies that are trusted, the one that they name. */
+  readonly address: string;
+  readonly requestId: string;
+}
+
+interface Sender {
+  /** Set by the HTTP server for each request. */
+  readonly from?: Origin;
+}
+
+export interface Person extends Sender {
   readonly kind: 'person';
   readonly userId: string;
   /** As others see who did something. */
@@ -12,19 +24,19 @@ export interface Person {
     | { readonly kind: 'api_key'; readonly apiKeyId: string };
 }
 
-export interface RunnerPrincipal {
+export interface RunnerPrincipal extends Sender {
   readonly kind: 'runner';
   readonly runnerId: string;
   readonly name: string;
 }
 
 /** Holder of a token that makes new runners, and nothing else. */
-export interface RegistrationPrincipal {
+export interface RegistrationPrincipal extends Sender {
   readonly kind: 'registration';
   readonly tokenId: string;
 }
 
-export interface Anonymous {
+export interface Anonymous extends Sender {
   readonly kind: 'anonymous';
 }
 

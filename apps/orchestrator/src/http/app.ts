@@ -9,10 +9,10 @@ import {
   routes,
   type Validate,
 } from '@rivet/protocol';
-import { type FastifyInstance, fastify } from 'fastify';
+import { type FastifyInstance, type FastifyRequest, fastify } from 'fastify';
 import { guard, personOf } from '../access/guard.ts';
 import type { Authenticator } from '../auth/authenticate.ts';
-import { anonymous, type Principal } from '../auth/principal.ts';
+import { anonymous, type Origin, type Principal } from '../auth/principal.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Call, Handlers } from './handler.ts';
 import { parseJsonBody } from './json-body.ts';
@@ -92,7 +92,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   });
   app.decorateRequest<Principal | null>('principal', null);
   app.addHook('onRequest', async (request, reply) => {
-    request.principal = anonymous;
+    request.principal = { ...anonymous, from: originOf(request) };
     if (!stopping.aborted) return;
     // Whoever asks again then asks another one.
     reply.header('connection', 'close');
@@ -132,7 +132,8 @@ async function register<Name extends RouteName>(
       if (permission === 'public') return;
       // TRANSITION runners
       if (permission === 'runner' || permission === 'registration') return;
-      request.principal = await authenticator.authenticate(request);
+      const principal = await authenticator.authenticate(request);
+      request.principal = { ...principal, from: originOf(request) };
       guard(permission, request.principal);
     },
     handler: async (request, reply) => {
@@ -151,6 +152,10 @@ async function register<Name extends RouteName>(
         .send(JSON.stringify(answer));
     },
   });
+}
+
+function originOf(request: FastifyRequest): Origin {
+  return { address: request.ip, requestId: request.id };
 }
 
 /** The methods that the table has for a path. */
