@@ -166,6 +166,16 @@ export const registry: readonly RegistryGroup[] = [
         async () => (await import('./commands/orchestrator/start.ts')).orchestratorStart,
       ),
       entry(
+        'audit list',
+        'List who did what, newest first',
+        async () => (await import('./commands/audit/list.ts')).auditList,
+      ),
+      entry(
+        'audit verify',
+        'Check that nobody has changed the audit log',
+        async () => (await import('./commands/audit/verify.ts')).auditVerify,
+      ),
+      entry(
         'migrate',
         'Bring the database to the version of this installation',
         async () => (await import('./commands/migrate.ts')).migrate,

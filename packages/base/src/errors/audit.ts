@@ -10,6 +10,13 @@ export const auditErrors = defineErrors({
     exit: 1,
     fault: 'operator',
   },
+  RIVET_AUDIT_HEAD_INVALID: {
+    message: '{found} is no end of an audit log; expected POSITION:LINK, the link in 64 hex digits',
+    solve: 'Give it as `rivet audit verify` has printed it.',
+    status: 400,
+    exit: 2,
+    fault: 'user',
+  },
   RIVET_AUDIT_ACTION_UNKNOWN: {
     message: 'the audit log knows no action {found}{suggestion}',
     solve:
