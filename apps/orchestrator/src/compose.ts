@@ -32,11 +32,13 @@ import { auditRoutes } from './http/routes/audit.ts';
 import { jobLogRoutes } from './http/routes/job-logs.ts';
 import { jobRoutes } from './http/routes/jobs.ts';
 import { pipelineRoutes } from './http/routes/pipelines.ts';
+import { runnerCallRoutes } from './http/routes/runner.ts';
 import { runnerRoutes } from './http/routes/runners.ts';
 import { systemRoutes } from './http/routes/system.ts';
-import { ClaimDispatcher } from './jobs/claim-dispatcher.ts';
 import { createStreamSlots } from './http/stream-slots.ts';
+import { ClaimDispatcher } from './jobs/claim-dispatcher.ts';
 import { createJobWatcher } from './jobs/job-watcher.ts';
+import { createStageNames } from './jobs/stage-names.ts';
 import { createMetrics } from './metrics.ts';
 import { createPipelineChecker } from './pipelines/pipeline-checker.ts';
 import { createSealing } from './sealing/sealing.ts';
@@ -88,13 +90,15 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
     checker: createPipelineChecker(engine),
     dispatcher,
     watcher,
+    stageNames: createStageNames(),
     metrics,
     sealer: sealing.sealer,
+    streamSlots: createStreamSlots(config.streamsPerUser),
     audit: createAuditLog(auditKeys),
     auditKeys,
     logger,
-    streamSlots: createStreamSlots(config.streamsPerUser),
     leaseSeconds,
+    logBytesMax: config.logBytesMax,
     pollMsMax,
     stopping: stopping.signal,
   };
@@ -108,6 +112,7 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
       ...jobRoutes(services),
       ...jobLogRoutes(services),
       ...runnerRoutes(services),
+      ...runnerCallRoutes(services),
       ...auditRoutes(services),
       ...systemRoutes(services),
     },

@@ -10,6 +10,7 @@ import {
   readSettings,
   SecretText,
   type SettingsOf,
+  sizeSetting,
   textSetting,
   unknownVariables,
 } from '@rivet/base';
@@ -28,6 +29,8 @@ export interface Config {
   readonly streamsPerUser: number;
   /** How long a claim or report holds an attempt. */
   readonly leaseSeconds: number;
+  /** Bytes that the log of an attempt may have, whatever limit its runner has. */
+  readonly logBytesMax: number;
   /** Longest answer to a long poll or stop, for proxies in between, in milliseconds. */
   readonly pollMsMax: number;
   /** Seals what the database must not tell. */
@@ -43,10 +46,10 @@ const settings = {
   RIVET_MIGRATE: choiceSetting('auto', ['auto', 'never']),
   RIVET_LEASE: durationSetting(30_000),
   RIVET_POLL: durationSetting(20_000),
-  RIVET_DATABASE_CONNECTIONS: integerSetting(10, 2, 200),
-  RIVET_MASTER_KEY: textSetting(''),
   RIVET_ATTEMPT_LOG_MAX: sizeSetting(512 * 1024 ** 2),
   RIVET_STREAMS_PER_USER: integerSetting(200, 1, 100_000),
+  RIVET_DATABASE_CONNECTIONS: integerSetting(10, 2, 200),
+  RIVET_MASTER_KEY: textSetting(''),
   RIVET_MASTER_KEY_FILE: textSetting(''),
   RIVET_MASTER_KEY_COMMAND: textSetting(''),
   RIVET_MASTER_KEY_PREVIOUS: textSetting(''),
@@ -79,9 +82,10 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     databaseConnectionsMax: values.RIVET_DATABASE_CONNECTIONS,
     logLevel: values.RIVET_LOG_LEVEL,
     migrate: values.RIVET_MIGRATE === 'auto',
-    leaseSeconds: Math.round(values.RIVET_LEASE / 1000),
-    pollMsMax: values.RIVET_POLL,
     streamsPerUser: values.RIVET_STREAMS_PER_USER,
+    leaseSeconds: Math.round(values.RIVET_LEASE / 1000),
+    logBytesMax: values.RIVET_ATTEMPT_LOG_MAX,
+    pollMsMax: values.RIVET_POLL,
     masterKey: readMasterKey('RIVET_MASTER_KEY', values, env),
     otherMasterKey: readMasterKey('RIVET_MASTER_KEY_PREVIOUS', values, env),
   };

@@ -13,9 +13,9 @@ import {
 } from '@rivet/testing';
 import { afterEach, expect, test } from 'vitest';
 import {
+  clientFor,
   FakeRunner,
   openTestDatabase,
-  reportOf,
   seedPerson,
   seedPipeline,
   startTestOrchestrator,
@@ -50,7 +50,7 @@ test('a database that is away makes 503 with Retry-After, and all is well after 
   });
   const { orchestrator, token } = await startTestOrchestrator(postgres.url);
   cleanups.push(() => orchestrator.stop());
-  const client = createClient({ url: orchestrator.url, token, triesMax: 1 });
+  const client = clientFor(orchestrator.url, token, 1);
   const database = openTestDatabase(postgres.url);
   cleanups.push(() => database.close());
   const ref = await seedPipeline(database);
@@ -98,7 +98,7 @@ test('after an outage that was longer than the leases, a runner may still delive
   const launches = [await client.launchPipeline({ ref, body: {} })];
   launches.push(await client.launchPipeline({ ref, body: {} }));
   const jobs = await runner.claim({ capacity: 2 });
-  for (const job of jobs) await client.reportJob({ id: job.id, body: reportOf(job, {}) });
+  for (const job of jobs) await runner.report(job, {});
   const [delivered, silent] = jobs;
   const lease = 'SELECT 1 FROM job_attempts WHERE lease_until < now()';
   const expired = { name: 'expired', text: lease, repeatable: true };
@@ -190,7 +190,7 @@ test('TERM answers waiting polls, ends streams and exits with 0', async () => {
   const database = openTestDatabase(testDatabase.url);
   cleanups.push(() => database.close());
   const { token } = await seedPerson(database, 'admin');
-  const client = createClient({ url, token, triesMax: 1 });
+  const client = clientFor(url, token, 1);
   const { id } = await client.launchPipeline({ ref: await seedPipeline(database), body: {} });
   const stream = await fetch(`${url}/api/jobs/${id}/logs/stream`, {
     headers: { authorization: `Bearer ${token}` },

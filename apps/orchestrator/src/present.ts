@@ -77,9 +77,11 @@ export function presentRunner(row: RunnerRow): Runner {
     name: row.name,
     state: runnerState(row),
     tags: row.tags,
+    pipelines: row.pipelines,
     capacity: row.capacity,
     running: row.running,
     version: row.version,
+    token_since: row.token_since.toISOString(),
     created_at: row.created_at.toISOString(),
     last_seen_at: row.last_seen_at.toISOString(),
   };

@@ -7,9 +7,11 @@ import type { Authenticator } from './auth/authenticate.ts';
 import type { StreamSlots } from './http/stream-slots.ts';
 import type { ClaimDispatcher } from './jobs/claim-dispatcher.ts';
 import type { JobWatcher } from './jobs/job-watcher.ts';
+import type { StageNames } from './jobs/stage-names.ts';
 import type { Metrics } from './metrics.ts';
 import type { PipelineChecker } from './pipelines/pipeline-checker.ts';
 import type { Sealer } from './sealing/sealer.ts';
+import type { SecretSources } from './secrets/providers/secret-source.ts';
 
 export interface Services {
   readonly version: string;
@@ -19,15 +21,20 @@ export interface Services {
   readonly checker: PipelineChecker;
   readonly dispatcher: ClaimDispatcher;
   readonly watcher: JobWatcher;
+  readonly stageNames: StageNames;
   readonly metrics: Metrics;
   /** Works once the orchestrator has started. */
   readonly sealer: Sealer;
+  /** Where values of secrets come from that are not in the database. */
+  readonly secretSources: SecretSources;
   /** Who did what: every change is recorded here, in its own transaction. */
   readonly audit: AuditLog;
   readonly auditKeys: AuditKeys;
+  readonly streamSlots: StreamSlots;
   readonly logger: Logger;
   readonly leaseSeconds: number;
-  readonly streamSlots: StreamSlots;
+  /** Bytes that the log of an attempt may have, whatever limit its runner has. */
+  readonly logBytesMax: number;
   /** Longest wait of a long poll, in milliseconds. */
   readonly pollMsMax: number;
   /** Aborts when the orchestrator begins to stop: streams end. */

@@ -4,13 +4,16 @@ import { SecretText, silentLogger, uuidv7 } from '@rivet/base';
 import {
   type ClaimedJob,
   type Client,
+  type ConnectResponse,
   createClient,
   type JobOutcome,
   type LogLine,
   type PipelineDefinition,
   type ReportRequest,
+  type ReportResponse,
   type Role,
   type RunnerTag,
+  type StageDefinition,
 } from '@rivet/protocol';
 import {
   createDatabase,
@@ -53,6 +56,7 @@ export async function startTestOrchestrator(
     logLevel: 'silent',
     migrate: true,
     leaseSeconds: 30,
+    logBytesMax: 512 * 1024 ** 2,
     pollMsMax: 20_000,
     streamsPerUser: 1000,
     masterKey: testMasterKey,
@@ -62,7 +66,22 @@ export async function startTestOrchestrator(
   await orchestrator.start();
   const database = openTestDatabase(databaseUrl);
   const { token } = await seedPerson(database, 'admin').finally(() => database.close());
-  return { orchestrator, token, client: createClient({ url: orchestrator.url, token }) };
+  return { orchestrator, token, client: clientFor(orchestrator.url, token) };
+}
+
+const addresses = new WeakMap<Client, string>();
+
+/** A client whose address a `FakeRunner` can ask for. */
+export function clientFor(url: string, token: string, triesMax = 3): Client {
+  const client = createClient({ url, token, triesMax });
+  addresses.set(client, url);
+  return client;
+}
+
+function addressOf(client: Client): string {
+  const url = addresses.get(client);
+  if (url === undefined) throw new Error('make the client with clientFor');
+  return url;
 }
 
 export interface SeededPerson {
@@ -131,6 +150,20 @@ export async function seedPipeline(
   return name;
 }
 
+export function stageDefinition(name: string): StageDefinition {
+  return {
+    name,
+    needs: null,
+    container: null,
+    has_condition: false,
+    timeout_ms: null,
+    retry_max: 0,
+    allow_failure: false,
+    readonly: false,
+    always: false,
+  };
+}
+
 export function logLine(n: number, text = `line ${n}`): LogLine {
   return { n, t: new Date(0).toISOString(), stage: '', level: 'info', stream: 'log', text };
 }
@@ -141,26 +174,42 @@ export function reportOf(job: ClaimedJob, changes: Partial<ReportRequest>): Repo
   return { attempt, lease_id, seq: 1, logs: [], stages: [], outputs: {}, ...changes };
 }
 
+interface FakeRunnerOptions {
+  readonly name?: string;
+  /** What its registration gives it. */
+  readonly tags?: RunnerTag[];
+  readonly pipelines?: string[];
+  readonly capacity?: number;
+}
+
 /** A runner that claims and reports and runs nothing. */
 export class FakeRunner {
-  readonly #client: Client;
+  /** Speaks for the runner. */
+  readonly client: Client;
   readonly id: string;
+  readonly name: string;
+  readonly token: string;
   readonly #session: string;
 
-  private constructor(client: Client, id: string, session: string) {
-    this.#client = client;
-    this.id = id;
-    this.#session = session;
+  private constructor(client: Client, token: string, connected: ConnectResponse) {
+    this.client = client;
+    this.token = token;
+    this.id = connected.runner_id;
+    this.name = connected.name;
+    this.#session = connected.session;
   }
 
-  static async register(
-    client: Client,
-    options: { name?: string; tags?: RunnerTag[]; capacity?: number } = {},
-  ): Promise<FakeRunner> {
-    const { name = `r-${randomUUID()}`, tags = [], capacity = 100 } = options;
-    const body = { name, tags, capacity, version: 'test' };
-    const { runner_id, session } = await client.registerRunner({ body });
-    return new FakeRunner(client, runner_id, session);
+  /** @param client an administrator's */
+  static async register(client: Client, options: FakeRunnerOptions = {}): Promise<FakeRunner> {
+    const { name = `r-${randomUUID()}`, tags = [], pipelines = ['*'], capacity = 100 } = options;
+    const given = await client.createRegistrationToken({ body: { tags, pipelines } });
+    const { token, hash } = makeToken('runner');
+    const offer = { tags: [], capacity, version: 'test' };
+    await clientFor(addressOf(client), given.token).registerRunner({
+      body: { name, token_sha256: hash.toString('hex'), ...offer },
+    });
+    const own = clientFor(addressOf(client), token.reveal());
+    return new FakeRunner(own, token.reveal(), await own.connectRunner({ body: offer }));
   }
 
   async claim(
@@ -174,20 +223,27 @@ export class FakeRunner {
   ): Promise<ClaimedJob[]> {
     const { capacity = 1, waitMs = 0, requestId = randomUUID(), signal, draining } = options;
     const body = {
-      runner_id: this.id,
       session: this.#session,
       request_id: requestId,
       capacity,
       wait_ms: waitMs,
       ...(draining && { draining }),
     };
-    const { jobs } = await this.#client.claimJobs({ body, ...(signal && { signal }) });
+    const { jobs } = await this.client.claimJobs({ body, ...(signal && { signal }) });
     return jobs;
   }
 
-  /** The same runner, which talks to another orchestrator. */
-  through(client: Client): FakeRunner {
-    return new FakeRunner(client, this.id, this.#session);
+  /** The same runner, which talks to the orchestrator of another client. */
+  through(client: Client, triesMax = 3): FakeRunner {
+    const { token, id, name } = this;
+    const connected = { runner_id: id, name, session: this.#session, tags: [], pipelines: [] };
+    return new FakeRunner(clientFor(addressOf(client), token, triesMax), token, connected);
+  }
+
+  /** The same runner after a start: a new session replaces this one. */
+  async reconnect(): Promise<FakeRunner> {
+    const body = { tags: [], capacity: 100, version: 'test' };
+    return new FakeRunner(this.client, this.token, await this.client.connectRunner({ body }));
   }
 
   /** One claim that must give a job. */
@@ -197,7 +253,11 @@ export class FakeRunner {
     return job;
   }
 
+  report(job: ClaimedJob, changes: Partial<ReportRequest>): Promise<ReportResponse> {
+    return this.client.reportJob({ id: job.id, body: reportOf(job, changes) });
+  }
+
   finish(job: ClaimedJob, outcome: JobOutcome, seq = 1): Promise<unknown> {
-    return this.#client.reportJob({ id: job.id, body: reportOf(job, { seq, outcome }) });
+    return this.report(job, { seq, outcome });
   }
 }

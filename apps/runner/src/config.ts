@@ -6,10 +6,9 @@ import {
   durationSetting,
   integerSetting,
   type LogLevel,
-  parseSize,
   RivetError,
   readSettings,
-  type Setting,
+  sizeSetting,
   textSetting,
 } from '@rivet/base';
 import type { JobLimits } from '@rivet/engine';
@@ -95,21 +94,6 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): R
       killGraceMs: values.RIVET_KILL_GRACE,
       cancelGraceMs: values.RIVET_CANCEL_GRACE,
       timeoutMs: values.RIVET_JOB_TIMEOUT,
-    },
-  };
-}
-
-function sizeSetting(fallbackBytes: number): Setting<number> {
-  return {
-    expected: 'a size such as 512KB or 100MB',
-    fallback: fallbackBytes,
-    parse: (text) => {
-      try {
-        const bytes = parseSize(text);
-        return bytes > 0 ? bytes : undefined;
-      } catch {
-        return undefined;
-      }
     },
   };
 }

@@ -2,6 +2,7 @@
 import { parseDuration } from './duration.ts';
 import { describeThrown, RivetError } from './errors/rivet-error.ts';
 import { nearest } from './nearest.ts';
+import { parseSize } from './size.ts';
 
 /** How one variable is read: its text to a value, or an error that says what was expected. */
 export interface Setting<T> {
@@ -46,6 +47,22 @@ export function durationSetting(fallbackMs: number): Setting<number> {
     parse: (text) => {
       try {
         return parseDuration(text);
+      } catch {
+        return undefined;
+      }
+    },
+  };
+}
+
+/** A size above zero; the value is in bytes. */
+export function sizeSetting(fallbackBytes: number): Setting<number> {
+  return {
+    expected: 'a size such as 512KB or 100MB',
+    fallback: fallbackBytes,
+    parse: (text) => {
+      try {
+        const bytes = parseSize(text);
+        return bytes > 0 ? bytes : undefined;
       } catch {
         return undefined;
       }

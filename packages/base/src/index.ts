@@ -11,6 +11,7 @@ export {
   type Setting,
   type Settings,
   type SettingsOf,
+  sizeSetting,
   textSetting,
   unknownVariables,
 } from './environment-variables.ts';

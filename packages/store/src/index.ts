@@ -30,6 +30,7 @@ export * from './secret-grants.ts';
 export * from './secret-versions.ts';
 export * from './secrets.ts';
 export * from './sessions.ts';
+export * from './setup-tokens.ts';
 export * from './signing-keys.ts';
 export type { Queryable } from './statement.ts';
 export * from './teams.ts';

@@ -12,12 +12,17 @@ export interface AttemptRow {
   readonly expired: boolean;
   readonly last_seq: number;
   readonly log_lines: number;
+  /** What its log takes, before it is compressed. */
+  readonly log_bytes: number;
+  readonly started_at: Date;
+  /** The time at which it was read, by the clock of the database. */
+  readonly read_at: Date;
   readonly result: AttemptResult | null;
   readonly message: string | null;
 }
 
 const COLUMNS = `job_id, attempt, runner_id, lease_id, lease_until < now() AS expired, last_seq,
-  log_lines, result, message`;
+  log_lines, log_bytes::float8, started_at, now() AS read_at, result, message`;
 
 const read = repeatable(
   'read_attempt',
@@ -34,18 +39,25 @@ export async function readAttempt(
 
 const advance = once(
   'advance_attempt',
-  `UPDATE job_attempts SET last_seq = $3, log_lines = $4,
-     lease_until = now() + make_interval(secs => $5)
+  `UPDATE job_attempts SET last_seq = $3, log_lines = $4, log_bytes = $5,
+     lease_until = now() + make_interval(secs => $6)
    WHERE job_id = $1 AND attempt = $2`,
 );
 
 /** Notes that a report was stored, and renews the lease. */
 export async function advanceAttempt(
   tx: Queryable,
-  change: { jobId: string; attempt: number; seq: number; logLines: number; leaseSeconds: number },
+  change: {
+    jobId: string;
+    attempt: number;
+    seq: number;
+    logLines: number;
+    logBytes: number;
+    leaseSeconds: number;
+  },
 ): Promise<void> {
-  const { jobId, attempt, seq, logLines, leaseSeconds } = change;
-  await tx.query(advance, [jobId, attempt, seq, logLines, leaseSeconds]);
+  const { jobId, attempt, seq, logLines, logBytes, leaseSeconds } = change;
+  await tx.query(advance, [jobId, attempt, seq, logLines, logBytes, leaseSeconds]);
 }
 
 const setSummary = once(

@@ -37,3 +37,20 @@ export async function readOutputs(
   const rows = await db.query<{ name: string; value: unknown }>(read, [jobId, attempt]);
   return Object.fromEntries(rows.map(({ name, value }) => [name, value]));
 }
+
+const readTotals = repeatable(
+  'read_output_totals',
+  `SELECT count(*)::int AS count,
+     COALESCE(sum(octet_length(name) + octet_length(value::text)), 0)::float8 AS bytes
+   FROM job_outputs WHERE job_id = $1 AND attempt = $2`,
+);
+
+/** How many outputs an attempt has, and what they take as JSON. */
+export async function readOutputTotals(
+  db: Queryable,
+  jobId: string,
+  attempt: number,
+): Promise<{ count: number; bytes: number }> {
+  const [row] = await db.query<{ count: number; bytes: number }>(readTotals, [jobId, attempt]);
+  return row ?? { count: 0, bytes: 0 };
+}

@@ -1,6 +1,13 @@
 // The jobs that wait for a runner: a small table of its own, so that a claim never looks at
 // history.
-import type { InputValues, PipelineBundle, PipelineDefinition, RunnerTag } from '@rivet/protocol';
+import type {
+  InputValues,
+  LaunchEvent,
+  PipelineBundle,
+  PipelineDefinition,
+  RunnerTag,
+} from '@rivet/protocol';
+import { likePattern } from './name-filter.ts';
 import { once, type Queryable, repeatable } from './statement.ts';
 
 /** The text of a tag in the queue; JSON, because keys and values may hold any character. */
@@ -16,17 +23,24 @@ export function fulfilledTags(tags: readonly RunnerTag[]): string[] {
 
 const insert = once(
   'enqueue_job',
-  `INSERT INTO job_queue (job_id, priority, run_after, needs)
-   VALUES ($1, $2, now() + make_interval(secs => $3::float8 / 1000), $4)`,
+  `INSERT INTO job_queue (job_id, priority, run_after, needs, pipeline_name)
+   VALUES ($1, $2, now() + make_interval(secs => $3::float8 / 1000), $4, $5)`,
 );
 
 /** Makes a job that is in the state "queued" claimable, in `delayMs`. */
 export async function enqueueJob(
   tx: Queryable,
-  entry: { jobId: string; priority: number; delayMs: number; tags: readonly RunnerTag[] },
+  entry: {
+    jobId: string;
+    pipelineName: string;
+    priority: number;
+    delayMs: number;
+    tags: readonly RunnerTag[];
+  },
 ): Promise<void> {
+  const { jobId, priority, delayMs, pipelineName } = entry;
   const needs = entry.tags.map(tagText);
-  await tx.query(insert, [entry.jobId, entry.priority, entry.delayMs, needs]);
+  await tx.query(insert, [jobId, priority, delayMs, needs, pipelineName]);
 }
 
 const remove = once('dequeue_job', `DELETE FROM job_queue WHERE job_id = $1`);
@@ -53,6 +67,7 @@ export interface ClaimedRow {
   readonly version: number;
   readonly inputs: InputValues;
   readonly launched_by: string;
+  readonly event: LaunchEvent;
   readonly created_at: Date;
   readonly bundle: PipelineBundle;
   readonly definition: PipelineDefinition;
@@ -61,12 +76,18 @@ export interface ClaimedRow {
 const claim = once(
   'claim_jobs',
   `WITH slot AS (
-     SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[])
+     SELECT s.runner_id, s.request_id, s.lease_id, row_number() OVER (ORDER BY s.n) AS n
+     FROM unnest($1::uuid[], $2::uuid[], $3::uuid[])
        WITH ORDINALITY AS s(runner_id, request_id, lease_id, n)
+     -- One that was revoked while it waited gets nothing any more.
+     JOIN runners r ON r.id = s.runner_id AND r.revoked_at IS NULL
    ), taken AS (
      -- Both rows are locked, and skipped where somebody else has one: a claim never waits.
      SELECT q.job_id, q.priority FROM job_queue q JOIN jobs j ON j.id = q.job_id
-     WHERE q.run_after <= now() AND q.needs <@ $4::text[]
+     -- One CASE, which the planner takes to let half of them through: it thinks that the conditions
+     -- alone leave next to nothing, and would read and sort the whole queue.
+     WHERE CASE WHEN q.run_after <= now() AND q.needs <@ $4::text[]
+       AND q.pipeline_name LIKE ANY($7::text[]) THEN true ELSE false END
      ORDER BY q.priority DESC, q.job_id
      LIMIT $5 FOR UPDATE SKIP LOCKED
    ), assigned AS (
@@ -80,14 +101,14 @@ const claim = once(
        started_at = COALESCE(j.started_at, now()), message = NULL
      FROM assigned a WHERE j.id = a.job_id
      RETURNING j.id AS job_id, j.attempt, j.pipeline_id, j.pipeline_name, j.version, j.inputs,
-       j.launched_by, j.created_at, a.runner_id, a.request_id, a.lease_id, a.n
+       j.launched_by, j.event, j.created_at, a.runner_id, a.request_id, a.lease_id, a.n
    ), attempted AS (
      INSERT INTO job_attempts (job_id, attempt, runner_id, request_id, lease_id, lease_until)
      SELECT job_id, attempt, runner_id, request_id, lease_id, now() + make_interval(secs => $6)
      FROM started
    )
    SELECT s.job_id, s.attempt, s.lease_id, s.request_id, s.pipeline_name, s.version, s.inputs,
-     s.launched_by, s.created_at, v.bundle, v.definition
+     s.launched_by, s.event, s.created_at, v.bundle, v.definition
    FROM started s
    JOIN pipeline_versions v ON v.pipeline_id = s.pipeline_id AND v.version = s.version
    ORDER BY s.n`,
@@ -95,12 +116,17 @@ const claim = once(
 
 /**
  * Gives the first jobs of the queue to the slots, in their order, and starts an attempt of each.
- * All the
- * runners of the slots fulfil the same tags.
+ * All the runners of the slots fulfil the same tags and may run the same pipelines.
  */
 export function claimJobs(
   db: Queryable,
-  request: { slots: readonly ClaimSlot[]; fulfils: readonly string[]; leaseSeconds: number },
+  request: {
+    slots: readonly ClaimSlot[];
+    fulfils: readonly string[];
+    /** Patterns of names, in which `*` stands for any text. */
+    pipelines: readonly string[];
+    leaseSeconds: number;
+  },
 ): Promise<ClaimedRow[]> {
   const { slots } = request;
   return db.query(claim, [
@@ -110,6 +136,7 @@ export function claimJobs(
     request.fulfils,
     slots.length,
     request.leaseSeconds,
+    request.pipelines.map(likePattern),
   ]);
 }
 
@@ -121,7 +148,7 @@ const readClaimed = once(
      RETURNING job_id, attempt, lease_id, request_id
    )
    SELECT a.job_id, a.attempt, a.lease_id, a.request_id, j.pipeline_name, j.version, j.inputs,
-     j.launched_by, j.created_at, v.bundle, v.definition
+     j.launched_by, j.event, j.created_at, v.bundle, v.definition
    FROM renewed a JOIN jobs j ON j.id = a.job_id
    JOIN pipeline_versions v ON v.pipeline_id = j.pipeline_id AND v.version = j.version
    ORDER BY a.job_id`,
@@ -142,13 +169,14 @@ export interface QueuePosition {
   /** Milliseconds until `run_after`, by the clock of the database. */
   readonly wait_ms: number;
   readonly needs: string[];
+  readonly pipeline_name: string;
   /** Jobs before it that any runner could take. */
   readonly ahead: number;
 }
 
 const readPosition = repeatable(
   'read_queue_position',
-  `SELECT q.run_after, q.needs,
+  `SELECT q.run_after, q.needs, q.pipeline_name,
      greatest(0, extract(epoch FROM q.run_after - now()) * 1000)::int AS wait_ms,
      (SELECT count(*)::int FROM job_queue o
       WHERE o.run_after <= now()

@@ -14,12 +14,15 @@ export interface StageRow {
 }
 
 const apply = once(
-  'apply_stage_change',
+  'apply_stage_changes',
   `INSERT INTO job_stages AS s (job_id, attempt, name, state, reason, code, run, unchecked_exits,
      started_at, finished_at)
-   VALUES ($1, $2, $3, $4, $5, $6, $7, $8,
-     CASE WHEN $4 = 'running' THEN $9::timestamptz END,
-     CASE WHEN $4 NOT IN ('pending', 'running') THEN $9::timestamptz END)
+   SELECT $1, $2, c.name, c.state, c.reason, c.code, c.run, c.unchecked_exits,
+     -- Nothing has happened in the future, whatever the clock of a runner says.
+     CASE WHEN c.state = 'running' THEN least(c.t, now()) END,
+     CASE WHEN c.state NOT IN ('pending', 'running') THEN least(c.t, now()) END
+   FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::int[], $8::int[],
+     $9::timestamptz[]) AS c(name, state, reason, code, run, unchecked_exits, t)
    ON CONFLICT (job_id, attempt, name) DO UPDATE SET
      state = EXCLUDED.state, reason = EXCLUDED.reason, code = EXCLUDED.code, run = EXCLUDED.run,
      unchecked_exits = EXCLUDED.unchecked_exits,
@@ -28,16 +31,24 @@ const apply = once(
      finished_at = EXCLUDED.finished_at`,
 );
 
-/** Stores what a report says about a stage. */
-export async function applyStageChange(
+/** Stores what a report says about stages: at most one change of each. */
+export async function applyStageChanges(
   tx: Queryable,
   jobId: string,
   attempt: number,
-  change: StageChange,
+  changes: readonly StageChange[],
 ): Promise<void> {
-  const { stage, state, reason, code, run, unchecked_exits, t } = change;
-  const texts = [reason ?? null, code ?? null];
-  await tx.query(apply, [jobId, attempt, stage, state, ...texts, run, unchecked_exits ?? 0, t]);
+  await tx.query(apply, [
+    jobId,
+    attempt,
+    changes.map(({ stage }) => stage),
+    changes.map(({ state }) => state),
+    changes.map(({ reason }) => reason ?? null),
+    changes.map(({ code }) => code ?? null),
+    changes.map(({ run }) => run),
+    changes.map(({ unchecked_exits: exits }) => exits ?? 0),
+    changes.map(({ t }) => t),
+  ]);
 }
 
 const closeOpen = once(

@@ -1,5 +1,5 @@
 // Jobs: what was launched, which never changes, and the state it is in.
-import type { FailureReason, InputValues, JobState, RunnerTag } from '@rivet/protocol';
+import type { FailureReason, InputValues, JobState, LaunchEvent, RunnerTag } from '@rivet/protocol';
 import { idRange } from './id-range.ts';
 import { filterValues, type NameFilter, nameFits } from './name-filter.ts';
 import { once, type Queryable, repeatable, replanned } from './statement.ts';
@@ -10,6 +10,7 @@ export interface JobRow {
   readonly pipeline_name: string;
   readonly version: number;
   readonly launched_by: string;
+  readonly event: LaunchEvent;
   readonly priority: number;
   readonly created_at: Date;
   readonly state: JobState;
@@ -36,12 +37,13 @@ export interface NewJob {
   readonly version: number;
   readonly inputs: InputValues;
   readonly launchedBy: string;
+  readonly event: LaunchEvent;
   readonly tags: readonly RunnerTag[];
   readonly priority: number;
   readonly retryOf: string | null;
 }
 
-const COLUMNS = `j.id, j.pipeline_id, j.pipeline_name, j.version, j.launched_by, j.priority,
+const COLUMNS = `j.id, j.pipeline_id, j.pipeline_name, j.version, j.launched_by, j.event, j.priority,
   j.created_at, j.state, j.reason, j.message, j.attempt, j.runner_id, r.name AS runner_name,
   j.cancel_requested, j.started_at, j.finished_at`;
 const FROM = 'FROM jobs j LEFT JOIN runners r ON r.id = j.runner_id';
@@ -49,8 +51,8 @@ const FROM = 'FROM jobs j LEFT JOIN runners r ON r.id = j.runner_id';
 const insert = once(
   'insert_job',
   `INSERT INTO jobs (id, pipeline_id, pipeline_name, version, inputs, launched_by, tags, priority,
-     retry_of)
-   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+     retry_of, event)
+   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
    -- The launch is tried again after a lost connection: it may be there already.
    ON CONFLICT (id) DO NOTHING RETURNING id`,
 );
@@ -67,12 +69,12 @@ export async function insertJob(tx: Queryable, job: NewJob): Promise<boolean> {
     JSON.stringify(job.tags),
     job.priority,
     job.retryOf,
+    job.event,
   ]);
   return rows.length > 0;
 }
 
-const byIdRange = repeatable(
-  'jobs_by_id_range',
+const byIdRange = replanned(
   `SELECT ${COLUMNS} ${FROM}
    WHERE j.id BETWEEN $1 AND $2 AND ${nameFits('j.pipeline_name', 3)} ORDER BY j.id LIMIT 4`,
 );
@@ -134,6 +136,23 @@ const lock = repeatable('lock_job', `SELECT ${COLUMNS} ${FROM} WHERE j.id = $1 F
  */
 export async function lockJob(tx: Queryable, id: string): Promise<JobRow | undefined> {
   return (await tx.query<JobRow>(lock, [id]))[0];
+}
+
+const lockReported = repeatable(
+  'lock_reported_job',
+  `SELECT ${COLUMNS} ${FROM}
+   WHERE j.id = $1 AND EXISTS (SELECT FROM job_attempts a
+     WHERE a.job_id = $1 AND a.attempt = $2 AND a.runner_id = $3)
+   FOR UPDATE OF j`,
+);
+
+/** Locks a job that this runner has, or had, that attempt of; others' jobs are not even waited for. */
+export async function lockReportedJob(
+  tx: Queryable,
+  reported: { jobId: string; attempt: number; runnerId: string },
+): Promise<JobRow | undefined> {
+  const { jobId, attempt, runnerId } = reported;
+  return (await tx.query<JobRow>(lockReported, [jobId, attempt, runnerId]))[0];
 }
 
 const setState = once(

@@ -7,6 +7,7 @@ import { listExpiredAttempts } from './job-attempts.ts';
 import { readLog } from './job-logs.ts';
 import { claimJobs } from './job-queue.ts';
 import { findJobs, listJobs } from './jobs.ts';
+import { findRunnerByToken } from './runner-tokens.ts';
 import { once, type Queryable, type Statement } from './statement.ts';
 
 const HISTORY = 100_000;
@@ -30,8 +31,9 @@ beforeAll(async () => {
   await run(`INSERT INTO pipelines (id, name, description, version)
     VALUES ('00000000-0000-7000-8000-000000000001', 'p', '', 1)`);
   await run(`INSERT INTO pipeline_versions SELECT id, 1, '', '{}', '{}' FROM pipelines`);
-  await run(`INSERT INTO runners (id, name, session, tags, capacity, version)
-    VALUES ('00000000-0000-7000-8000-000000000002', 'r', gen_random_uuid(), '[]', 1, '')`);
+  await run(`INSERT INTO runners (id, name, session, token_hash, tags, capacity, version)
+    VALUES ('00000000-0000-7000-8000-000000000002', 'r', gen_random_uuid(), sha256('r'), '[]', 1,
+      '')`);
   await run(`INSERT INTO jobs (id, pipeline_id, version, pipeline_name, inputs, launched_by, tags,
       priority, state, attempt, runner_id, started_at, finished_at)
     SELECT ('01900000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, p.id, 1, 'p', '{}', '',
@@ -48,8 +50,8 @@ beforeAll(async () => {
       priority)
     SELECT ('01900001-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, p.id, 1, 'p', '{}', '',
       '[]', 0 FROM pipelines p, generate_series(1, ${QUEUED}) n`);
-  await run(`INSERT INTO job_queue (job_id, priority, needs)
-    SELECT id, 0, CASE WHEN id < '01900001-0000-7000-8000-000000000400'
+  await run(`INSERT INTO job_queue (job_id, priority, pipeline_name, needs)
+    SELECT id, 0, 'p', CASE WHEN id < '01900001-0000-7000-8000-000000000400'
       THEN ARRAY['["gpu","yes"]'] ELSE ARRAY[]::text[] END FROM jobs WHERE state = 'queued'`);
 });
 
@@ -102,6 +104,7 @@ async function explain(
 
 function literal(value: unknown): string {
   if (value === null) return 'NULL';
+  if (Buffer.isBuffer(value)) return `'\\x${value.toString('hex')}'`;
   return Array.isArray(value) ? `'{${value.join(',')}}'` : `'${value}'`;
 }
 
@@ -125,7 +128,20 @@ describe.each(['without statistics', 'with statistics'])('%s', (statistics) => {
   });
 
   test.each([
-    ['a claim', (db: Queryable) => claimJobs(db, { slots: [slot], fulfils: [], leaseSeconds: 30 })],
+    [
+      'a claim',
+      (db: Queryable) =>
+        claimJobs(db, { slots: [slot], fulfils: [], pipelines: ['p*'], leaseSeconds: 30 }),
+    ],
+    [
+      'a claim of a runner that may run nothing of what waits',
+      (db: Queryable) =>
+        claimJobs(db, { slots: [slot], fulfils: [], pipelines: ['q*'], leaseSeconds: 30 }),
+    ],
+    [
+      'a runner by its token',
+      (db: Queryable) => findRunnerByToken(db, Buffer.from('00'.repeat(32), 'hex')),
+    ],
     ['leases that ran out', (db: Queryable) => listExpiredAttempts(db, 100)],
     ['the newest jobs', (db: Queryable) => listJobs(db, page)],
     ['the jobs that run', (db: Queryable) => listJobs(db, { ...page, state: 'running' })],

@@ -1,15 +1,18 @@
 // Runners: who they are, what they offer, when they were last heard of.
 import type { RunnerTag } from '@rivet/protocol';
-import { once, type Queryable, repeatable } from './statement.ts';
+import { idRange } from './id-range.ts';
+import { type Queryable, repeatable } from './statement.ts';
 
 export interface RunnerRow {
   readonly id: string;
   readonly name: string;
-  readonly session: string;
   readonly tags: RunnerTag[];
+  /** Patterns of the names of the pipelines that it may run. */
+  readonly pipelines: string[];
   readonly capacity: number;
   readonly version: string;
   readonly draining: boolean;
+  readonly token_since: Date;
   readonly created_at: Date;
   readonly last_seen_at: Date;
   /** Seconds since it was last seen, by the clock of the database. */
@@ -18,46 +21,88 @@ export interface RunnerRow {
   readonly running: number;
 }
 
-const register = once(
-  'register_runner',
-  `INSERT INTO runners (id, name, session, tags, capacity, version) VALUES ($1, $2, $3, $4, $5, $6)
-   ON CONFLICT (name) DO UPDATE SET session = EXCLUDED.session, tags = EXCLUDED.tags,
-     capacity = EXCLUDED.capacity, version = EXCLUDED.version, draining = false,
-     last_seen_at = now()
-   RETURNING id`,
+const COLUMNS = `r.id, r.name, r.tags, r.pipelines, r.capacity, r.version, r.draining,
+  r.token_since, r.created_at, r.last_seen_at,
+  extract(epoch FROM now() - r.last_seen_at)::float8 AS silent_seconds,
+  (SELECT count(*)::int FROM jobs j WHERE j.runner_id = r.id AND j.state = 'running') AS running`;
+
+const list = repeatable(
+  'list_runners',
+  `SELECT ${COLUMNS} FROM runners r WHERE r.name > $1 AND r.revoked_at IS NULL
+   ORDER BY r.name LIMIT $2`,
 );
 
-/** Makes a runner known, or known anew under a new session; returns its id, which stays. */
-export async function registerRunner(
+/** Runners by name, after the name `after`; without those that were revoked. */
+export function listRunners(
+  db: Queryable,
+  options: { after: string; limit: number },
+): Promise<RunnerRow[]> {
+  return db.query(list, [options.after, options.limit]);
+}
+
+const find = repeatable(
+  'find_runners',
+  `SELECT ${COLUMNS} FROM runners r
+   WHERE r.revoked_at IS NULL AND (r.name = $1 OR r.id BETWEEN $2 AND $3)
+   -- A name means the runner of that name, also where it looks like the beginning of an id.
+   ORDER BY (r.name = $1) DESC, r.id LIMIT 4`,
+);
+
+/** The runner of that name, or up to four whose id begins with it. */
+export async function findRunners(db: Queryable, ref: string): Promise<RunnerRow[]> {
+  const range = idRange(ref);
+  const found = await db.query<RunnerRow>(find, [ref, range?.from ?? null, range?.to ?? null]);
+  return found[0]?.name === ref ? found.slice(0, 1) : found;
+}
+
+const connect = repeatable(
+  'connect_runner',
+  `UPDATE runners SET session = $2, tags = $3, capacity = $4, version = $5, draining = false,
+     last_seen_at = now()
+   WHERE id = $1 AND revoked_at IS NULL`,
+);
+
+/** Notes what a runner that has started offers, under a new session. */
+export async function connectRunner(
   db: Queryable,
   runner: {
     id: string;
-    name: string;
     session: string;
     tags: readonly RunnerTag[];
     capacity: number;
     version: string;
   },
-): Promise<string> {
-  const { id, name, session, tags, capacity, version } = runner;
-  const values = [id, name, session, JSON.stringify(tags), capacity, version];
-  const [row] = await db.query<{ id: string }>(register, values);
-  return row?.id ?? id;
+): Promise<void> {
+  const { id, session, tags, capacity, version } = runner;
+  await db.query(connect, [id, session, JSON.stringify(tags), capacity, version]);
+}
+
+/** What a claim must know of its runner. */
+export interface SeenRunner {
+  readonly tags: RunnerTag[];
+  readonly pipelines: string[];
+  readonly capacity: number;
+  readonly running: number;
+  /** Whether it should change its token. */
+  readonly change_token: boolean;
 }
 
 const see = repeatable(
   'see_runner',
-  `UPDATE runners SET last_seen_at = now(), draining = $3 WHERE id = $1 AND session = $2
-   RETURNING tags, capacity`,
+  `UPDATE runners r SET last_seen_at = now(), draining = $3
+   WHERE r.id = $1 AND r.session = $2 AND r.revoked_at IS NULL
+   RETURNING r.tags, r.pipelines, r.capacity,
+     (SELECT count(*)::int FROM jobs j WHERE j.runner_id = r.id AND j.state = 'running') AS running,
+     r.rotation_asked OR r.token_since < now() - make_interval(secs => $4) AS change_token`,
 );
 
 /** Notes that a runner was heard of; undefined when there is none with that id and session. */
 export async function seeRunner(
   db: Queryable,
-  runner: { id: string; session: string; draining: boolean },
-): Promise<{ tags: RunnerTag[]; capacity: number } | undefined> {
-  const values = [runner.id, runner.session, runner.draining];
-  return (await db.query<{ tags: RunnerTag[]; capacity: number }>(see, values))[0];
+  runner: { id: string; session: string; draining: boolean; tokenSecondsMax: number },
+): Promise<SeenRunner | undefined> {
+  const values = [runner.id, runner.session, runner.draining, runner.tokenSecondsMax];
+  return (await db.query<SeenRunner>(see, values))[0];
 }
 
 const touch = repeatable(
@@ -72,18 +117,38 @@ export async function touchRunner(db: Queryable, id: string): Promise<void> {
   await db.query(touch, [id]);
 }
 
-const list = repeatable(
-  'list_runners',
-  `SELECT r.id, r.name, r.session, r.tags, r.capacity, r.version, r.draining, r.created_at,
-     r.last_seen_at, extract(epoch FROM now() - r.last_seen_at)::float8 AS silent_seconds,
-     (SELECT count(*)::int FROM jobs j WHERE j.runner_id = r.id AND j.state = 'running') AS running
-   FROM runners r WHERE r.name > $1 ORDER BY r.name LIMIT $2`,
+const listGone = repeatable(
+  'list_revoked_runners',
+  `SELECT id FROM runners WHERE id = ANY ($1::uuid[]) AND revoked_at IS NOT NULL`,
 );
 
-/** Runners by name, after the name `after`. */
-export function listRunners(
+/** Which of these runners were revoked. */
+export async function listRevokedRunners(db: Queryable, ids: readonly string[]): Promise<string[]> {
+  return (await db.query<{ id: string }>(listGone, [ids])).map(({ id }) => id);
+}
+
+const revoke = repeatable(
+  'revoke_runner',
+  // Its token stays: whoever shows it is told that it was revoked, and cannot register with it.
+  `UPDATE runners SET revoked_at = COALESCE(revoked_at, now()) WHERE id = $1`,
+);
+
+/** From here on its token is worth nothing. Its jobs are still its own. */
+export async function revokeRunner(tx: Queryable, id: string): Promise<void> {
+  await tx.query(revoke, [id]);
+}
+
+const listRunning = repeatable(
+  'list_jobs_of_runner',
+  `SELECT id AS job_id, attempt FROM jobs WHERE runner_id = $1 AND state = 'running'
+   ORDER BY id LIMIT $2`,
+);
+
+/** Attempts that a runner runs now. */
+export function listAttemptsOfRunner(
   db: Queryable,
-  options: { after: string; limit: number },
-): Promise<RunnerRow[]> {
-  return db.query(list, [options.after, options.limit]);
+  runnerId: string,
+  limit: number,
+): Promise<{ job_id: string; attempt: number }[]> {
+  return db.query(listRunning, [runnerId, limit]);
 }

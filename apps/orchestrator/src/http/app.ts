@@ -130,8 +130,6 @@ async function register<Name extends RouteName>(
     // Before the body is read: who may not call it gives us nothing to hold.
     onRequest: async (request) => {
       if (permission === 'public') return;
-      // TRANSITION runners
-      if (permission === 'runner' || permission === 'registration') return;
       const principal = await authenticator.authenticate(request);
       request.principal = { ...principal, from: originOf(request) };
       guard(permission, request.principal);

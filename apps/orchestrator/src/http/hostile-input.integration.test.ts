@@ -10,6 +10,7 @@ import {
   openTestDatabase,
   reportOf,
   seedPipeline,
+  stageDefinition,
   startTestOrchestrator,
   type TestOrchestrator,
 } from '../test-orchestrator.ts';
@@ -34,10 +35,10 @@ afterAll(async () => {
 
 const signedIn = () => ({ authorization: `Bearer ${server.token}` });
 
-async function post(path: string, body: string | object) {
+async function post(path: string, body: string | object, token = server.token) {
   const response = await fetch(url + path, {
     method: 'POST',
-    headers: { 'content-type': 'application/json', ...signedIn() },
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
     body: typeof body === 'string' ? body : JSON.stringify(body),
   });
   const answer = (await response.json()) as { code?: string; detail?: string; errors?: object[] };
@@ -124,17 +125,22 @@ describe('a body', () => {
 
 describe('a report', () => {
   let job: ClaimedJob;
+  let runner: FakeRunner;
   const report = (changes: object) =>
     post(
       `/api/runner/jobs/${job.id}/report`,
       reportOf(job, changes as Partial<ReportRequest>) as object,
+      runner.token,
     );
   const t = new Date(0).toISOString();
   const stage = { stage: 's', state: 'running', t, run: 1 };
 
   beforeEach(async () => {
-    await server.client.launchPipeline({ ref, body: {} });
-    job = await (await FakeRunner.register(server.client)).claimOne();
+    const stages = [stageDefinition('s'), stageDefinition('a\uFFFDb')];
+    const staged = await seedPipeline(database, { stages });
+    await server.client.launchPipeline({ ref: staged, body: {} });
+    runner = await FakeRunner.register(server.client);
+    job = await runner.claimOne();
   });
 
   test.each([
@@ -153,7 +159,8 @@ describe('a report', () => {
     const answer = await report(changes);
     expect(answer).toMatchObject({ status: 400, code: 'RIVET_REQUEST_INVALID' });
     expect(answer.errors).toContainEqual(expect.objectContaining({ path: `body.${path}` }));
-    expect((await server.client.getJob({ id: job.id })).stages).toEqual([]);
+    const { stages } = await server.client.getJob({ id: job.id });
+    expect(stages.map(({ state }) => state)).toEqual(['pending', 'pending']);
   });
 
   test('may hold any character in any text, and a line of 14 MB', async () => {
@@ -168,7 +175,7 @@ describe('a report', () => {
     expect(detail).toMatchObject({
       state: 'failed',
       message: shown,
-      stages: [{ name: shown, code: shown, reason: shown }],
+      stages: [{ name: 's' }, { name: shown, code: shown, reason: shown }],
       outputs: { [shown]: text },
     });
     const { lines } = await server.client.getJobLogs({ id: job.id });

@@ -1,6 +1,13 @@
-// Answers waiting polls with jobs: all runners with the same tags are served by one statement.
-import { type Logger, uuidv7 } from '@rivet/base';
-import { type ClaimedRow, type ClaimSlot, type Database, readClaimedJobs } from '@rivet/store';
+// Answers waiting polls with jobs: all runners with the same tags and pipelines are served by one
+// statement.
+import { type Logger, RivetError, uuidv7 } from '@rivet/base';
+import {
+  type ClaimedRow,
+  type ClaimSlot,
+  type Database,
+  listRevokedRunners,
+  readClaimedJobs,
+} from '@rivet/store';
 import { start, undoClaim } from './transitions.ts';
 
 export interface ClaimPoll {
@@ -9,6 +16,8 @@ export interface ClaimPoll {
   readonly capacity: number;
   /** What the runner's tags fulfil, sorted. */
   readonly fulfils: readonly string[];
+  /** Patterns of the names of the pipelines that it may run, sorted. */
+  readonly pipelines: readonly string[];
   readonly waitMs: number;
   /** Aborts when the runner is gone. */
   readonly signal: AbortSignal;
@@ -26,6 +35,10 @@ export interface ClaimDispatcherOptions {
 const SLOTS_MAX = 500;
 /** The slow poll: for jobs whose notification was lost or whose `run_after` has come. */
 const SWEEP_MS = 1000;
+/** Polls of one runner that wait here. */
+const POLLS_MAX = 4;
+/** How soon a poll that waits is ended when its runner was revoked. */
+const REVOKED_MS = 2000;
 
 interface Waiter {
   readonly poll: ClaimPoll;
@@ -39,7 +52,7 @@ interface Waiter {
   readonly fail: (error: unknown) => void;
 }
 
-/** Polls with the same tags. One statement at a time serves them. */
+/** Polls with the same tags and pipelines. One statement at a time serves them. */
 interface Group {
   readonly waiters: Set<Waiter>;
   /** The rounds under way. */
@@ -56,6 +69,8 @@ export class ClaimDispatcher {
   readonly #groups = new Map<string, Group>();
   readonly #undoing = new Set<Promise<void>>();
   #timer: NodeJS.Timeout | undefined;
+  #revokedTimer: NodeJS.Timeout | undefined;
+  #refusing: Promise<void> | undefined;
   #closed = false;
 
   constructor(options: ClaimDispatcherOptions) {
@@ -91,6 +106,7 @@ export class ClaimDispatcher {
   stopServing(): void {
     this.#closed = true;
     clearInterval(this.#timer);
+    clearInterval(this.#revokedTimer);
     for (const { waiters } of this.#groups.values()) {
       for (const waiter of waiters) if (waiter.served !== 'now') waiter.settle([]);
     }
@@ -100,6 +116,25 @@ export class ClaimDispatcher {
   async close(): Promise<void> {
     await Promise.all([...this.#groups.values()].map(({ sweeping }) => sweeping));
     await Promise.all(this.#undoing);
+    await this.#refusing;
+  }
+
+  /** Ends the polls of runners that were revoked meanwhile, whichever orchestrator did it. */
+  async #refuseRevoked(): Promise<void> {
+    const { database, logger } = this.#options;
+    const waiters = [...this.#groups.values()].flatMap((group) => [...group.waiters]);
+    const ids = [...new Set(waiters.map(({ poll }) => poll.runnerId))];
+    if (ids.length === 0) return;
+    try {
+      const revoked = new Set(await listRevokedRunners(database, ids));
+      for (const waiter of waiters) {
+        if (!revoked.has(waiter.poll.runnerId) || waiter.settled || waiter.served === 'now')
+          continue;
+        waiter.fail(RivetError.of('RIVET_AUTH_INVALID', {}));
+      }
+    } catch (error) {
+      logger.warn({ err: error }, 'it could not be checked which waiting runners were revoked');
+    }
   }
 
   #givenBefore({ requestId, runnerId }: ClaimPoll): Promise<ClaimedRow[]> {
@@ -118,7 +153,7 @@ export class ClaimDispatcher {
   }
 
   #wait(poll: ClaimPoll): Promise<ClaimedRow[]> {
-    const key = JSON.stringify(poll.fulfils);
+    const key = JSON.stringify([poll.fulfils, poll.pipelines]);
     const group = this.#groups.get(key) ?? {
       waiters: new Set(),
       sweeping: undefined,
@@ -126,6 +161,11 @@ export class ClaimDispatcher {
     };
     this.#groups.set(key, group);
     this.#timer ??= setInterval(() => this.wake(), SWEEP_MS);
+    this.#revokedTimer ??= setInterval(() => {
+      this.#refusing ??= this.#refuseRevoked().finally(() => {
+        this.#refusing = undefined;
+      });
+    }, REVOKED_MS);
     return new Promise((resolve, reject) => {
       const leave = (): void => {
         waiter.settled = true;
@@ -155,13 +195,22 @@ export class ClaimDispatcher {
         if (waiter.served === 'before') giveUp();
       }, poll.waitMs);
       poll.signal.addEventListener('abort', giveUp, { once: true });
-      const { requestId } = poll;
-      const before = [...group.waiters].filter((other) => other.poll.requestId === requestId);
+      const before = this.#waitersOf(poll.runnerId);
       group.waiters.add(waiter);
-      // Its runner has asked again: nobody reads the answer of the poll before.
-      for (const other of before) other.settle([]);
+      // Its runner has asked again: nobody reads the answer of the poll before. A runner that asks
+      // many times at once gets no more room than for a few.
+      for (const [index, other] of before.entries()) {
+        const again = other.poll.requestId === poll.requestId;
+        if (again || before.length - index >= POLLS_MAX) other.settle([]);
+      }
       this.#sweep(key, group);
     });
+  }
+
+  #waitersOf(runnerId: string): Waiter[] {
+    return [...this.#groups.values()].flatMap(({ waiters }) =>
+      [...waiters].filter(({ poll }) => poll.runnerId === runnerId),
+    );
   }
 
   /** Serves a group; what arrives meanwhile is served by another round. */
@@ -193,7 +242,7 @@ export class ClaimDispatcher {
   async #serve(waiters: readonly Waiter[]): Promise<boolean> {
     const { database, leaseSeconds } = this.#options;
     const slots = makeSlots(waiters.map(({ poll }) => poll));
-    const fulfils = waiters[0]?.poll.fulfils ?? [];
+    const { fulfils = [], pipelines = [] } = waiters[0]?.poll ?? {};
     if (slots.length === 0) {
       for (const waiter of waiters) {
         waiter.served = 'before';
@@ -202,7 +251,7 @@ export class ClaimDispatcher {
       return false;
     }
     for (const waiter of waiters) waiter.served = 'now';
-    const rows = await start(database, { slots, fulfils, leaseSeconds });
+    const rows = await start(database, { slots, fulfils, pipelines, leaseSeconds });
     const byRequest = Map.groupBy(rows, (row) => row.request_id);
     const unwanted: ClaimedRow[] = [];
     for (const waiter of waiters) {

@@ -1,9 +1,10 @@
 // Several orchestrators and many runners at once, also while one is killed.
-import { type ClaimedJob, type Client, createClient, isFinalJobState } from '@rivet/protocol';
+import { type ClaimedJob, type Client, isFinalJobState } from '@rivet/protocol';
 import type { Database } from '@rivet/store';
 import { startProgram, type TestProgram, useTestDatabase } from '@rivet/testing';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import {
+  clientFor,
   FakeRunner,
   logLine,
   openTestDatabase,
@@ -11,6 +12,7 @@ import {
   seedPipeline,
   startTestOrchestrator,
   type TestOrchestrator,
+  testMasterKey,
 } from '../test-orchestrator.ts';
 
 const testDatabase = useTestDatabase();
@@ -72,6 +74,7 @@ test('two orchestrators give 500 jobs to 16 runners, each job once', async () =>
 async function spawnOrchestrator(port: string): Promise<{ child: TestProgram; url: string }> {
   const child = startProgram(new URL('../main.ts', import.meta.url), {
     DATABASE_URL: testDatabase.url,
+    RIVET_MASTER_KEY: testMasterKey.text.reveal(),
     RIVET_LISTEN: `127.0.0.1:${port}`,
     RIVET_LOG_LEVEL: 'silent',
     RIVET_LEASE: '3s',
@@ -86,18 +89,19 @@ test('jobs end once, with whole logs, while an orchestrator is killed repeatedly
   servers.push(survivor);
   let victim = await spawnOrchestrator('0');
   const { port } = new URL(victim.url);
-  const toVictim = createClient({ url: victim.url, triesMax: 1 });
+  const toVictim = clientFor(victim.url, survivor.token, 1);
   const ref = await seedPipeline(database, { retry: { max: 50, on: ['runner_lost'] } });
   const jobs = 60;
   await launchMany(survivor.client, ref, jobs);
   let done = false;
 
   /** Sends through whichever answers, the same report again after a failure: as a runner does. */
-  const send = async (job: ClaimedJob, changes: object): Promise<boolean> => {
+  const send = async (runner: FakeRunner, job: ClaimedJob, changes: object): Promise<boolean> => {
     const body = reportOf(job, changes);
     for (let tried = 0; tried < 50; tried += 1) {
       const client = tried % 2 === 0 ? toVictim : survivor.client;
-      const result = await client.reportJob({ id: job.id, body }).then(
+      const own = runner.through(client, 1).client;
+      const result = await own.reportJob({ id: job.id, body }).then(
         () => 'stored' as const,
         (error: { code?: string }) => error.code,
       );
@@ -117,7 +121,7 @@ test('jobs end once, with whole logs, while an orchestrator is killed repeatedly
       for (const job of claimed) {
         const first = { logs: [logLine(1), logLine(2)] };
         const last = { seq: 2, logs: [logLine(3)], outcome: { state: 'succeeded' } };
-        if (await send(job, first)) await send(job, last);
+        if (await send(runner, job, first)) await send(runner, job, last);
       }
     }
   };

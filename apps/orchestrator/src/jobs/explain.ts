@@ -6,11 +6,13 @@ import {
   type JobRow,
   listRunners,
   type Queryable,
+  type QueuePosition,
   type RunnerRow,
   readAttempt,
   readQueuePosition,
   tagText,
 } from '@rivet/store';
+import { matchesPattern } from '../access/pattern.ts';
 import { presentRunner } from '../present.ts';
 
 export async function explainJob(db: Queryable, job: JobRow): Promise<JobExplanation> {
@@ -31,16 +33,25 @@ async function whyQueued(db: Queryable, job: JobRow): Promise<string[]> {
     return [...reasons, `The next attempt begins in ${formatDuration(position.wait_ms)}.`];
   }
   const runners = await listRunners(db, { after: '', limit: 1000 });
-  return [...reasons, ...whyNoRunner(position.needs, runners), ...whoIsAhead(position.ahead)];
+  return [...reasons, ...whyNoRunner(position, runners), ...whoIsAhead(position.ahead)];
 }
 
-function whyNoRunner(needs: readonly string[], runners: readonly RunnerRow[]): string[] {
-  const online = runners.filter((runner) => presentRunner(runner).state === 'online');
+function whyNoRunner(
+  { needs, pipeline_name: pipeline }: QueuePosition,
+  runners: readonly RunnerRow[],
+): string[] {
+  const allOnline = runners.filter((runner) => presentRunner(runner).state === 'online');
+  const online = allOnline.filter(({ pipelines }) =>
+    pipelines.some((pattern) => matchesPattern(pattern, pipeline)),
+  );
   if (runners.length === 0) return ['There is no runner. Start one with `rivet runner start`.'];
-  if (online.length === 0) {
+  if (allOnline.length === 0) {
     const draining = runners.some((runner) => presentRunner(runner).state === 'draining');
     const state = draining ? 'draining or offline' : 'offline';
     return [`All ${runners.length} runners are ${state}.`];
+  }
+  if (online.length === 0) {
+    return [`No runner that is online may run the pipeline ${pipeline}.`];
   }
   const missing = needs.filter((need) => !online.some((runner) => fulfils(runner, [need])));
   if (missing.length > 0) {

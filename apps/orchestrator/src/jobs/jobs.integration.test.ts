@@ -1,7 +1,7 @@
 // The life of a job over HTTP: launch, claim, report, cancel, loss and retry.
 import { randomUUID } from 'node:crypto';
 import { silentLogger } from '@rivet/base';
-import type { Client, PipelineDefinition, StageDefinition } from '@rivet/protocol';
+import type { Client, PipelineDefinition } from '@rivet/protocol';
 import { createNotifier, type Database } from '@rivet/store';
 import { useTestDatabase } from '@rivet/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -13,6 +13,7 @@ import {
   openTestDatabase,
   reportOf,
   seedPipeline,
+  stageDefinition,
   startTestOrchestrator,
   type TestOrchestrator,
 } from '../test-orchestrator.ts';
@@ -48,18 +49,6 @@ async function launch(changes: Partial<PipelineDefinition> = {}, body: object = 
   return client.launchPipeline({ ref: await seedPipeline(database, changes), body });
 }
 
-const stage = (name: string): StageDefinition => ({
-  name,
-  needs: null,
-  container: null,
-  has_condition: false,
-  timeout_ms: null,
-  retry_max: 0,
-  allow_failure: false,
-  readonly: false,
-  always: false,
-});
-
 /** Lets the lease of every attempt run out, and does what the duty does then. */
 async function expireLeases(): Promise<void> {
   const text = `UPDATE job_attempts SET lease_until = now() - interval '1 s'
@@ -79,12 +68,12 @@ async function skipBackoff(): Promise<void> {
 
 describe('a job', () => {
   test('goes from its launch to its end, with log, stages and outputs', async () => {
-    const launched = await launch({ stages: [stage('build'), stage('test')] });
+    const launched = await launch({ stages: [stageDefinition('build'), stageDefinition('test')] });
     expect(launched).toMatchObject({ state: 'queued', attempt: 0, runner: null });
     const job = await runner.claimOne();
     expect(job).toMatchObject({ id: launched.id, attempt: 1, version: 1 });
     const t = '2026-01-01T00:00:00.000Z';
-    await client.reportJob({
+    await runner.client.reportJob({
       id: job.id,
       body: reportOf(job, {
         logs: [logLine(1), logLine(2, 'NUL \0 and half \ud800 a pair')],
@@ -102,7 +91,7 @@ describe('a job', () => {
         { name: 'test', position: 2, state: 'pending', started_at: null },
       ],
     });
-    await client.reportJob({
+    await runner.client.reportJob({
       id: job.id,
       body: reportOf(job, {
         seq: 2,
@@ -162,7 +151,7 @@ describe('a job', () => {
     const job = await runner.claimOne();
     const canceling = await client.cancelJob({ id: job.id });
     expect(canceling).toMatchObject({ state: 'running', cancel_requested: true });
-    const answer = await client.reportJob({ id: job.id, body: reportOf(job, {}) });
+    const answer = await runner.client.reportJob({ id: job.id, body: reportOf(job, {}) });
     expect(answer.cancel).toBe(true);
     await runner.finish(job, { state: 'canceled' }, 2);
     expect(await client.getJob({ id: job.id })).toMatchObject({ state: 'canceled', reason: null });
@@ -293,7 +282,7 @@ describe('a claim', () => {
   test('that has been reported on is not undone', async () => {
     await launch();
     const [job] = await runner.claim();
-    await client.reportJob({ id: job!.id, body: reportOf(job!, {}) });
+    await runner.client.reportJob({ id: job!.id, body: reportOf(job!, {}) });
     expect(await undoClaim(database, [{ job_id: job!.id, attempt: 1 }])).toBe(0);
     expect(await client.getJob({ id: job!.id })).toMatchObject({ state: 'running', attempt: 1 });
   });
@@ -301,7 +290,8 @@ describe('a claim', () => {
   test('under a session that was replaced is refused', async () => {
     const name = `twin-${randomUUID()}`;
     const first = await FakeRunner.register(client, { name });
-    await FakeRunner.register(client, { name });
+    const second = await first.reconnect();
+    expect(await second.claim()).toEqual([]);
     await expect(first.claim()).rejects.toMatchObject({ code: 'RIVET_RUNNER_UNKNOWN' });
   });
 
@@ -327,8 +317,8 @@ describe('a report', () => {
     await launch();
     const job = await runner.claimOne();
     const body = reportOf(job, { logs: [logLine(1)], outcome: { state: 'succeeded' } });
-    const first = await client.reportJob({ id: job.id, body });
-    expect(await client.reportJob({ id: job.id, body })).toEqual(first);
+    const first = await runner.client.reportJob({ id: job.id, body });
+    expect(await runner.client.reportJob({ id: job.id, body })).toEqual(first);
     expect((await client.getJobLogs({ id: job.id })).lines).toHaveLength(1);
   });
 
@@ -336,16 +326,20 @@ describe('a report', () => {
     await launch();
     const job = await runner.claimOne();
     const body = reportOf(job, { logs: [logLine(1), logLine(2)] });
-    await Promise.all(Array.from({ length: 10 }, () => client.reportJob({ id: job.id, body })));
+    await Promise.all(
+      Array.from({ length: 10 }, () => runner.client.reportJob({ id: job.id, body })),
+    );
     expect((await client.getJobLogs({ id: job.id })).lines.map(({ n }) => n)).toEqual([1, 2]);
   });
 
   test('with a gap is refused, says what is expected, and stores nothing', async () => {
     await launch();
     const job = await runner.claimOne();
-    await client.reportJob({ id: job.id, body: reportOf(job, { logs: [logLine(1)] }) });
+    await runner.client.reportJob({ id: job.id, body: reportOf(job, { logs: [logLine(1)] }) });
     const gap = (body: object, expected: number) =>
-      expect(client.reportJob({ id: job.id, body: reportOf(job, body) })).rejects.toMatchObject({
+      expect(
+        runner.client.reportJob({ id: job.id, body: reportOf(job, body) }),
+      ).rejects.toMatchObject({
         code: 'RIVET_REPORT_GAP',
         details: { expected },
       });
@@ -368,9 +362,11 @@ describe('a report', () => {
       logs: [logLine(1)],
       outcome: { state: 'failed', reason: 'timeout' },
     });
-    await expect(client.reportJob({ id: stale.id, body })).rejects.toMatchObject(lost);
+    await expect(runner.client.reportJob({ id: stale.id, body })).rejects.toMatchObject(lost);
     const forged = { ...body, attempt: 2 };
-    await expect(client.reportJob({ id: stale.id, body: forged })).rejects.toMatchObject(lost);
+    await expect(runner.client.reportJob({ id: stale.id, body: forged })).rejects.toMatchObject(
+      lost,
+    );
     await runner.finish(current, { state: 'succeeded' });
     expect(await client.getJob({ id: current.id })).toMatchObject({
       state: 'succeeded',
@@ -384,7 +380,7 @@ describe('a report', () => {
     const job = await runner.claimOne();
     const text = `UPDATE job_attempts SET lease_until = now() - interval '1 s' WHERE job_id = $1`;
     await database.query({ name: 'expire_one', text, repeatable: true }, [job.id]);
-    await client.reportJob({ id: job.id, body: reportOf(job, {}) });
+    await runner.client.reportJob({ id: job.id, body: reportOf(job, {}) });
     const notifier = createNotifier(database, silentLogger);
     await expireOnce({ database, notifier, metrics: createMetrics(), logger: silentLogger });
     await notifier.close();
@@ -392,20 +388,20 @@ describe('a report', () => {
   });
 
   test('of a failure without a reason, or of an impossible stage, is refused', async () => {
-    await launch();
+    await launch({ stages: [stageDefinition('s')] });
     const job = await runner.claimOne();
     const t = new Date(0).toISOString();
     const running = { stage: 's', state: 'running', t, run: 1 } as const;
     const done = { ...running, state: 'succeeded' } as const;
-    await client.reportJob({ id: job.id, body: reportOf(job, { stages: [running, done] }) });
+    await runner.client.reportJob({ id: job.id, body: reportOf(job, { stages: [running, done] }) });
     const refused = (changes: object) =>
       expect(
-        client.reportJob({ id: job.id, body: reportOf(job, { seq: 2, ...changes }) }),
+        runner.client.reportJob({ id: job.id, body: reportOf(job, { seq: 2, ...changes }) }),
       ).rejects.toMatchObject({ code: 'RIVET_REQUEST_INVALID' });
     await refused({ outcome: { state: 'failed' } });
     await refused({ stages: [running] });
     const rerun = { ...running, run: 2 };
-    await client.reportJob({ id: job.id, body: reportOf(job, { seq: 2, stages: [rerun] }) });
+    await runner.client.reportJob({ id: job.id, body: reportOf(job, { seq: 2, stages: [rerun] }) });
   });
 });
 
@@ -413,7 +409,7 @@ describe('a lost runner', () => {
   test('fails its job when the pipeline allows no other attempt', async () => {
     await launch();
     const job = await runner.claimOne();
-    await client.reportJob({ id: job.id, body: reportOf(job, {}) });
+    await runner.client.reportJob({ id: job.id, body: reportOf(job, {}) });
     await expireLeases();
     expect(await client.getJob({ id: job.id })).toMatchObject({
       state: 'failed',
@@ -428,7 +424,7 @@ describe('a lost runner', () => {
     for (let count = 0; count < 3; count += 1) {
       const job = await runner.claimOne();
       seen.push(job.attempt);
-      await client.reportJob({ id: job.id, body: reportOf(job, {}) });
+      await runner.client.reportJob({ id: job.id, body: reportOf(job, {}) });
       await expireLeases();
       await skipBackoff();
     }

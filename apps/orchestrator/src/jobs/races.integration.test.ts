@@ -178,9 +178,9 @@ describe('a report', () => {
     await launch();
     const job = await runner.claimOne();
     const body = reportOf(job, { logs: [logLine(1)] });
-    await client.reportJob({ id: job.id, body });
+    await runner.client.reportJob({ id: job.id, body });
     const before = await leaseOf(job.id);
-    const { lease_seconds } = await client.reportJob({ id: job.id, body });
+    const { lease_seconds } = await runner.client.reportJob({ id: job.id, body });
     const after = await leaseOf(job.id);
     expect(lease_seconds).toBe(30);
     expect(after.getTime()).toBeGreaterThan(before.getTime());
@@ -231,7 +231,7 @@ test('jobs that are canceled at any moment end once, canceled or as they had end
     for (;;) {
       const [job] = await runner.claim({ waitMs: 300 });
       if (job === undefined) return;
-      const { cancel } = await client.reportJob({ id: job.id, body: reportOf(job, {}) });
+      const { cancel } = await runner.client.reportJob({ id: job.id, body: reportOf(job, {}) });
       const state = cancel ? 'canceled' : 'succeeded';
       await runner.finish(job, { state }, 2);
       ends.set(job.id, state);

@@ -1,45 +1,62 @@
 // Stores what a runner reports: fenced by the lease, each report once, the log without gaps.
-import { RivetError } from '@rivet/base';
+import { formatSize, RivetError } from '@rivet/base';
 import type { LogLine, ReportRequest, ReportResponse } from '@rivet/protocol';
 import {
   type AttemptRow,
   advanceAttempt,
   appendLog,
-  applyStageChange,
+  applyStageChanges,
   type Database,
   type JobRow,
-  lockJob,
+  lockReportedJob,
   type Notifier,
   type Queryable,
   readAttempt,
+  readOutputTotals,
   setAttemptSummary,
   setOutput,
   touchRunner,
   violatedConstraint,
 } from '@rivet/store';
 import type { Metrics } from '../metrics.ts';
+import {
+  believableLines,
+  checkOutputTotals,
+  checkReport,
+  checkStages,
+  clean,
+  cleanTexts,
+  logBytes,
+  roundsOf,
+} from './report-content.ts';
+import type { StageNames } from './stage-names.ts';
 import { finish } from './transitions.ts';
 
 export interface ReportServices {
   readonly database: Database;
   readonly notifier: Notifier;
   readonly metrics: Metrics;
+  readonly stageNames: StageNames;
   readonly leaseSeconds: number;
+  /** Bytes that the log of an attempt may have, whatever limit its runner has. */
+  readonly logBytesMax: number;
 }
 
 /**
- * Takes one report: all of it or nothing.
- * @throws RIVET_JOB_NOT_FOUND, RIVET_LEASE_LOST, RIVET_REPORT_GAP, RIVET_REQUEST_INVALID
+ * Takes one report of a runner: all of it or nothing.
+ * @throws RIVET_JOB_NOT_FOUND also for a job that another runner has, RIVET_LEASE_LOST,
+ *   RIVET_REPORT_GAP, RIVET_REQUEST_INVALID
  */
 export async function takeReport(
   services: ReportServices,
+  runnerId: string,
   jobId: string,
   report: ReportRequest,
 ): Promise<ReportResponse> {
-  const { database, notifier, leaseSeconds } = services;
-  checkOutcome(report);
+  const { database, notifier, metrics, leaseSeconds } = services;
+  checkReport(report);
   const taken = await database
-    .transaction((tx) => store(tx, jobId, report, leaseSeconds), { repeatable: true })
+    .transaction((tx) => store(tx, services, { runnerId, jobId, report }), { repeatable: true })
     .catch((error: unknown) => {
       throw violatedConstraint(error) === 'job_stages_transition'
         ? RivetError.of('RIVET_REQUEST_INVALID', { summary: (error as Error).message }, error)
@@ -47,58 +64,70 @@ export async function takeReport(
     });
   notifier.jobChanged(jobId);
   if (taken.ending === 'queued') notifier.queueChanged();
-  if (taken.ending === 'ended') services.metrics.finished(report.outcome?.state ?? 'unknown');
-  await touchRunner(database, taken.runnerId);
+  if (taken.ending === 'ended') metrics.finished(report.outcome?.state ?? 'failed');
+  await touchRunner(database, runnerId);
+  if (taken.tooLong !== undefined) throw lost(jobId, report.attempt, taken.tooLong);
   return { lease_seconds: leaseSeconds, cancel: taken.cancel };
 }
 
 interface Taken {
   readonly cancel: boolean;
-  readonly runnerId: string;
   readonly ending: 'ended' | 'queued' | undefined;
+  /** Why the attempt is over: its log was more than is kept. */
+  readonly tooLong?: string;
 }
 
 async function store(
   tx: Queryable,
-  jobId: string,
-  report: ReportRequest,
-  leaseSeconds: number,
+  services: ReportServices,
+  { runnerId, jobId, report }: { runnerId: string; jobId: string; report: ReportRequest },
 ): Promise<Taken> {
-  const job = await lockJob(tx, jobId);
-  if (job === undefined) throw RivetError.of('RIVET_JOB_NOT_FOUND', { id: jobId });
-  const attempt = await readAttempt(tx, jobId, report.attempt);
-  const fenced = attempt === undefined || attempt.lease_id !== report.lease_id;
-  if (fenced) throw lost(jobId, report.attempt, 'another lease holds it');
-  const taken = { cancel: job.cancel_requested, runnerId: attempt.runner_id };
+  const { leaseSeconds, logBytesMax } = services;
+  const { attempt: number } = report;
+  const job = await lockReportedJob(tx, { jobId, attempt: number, runnerId });
+  const attempt = job && (await readAttempt(tx, jobId, number));
+  if (job === undefined || attempt === undefined)
+    throw RivetError.of('RIVET_JOB_NOT_FOUND', { id: jobId });
+  if (attempt.lease_id !== report.lease_id) throw lost(jobId, number, 'another lease holds it');
+  const { log_lines, log_bytes, last_seq } = attempt;
+  const advance = (seq: number, logLines: number, bytes: number): Promise<void> =>
+    advanceAttempt(tx, { jobId, attempt: number, seq, logLines, logBytes: bytes, leaseSeconds });
   // A repeat is answered like the first time, also when the first time ended the attempt.
-  if (report.seq <= attempt.last_seq && !isLost(attempt)) {
+  if (report.seq <= last_seq && !isLost(attempt)) {
     // The runner counts the lease from this request: so must we.
-    const { last_seq: seq, log_lines: logLines, attempt: number } = attempt;
-    await advanceAttempt(tx, { jobId, attempt: number, seq, logLines, leaseSeconds });
-    return { ...taken, ending: undefined };
+    await advance(last_seq, log_lines, log_bytes);
+    return { cancel: job.cancel_requested, ending: undefined };
   }
-  if (attempt.result !== null) throw lost(jobId, report.attempt, whyOver(attempt));
-  if (report.seq !== attempt.last_seq + 1) throw gap('sequence', report.seq, attempt.last_seq + 1);
-  checkNumbers(report.logs, attempt.log_lines);
+  if (attempt.result !== null) throw lost(jobId, number, whyOver(attempt));
+  if (report.seq !== last_seq + 1) throw gap('sequence', report.seq, last_seq + 1);
+  checkNumbers(report.logs, log_lines);
 
-  await appendLog(tx, jobId, report.attempt, report.logs);
-  for (const change of report.stages) {
-    await applyStageChange(tx, jobId, report.attempt, cleanTexts(change));
+  const bytes = log_bytes + logBytes(report.logs);
+  if (bytes > logBytesMax) return endTooLong(tx, job, logBytesMax);
+  await storeContent(tx, services, job, attempt, report);
+  await advance(report.seq, log_lines + report.logs.length, bytes);
+  return { cancel: job.cancel_requested, ending: await end(tx, job, report) };
+}
+
+async function storeContent(
+  tx: Queryable,
+  { stageNames }: ReportServices,
+  job: JobRow,
+  attempt: AttemptRow,
+  report: ReportRequest,
+): Promise<void> {
+  const { job_id: jobId, attempt: number } = attempt;
+  await appendLog(tx, jobId, number, believableLines(report.logs, attempt));
+  if (report.stages.length > 0) {
+    checkStages(report.stages, await stageNames.of(tx, job.pipeline_id, job.version));
+    for (const round of roundsOf(report.stages)) await applyStageChanges(tx, jobId, number, round);
   }
-  for (const [name, value] of Object.entries(report.outputs)) {
-    await setOutput(tx, jobId, report.attempt, clean(name), value);
-  }
+  const outputs = Object.entries(report.outputs);
+  for (const [name, value] of outputs) await setOutput(tx, jobId, number, clean(name), value);
+  if (outputs.length > 0) checkOutputTotals(await readOutputTotals(tx, jobId, number));
   if (report.summary !== undefined) {
-    await setAttemptSummary(tx, jobId, report.attempt, clean(report.summary));
+    await setAttemptSummary(tx, jobId, number, clean(report.summary));
   }
-  await advanceAttempt(tx, {
-    jobId,
-    attempt: report.attempt,
-    seq: report.seq,
-    logLines: attempt.log_lines + report.logs.length,
-    leaseSeconds,
-  });
-  return { ...taken, ending: await end(tx, job, report) };
 }
 
 async function end(
@@ -111,10 +140,11 @@ async function end(
   return finish(tx, job, cleanTexts(outcome));
 }
 
-function checkOutcome({ outcome }: ReportRequest): void {
-  if (outcome?.state !== 'failed' || outcome.reason !== undefined) return;
-  const summary = 'body.outcome.reason is missing; a failed job has one';
-  throw RivetError.of('RIVET_REQUEST_INVALID', { summary });
+/** Ends a job whose runner does not hold its log to any limit; what was stored stays. */
+async function endTooLong(tx: Queryable, job: JobRow, limit: number): Promise<Taken> {
+  const tooLong = `its log is larger than ${formatSize(limit)}, the most that the server keeps`;
+  const outcome = { state: 'failed', reason: 'log_limit', message: tooLong } as const;
+  return { cancel: true, ending: await finish(tx, job, outcome), tooLong };
 }
 
 function checkNumbers(lines: readonly LogLine[], stored: number): void {
@@ -138,18 +168,4 @@ function lost(id: string, attempt: number, why: string): RivetError {
 
 function gap(what: string, found: number, expected: number): RivetError {
   return RivetError.of('RIVET_REPORT_GAP', { what, found, expected });
-}
-
-/** The value with all its texts cleaned. */
-function cleanTexts<T extends object>(value: T): T {
-  const fields = Object.entries(value).map(([name, field]) => [
-    name,
-    typeof field === 'string' ? clean(field) : field,
-  ]);
-  return Object.fromEntries(fields) as T;
-}
-
-/** Texts of a job may hold what PostgreSQL's `text` cannot: shown as the replacement character. */
-function clean(text: string): string {
-  return text.replaceAll('\0', '\uFFFD').toWellFormed();
 }

@@ -1,8 +1,9 @@
 // Diagram, code and database agree on which state may follow which.
+import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { uuidv7 } from '@rivet/base';
 import { jobStates, jobTransitions, stageStates, stageTransitions } from '@rivet/protocol';
-import { type Database, registerRunner, violatedConstraint } from '@rivet/store';
+import { type Database, insertRunner, violatedConstraint } from '@rivet/store';
 import { useTestDatabase } from '@rivet/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openTestDatabase, seedPipeline } from '../test-orchestrator.ts';
@@ -14,9 +15,19 @@ let pipelineId: string;
 
 beforeAll(async () => {
   database = openTestDatabase(testDatabase.url);
-  const session = uuidv7();
-  const runner = { id: uuidv7(), name: 'r', session, tags: [], capacity: 1, version: '' };
-  runnerId = await registerRunner(database, runner);
+  runnerId = uuidv7();
+  await insertRunner(database, {
+    id: runnerId,
+    name: 'r',
+    tokenHash: randomBytes(32),
+    registeredWith: uuidv7(),
+    fixedTags: [],
+    tagKeys: [],
+    pipelines: ['*'],
+    tags: [],
+    capacity: 1,
+    version: '',
+  });
   const name = await seedPipeline(database);
   const text = 'SELECT id FROM pipelines WHERE name = $1';
   const rows = await database.query<{ id: string }>(statement('pipeline_id', text), [name]);

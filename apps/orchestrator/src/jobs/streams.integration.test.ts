@@ -20,6 +20,8 @@ let database: Database;
 let server: TestOrchestrator;
 let other: TestOrchestrator;
 let client: Client;
+/** Has the job that was claimed last. */
+let runner: FakeRunner;
 
 beforeAll(async () => {
   database = openTestDatabase(testDatabase.url);
@@ -36,7 +38,8 @@ afterAll(async () => {
 
 async function claimed(): Promise<ClaimedJob> {
   await client.launchPipeline({ ref: await seedPipeline(database), body: {} });
-  return (await FakeRunner.register(client)).claimOne();
+  runner = await FakeRunner.register(client);
+  return runner.claimOne();
 }
 
 async function follow(from: Client, id: string, lastEventId?: string): Promise<string[]> {
@@ -55,7 +58,7 @@ test('a followed log has every line in order and the end, at either orchestrator
   for (let seq = 1; seq <= 5; seq += 1) {
     const logs = [logLine(seq * 2 - 1), logLine(seq * 2)];
     const outcome = seq === 5 ? { outcome: { state: 'succeeded' as const } } : {};
-    await client.reportJob({ id, body: reportOf(job, { seq, logs, ...outcome }) });
+    await runner.client.reportJob({ id, body: reportOf(job, { seq, logs, ...outcome }) });
   }
   const lines = Array.from({ length: 10 }, (_, index) => `1:${index + 1} line ${index + 1}`);
   for (const seen of await Promise.all(following)) expect(seen).toEqual([...lines, 'succeeded']);
@@ -67,7 +70,7 @@ test('a stream goes on after the last event that its client has', async () => {
     logs: [1, 2, 3].map((n) => logLine(n)),
     outcome: { state: 'failed', reason: 'timeout' },
   });
-  await client.reportJob({ id: job.id, body });
+  await runner.client.reportJob({ id: job.id, body });
   expect(await follow(other.client, job.id, '1:2')).toEqual(['1:3 line 3', 'failed']);
   expect(await follow(other.client, job.id, '1:3')).toEqual(['failed']);
 });
@@ -77,7 +80,7 @@ test.each(['-1', '1e18', 'abc', '1:4', '2:0', '0:0', '1:-1'])(
   async (lastEventId) => {
     const job = await claimed();
     const logs = [1, 2, 3].map((n) => logLine(n));
-    await client.reportJob({ id: job.id, body: reportOf(job, { logs }) });
+    await runner.client.reportJob({ id: job.id, body: reportOf(job, { logs }) });
     await expect(follow(client, job.id, lastEventId)).rejects.toMatchObject({
       code: 'RIVET_CURSOR_INVALID',
     });
@@ -93,7 +96,10 @@ test('the events of a job tell each state', async () => {
     }
   })();
   await expect.poll(() => states).toEqual(['job running']);
-  await client.reportJob({ id: job.id, body: reportOf(job, { outcome: { state: 'succeeded' } }) });
+  await runner.client.reportJob({
+    id: job.id,
+    body: reportOf(job, { outcome: { state: 'succeeded' } }),
+  });
   await following;
   expect(states).toEqual(['job running', 'job succeeded', 'end succeeded']);
 });
@@ -107,7 +113,7 @@ test('pages, filters and the whole text show the same lines', async () => {
   }));
   for (let seq = 1; seq <= 3; seq += 1) {
     const logs = lines.slice((seq - 1) * 10, seq * 10);
-    await client.reportJob({ id: job.id, body: reportOf(job, { seq, logs }) });
+    await runner.client.reportJob({ id: job.id, body: reportOf(job, { seq, logs }) });
   }
   const { id } = job;
   const page = await client.getJobLogs({ id, query: { after: 8, limit: 5 } });
@@ -130,7 +136,7 @@ test('a large log is read in parts that fit the memory, and whole', async () => 
   const { id } = job;
   for (let seq = 1; seq <= 12; seq += 1) {
     const logs = [logLine(seq, randomBytes(75_000).toString('base64'))];
-    await client.reportJob({ id, body: reportOf(job, { seq, logs }) });
+    await runner.client.reportJob({ id, body: reportOf(job, { seq, logs }) });
   }
   const position = { jobId: id, attempt: 1, after: 2, chunksMax: 50 };
   expect((await readLog(database, position)).map(({ n }) => n)).toEqual([3, 4, 5, 6]);
@@ -147,7 +153,7 @@ test('a client that reads nothing does not fill the memory', async () => {
     const logs = Array.from({ length: 200 }, (_, index) =>
       logLine((seq - 1) * 200 + index + 1, text),
     );
-    await client.reportJob({ id, body: reportOf(job, { seq, logs }) });
+    await runner.client.reportJob({ id, body: reportOf(job, { seq, logs }) });
   }
   const { hostname, port } = new URL(server.orchestrator.url);
   const authorization = `authorization: Bearer ${server.token}\r\n`;

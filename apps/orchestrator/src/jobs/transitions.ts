@@ -38,7 +38,8 @@ const RETURNS_MAX = 5;
 /** nothing → queued. False when the job is there already. */
 export async function launch(tx: Queryable, job: NewJob): Promise<boolean> {
   if (!(await insertJob(tx, job))) return false;
-  await enqueueJob(tx, { jobId: job.id, priority: job.priority, delayMs: 0, tags: job.tags });
+  const { id: jobId, pipelineName, priority, tags } = job;
+  await enqueueJob(tx, { jobId, pipelineName, priority, delayMs: 0, tags });
   return true;
 }
 
@@ -76,20 +77,22 @@ export async function finish(
 }
 
 /**
- * running → failed, canceled or queued, because the lease ran out.
+ * running → failed, canceled or queued, because the lease ran out or the runner was revoked.
  * @param silent whether the attempt has never reported: then its runner may not even know of it,
  *   and has run nothing of it
+ * @param how what became of the runner, for people
  */
 export async function lose(
   tx: Queryable,
   job: JobRow,
   silent: boolean,
+  how = 'was not heard of until its lease ran out',
 ): Promise<'failed' | 'canceled' | 'queued'> {
   const runner = job.runner_name ?? 'that had it';
   if (silent && (await countReturnedAttempts(tx, job.id)) < RETURNS_MAX) {
     return giveBack(tx, job, `the runner ${runner} never said that it had got the job`);
   }
-  const message = `the runner ${runner} was not heard of until its lease ran out`;
+  const message = `the runner ${runner} ${how}`;
   await endAttempt(tx, {
     jobId: job.id,
     attempt: job.attempt,
@@ -164,8 +167,8 @@ async function retryLater(tx: Queryable, job: JobRow, reason: FailureReason): Pr
 async function requeue(tx: Queryable, job: JobRow, delayMs: number): Promise<void> {
   await setJobState(tx, { id: job.id, state: 'queued', reason: null, message: null });
   const content = await readJobContent(tx, job.id);
-  const { id: jobId, priority } = job;
-  await enqueueJob(tx, { jobId, priority, delayMs, tags: content?.tags ?? [] });
+  const { id: jobId, pipeline_name: pipelineName, priority } = job;
+  await enqueueJob(tx, { jobId, pipelineName, priority, delayMs, tags: content?.tags ?? [] });
 }
 
 function isRetryCause(reason: FailureReason): reason is FailureReason & RetryCause {

@@ -25,9 +25,89 @@ export const runnerErrors = defineErrors({
     exit: 1,
     fault: 'operator',
   },
+  RIVET_RUNNER_NOT_REGISTERED: {
+    message: 'this runner is not registered: {directory} has no token, and it was given none',
+    solve:
+      'Make a registration token with `rivet runner token create` and start the runner once with --token-file or RIVET_RUNNER_TOKEN.',
+    status: 401,
+    exit: 2,
+    fault: 'operator',
+  },
+  RIVET_RUNNER_REFUSED: {
+    message: 'the server at {url} does not take the token of the runner {name}: {why}',
+    solve:
+      'It was revoked, or belongs to another server. To register again, remove the files token and token.next from the state directory and start with a new registration token (`rivet runner token create`).',
+    status: 401,
+    exit: 5,
+    fault: 'operator',
+  },
+  RIVET_RUNNER_REGISTRATION_REFUSED: {
+    message: 'the server at {url} does not take the registration token',
+    solve:
+      'It has expired, is used up, or was deleted. Make another with `rivet runner token create`.',
+    status: 401,
+    exit: 5,
+    fault: 'operator',
+  },
+  RIVET_RUNNER_TOKEN_MALFORMED: {
+    message: '{source} holds no registration token of runners',
+    solve:
+      'A registration token begins with rvg_ and comes from `rivet runner token create`; API keys (rvt_) are not for runners.',
+    status: 400,
+    exit: 2,
+    fault: 'operator',
+  },
+  RIVET_RUNNER_NAME_TAKEN: {
+    message: 'there is a runner {name} already, which has a token of its own',
+    solve:
+      'Give this runner another RIVET_RUNNER_NAME, or revoke the other first: `rivet runner revoke NAME`.',
+    status: 409,
+    exit: 1,
+    fault: 'operator',
+  },
+  RIVET_RUNNER_REVOKED: {
+    message: 'the runner {name} was revoked; its token cannot be registered again',
+    solve:
+      'Remove the files token and token.next from the state directory of the runner, then start it with a registration token.',
+    status: 409,
+    exit: 5,
+    fault: 'operator',
+  },
+  RIVET_RUNNER_TAG_DENIED: {
+    message:
+      'the runner may not say about itself that it has the tags {found}; it may choose {allowed}',
+    solve:
+      'Leave them out of RIVET_RUNNER_TAGS, or register with a token that gives them (`rivet runner token create --tag KEY=VALUE`) or lets the runner choose them (`--choose KEY`).',
+    status: 403,
+    exit: 5,
+    fault: 'operator',
+  },
+  RIVET_RUNNER_TAG_RESERVED: {
+    message: 'the tag {key} is reserved: keys that begin with "rivet." are for Rivet itself',
+    solve: 'Choose another key.',
+    status: 400,
+    exit: 2,
+    fault: 'user',
+  },
+  RIVET_RUNNER_NOT_FOUND: {
+    message: 'there is no runner {ref}',
+    solve: 'List the runners with `rivet runner list`.',
+    status: 404,
+    exit: 4,
+    fault: 'user',
+  },
+  RIVET_REGISTRATION_TOKEN_NOT_FOUND: {
+    message: 'there is no registration token {id}',
+    solve: 'List them with `rivet runner token list`.',
+    status: 404,
+    exit: 4,
+    fault: 'user',
+  },
   RIVET_RUNNER_REPLACED: {
-    message: 'another runner registered with the name {name} while this one was running',
-    solve: 'Give each runner a name of its own with RIVET_RUNNER_NAME, then start this one again.',
+    message:
+      'another process started with the token of the runner {name} while this one was running',
+    solve:
+      'Each runner needs a state directory of its own: a copy of one is the same runner. Register the copy anew, with the files token and token.next removed.',
     status: 409,
     exit: 1,
     fault: 'operator',

@@ -298,9 +298,9 @@ export const serverErrors = defineErrors({
     fault: 'rivet',
   },
   RIVET_RUNNER_UNKNOWN: {
-    message: 'there is no runner {id} with this session',
+    message: 'the runner {name} has another session by now',
     solve:
-      'The runner registers again by itself. When it happens over and over, two runners use the same name.',
+      'The runner connects again by itself. When it happens over and over, two processes use the token of one runner.',
     status: 409,
     exit: 1,
     fault: 'operator',

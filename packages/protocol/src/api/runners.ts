@@ -6,16 +6,38 @@ import { JobOutcome, LogLine, OutputValue, StageChange } from '../job-events.ts'
 import { runnerStates } from '../states.ts';
 import { NullableTimestamp, Page, Timestamp } from './page.ts';
 
-export const RunnerRef = Type.Object({ id: Type.String({ minLength: 1, maxLength: 100 }) });
+/** Name, id or the beginning of the id of a runner. */
+export const RunnerRef = Type.Object({ ref: Type.String({ minLength: 1, maxLength: 100 }) });
+
+const RunnerName = Type.String({
+  minLength: 1,
+  maxLength: 100,
+  pattern: '^[A-Za-z0-9][A-Za-z0-9._-]*$',
+});
+const Tags = Type.Array(
+  Type.Object({
+    key: Type.String({ minLength: 1, maxLength: 100, pattern: '^[^=,\\s]+$' }),
+    value: Type.String({ minLength: 1, maxLength: 200, pattern: '^[^=,]+$' }),
+  }),
+  { maxItems: 100 },
+);
+const Capacity = Type.Integer({ minimum: 1, maximum: 1000 });
+const Version = Type.String({ maxLength: 100 });
+/** Of a token that the server must be able to recognise and need not know: lower-case hex. */
+const Sha256 = Type.String({ pattern: '^[0-9a-f]{64}$' });
 
 export const Runner = Type.Object({
   id: Type.String(),
   name: Type.String(),
   state: Type.Enum(runnerStates),
   tags: Type.Array(RunnerTag),
+  /** Patterns of the names of the pipelines that it may run. */
+  pipelines: Type.Array(Type.String()),
   capacity: Type.Integer(),
   running: Type.Integer(),
   version: Type.String(),
+  /** When it got the token that it uses now. */
+  token_since: Timestamp,
   created_at: Timestamp,
   last_seen_at: NullableTimestamp,
 });
@@ -23,25 +45,92 @@ export type Runner = Static<typeof Runner>;
 export const RunnerList = Page(Runner);
 export type RunnerList = Static<typeof RunnerList>;
 
-/** Registering a name again gives the same runner its new tags and capacity. */
+export const RegistrationTokenRef = Type.Object({ id: Type.String({ format: 'uuid' }) });
+
+/** The longest life of a registration token, in seconds: 30 days. */
+export const REGISTRATION_SECONDS_MAX = 30 * 24 * 3600;
+
+export const RegistrationTokenRequest = Type.Object({
+  /** What it is for, for people. */
+  description: Type.Optional(Type.String({ maxLength: 200 })),
+  /** How many runners may register with it; 1 when absent. */
+  uses_max: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 })),
+  /** How long it is valid; an hour when absent. */
+  expires_in_seconds: Type.Optional(
+    Type.Integer({ minimum: 1, maximum: REGISTRATION_SECONDS_MAX }),
+  ),
+  /** Tags that every runner registered with it has, whatever it says about itself. */
+  tags: Type.Optional(Tags),
+  /** Keys of the tags that such a runner may say about itself; `os` and `arch` when absent. */
+  tag_keys: Type.Optional(
+    Type.Array(Type.String({ minLength: 1, maxLength: 100, pattern: '^[^=,\\s]+$' }), {
+      maxItems: 100,
+    }),
+  ),
+  /** Patterns of the names of the pipelines that such a runner may run; all when absent. */
+  pipelines: Type.Optional(
+    Type.Array(Type.String({ minLength: 1, maxLength: 200 }), { minItems: 1, maxItems: 100 }),
+  ),
+});
+export type RegistrationTokenRequest = Static<typeof RegistrationTokenRequest>;
+
+const registrationToken = {
+  id: Type.String(),
+  /** The first characters of the token. */
+  prefix: Type.String(),
+  description: Type.String(),
+  uses_max: Type.Integer(),
+  uses: Type.Integer(),
+  tags: Type.Array(RunnerTag),
+  tag_keys: Type.Array(Type.String()),
+  pipelines: Type.Array(Type.String()),
+  created_by: Type.String(),
+  created_at: Timestamp,
+  expires_at: Timestamp,
+};
+
+export const RegistrationToken = Type.Object(registrationToken);
+export type RegistrationToken = Static<typeof RegistrationToken>;
+export const RegistrationTokenList = Page(RegistrationToken);
+/** With the token itself, which is not kept: nobody is shown it again. */
+export const NewRegistrationToken = Type.Object({ ...registrationToken, token: Type.String() });
+export type NewRegistrationToken = Static<typeof NewRegistrationToken>;
+
+/**
+ * The runner makes its token itself and keeps it before it asks, so that a lost answer loses
+ * nothing: the same hash with the same name is answered like the first time and uses up nothing.
+ */
 export const RegisterRequest = Type.Object({
-  name: Type.String({ minLength: 1, maxLength: 100, pattern: '^[A-Za-z0-9][A-Za-z0-9._-]*$' }),
-  tags: Type.Array(RunnerTag, { maxItems: 100 }),
-  capacity: Type.Integer({ minimum: 1, maximum: 1000 }),
-  version: Type.String({ maxLength: 100 }),
+  name: RunnerName,
+  token_sha256: Sha256,
+  tags: Tags,
+  capacity: Capacity,
+  version: Version,
 });
 export type RegisterRequest = Static<typeof RegisterRequest>;
 
-export const RegisterResponse = Type.Object({
+export const RegisterResponse = Type.Object({ runner_id: Type.String() });
+export type RegisterResponse = Static<typeof RegisterResponse>;
+
+export const ConnectRequest = Type.Object({ tags: Tags, capacity: Capacity, version: Version });
+export type ConnectRequest = Static<typeof ConnectRequest>;
+
+export const ConnectResponse = Type.Object({
   runner_id: Type.String(),
-  /** Identifies the registration in claim and report; a new registration replaces it. */
+  name: Type.String(),
+  /** Those that it has: of its own, and of its registration. */
+  tags: Type.Array(RunnerTag),
+  pipelines: Type.Array(Type.String()),
+  /** Identifies this process of the runner in its claims; the next to connect replaces it. */
   session: Type.String(),
 });
-export type RegisterResponse = Static<typeof RegisterResponse>;
+export type ConnectResponse = Static<typeof ConnectResponse>;
+
+export const ChangeTokenRequest = Type.Object({ token_sha256: Sha256 });
+export type ChangeTokenRequest = Static<typeof ChangeTokenRequest>;
 
 /** A long poll: answered when there are jobs, or with none after `wait_ms`. */
 export const ClaimRequest = Type.Object({
-  runner_id: Type.String({ maxLength: 100 }),
   session: Type.String({ maxLength: 100 }),
   /** A repeated id gets the same jobs again. */
   request_id: Type.String({ format: 'uuid' }),
@@ -68,7 +157,11 @@ export const ClaimedJob = Type.Object({
 });
 export type ClaimedJob = Static<typeof ClaimedJob>;
 
-export const ClaimResponse = Type.Object({ jobs: Type.Array(ClaimedJob) });
+export const ClaimResponse = Type.Object({
+  jobs: Type.Array(ClaimedJob),
+  /** The runner should change its token: it is old, or an administrator asks for it. */
+  change_token: Type.Optional(Type.Boolean()),
+});
 export type ClaimResponse = Static<typeof ClaimResponse>;
 
 /** The whole id of a job: a runner knows it. */

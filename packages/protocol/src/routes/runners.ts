@@ -1,4 +1,4 @@
-// Routes of runners, and those that a runner itself calls.
+// Routes of runners: those of administrators, and those that a runner itself calls.
 import * as runners from '../api/runners.ts';
 import { route } from './route.ts';
 
@@ -10,13 +10,76 @@ export const runnerRoutes = {
     summary: 'List runners by name',
     response: runners.RunnerList,
   }),
+  getRunner: route({
+    method: 'GET',
+    path: '/runners/:ref',
+    permission: 'runners.view',
+    summary: 'Show a runner by name, id or the beginning of its id',
+    params: runners.RunnerRef,
+    response: runners.Runner,
+  }),
+  revokeRunner: route({
+    method: 'DELETE',
+    path: '/runners/:ref',
+    permission: 'runners.manage',
+    summary: 'Revoke a runner: its token is worth nothing any more, and its jobs are lost',
+    params: runners.RunnerRef,
+  }),
+  rotateRunner: route({
+    method: 'POST',
+    path: '/runners/:ref/rotate',
+    permission: 'runners.manage',
+    summary: 'Ask a runner to change its token; it does with its next claim',
+    params: runners.RunnerRef,
+    response: runners.Runner,
+    repeatable: true,
+  }),
+  createRegistrationToken: route({
+    method: 'POST',
+    path: '/runners/tokens',
+    permission: 'runners.manage',
+    summary: 'Make a token that runners register with; it is shown this once',
+    body: runners.RegistrationTokenRequest,
+    response: runners.NewRegistrationToken,
+  }),
+  listRegistrationTokens: route({
+    method: 'GET',
+    path: '/runners/tokens',
+    permission: 'runners.manage',
+    summary: 'List registration tokens, newest first',
+    response: runners.RegistrationTokenList,
+  }),
+  deleteRegistrationToken: route({
+    method: 'DELETE',
+    path: '/runners/tokens/:id',
+    permission: 'runners.manage',
+    summary: 'Delete a registration token; runners that used it stay',
+    params: runners.RegistrationTokenRef,
+  }),
   registerRunner: route({
     method: 'POST',
     path: '/runner/register',
-    permission: 'runner',
-    summary: 'Make a runner known, or known anew',
+    permission: 'registration',
+    summary: 'Make a new runner known by the hash of the token that it has made for itself',
     body: runners.RegisterRequest,
     response: runners.RegisterResponse,
+    repeatable: true,
+  }),
+  connectRunner: route({
+    method: 'POST',
+    path: '/runner/connect',
+    permission: 'runner',
+    summary: 'Say what the runner offers, when it starts; an earlier process of it is replaced',
+    body: runners.ConnectRequest,
+    response: runners.ConnectResponse,
+    repeatable: true,
+  }),
+  changeRunnerToken: route({
+    method: 'POST',
+    path: '/runner/token',
+    permission: 'runner',
+    summary: 'Offer the hash of a new token; the old one is valid until the new one is used',
+    body: runners.ChangeTokenRequest,
     repeatable: true,
   }),
   claimJobs: route({

@@ -1,93 +1,115 @@
-// Routes of the resource "runners", and those that a runner itself calls.
-import type { ServerResponse } from 'node:http';
+// Routes of runners for people: who they are, the tokens they register with, the end of one.
 import { RivetError, uuidv7 } from '@rivet/base';
-import type { ClaimedJob, ClaimRequest, ClaimResponse } from '@rivet/protocol';
+import type { RegistrationToken, RegistrationTokenRequest } from '@rivet/protocol';
 import {
-  type ClaimedRow,
-  fulfilledTags,
+  askForRotation,
+  deleteRegistrationToken,
+  forgetRegistrationTokens,
+  insertRegistrationToken,
+  listRegistrationTokens,
   listRunners,
-  registerRunner,
-  seeRunner,
+  type RegistrationTokenRow,
+  revokeRunner,
 } from '@rivet/store';
-import { takeReport } from '../../jobs/report.ts';
+import { makeToken } from '../../auth/token.ts';
 import { presentRunner } from '../../present.ts';
+import { findRunner } from '../../runners/find-runner.ts';
+import { loseJobsOf } from '../../runners/revoke.ts';
+import { checkTagKeys } from '../../runners/runner-tags.ts';
 import type { Services } from '../../services.ts';
 import type { Handlers } from '../handler.ts';
 
-type Names = 'listRunners' | 'registerRunner' | 'claimJobs' | 'reportJob';
+type Names =
+  | 'listRunners'
+  | 'getRunner'
+  | 'revokeRunner'
+  | 'rotateRunner'
+  | 'createRegistrationToken'
+  | 'listRegistrationTokens'
+  | 'deleteRegistrationToken';
 
-/** Runners of one answer: the route has no pages yet that a caller asks for. */
-const RUNNERS_MAX = 1000;
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+/** Of one answer: the routes have no pages yet that a caller asks for. */
+const ITEMS_MAX = 1000;
+const DEFAULT_SECONDS = 3600;
 
 export function runnerRoutes(services: Services): Handlers<Names> {
   const { database } = services;
   return {
     listRunners: async () => {
-      const rows = await listRunners(database, { after: '', limit: RUNNERS_MAX });
+      const rows = await listRunners(database, { after: '', limit: ITEMS_MAX });
       return { items: rows.map(presentRunner), next_cursor: null };
     },
-    registerRunner: async ({ body }) => {
-      const session = uuidv7();
-      const runnerId = await registerRunner(database, { id: uuidv7(), session, ...body });
-      return { runner_id: runnerId, session };
+    getRunner: async ({ params }) => presentRunner(await findRunner(database, params.ref)),
+    revokeRunner: async ({ params }) => {
+      const id = await database.transaction(
+        async (tx) => {
+          const runner = await findRunner(tx, params.ref);
+          await revokeRunner(tx, runner.id);
+          return runner.id;
+        },
+        { repeatable: true },
+      );
+      await loseJobsOf(services, id);
     },
-    claimJobs: ({ body, reply }) => claim(services, body, reply.raw),
-    reportJob: ({ params, body }) => takeReport(services, params.id, body),
+    rotateRunner: async ({ params }) =>
+      database.transaction(
+        async (tx) => {
+          const runner = await findRunner(tx, params.ref);
+          await askForRotation(tx, runner.id);
+          return presentRunner(runner);
+        },
+        { repeatable: true },
+      ),
+    createRegistrationToken: async ({ body, person }) => {
+      const { token, hash, shown } = makeToken('registration');
+      const row = await database.transaction(
+        async (tx) => {
+          await forgetRegistrationTokens(tx);
+          return insertRegistrationToken(tx, {
+            id: uuidv7(),
+            tokenHash: hash,
+            prefix: shown,
+            createdBy: person().name,
+            ...termsOf(body),
+          });
+        },
+        { repeatable: false },
+      );
+      return { ...presentToken(row), token: token.reveal() };
+    },
+    listRegistrationTokens: async () => {
+      const rows = await listRegistrationTokens(database, ITEMS_MAX);
+      return { items: rows.map(presentToken), next_cursor: null };
+    },
+    deleteRegistrationToken: async ({ params: { id } }) => {
+      await database.transaction(
+        async (tx) => {
+          if ((await deleteRegistrationToken(tx, id)) !== undefined) return;
+          throw RivetError.of('RIVET_REGISTRATION_TOKEN_NOT_FOUND', { id });
+        },
+        { repeatable: false },
+      );
+    },
   };
 }
 
-async function claim(
-  services: Services,
-  body: ClaimRequest,
-  response: ServerResponse,
-): Promise<ClaimResponse> {
-  const { dispatcher } = services;
-  const gone = new AbortController();
-  let rows: readonly ClaimedRow[] = [];
-  // The runner is gone, or the answer could not be written: it will not know of these jobs.
-  // Listened to before anything is awaited: whoever comes later is not told any more.
-  response.once('close', () => {
-    gone.abort();
-    if (!response.writableFinished) void dispatcher.undo(rows);
-  });
-  const runner = await seen(services, body);
-  rows = await dispatcher.claim({
-    runnerId: body.runner_id,
-    requestId: body.request_id,
-    capacity: body.draining === true ? 0 : Math.min(body.capacity, runner.capacity),
-    fulfils: fulfilledTags(runner.tags),
-    waitMs: Math.min(body.wait_ms, services.pollMsMax),
-    signal: gone.signal,
-  });
-  if (gone.signal.aborted) await dispatcher.undo(rows);
-  services.metrics.claimed(rows.length);
-  for (const row of rows) services.notifier.jobChanged(row.job_id);
-  return { jobs: rows.map((row) => presentClaimed(row, services.leaseSeconds)) };
-}
-
-async function seen(services: Services, body: ClaimRequest) {
-  const { runner_id: id, session, draining } = body;
-  const known =
-    UUID.test(id) && UUID.test(session)
-      ? await seeRunner(services.database, { id, session, draining: draining === true })
-      : undefined;
-  if (known === undefined) throw RivetError.of('RIVET_RUNNER_UNKNOWN', { id });
-  return known;
-}
-
-function presentClaimed(row: ClaimedRow, leaseSeconds: number): ClaimedJob {
+function termsOf(body: RegistrationTokenRequest) {
+  const { tags = [], tag_keys = ['os', 'arch'], pipelines = ['*'] } = body;
+  checkTagKeys([...tags.map(({ key }) => key), ...tag_keys]);
   return {
-    id: row.job_id,
-    attempt: row.attempt,
-    lease_id: row.lease_id,
-    lease_seconds: leaseSeconds,
-    pipeline: row.pipeline_name,
-    version: row.version,
-    bundle: row.bundle,
-    definition: row.definition,
-    inputs: row.inputs,
-    launched_by: row.launched_by,
+    description: body.description ?? '',
+    usesMax: body.uses_max ?? 1,
+    expiresInSeconds: body.expires_in_seconds ?? DEFAULT_SECONDS,
+    tags,
+    tagKeys: [...new Set(tag_keys)].sort(),
+    pipelines: [...new Set(pipelines)].sort(),
+  };
+}
+
+function presentToken(row: RegistrationTokenRow): RegistrationToken {
+  return {
+    ...row,
     created_at: row.created_at.toISOString(),
+    expires_at: row.expires_at.toISOString(),
   };
 }

@@ -1,0 +1,111 @@
+// What a runner itself calls: register, connect, change its token, claim, report.
+import type { ServerResponse } from 'node:http';
+import { RivetError } from '@rivet/base';
+import type { ClaimedJob, ClaimRequest, ClaimResponse } from '@rivet/protocol';
+import { type ClaimedRow, fulfilledTags, offerRunnerToken, seeRunner } from '@rivet/store';
+import type { Principal, RunnerPrincipal } from '../../auth/principal.ts';
+import { takeReport } from '../../jobs/report.ts';
+import { connect, registerRunner } from '../../runners/register.ts';
+import type { Services } from '../../services.ts';
+import type { Handlers } from '../handler.ts';
+
+type Names = 'registerRunner' | 'connectRunner' | 'changeRunnerToken' | 'claimJobs' | 'reportJob';
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+/** A runner changes a token that is older. */
+const TOKEN_SECONDS_MAX = 30 * 24 * 3600;
+/** A runner that has as many jobs as it may have asks again soon, in milliseconds. */
+const FULL_MS = 2000;
+
+export function runnerCallRoutes(services: Services): Handlers<Names> {
+  const { database } = services;
+  return {
+    registerRunner: async ({ body, principal }) => {
+      if (principal.kind !== 'registration') throw RivetError.of('RIVET_AUTH_INVALID', {});
+      const { runnerId } = await database.transaction(
+        (tx) => registerRunner(tx, principal.tokenId, body),
+        { repeatable: true },
+      );
+      return { runner_id: runnerId };
+    },
+    connectRunner: ({ body, principal }) => connect(database, runnerOf(principal), body),
+    changeRunnerToken: async ({ body, principal }) => {
+      const hash = Buffer.from(body.token_sha256, 'hex');
+      await offerRunnerToken(database, runnerOf(principal).runnerId, hash);
+    },
+    claimJobs: ({ body, principal, reply }) =>
+      claim(services, runnerOf(principal), body, reply.raw),
+    reportJob: ({ params, body, principal }) =>
+      takeReport(services, runnerOf(principal).runnerId, params.id, body),
+  };
+}
+
+/** The runner of a call whose route is only for runners. */
+function runnerOf(principal: Principal): RunnerPrincipal {
+  if (principal.kind === 'runner') return principal;
+  throw RivetError.of('RIVET_AUTH_INVALID', {});
+}
+
+async function claim(
+  services: Services,
+  { runnerId, name }: RunnerPrincipal,
+  body: ClaimRequest,
+  response: ServerResponse,
+): Promise<ClaimResponse> {
+  const { dispatcher, database } = services;
+  const gone = new AbortController();
+  let rows: readonly ClaimedRow[] = [];
+  // The runner is gone, or the answer could not be written: it will not know of these jobs.
+  // Listened to before anything is awaited: whoever comes later is not told any more.
+  response.once('close', () => {
+    gone.abort();
+    if (!response.writableFinished) void dispatcher.undo(rows);
+  });
+  const { session, draining = false } = body;
+  const seen = UUID.test(session)
+    ? await seeRunner(database, {
+        id: runnerId,
+        session,
+        draining,
+        tokenSecondsMax: TOKEN_SECONDS_MAX,
+      })
+    : undefined;
+  if (seen === undefined) throw RivetError.of('RIVET_RUNNER_UNKNOWN', { name });
+  // A runner that says over and over that it has room is not believed. Twice, because one that was
+  // killed and started again has room while its old leases last.
+  const room = Math.max(0, 2 * seen.capacity - seen.running);
+  const waitMsMax = room === 0 ? Math.min(FULL_MS, services.pollMsMax) : services.pollMsMax;
+  rows = await dispatcher.claim({
+    runnerId,
+    requestId: body.request_id,
+    capacity: draining ? 0 : Math.min(body.capacity, seen.capacity, room),
+    fulfils: fulfilledTags(seen.tags),
+    pipelines: [...seen.pipelines].sort(),
+    // One that should change its token is told at once.
+    waitMs: seen.change_token ? 0 : Math.min(body.wait_ms, waitMsMax),
+    signal: gone.signal,
+  });
+  if (gone.signal.aborted) await dispatcher.undo(rows);
+  services.metrics.claimed(rows.length);
+  for (const row of rows) services.notifier.jobChanged(row.job_id);
+  return {
+    jobs: rows.map((row) => presentClaimed(row, services.leaseSeconds)),
+    ...(seen.change_token && { change_token: true }),
+  };
+}
+
+function presentClaimed(row: ClaimedRow, leaseSeconds: number): ClaimedJob {
+  return {
+    id: row.job_id,
+    attempt: row.attempt,
+    lease_id: row.lease_id,
+    lease_seconds: leaseSeconds,
+    pipeline: row.pipeline_name,
+    version: row.version,
+    bundle: row.bundle,
+    definition: row.definition,
+    inputs: row.inputs,
+    launched_by: row.launched_by,
+    created_at: row.created_at.toISOString(),
+  };
+}
