@@ -16,3 +16,11 @@ job = {}
 ---what was found. Each call adds to what is there; 1 MB in all.
 ---@param markdown string the text
 function job.summary(markdown) end
+
+---A token that proves to somebody else which job this is, so that a cloud can trust a job and no secret is stored: a
+---JWT of OpenID Connect, signed by the installation, with the pipeline, its version, the job, the event and the branch
+---among its claims. It ends after 10 minutes; asked for again, the same one is given while at least half of its life is
+---left. `id_tokens` of the pipeline must name the audience. Only jobs of a server have one: with `rivet run` this is an error.
+---@param audience string whom it is for, as the receiver wants it: `"sts.amazonaws.com"`
+---@return Secret token a value to pass on, like those of `secret.get`
+function job.id_token(audience) end

@@ -99,6 +99,7 @@ pipeline = {}
 ---@field runner? RunnerTag[] tags that a runner must have
 ---@field plugins? (string|PluginRequest)[] plugins that it uses, such as `{ "git" }`
 ---@field secrets? string[]
+---@field id_tokens? string[] audiences of `job.id_token`: whom its jobs may prove their identity to
 ---@field env? table<string, string> variables of every command
 ---@field timeout? Duration
 ---@field retry? RetryOptions
@@ -160,6 +161,10 @@ function builder:plugin(plugin) end
 ---@param name string
 ---@return PipelineBuilder
 function builder:secret(name) end
+
+---@param audience string
+---@return PipelineBuilder
+function builder:id_token(audience) end
 
 ---@param name string
 ---@param value string

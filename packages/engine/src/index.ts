@@ -1,6 +1,7 @@
 // How a pipeline runs: stages, modules, journal.
 
 export { type InstallationPolicy, loadInstallationPolicy } from '@rivet/pipeline';
+export type { IdToken, IdTokenIssuer } from './identity/id-token-issuer.ts';
 export type { JobHost, JobLimits, JobObserver, JobSpec, RunJob } from './job.ts';
 export { type JournalContent, readJournal } from './journal/journal-reader.ts';
 export {
@@ -13,7 +14,7 @@ export { type ConditionForecast, forecastConditions } from './mock/forecast.ts';
 export { type CaseReport, runTestFile, type TestFileOptions } from './mock/run-test-file.ts';
 export { createTestedPipelines, type TestedPipelines } from './mock/tested-pipelines.ts';
 export { coreModules, globalAliases } from './modules/registry.ts';
-export { createRedactor } from './redaction/redactor.ts';
+export { checkSecretSize, createRedactor } from './redaction/redactor.ts';
 export { secretForms } from './redaction/secret-forms.ts';
 export { runJob } from './run-job.ts';
 export { givenSecrets, noSecrets, type SecretProvider } from './secrets/secret-provider.ts';

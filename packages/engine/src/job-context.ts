@@ -6,6 +6,7 @@ import type { Clock } from './clock.ts';
 import type { JobImages } from './containers/job-images.ts';
 import type { JobWorkspace } from './fs/job-workspace.ts';
 import type { HttpAccess } from './http/http-access.ts';
+import type { JobIdentity } from './identity/job-identity.ts';
 import type { JobHost, JobSpec } from './job.ts';
 import type { JobSummary } from './job-summary.ts';
 import type { JournalWriter } from './journal/journal-writer.ts';
@@ -30,6 +31,7 @@ export interface JobContext {
   readonly images: JobImages;
   readonly http: HttpAccess;
   readonly secrets: JobSecrets;
+  readonly identity: JobIdentity;
   /** What leaves the job goes through it: log, journal, outputs, stage changes, its outcome. */
   readonly redactor: Redactor;
   readonly logger: Logger;

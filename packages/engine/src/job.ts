@@ -14,6 +14,7 @@ import type {
 } from '@rivet/protocol';
 import type { Clock } from './clock.ts';
 import type { HttpAccessOptions } from './http/http-access.ts';
+import type { IdTokenIssuer } from './identity/id-token-issuer.ts';
 import type { SecretProvider } from './secrets/secret-provider.ts';
 
 /** One attempt at one job. */
@@ -67,6 +68,8 @@ export interface JobHost {
   readonly policy: InstallationPolicy;
   /** Gives the values of the secrets that the pipeline declares. */
   readonly secrets: SecretProvider;
+  /** Signs tokens that prove to others which job this is; absent where nobody vouches for it. */
+  readonly idTokens?: IdTokenIssuer;
   readonly limits: JobLimits;
   /** How requests of scripts are sent; over the network when absent. */
   readonly http?: HttpAccessOptions;

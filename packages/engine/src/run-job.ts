@@ -11,6 +11,7 @@ import { createJobImages } from './containers/job-images.ts';
 import { createDispatcher } from './dispatcher.ts';
 import { createJobWorkspace } from './fs/job-workspace.ts';
 import { createHttpAccess } from './http/http-access.ts';
+import { createJobIdentity } from './identity/job-identity.ts';
 import type { JobHost, JobSpec, RunJob } from './job.ts';
 import type { JobContext } from './job-context.ts';
 import { createJobSummary } from './job-summary.ts';
@@ -130,7 +131,10 @@ class Attempt {
 
   #context(definition: PipelineDefinition, journal: JournalWriter): JobContext {
     let lastId = 0;
-    const { observer } = this.#host;
+    const { observer, idTokens: issuer } = this.#host;
+    const clock = this.#clock;
+    const { inputs } = this.#spec;
+    const secrets = createJobSecrets(definition, inputs, this.#host.secrets, this.#redactor);
     return {
       spec: this.#spec,
       host: this.#host,
@@ -144,10 +148,11 @@ class Attempt {
       branches: createBranches(),
       images: createJobImages(this.#spec, this.#host),
       http: createHttpAccess(this.#host.workspace, this.#host.http),
-      secrets: createJobSecrets(definition, this.#spec.inputs, this.#host.secrets, this.#redactor),
+      secrets,
+      identity: createJobIdentity({ definition, issuer, secrets, clock }),
       redactor: this.#redactor,
       logger: this.#logger,
-      clock: this.#clock,
+      clock,
       startedAtMs: this.#startedAtMs,
       nextId() {
         lastId += 1;

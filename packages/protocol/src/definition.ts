@@ -194,6 +194,8 @@ export const PipelineDefinition = Type.Object({
   runner: Type.Array(RunnerTag),
   plugins: Type.Array(PluginUse),
   secrets: Type.Array(Type.String()),
+  /** Audiences that its jobs may have identity tokens for; absent means none. */
+  id_tokens: Type.Optional(Type.Array(Type.String())),
   env: Type.Record(Type.String(), Type.String()),
   timeout_ms: Nullable(Type.Integer()),
   retry: Nullable(RetryRule),

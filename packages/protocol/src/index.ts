@@ -1,12 +1,18 @@
 // What crosses the wire between Rivet's programs.
 
+export * from './api/access.ts';
+export * from './api/api-keys.ts';
 export * from './api/audit.ts';
+export * from './api/auth.ts';
+export * from './api/id-tokens.ts';
 export * from './api/jobs.ts';
 export * from './api/page.ts';
 export * from './api/pipelines.ts';
 export * from './api/problem.ts';
 export * from './api/runners.ts';
+export * from './api/secrets.ts';
 export * from './api/system.ts';
+export * from './api/users.ts';
 export * from './audit-actions.ts';
 export {
   type CallOptions,
@@ -19,6 +25,7 @@ export { createEventParser, type RawEvent } from './client/event-parser.ts';
 export { problemError } from './client/problem-error.ts';
 export * from './definition.ts';
 export * from './job-events.ts';
+export * from './launch-event.ts';
 export * from './route-shapes.ts';
 export * from './routes/route.ts';
 export * from './routes.ts';

@@ -1,17 +1,29 @@
 // The route table: every endpoint, put together by resource. The orchestrator serves exactly these,
 // the client calls them, and the OpenAPI document is made from them.
+import { accessRoutes } from './routes/access.ts';
+import { apiKeyRoutes } from './routes/api-keys.ts';
 import { auditRoutes } from './routes/audit.ts';
+import { authRoutes } from './routes/auth.ts';
+import { idTokenRoutes } from './routes/id-tokens.ts';
 import { jobRoutes } from './routes/jobs.ts';
 import { pipelineRoutes } from './routes/pipelines.ts';
 import type { Route } from './routes/route.ts';
 import { runnerRoutes } from './routes/runners.ts';
+import { secretRoutes } from './routes/secrets.ts';
 import { systemRoutes } from './routes/system.ts';
+import { userRoutes } from './routes/users.ts';
 
 export const routes = {
+  ...authRoutes,
+  ...userRoutes,
   ...pipelineRoutes,
   ...jobRoutes,
   ...runnerRoutes,
+  ...idTokenRoutes,
+  ...accessRoutes,
+  ...apiKeyRoutes,
   ...auditRoutes,
+  ...secretRoutes,
   ...systemRoutes,
 } as const;
 

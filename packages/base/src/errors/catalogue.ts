@@ -10,6 +10,7 @@ import type { ErrorEntry } from './define.ts';
 import { fsErrors } from './fs.ts';
 import { generalErrors } from './general.ts';
 import { httpErrors } from './http.ts';
+import { identityErrors } from './identity.ts';
 import { jobErrors } from './job.ts';
 import { luaErrors } from './lua.ts';
 import { pipelineErrors } from './pipeline.ts';
@@ -35,6 +36,7 @@ export const errorCatalogue = {
   ...accessErrors,
   ...auditErrors,
   ...secretErrors,
+  ...identityErrors,
   ...serverErrors,
   ...cliErrors,
   ...pluginErrors,

@@ -1,5 +1,5 @@
 // The host of a tested job: what would act on the outside asks the mocks, what it tells is kept.
-import { silentLogger } from '@rivet/base';
+import { SecretText, silentLogger } from '@rivet/base';
 import { createFakeDriver } from '@rivet/containers';
 import type { LuaRecord } from '@rivet/lua';
 import type { LogLine, StageChange } from '@rivet/protocol';
@@ -20,6 +20,13 @@ const LIMITS: JobLimits = {
   cancelGraceMs: 30_000,
   timeoutMs: 24 * 3_600_000,
 };
+
+const ID_TOKEN_MS = 600_000;
+
+/** What stands for an identity token: nobody vouches for a tested job. */
+function idToken(audience: string): string {
+  return `test-identity-token.for.${audience}`;
+}
 
 /** What a job did and told. */
 export interface JobRecord {
@@ -44,6 +51,8 @@ export interface MockedHostOptions {
   readonly secrets: ReadonlyMap<string, string>;
   /** Values by name that the test does not see; those of `secrets` among them. */
   readonly hidden: ReadonlyMap<string, string>;
+  /** That the pipeline may have identity tokens for. */
+  readonly audiences: readonly string[];
   /** Names of the stages, in the order of the file. */
   readonly stages: readonly string[];
   readonly workspace: string;
@@ -58,7 +67,8 @@ export function createMockedHost(options: MockedHostOptions): {
   const { lapse, workspace, stateDirectory, defaultImage } = options;
   const calls = createCurrentCall();
   const mocks = createMockLog(options.ask);
-  const secrets = createShownSecrets(options.hidden);
+  const tokens = new Map(options.audiences.map((each) => [`id_token:${each}`, idToken(each)]));
+  const secrets = createShownSecrets(new Map([...options.hidden, ...tokens]));
   const imageNames = new Map<string, string>();
   // Branches begin with the place of their stage in the file.
   const stageOf = (branch: string): string => options.stages[Number.parseInt(branch, 10) - 1] ?? '';
@@ -85,6 +95,12 @@ export function createMockedHost(options: MockedHostOptions): {
     defaultImage,
     policy: {},
     secrets: givenSecrets(options.secrets),
+    idTokens: {
+      issue: async (audience) => ({
+        token: new SecretText(idToken(audience)),
+        expiresInMs: ID_TOKEN_MS,
+      }),
+    },
     limits: LIMITS,
     clock: lapse.clock,
     http: { open, wait: lapse.wait },

@@ -88,6 +88,7 @@ async function runIn(
     ask,
     secrets: request.secrets,
     hidden: secretTexts(pipeline, request, inputs),
+    audiences: definition.id_tokens ?? [],
     stages: definition.stages.map(({ name }) => name),
     workspace,
     stateDirectory: join(directory, 'state'),

@@ -1,7 +1,9 @@
-// The module `job`: read-only facts about the running job, and its summary.
+// The module `job`: read-only facts about the running job, its summary, and proof of its identity.
 import { type HostModule, hostFunction, required } from '../host-function.ts';
 import type { JobSpec } from '../job.ts';
-import { shownText } from '../value-readers.ts';
+import { asLuaValue } from '../secrets/secret-values.ts';
+import { shownText, text } from '../value-readers.ts';
+import { moduleSource } from './sources.ts';
 
 export const JOB_FIELDS = [
   'id',
@@ -36,6 +38,10 @@ export const jobModule: HostModule = {
       await job.summary.add(markdown);
       return [];
     }),
+    id_token: hostFunction([required('audience', text)], async ({ job, name }, audience) => [
+      asLuaValue(await job.identity.token(audience, name)),
+    ]),
   },
   fields: JOB_FIELDS,
+  source: moduleSource('job', ['secret-value']),
 };

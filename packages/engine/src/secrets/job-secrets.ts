@@ -21,6 +21,11 @@ export interface JobSecrets extends SecretHandles {
    * @throws RIVET_SECRET_UNDECLARED, and like `get` for a value that cannot be redacted
    */
   has(name: string, caller: string): Promise<boolean>;
+  /**
+   * Takes in a value that the job was given besides; from now on it is redacted.
+   * @throws RIVET_SECRET_TOO_SHORT, RIVET_SECRET_TOO_LARGE
+   */
+  adopt(label: string, secret: SecretText): SecretText;
   /** The value of an input that is secret; undefined for every other. */
   ofInput(name: string): SecretText | undefined;
   /** What people call it: `secret NPM_TOKEN`, `input token`. */
@@ -84,9 +89,12 @@ export function createJobSecrets(
     },
     async get(name, caller) {
       const secret = await ask(name, caller);
-      if (secret === undefined) throw RivetError.of('RIVET_SECRET_MISSING', { secret: name });
-      return secret;
+      if (secret !== undefined) return secret;
+      const why = provider.whyAbsent?.(name);
+      const facts = { secret: name, why: why === undefined ? '' : `: ${why}` };
+      throw RivetError.of('RIVET_SECRET_MISSING', facts);
     },
+    adopt,
     has: async (name, caller) => (await ask(name, caller)) !== undefined,
     ofInput: (name) => inputs.get(name),
     labelOf: (secret) => entry(secret).label,

@@ -1,5 +1,12 @@
 // Reads what a pipeline asks of the installation: runner tags, secrets, further attempts.
-import { type RetryCause, type RetryRule, type RunnerTag, retryCauses } from '@rivet/protocol';
+import {
+  AUDIENCE_LENGTH_MAX,
+  AUDIENCE_PATTERN,
+  type RetryCause,
+  type RetryRule,
+  type RunnerTag,
+  retryCauses,
+} from '@rivet/protocol';
 import { fieldPath } from './issue-list.ts';
 import { readSecretName } from './names.ts';
 import {
@@ -45,6 +52,18 @@ export const readSecrets: Reader<string[]> = listReader({
   countMax: 1000,
   item: readSecretName,
   twice: (name) => `the secret ${name} is there twice`,
+});
+
+/** Whom the pipeline may prove its identity to: the audiences of `job.id_token`. */
+export const readIdTokens: Reader<string[]> = listReader({
+  expected: 'a list of audiences such as { "sts.amazonaws.com" }',
+  countMax: 20,
+  item: textReader({
+    expected: 'ASCII letters, digits and signs without blanks, as the receiver of the token wants',
+    lengthMax: AUDIENCE_LENGTH_MAX,
+    pattern: AUDIENCE_PATTERN,
+  }),
+  twice: (audience) => `the audience ${showText(audience)} is there twice`,
 });
 
 /** When another attempt is made. */

@@ -20,7 +20,7 @@ import {
   textReader,
   wrong,
 } from './read-fields.ts';
-import { readRetry, readRunnerTags, readSecrets } from './requirements.ts';
+import { readIdTokens, readRetry, readRunnerTags, readSecrets } from './requirements.ts';
 import { showValue } from './show-value.ts';
 import { type ReadStage, readStage } from './stage-definition.ts';
 import { checkStageGraph } from './stage-graph.ts';
@@ -56,6 +56,7 @@ const KNOWN = [
   'runner',
   'plugins',
   'secrets',
+  'id_tokens',
   'env',
   'timeout',
   'retry',
@@ -89,6 +90,7 @@ export function validateDefinition(
   const runner = at('runner', readRunnerTags) ?? [];
   const plugins = at('plugins', pluginsReader(known)) ?? [];
   const secrets = at('secrets', readSecrets) ?? [];
+  const idTokens = at('id_tokens', readIdTokens) ?? [];
   const env = at('env', readVariables) ?? {};
   const timeoutMs = at('timeout', readDurationMs) ?? null;
   const retry = at('retry', readRetry) ?? null;
@@ -106,6 +108,7 @@ export function validateDefinition(
       runner,
       plugins,
       secrets,
+      ...(idTokens.length === 0 ? {} : { id_tokens: idTokens }),
       env,
       timeout_ms: timeoutMs,
       retry,

@@ -108,8 +108,10 @@ for _, field in ipairs({ "name", "description", "timeout", "retry", "policy" }) 
 end
 
 -- Each call adds one item to the list of that field.
-local list_fields = { tag = "runner", plugin = "plugins", secret = "secrets", stage = "stages" }
-for _, name in ipairs({ "tag", "plugin", "secret", "stage" }) do
+local list_fields = {
+  tag = "runner", plugin = "plugins", secret = "secrets", id_token = "id_tokens", stage = "stages",
+}
+for _, name in ipairs({ "tag", "plugin", "secret", "id_token", "stage" }) do
   method(name, function(definition, value)
     if value == nil then error("builder:" .. name .. " needs a value") end
     local items = part(definition, list_fields[name])

@@ -200,6 +200,21 @@ local plugin_manifests, nearest_name = (function(pipeline)
     })
   end
 
+  -- `job` as a plugin sees it: who the job proves its identity to is the pipeline's to say.
+  local function job_for(plugin_name)
+    return setmetatable({}, {
+      __index = function(_, key)
+        if key ~= "id_token" then return globals.job[key] end
+        return function()
+          error('the plugin "' .. plugin_name .. '" asks for an identity token; expected it as an option that the '
+            .. "pipeline gives it: token = job.id_token(audience)", 2)
+        end
+      end,
+      __newindex = function() error("the module job cannot be changed", 2) end,
+      __metatable = false,
+    })
+  end
+
   -- A plugin's own files; plugins cannot load each other.
   local function own_require(plugin, env)
     local loaded, loading = {}, {}
@@ -247,6 +262,7 @@ local plugin_manifests, nearest_name = (function(pipeline)
     for _, name in ipairs(needs.modules or {}) do allowed[name] = module_names[name] end
     for name in pairs(allowed) do
       if name == "secret" then env.secret = own_secrets(plugin.name, needs.secrets or {})
+      elseif name == "job" then env.job = job_for(plugin.name)
       else env[name] = globals[name] end
     end
     env.plugin = manifest == nil and inert or setmetatable({}, {
