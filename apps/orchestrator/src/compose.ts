@@ -22,6 +22,7 @@ import type { FastifyInstance } from 'fastify';
 import { createAuditKeys } from './audit/audit-keys.ts';
 import { createAuditLog } from './audit/audit-log.ts';
 import { chainAuditLog } from './audit/chain-rows.ts';
+import { createRefusals } from './audit/refusals.ts';
 import { createAuthenticator } from './auth/authenticate.ts';
 import type { Config } from './config.ts';
 import { createDuties } from './duties/duty.ts';
@@ -82,6 +83,8 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
     logger,
   });
   const auditKeys = createAuditKeys(() => sealing.sealer.mac('audit'));
+  const audit = createAuditLog(auditKeys);
+  const refusals = createRefusals({ database, audit, logger });
   const services: Services = {
     version: VERSION,
     authenticator: createAuthenticator(database),
@@ -94,7 +97,8 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
     metrics,
     sealer: sealing.sealer,
     streamSlots: createStreamSlots(config.streamsPerUser),
-    audit: createAuditLog(auditKeys),
+    audit,
+    refusals,
     auditKeys,
     logger,
     leaseSeconds,
@@ -106,6 +110,7 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
     authenticator: services.authenticator,
     logger,
     metrics,
+    refusals,
     stopping: stopping.signal,
     handlers: {
       ...pipelineRoutes(services),
@@ -151,6 +156,7 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
     listener,
     watcher,
     duties,
+    refusals,
     closing('claims', () => dispatcher.close()),
     http,
   ];

@@ -3,6 +3,7 @@ import type { Logger } from '@rivet/base';
 import type { Database, Notifier } from '@rivet/store';
 import type { AuditKeys } from './audit/audit-keys.ts';
 import type { AuditLog } from './audit/audit-log.ts';
+import type { Refusals } from './audit/refusals.ts';
 import type { Authenticator } from './auth/authenticate.ts';
 import type { StreamSlots } from './http/stream-slots.ts';
 import type { ClaimDispatcher } from './jobs/claim-dispatcher.ts';
@@ -30,6 +31,8 @@ export interface Services {
   /** Who did what: every change is recorded here, in its own transaction. */
   readonly audit: AuditLog;
   readonly auditKeys: AuditKeys;
+  /** What was refused is recorded here, in bounded amounts. */
+  readonly refusals: Refusals;
   readonly streamSlots: StreamSlots;
   readonly logger: Logger;
   readonly leaseSeconds: number;

@@ -11,6 +11,7 @@ import {
 } from '@rivet/protocol';
 import { type FastifyInstance, type FastifyRequest, fastify } from 'fastify';
 import { guard, personOf } from '../access/guard.ts';
+import type { Refusals } from '../audit/refusals.ts';
 import type { Authenticator } from '../auth/authenticate.ts';
 import { anonymous, type Origin, type Principal } from '../auth/principal.ts';
 import type { Metrics } from '../metrics.ts';
@@ -30,6 +31,7 @@ export interface AppOptions {
   readonly handlers: Handlers<RouteName>;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  readonly refusals: Refusals;
   /** Aborts when the server begins to stop. */
   readonly stopping: AbortSignal;
 }
@@ -48,7 +50,7 @@ const bodyLimits: Partial<Record<RouteName, number>> = {
 
 /** Makes the server; it does not listen yet. */
 export async function createApp(options: AppOptions): Promise<FastifyInstance> {
-  const { logger, metrics, stopping } = options;
+  const { logger, metrics, refusals, stopping } = options;
   const app = fastify({
     bodyLimit: BODY_BYTES_MAX,
     exposeHeadRoutes: false,
@@ -78,9 +80,11 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
       done(error as Error);
     }
   });
-  app.setErrorHandler((error: Error, request, reply) =>
-    sendProblem(reply, clientError(error, request, logger)),
-  );
+  app.setErrorHandler((error: Error, request, reply) => {
+    const told = clientError(error, request, logger);
+    refusals.note(request.principal, `${request.method} ${request.routeOptions.url}`, told);
+    return sendProblem(reply, told);
+  });
   app.setNotFoundHandler((request, reply) => {
     const allowed = allowedMethods(request.raw);
     const path = request.url.split('?', 1)[0] ?? '';

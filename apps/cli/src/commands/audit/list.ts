@@ -33,10 +33,12 @@ export const auditList = defineCommand({
   },
   async run(context, _args, options) {
     const { output, interrupt } = context;
-    const { url, json, limit, cursor, ...filter } = options;
-    const client = await openClient(context, url);
+    const { json, limit, cursor, actor, action, object, since, until } = options;
+    const client = await openClient(context, options);
     const asked = Object.fromEntries(
-      Object.entries(filter).filter(([, value]) => value !== undefined),
+      Object.entries({ actor, action, object, since, until }).filter(
+        ([, value]) => value !== undefined,
+      ),
     );
     const first = cursor === undefined ? {} : { cursor };
     const page = await readPages(limit ?? 50, (query) =>
