@@ -29,6 +29,8 @@ import { createDuties } from './duties/duty.ts';
 import { expireLeases } from './duties/expire-leases.ts';
 import { forgetOldIdempotencyKeys } from './duties/forget-idempotency-keys.ts';
 import { createApp } from './http/app.ts';
+import { accessRoutes } from './http/routes/access.ts';
+import { apiKeyRoutes } from './http/routes/api-keys.ts';
 import { auditRoutes } from './http/routes/audit.ts';
 import { jobLogRoutes } from './http/routes/job-logs.ts';
 import { jobRoutes } from './http/routes/jobs.ts';
@@ -119,6 +121,8 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
       ...runnerRoutes(services),
       ...runnerCallRoutes(services),
       ...auditRoutes(services),
+      ...accessRoutes(services),
+      ...apiKeyRoutes(services),
       ...systemRoutes(services),
     },
   });

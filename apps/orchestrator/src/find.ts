@@ -27,9 +27,7 @@ export async function findPipeline(
   permission: PipelinePermission,
 ): Promise<PipelineRow> {
   const { access } = person;
-  const found = await findPipelines(db, ref, access.filterOf(permission));
-  if (found.length > 1) throw ambiguous(ref, found);
-  const [only] = found;
+  const only = onlyOne(ref, await findPipelines(db, ref, access.filterOf(permission)));
   if (only !== undefined) return only;
   const view = access.filterOf('pipelines.view');
   for (const { name } of await findPipelines(db, ref, view)) {
@@ -54,9 +52,7 @@ export async function findJob(
   permission: PipelinePermission,
 ): Promise<JobRow> {
   const { access } = person;
-  const found = await findJobs(db, prefix, access.filterOf(permission));
-  if (found.length > 1) throw ambiguous(prefix, found);
-  const [only] = found;
+  const only = onlyOne(prefix, await findJobs(db, prefix, access.filterOf(permission)));
   if (only !== undefined) return only;
   for (const job of await findJobs(db, prefix, access.filterOf('pipelines.view'))) {
     requireOn(person, permission, { kind: 'pipeline', name: job.pipeline_name });
@@ -81,6 +77,18 @@ export async function versionOf(
   if (content !== undefined) return content;
   const reason = `version ${version} of the pipeline ${pipelineId} is not in the database`;
   throw RivetError.of('RIVET_INTERNAL', { reason });
+}
+
+/**
+ * The only one of what was found for a reference; undefined when there is none.
+ * @throws RIVET_ID_AMBIGUOUS
+ */
+export function onlyOne<Row extends { readonly id: string }>(
+  ref: string,
+  found: readonly Row[],
+): Row | undefined {
+  if (found.length > 1) throw ambiguous(ref, found);
+  return found[0];
 }
 
 function ambiguous(prefix: string, found: readonly { id: string }[]): RivetError {

@@ -36,13 +36,22 @@ export function requireOn(
   throw denied(person, permission, ` on the ${object.kind} ${object.name}`);
 }
 
+/**
+ * For what has no name yet: passes when the person may do that to some object.
+ * @throws RIVET_ACCESS_DENIED
+ */
+export function requireSomewhere(person: Person, permission: ObjectPermission): void {
+  if (!person.access.maySomewhere(permission)) throw denied(person, permission);
+}
+
 /** The person of a call whose route is only for people. */
 export function personOf(principal: Principal): Person {
   if (principal.kind === 'person') return principal;
   throw RivetError.of('RIVET_AUTH_INVALID', {});
 }
 
-function denied(person: Person, permission: Permission, object = ''): RivetError {
+/** The refusal of somebody who is known. */
+export function denied(person: Person, permission: Permission, object = ''): RivetError {
   return RivetError.of('RIVET_ACCESS_DENIED', {
     who: describePrincipal(person),
     permission,

@@ -1,4 +1,6 @@
 // Patterns of names, in which `*` stands for any text: the same rule here as `LIKE` follows in SQL.
+import { RivetError } from '@rivet/base';
+import type { ObjectKind } from '@rivet/protocol';
 
 /** Whether a name fits a pattern, in time linear in both for each `*`. */
 export function matchesPattern(pattern: string, name: string): boolean {
@@ -15,4 +17,36 @@ export function matchesPattern(pattern: string, name: string): boolean {
     at = found + part.length;
   }
   return at <= name.length - last.length;
+}
+
+/** No name has it, so only a `*` can stand for it. */
+const ANY_TEXT = '\0';
+
+/** Whether each name that fits `inner` fits one of `outers` too. */
+export function coversPattern(outers: readonly string[], inner: string): boolean {
+  // What fits with a text that nothing but `*` can stand for, fits with every text in its place.
+  const name = inner.replaceAll('*', ANY_TEXT);
+  return outers.some((outer) => matchesPattern(outer, name));
+}
+
+/** The characters that names have; docs/guide/accounts.md has the same rules. */
+const CHARACTERS: Readonly<Record<ObjectKind, { allowed: RegExp; expected: string }>> = {
+  pipeline: { allowed: /^[A-Za-z0-9 ._/*-]+$/, expected: 'letters, digits, spaces and . _ / -' },
+  secret: { allowed: /^[A-Za-z0-9_*]+$/, expected: 'letters, digits and _' },
+};
+const LENGTH_MAX = 200;
+
+/**
+ * The pattern as it is stored: several `*` in a row are one.
+ * @throws RIVET_ACCESS_PATTERN when no name could ever fit it
+ */
+export function readPattern(kind: ObjectKind, text: string): string {
+  const { allowed, expected } = CHARACTERS[kind];
+  const reason =
+    text.length === 0 || text.length > LENGTH_MAX
+      ? `it has ${text.length} characters; expected 1 to ${LENGTH_MAX}`
+      : `names have ${expected}`;
+  if (text.length <= LENGTH_MAX && allowed.test(text)) return text.replaceAll(/\*+/g, '*');
+  const found = JSON.stringify(text.length > 60 ? `${text.slice(0, 59)}…` : text);
+  throw RivetError.of('RIVET_ACCESS_PATTERN', { found, kind, reason });
 }

@@ -1,6 +1,11 @@
 // Cursors of lists: where the next page begins, as text that callers pass back unchanged.
 import { RivetError } from '@rivet/base';
 
+/** Positions of lists by id, newest first. */
+export const ID_PATTERN = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+/** Before the first of such a list: no id is greater. */
+export const ID_AFTER_ALL = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+
 /** Cursor of a list after the item with `position`. */
 export function encodeCursor(list: string, position: string): string {
   return Buffer.from(JSON.stringify([list, position])).toString('base64url');

@@ -15,7 +15,7 @@ import {
   readPipelineVersion,
   setPipelineVersion,
 } from '@rivet/store';
-import { requireOn } from '../access/guard.ts';
+import { requireOn, requireSomewhere } from '../access/guard.ts';
 import type { Person } from '../auth/principal.ts';
 import { findPipeline } from '../find.ts';
 import { presentPipeline } from '../present.ts';
@@ -31,6 +31,7 @@ export async function createPipeline(
   person: Person,
   bundle: PipelineBundle,
 ): Promise<CreatePipelineResponse> {
+  requireSomewhere(person, 'pipelines.edit');
   const checked = await checker.check(bundle);
   if (!checked.ok) throw pipelineInvalid(checked.issues);
   const { definition } = checked;

@@ -10,7 +10,7 @@ import { relaunch } from '../../jobs/launch.ts';
 import { cancel, hasEnded } from '../../jobs/transitions.ts';
 import { presentJob } from '../../present.ts';
 import type { Services } from '../../services.ts';
-import { decodeCursor, encodeCursor, toPage } from '../cursor.ts';
+import { decodeCursor, encodeCursor, ID_AFTER_ALL, ID_PATTERN, toPage } from '../cursor.ts';
 import type { EventStream } from '../event-stream.ts';
 import type { Handlers } from '../handler.ts';
 import { readIdempotencyKey } from '../idempotency-key.ts';
@@ -19,8 +19,6 @@ import { streamJob } from '../job-stream.ts';
 type Names = 'listJobs' | 'getJob' | 'cancelJob' | 'retryJob' | 'explainJob' | 'streamJobEvents';
 
 const LIMIT_DEFAULT = 50;
-const ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-const AFTER_ALL = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 
 export function jobRoutes(services: Services): Handlers<Names> {
   const { database } = services;
@@ -28,7 +26,7 @@ export function jobRoutes(services: Services): Handlers<Names> {
     listJobs: async ({ query, person }) => {
       const limit = query.limit ?? LIMIT_DEFAULT;
       const before =
-        query.cursor === undefined ? AFTER_ALL : decodeCursor('jobs', query.cursor, ID);
+        query.cursor === undefined ? ID_AFTER_ALL : decodeCursor('jobs', query.cursor, ID_PATTERN);
       const { state, pipeline } = query;
       const filter = person().access.filterOf('pipelines.view');
       const page = { before, state, pipeline, limit: limit + 1, filter };

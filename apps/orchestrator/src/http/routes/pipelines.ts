@@ -1,5 +1,6 @@
 // Routes of the resource "pipelines".
 import { listPipelines, listPipelineVersions } from '@rivet/store';
+import { requireSomewhere } from '../../access/guard.ts';
 import { findPipeline, versionOf } from '../../find.ts';
 import { launchPipeline } from '../../jobs/launch.ts';
 import { createPipeline, removePipeline, rollbackPipeline } from '../../pipelines/versions.ts';
@@ -28,7 +29,9 @@ export function pipelineRoutes(services: Services): Handlers<Names> {
   return {
     createPipeline: ({ body, person }) =>
       createPipeline({ database, checker }, person(), body.bundle),
-    checkPipeline: async ({ body }) => {
+    checkPipeline: async ({ body, person }) => {
+      // Checking runs the program of whoever asks: it is for those who write pipelines.
+      requireSomewhere(person(), 'pipelines.edit');
       const checked = await checker.check(body.bundle);
       return checked.ok
         ? { valid: true, issues: [], definition: checked.definition }

@@ -1,0 +1,96 @@
+// Grants: given and taken back by administrators.
+import { RivetError, uuidv7 } from '@rivet/base';
+import {
+  type CreateGrantRequest,
+  type ObjectKind,
+  type ObjectPermission,
+  pipelinePermissions,
+  secretPermissions,
+} from '@rivet/protocol';
+import {
+  countGrants,
+  type Database,
+  deleteGrant,
+  type GrantSubject,
+  insertGrant,
+  type Queryable,
+  type SubjectGrantRow,
+} from '@rivet/store';
+import { findGrant, findSubjectUser, findTeam } from './find-subject.ts';
+import { readPattern } from './pattern.ts';
+
+/** Of one user or team: every request of theirs reads all of them. */
+const GRANTS_MAX = 1000;
+
+const permissionsOf: Readonly<Record<ObjectKind, readonly ObjectPermission[]>> = {
+  pipeline: pipelinePermissions,
+  secret: secretPermissions,
+};
+
+/**
+ * Gives a user or team permissions on objects by a pattern. The same grant again is the same grant.
+ * @throws RIVET_GRANT_SUBJECT, RIVET_GRANT_PERMISSIONS, RIVET_ACCESS_PATTERN, RIVET_GRANT_LIMIT,
+ * RIVET_USER_NOT_FOUND, RIVET_TEAM_NOT_FOUND
+ */
+export async function createGrant(
+  database: Database,
+  request: CreateGrantRequest,
+  createdBy: string,
+): Promise<SubjectGrantRow> {
+  const { kind } = request;
+  const pattern = readPattern(kind, request.pattern);
+  const permissions = permissionsFor(kind, request.permissions);
+  const subject = await findSubject(database, request);
+  const content = { object_kind: kind, pattern, permissions };
+  const id = uuidv7();
+  return database.transaction(
+    async (tx) => {
+      const found = await insertGrant(tx, { id, ...subject, ...content, createdBy });
+      // Only for a moment between two statements: somebody else has just taken it back.
+      if (found === undefined) throw RivetError.of('RIVET_GRANT_NOT_FOUND', { id });
+      if (found.made && (await countGrants(tx, subject)) > GRANTS_MAX) {
+        const { user_name, team_name } = found.row;
+        const whose = user_name ?? `the team ${team_name}`;
+        throw RivetError.of('RIVET_GRANT_LIMIT', { subject: whose, limit: GRANTS_MAX });
+      }
+      return found.row;
+    },
+    { repeatable: true },
+  );
+}
+
+/** @throws RIVET_GRANT_NOT_FOUND */
+export async function removeGrant(database: Database, prefix: string): Promise<void> {
+  const { id } = await findGrant(database, prefix);
+  await database.transaction((tx) => deleteGrant(tx, id), { repeatable: true });
+}
+
+/** The user or team that a list is about; both null for all. */
+export async function listedSubject(
+  db: Queryable,
+  { user, team }: { user?: string; team?: string },
+): Promise<GrantSubject> {
+  return {
+    userId: user === undefined ? null : (await findSubjectUser(db, user)).id,
+    teamId: team === undefined ? null : (await findTeam(db, team)).id,
+  };
+}
+
+function permissionsFor(
+  kind: ObjectKind,
+  permissions: readonly ObjectPermission[],
+): ObjectPermission[] {
+  const possible = permissionsOf[kind];
+  const wrong = permissions.find((permission) => !possible.includes(permission));
+  if (wrong === undefined) return [...permissions];
+  const expected = possible.join(', ');
+  throw RivetError.of('RIVET_GRANT_PERMISSIONS', { found: wrong, kind, expected });
+}
+
+async function findSubject(db: Queryable, request: CreateGrantRequest): Promise<GrantSubject> {
+  const { user, team } = request;
+  if ((user === undefined) === (team === undefined)) {
+    throw RivetError.of('RIVET_GRANT_SUBJECT', { found: user === undefined ? 'neither' : 'both' });
+  }
+  return listedSubject(db, request);
+}
