@@ -16,10 +16,19 @@ import {
   setPipelineVersion,
 } from '@rivet/store';
 import { requireOn, requireSomewhere } from '../access/guard.ts';
+import type { AuditLog } from '../audit/audit-log.ts';
 import type { Person } from '../auth/principal.ts';
 import { findPipeline } from '../find.ts';
 import { presentPipeline } from '../present.ts';
 import type { PipelineChecker } from './pipeline-checker.ts';
+
+export interface VersionServices {
+  readonly database: Database;
+  readonly audit: AuditLog;
+}
+
+/** Tells the audit log of a new version. */
+type VersionRecord = (tx: Queryable, pipeline: PipelineRow, version: number) => Promise<void>;
 
 /**
  * Validates a bundle and makes it the newest version of the pipeline that it names. The same files
@@ -27,30 +36,42 @@ import type { PipelineChecker } from './pipeline-checker.ts';
  * @throws RIVET_PIPELINE_INVALID with all the issues; RIVET_ACCESS_DENIED
  */
 export async function createPipeline(
-  { database, checker }: { database: Database; checker: PipelineChecker },
+  services: VersionServices & { readonly checker: PipelineChecker },
   person: Person,
   bundle: PipelineBundle,
 ): Promise<CreatePipelineResponse> {
+  const { database, checker, audit } = services;
   requireSomewhere(person, 'pipelines.edit');
   const checked = await checker.check(bundle);
   if (!checked.ok) throw pipelineInvalid(checked.issues);
   const { definition } = checked;
   requireOn(person, 'pipelines.edit', { kind: 'pipeline', name: definition.name });
   const content = { digest: bundleDigest(bundle), bundle, definition };
+  const recorded: VersionRecord = (tx, pipeline, version) =>
+    audit.record(tx, person, {
+      action: 'pipeline.update',
+      object: { kind: 'pipeline', id: pipeline.id, name: pipeline.name },
+      details: { version, digest: content.digest },
+    });
   return database.transaction(
     async (tx) => {
       const existing = await lockPipeline(tx, { name: definition.name });
-      if (existing !== undefined) return addVersion(tx, existing, content);
+      if (existing !== undefined) return addVersion(tx, existing, content, recorded);
       const { name, description } = definition;
       const made = await insertPipeline(tx, { id: uuidv7(), name, description });
       if (made !== undefined) {
         await insertPipelineVersion(tx, made.id, 1, content);
+        await audit.record(tx, person, {
+          action: 'pipeline.create',
+          object: { kind: 'pipeline', id: made.id, name },
+          details: { version: 1, digest: content.digest },
+        });
         return { ...presentPipeline(made), changed: true };
       }
       // Somebody made the same name since the look above, and has committed by now.
       const theirs = await lockPipeline(tx, { name });
       if (theirs === undefined) throw gone(name);
-      return addVersion(tx, theirs, content);
+      return addVersion(tx, theirs, content, recorded);
     },
     { repeatable: true },
   );
@@ -61,7 +82,7 @@ export async function createPipeline(
  * @throws RIVET_PIPELINE_NOT_FOUND, RIVET_PIPELINE_VERSION_NOT_FOUND
  */
 export async function rollbackPipeline(
-  database: Database,
+  { database, audit }: VersionServices,
   person: Person,
   ref: string,
   version: number,
@@ -80,7 +101,13 @@ export async function rollbackPipeline(
           latest,
         });
       }
-      return addVersion(tx, pipeline, content);
+      return addVersion(tx, pipeline, content, (_, { name }, made) =>
+        audit.record(tx, person, {
+          action: 'pipeline.rollback',
+          object: { kind: 'pipeline', id, name },
+          details: { version: made, from: version, digest: content.digest },
+        }),
+      );
     },
     { repeatable: true },
   );
@@ -91,7 +118,7 @@ export async function rollbackPipeline(
  * @throws RIVET_PIPELINE_NOT_FOUND, RIVET_PIPELINE_IN_USE
  */
 export async function removePipeline(
-  database: Database,
+  { database, audit }: VersionServices,
   person: Person,
   ref: string,
 ): Promise<void> {
@@ -105,6 +132,10 @@ export async function removePipeline(
       if (count > 0)
         throw RivetError.of('RIVET_PIPELINE_IN_USE', { pipeline: pipeline.name, count });
       await deletePipeline(tx, id);
+      await audit.record(tx, person, {
+        action: 'pipeline.delete',
+        object: { kind: 'pipeline', id, name: pipeline.name },
+      });
     },
     { repeatable: true },
   );
@@ -114,6 +145,7 @@ async function addVersion(
   tx: Queryable,
   pipeline: PipelineRow,
   content: PipelineContent,
+  record: VersionRecord,
 ): Promise<CreatePipelineResponse> {
   const { id } = pipeline;
   const current = await readPipelineVersion(tx, id, pipeline.version);
@@ -122,6 +154,7 @@ async function addVersion(
   await insertPipelineVersion(tx, id, version, content);
   const { description } = content.definition;
   const changed = await setPipelineVersion(tx, { id, version, description });
+  await record(tx, pipeline, version);
   return { ...presentPipeline(changed ?? pipeline), changed: true };
 }
 

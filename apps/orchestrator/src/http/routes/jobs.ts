@@ -51,14 +51,19 @@ export function jobRoutes(services: Services): Handlers<Names> {
 
 /** Canceling a canceled job again changes nothing; any other finished job stays as it is. */
 async function cancelJob(services: Services, person: Person, prefix: string): Promise<JobRow> {
-  const { database, notifier } = services;
+  const { database, notifier, audit } = services;
   const { id } = await findJob(database, person, prefix, 'pipelines.cancel');
   await database.transaction(
     async (tx) => {
       const job = await lockJob(tx, id);
       if (job === undefined || job.state === 'canceled') return;
       if (hasEnded(job)) throw RivetError.of('RIVET_JOB_FINISHED', { id, state: job.state });
+      // Once asked is asked: the job is told until it ends.
+      const asked = job.cancel_requested;
       await cancel(tx, job);
+      if (asked) return;
+      const object = { kind: 'job', id, name: job.pipeline_name };
+      await audit.record(tx, person, { action: 'job.cancel', object });
     },
     { repeatable: true },
   );

@@ -27,8 +27,7 @@ const VERSIONS_MAX = 500;
 export function pipelineRoutes(services: Services): Handlers<Names> {
   const { database, checker } = services;
   return {
-    createPipeline: ({ body, person }) =>
-      createPipeline({ database, checker }, person(), body.bundle),
+    createPipeline: ({ body, person }) => createPipeline(services, person(), body.bundle),
     checkPipeline: async ({ body, person }) => {
       // Checking runs the program of whoever asks: it is for those who write pipelines.
       requireSomewhere(person(), 'pipelines.edit');
@@ -52,7 +51,7 @@ export function pipelineRoutes(services: Services): Handlers<Names> {
       return { ...presentPipeline(pipeline), definition, bundle };
     },
     deletePipeline: async ({ params, person }) => {
-      await removePipeline(database, person(), params.ref);
+      await removePipeline(services, person(), params.ref);
       return undefined;
     },
     listPipelineVersions: async ({ params, person }) => {
@@ -69,7 +68,7 @@ export function pipelineRoutes(services: Services): Handlers<Names> {
       return { items, next_cursor: null };
     },
     rollbackPipeline: ({ params, body, person }) =>
-      rollbackPipeline(database, person(), params.ref, body.version),
+      rollbackPipeline(services, person(), params.ref, body.version),
     launchPipeline: async ({ params, body, person, request }) => {
       const key = readIdempotencyKey(request);
       return presentJob(await launchPipeline(services, person(), params.ref, body, key));
