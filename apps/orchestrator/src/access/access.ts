@@ -83,9 +83,8 @@ export class Access {
   permissions(): AccessPermission[] {
     return roleCeilings[this.role].filter((permission) => {
       if (!this.may(permission)) return false;
-      return includes(administrationPermissions, permission) || permission === 'runners.view'
-        ? true
-        : this.maySomewhere(permission as ObjectPermission);
+      const anywhere = includes(administrationPermissions, permission);
+      return anywhere || this.maySomewhere(permission as ObjectPermission);
     });
   }
 }

@@ -43,7 +43,13 @@ export async function launchPipeline(
   const key = keyOf(person, clientKey);
   const digest = digestOf([ref, request]);
   const used = key === undefined ? undefined : await findIdempotencyKey(database, key);
-  if (key !== undefined && used !== undefined) return sameJob(database, key, digest, used);
+  if (key !== undefined && used !== undefined) {
+    const job = await sameJob(database, key, digest, used);
+    if (person.access.mayOn('pipelines.launch', job.pipeline_name)) return job;
+    // The right has gone since, or another API key of the same person has fewer: as without a key.
+    await findPipeline(database, person, ref, 'pipelines.launch');
+    throw pipelineGone(ref);
+  }
   const id = uuidv7();
   for (let tried = 1; ; tried += 1) {
     const pipeline = await findPipeline(database, person, ref, 'pipelines.launch');
@@ -143,10 +149,7 @@ function store(
       async (tx): Promise<Stored> => {
         // Until the job is there, nobody deletes the pipeline or gives it another version.
         const pipeline = await sharePipeline(tx, job.pipelineId);
-        if (pipeline === undefined) {
-          const ref = JSON.stringify(job.pipelineName);
-          throw RivetError.of('RIVET_PIPELINE_NOT_FOUND', { ref, suggestion: '' });
-        }
+        if (pipeline === undefined) throw pipelineGone(job.pipelineName);
         if (version !== undefined && pipeline.version !== version) return 'version-changed';
         if (!(await launch(tx, job)) || use.key === undefined) return 'launched';
         const { key, digest } = use;
@@ -195,6 +198,10 @@ function digestOf(value: unknown): string {
       : part,
   );
   return createHash('sha256').update(text).digest('hex');
+}
+
+function pipelineGone(ref: string): RivetError {
+  return RivetError.of('RIVET_PIPELINE_NOT_FOUND', { ref: JSON.stringify(ref), suggestion: '' });
 }
 
 function summarize(issues: readonly DefinitionIssue[]): string {
