@@ -37,7 +37,7 @@ describe.skipIf(nginx === undefined)('behind nginx (needs nginx)', () => {
   });
 
   it('a job is claimed by a poll that waited, and its log arrives line by line', async () => {
-    const client = createClient({ url });
+    const client = createClient({ url, token: installation.token });
     const ref = await createPipeline(
       client,
       `return pipeline.define({ name = "streamed", stages = { { name = "talk", script = function()
@@ -62,7 +62,7 @@ describe.skipIf(nginx === undefined)('behind nginx (needs nginx)', () => {
 
   it('a runner goes on with the other orchestrator when one is killed', async () => {
     const [first] = installation.orchestrators;
-    const client = createClient({ url });
+    const client = createClient({ url, token: installation.token });
     const ref = await createPipeline(
       client,
       `return pipeline.define({ name = "survivor", stages = { { name = "talk", script = function()

@@ -7,6 +7,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { type Client, createClient } from '@rivet/protocol';
 import { createTestDatabase } from '@rivet/testing';
@@ -31,7 +32,9 @@ export interface Installation {
   readonly directory: string;
   readonly orchestrators: Orchestrator[];
   readonly runners: Runner[];
-  /** Talks to the first orchestrator. */
+  /** The API key of the administrator. */
+  readonly token: string;
+  /** Talks to the first orchestrator, for the administrator. */
   readonly client: Client;
   startOrchestrator(port?: number): Promise<Orchestrator>;
   startRunner(name: string, options?: RunnerOptions): Promise<Runner>;
@@ -61,6 +64,10 @@ export async function startInstallation(options: InstallationOptions = {}): Prom
   const database = await createTestDatabase();
   const directory = await mkdtemp(join(tmpdir(), 'rivet-e2e-'));
   const masterKey = randomBytes(32).toString('base64');
+  const { api_key: token } = await bootstrap({
+    DATABASE_URL: database.url,
+    RIVET_MASTER_KEY: masterKey,
+  });
   const orchestrators: Orchestrator[] = [];
   const runners: Runner[] = [];
   const first = (): Orchestrator => {
@@ -73,6 +80,7 @@ export async function startInstallation(options: InstallationOptions = {}): Prom
     directory,
     orchestrators,
     runners,
+    token,
     get client() {
       return first().client;
     },
@@ -86,7 +94,7 @@ export async function startInstallation(options: InstallationOptions = {}): Prom
       });
       await program.announced('listening');
       const url = `http://127.0.0.1:${port}`;
-      const orchestrator = { ...program, port, url, client: createClient({ url }) };
+      const orchestrator = { ...program, port, url, client: createClient({ url, token }) };
       orchestrators.push(orchestrator);
       return orchestrator;
     },
@@ -137,6 +145,21 @@ export async function startInstallation(options: InstallationOptions = {}): Prom
     await installation.stop();
     throw error;
   }
+}
+
+interface Prepared {
+  readonly api_key: string;
+}
+
+/** Runs the program "bootstrap" to its end: the schema, an administrator, an API key. */
+async function bootstrap(env: Readonly<Record<string, string>>): Promise<Prepared> {
+  const root = fileURLToPath(new URL('..', import.meta.url));
+  const program = 'apps/orchestrator/src/bootstrap.ts';
+  const { stdout } = await run(process.execPath, [program], {
+    cwd: root,
+    env: { PATH: process.env.PATH, ...env },
+  });
+  return JSON.parse(stdout) as Prepared;
 }
 
 /** Containers and directories of a runner that has stopped. */

@@ -3,7 +3,7 @@
 // stops what it started.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -21,9 +21,13 @@ const directory = await mkdtemp(join(tmpdir(), 'rivet-demo-'));
 await chmod(directory, 0o711);
 const port = await freePort();
 const url = `http://127.0.0.1:${port}`;
+// `rivet dev` signs the commands in by this file, and leaves that of the user alone.
+const config = join(directory, 'config');
+await writeFile(config, '{}');
 const env = {
-  ...process.env,
+  ...withoutRivet(process.env),
   RIVET_URL: url,
+  RIVET_CONFIG: config,
   RIVET_DEFAULT_IMAGE: process.env.RIVET_DEFAULT_IMAGE ?? 'localhost/rivet/base:latest',
 };
 
@@ -69,25 +73,21 @@ function rivet(...args: string[]): void {
   }
 }
 
-/** Waits until the orchestrator answers that it is ready and a runner is online. */
+/** Waits until `rivet dev` has signed in, which it does when everything works. */
 async function waitUntilReady(server: ChildProcess): Promise<void> {
   const deadline = Date.now() + startDeadlineMs;
   while (Date.now() < deadline) {
     if (server.exitCode !== null) throw new Error('`rivet dev` ended; its message is above.');
-    if (await hasRunner()) return;
+    if ((await readFile(config, 'utf8')).includes(url)) return;
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
   throw new Error(`Rivet was not ready within ${startDeadlineMs / 1000} seconds.`);
 }
 
-async function hasRunner(): Promise<boolean> {
-  try {
-    const response = await fetch(`${url}/api/runners`, { signal: AbortSignal.timeout(2000) });
-    const { items } = (await response.json()) as { items: readonly { state: string }[] };
-    return items.some((runner) => runner.state === 'online');
-  } catch {
-    return false;
-  }
+/** What somebody has set for servers of their own is not for this one. */
+function withoutRivet(all: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const theirs = /^(RIVET_(?!DEFAULT_IMAGE|LOG_LEVEL)|DATABASE_URL)/;
+  return Object.fromEntries(Object.entries(all).filter(([name]) => !theirs.test(name)));
 }
 
 async function stop(child: ChildProcess): Promise<void> {

@@ -8,8 +8,8 @@ import { silentLogger, uuidv7 } from '@rivet/base';
 import { startEmbeddedDatabase } from '@rivet/embedded-database';
 import { type HostProcess, startProcess } from '@rivet/processes';
 import { type Client, createClient } from '@rivet/protocol';
-import { claimJobs, createDatabase, type Database, fulfilledTags, migrate } from '@rivet/store';
-import { root } from './command.ts';
+import { claimJobs, createDatabase, type Database, fulfilledTags } from '@rivet/store';
+import { root, runCommand } from './command.ts';
 import { alternate, type Benchmark } from './measure.ts';
 
 const RUNNERS = 64;
@@ -45,24 +45,27 @@ export const claimBenchmark: Benchmark = {
       logger: silentLogger,
       connectionsMax: 10,
     });
-    await migrate(database);
+    const settings = {
+      DATABASE_URL: embedded.url,
+      RIVET_MASTER_KEY: randomBytes(32).toString('base64'),
+      RIVET_LOG_LEVEL: 'error',
+    };
+    const token = await bootstrap(settings);
     const orchestrator = startProcess({
       file: process.execPath,
       args: ['apps/orchestrator/src/main.ts'],
       cwd: root,
       env: {
         ...process.env,
-        DATABASE_URL: embedded.url,
+        ...settings,
         RIVET_LISTEN: '127.0.0.1:0',
-        RIVET_MASTER_KEY: randomBytes(32).toString('base64'),
-        RIVET_LOG_LEVEL: 'error',
         RIVET_LEASE: '1h',
       },
       stdin: 'ignore',
       stderr: 'inherit',
     });
     try {
-      const client = createClient({ url: await listening(orchestrator) });
+      const client = createClient({ url: await listening(orchestrator), token });
       const runners = await registerRunners(client);
       await client.createPipeline({
         body: { bundle: { main: 'pipeline.lua', files: { 'pipeline.lua': source } } },
@@ -81,6 +84,13 @@ export const claimBenchmark: Benchmark = {
     }
   },
 };
+
+/** Makes the schema, an administrator and an API key, which is the result. */
+async function bootstrap(settings: Readonly<Record<string, string>>): Promise<string> {
+  const program = 'apps/orchestrator/src/bootstrap.ts';
+  const prepared: unknown = JSON.parse(await runCommand(process.execPath, [program], settings));
+  return (prepared as { api_key: string }).api_key;
+}
 
 /** Launches jobs, then has every runner claim one at a time until all are taken. */
 async function perSecond(

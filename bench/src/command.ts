@@ -11,9 +11,22 @@ export const rivet = fileURLToPath(new URL('../../apps/cli/bin/rivet', import.me
 /** The image that the set-up makes on every machine. */
 export const BASE_IMAGE = 'localhost/rivet/base:latest';
 
-/** @throws when the program cannot be started or ends with anything but 0 */
-export async function runCommand(file: string, args: readonly string[]): Promise<string> {
-  const child = startProcess({ file, args, cwd: root, env: process.env, stdin: 'ignore' });
+/**
+ * @param env what to set besides our own environment
+ * @throws when the program cannot be started or ends with anything but 0
+ */
+export async function runCommand(
+  file: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<string> {
+  const child = startProcess({
+    file,
+    args,
+    cwd: root,
+    env: { ...process.env, ...env },
+    stdin: 'ignore',
+  });
   const [stdout, stderr, exit] = await Promise.all([
     collect(child.stdout),
     collect(child.stderr),

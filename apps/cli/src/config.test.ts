@@ -3,7 +3,8 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { configPath, loadConfig, parseServerUrl } from './config.ts';
+import { loadConfig, parseServerUrl } from './config.ts';
+import { configPath } from './config-file.ts';
 
 let home: string;
 beforeEach(async () => {
@@ -31,6 +32,7 @@ describe('loadConfig', () => {
     expect(await loadConfig({ HOME: home })).toEqual({
       url: 'http://127.0.0.1:7450',
       urlIsSet: false,
+      context: undefined,
       defaultImage: 'docker.io/library/alpine:latest',
       policyFile: undefined,
       logLevel: 'warn',

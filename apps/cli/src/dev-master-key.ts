@@ -3,20 +3,21 @@ import { randomBytes } from 'node:crypto';
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileAtomically } from '@rivet/base';
+import type { Environment } from './config-file.ts';
 
 const SETTINGS = ['RIVET_MASTER_KEY', 'RIVET_MASTER_KEY_FILE', 'RIVET_MASTER_KEY_COMMAND'];
 const KEY_BYTES = 32;
 
 /**
- * What an orchestrator needs in its environment to find its master key: nothing when the
- * environment names one, else the file in the data directory, which only its owner can read. Who
+ * What an orchestrator needs in its environment to find its master key: what our own environment
+ * has of it, else the file in the data directory, which only its owner can read. Who
  * has both the key and the database has the secrets: a server keeps them apart, a laptop need not.
  */
-export async function devMasterKey(
-  directory: string,
-  env: Readonly<Record<string, string | undefined>>,
-): Promise<Record<string, string>> {
-  if (SETTINGS.some((name) => (env[name] ?? '') !== '')) return {};
+export async function devMasterKey(directory: string, env: Environment): Promise<Environment> {
+  const given = Object.entries(env).filter(([name]) => name.startsWith('RIVET_MASTER_KEY'));
+  if (given.some(([name, value]) => SETTINGS.includes(name) && value !== '')) {
+    return Object.fromEntries(given);
+  }
   const path = join(directory, 'master-key');
   try {
     await access(path);

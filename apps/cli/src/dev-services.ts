@@ -1,6 +1,7 @@
 // The services of `rivet dev`: the database, and the orchestrator and the runner as child
 // processes.
 import { createInterface } from 'node:readline';
+import { text } from 'node:stream/consumers';
 import { createService, RivetError, type Service, withDeadline } from '@rivet/base';
 import type { HostProcess } from '@rivet/processes';
 import { describeEnd, startGuarded } from './guarded-program.ts';
@@ -87,6 +88,47 @@ export function createProgramService(options: ProgramOptions): ProgramService {
     failed,
     get ready() {
       return ready;
+    },
+  };
+}
+
+/** Waits for a program to end by itself, and gives what it said on the way. */
+export interface PreparationService extends Service {
+  /** What it said; undefined before the start has ended. */
+  readonly said: ReadyEvent | undefined;
+}
+
+/**
+ * A program that has done its work when it ends, as a service that has started then.
+ * @param event name of the event with its result
+ */
+export function createPreparationService(
+  program: Program,
+  event: string,
+  env: () => Readonly<Record<string, string | undefined>>,
+): PreparationService {
+  let child: HostProcess | undefined;
+  let said: ReadyEvent | undefined;
+  const service = createService(program, {
+    async start() {
+      const started = startGuarded(program, env(), { stdout: 'pipe' });
+      child = started;
+      const printed = started.stdout === undefined ? Promise.resolve('') : text(started.stdout);
+      const [output, exit] = await Promise.all([printed, started.exit]);
+      said = output
+        .split('\n')
+        .map(parseEvent)
+        .find((value) => value?.event === event);
+      if (exit.code === 0 && said !== undefined) return;
+      const how = describeEnd(exit);
+      throw RivetError.of('RIVET_CLI_PROGRAM_ENDED', { program, how });
+    },
+    stop: async () => void (await child?.stop(5000)),
+  });
+  return {
+    ...service,
+    get said() {
+      return said;
     },
   };
 }

@@ -4,7 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import { describeThrown, didYouMean, RivetError } from '@rivet/base';
 import type { PipelineDefinition } from '@rivet/protocol';
 import type { CommandContext } from './command.ts';
-import { configPath } from './config.ts';
+import { configPath } from './config-file.ts';
 
 /** What was typed: `--secret` as it is, and the path of `--secrets-file`. */
 export interface GivenSecrets {

@@ -2,11 +2,12 @@
 import { fileURLToPath } from 'node:url';
 
 /** Programs that the CLI starts. */
-export type Program = 'orchestrator' | 'migrate' | 'runner';
+export type Program = 'orchestrator' | 'migrate' | 'bootstrap' | 'runner';
 
 const entries: Readonly<Record<Program, string>> = {
   orchestrator: 'apps/orchestrator/src/main.ts',
   migrate: 'apps/orchestrator/src/migrate.ts',
+  bootstrap: 'apps/orchestrator/src/bootstrap.ts',
   runner: 'apps/runner/src/main.ts',
 };
 

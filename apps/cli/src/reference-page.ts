@@ -1,6 +1,6 @@
 // Makes docs/reference/cli.md from the registry of commands: page and program cannot differ.
 import { type Command, optionName } from './command.ts';
-import { configKeys } from './config.ts';
+import { configKeys } from './config-file.ts';
 import { exitCodeMeanings } from './exit-codes.ts';
 import { optionSummary, optionUsage, usageLine } from './help.ts';
 import { type RegistryEntry, registry } from './registry.ts';

@@ -1,28 +1,41 @@
 // The client of the server that a command talks to, and the options that all such commands share.
 import { type Client, createClient } from '@rivet/protocol';
 import { type CommandContext, flag, text } from './command.ts';
-import { loadConfig, parseServerUrl } from './config.ts';
+import { configPath, mendConfigMode, readConfigFile } from './config-file.ts';
+import { chooseServer, type ServerChoice } from './contexts.ts';
+import { authorizedFetch, credentialsFor } from './credentials.ts';
 
 /** Options of every command that talks to the server. */
 export const serverOptions = {
-  url: text('URL', 'The server; RIVET_URL or http://127.0.0.1:7450 when absent'),
+  url: text(
+    'URL',
+    'The server; RIVET_URL, the current context or http://127.0.0.1:7450 when absent',
+  ),
+  context: text('NAME', 'The server, by the name of its context'),
   json: flag('Print JSON'),
 } as const;
 
 /**
- * A client; nothing is sent yet.
- * @param url what `--url` said
- * @throws RIVET_CONFIG_INVALID, RIVET_CLI_CONFIG_INVALID
+ * A client that is known to the server as whoever signed in; nothing is sent yet.
+ * @param choice what `--url` and `--context` said
+ * @throws RIVET_USAGE, RIVET_CONFIG_INVALID, RIVET_CLI_CONFIG_INVALID, RIVET_CLI_CONTEXT_MISSING,
+ *   RIVET_CLI_TOKEN_INVALID, RIVET_CLI_TOKEN_ELSEWHERE, RIVET_CLI_PLAINTEXT
  */
-export async function openClient(
-  context: CommandContext,
-  url: string | undefined,
-): Promise<Client> {
-  const address = url === undefined ? (await loadConfig(context.env)).url : parseServerUrl(url);
-  const { RIVET_TOKEN: token = '' } = context.env;
+export async function openClient(context: CommandContext, choice: ServerChoice): Promise<Client> {
+  const { env, output } = context;
+  const server = await chooseServer(env, choice);
+  const mode = await mendConfigMode(env, await readConfigFile(env));
+  if (mode !== undefined) {
+    const path = configPath(env);
+    output.note(
+      `${path} holds tokens and had the mode ${mode}: it is 0600 now. If others use this machine, sign in anew.`,
+    );
+  }
+  const { fetch } = globalThis;
+  const credentials = await credentialsFor(server, env, fetch);
   return createClient({
-    url: address,
+    url: server.url,
     userAgent: 'rivet-cli',
-    ...(token === '' ? {} : { token }),
+    fetch: authorizedFetch(server.url, credentials, fetch),
   });
 }

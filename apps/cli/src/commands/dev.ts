@@ -11,13 +11,17 @@ import {
   stopAll,
 } from '@rivet/base';
 import { type EmbeddedDatabase, startEmbeddedDatabase } from '@rivet/embedded-database';
-import type { HostProcess } from '@rivet/processes';
 import { defineCommand, flag, integer, text } from '../command.ts';
 import { type Config, type Environment, loadConfig } from '../config.ts';
 import { devMasterKey } from '../dev-master-key.ts';
-import { createProgramService, type ProgramService } from '../dev-services.ts';
+import {
+  createPreparationService,
+  createProgramService,
+  type PreparationService,
+  type ProgramService,
+} from '../dev-services.ts';
+import { type DevSignIn, devSignIn } from '../dev-sign-in.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { describeEnd, startGuarded } from '../guarded-program.ts';
 import type { Output } from '../output.ts';
 import { refuseUsedPort } from '../port.ts';
 
@@ -26,6 +30,7 @@ const HOST = '127.0.0.1';
 export const dev = defineCommand({
   details: [
     'For one person: real PostgreSQL in a data directory that is kept, one orchestrator on 127.0.0.1, one runner.',
+    'It makes an administrator and signs you in as that for as long as it runs: see `rivet context list`.',
     'Ctrl-C stops them in order, after the running jobs; a second one cancels those. Nothing is restarted silently:',
     'when one of them ends, all are stopped, and the exit code says so.',
   ].join('\n'),
@@ -40,7 +45,7 @@ export const dev = defineCommand({
       what: 'With another default image, for example without a registry',
     },
   ],
-  json: 'one line when everything works: `{event: "ready", url, data_directory, runner_id}`',
+  json: 'one line when everything works: `{event: "ready", url, data_directory, runner_id, context, config}`: the context in that configuration file holds the API key',
   options: {
     port: integer('N', 'Port of the orchestrator; 7450 when absent, 0 takes a free one', 0, 65_535),
     dataDir: text('DIR', 'Where the database and the runner keep their data'),
@@ -59,9 +64,9 @@ export const dev = defineCommand({
     const parts = createParts(
       directory,
       { ...options, port },
-      { config, env: { ...env, ...masterKey }, force: interrupt.force },
+      { config, env, masterKey, force: interrupt.force },
     );
-    const services = [parts.database, parts.migration, parts.orchestrator, parts.runner];
+    const services = [parts.database, parts.preparation, parts.orchestrator, parts.runner];
     const interrupted = new Promise<void>((done) => {
       if (interrupt.signal.aborted) done();
       else interrupt.signal.addEventListener('abort', () => done(), { once: true });
@@ -74,8 +79,11 @@ export const dev = defineCommand({
       await stopAll(services);
       throw interrupt.signal.reason;
     }
+    let signIn: DevSignIn | undefined;
     try {
-      announce(parts, directory, options.json, context.output);
+      const url = String(parts.orchestrator.ready?.url);
+      signIn = await devSignIn(env, url, String(parts.preparation.said?.api_key));
+      announce(parts, directory, signIn, options.json, context.output);
       await Promise.race([
         interrupted,
         parts.databaseFailed(),
@@ -84,18 +92,26 @@ export const dev = defineCommand({
       ]);
       output.note('Stopping: running jobs may finish; Ctrl-C again cancels them.');
     } finally {
-      await stopAll(services);
+      await stopAll(services).finally(() => signIn?.forget());
     }
     // Being stopped is how it ends: nothing was cut short.
     return exitCodes.success;
   },
 });
 
+interface Surroundings {
+  readonly config: Config;
+  readonly env: Environment;
+  /** What the orchestrator finds its master key by; no other program is told. */
+  readonly masterKey: Environment;
+  readonly force: AbortSignal;
+}
+
 interface Parts {
   readonly database: Service;
   /** Rejects when the started database ends without having been asked to; never resolves. */
   readonly databaseFailed: () => Promise<never>;
-  readonly migration: Service;
+  readonly preparation: PreparationService;
   readonly orchestrator: ProgramService;
   readonly runner: ProgramService;
 }
@@ -103,18 +119,20 @@ interface Parts {
 function createParts(
   directory: string,
   options: { port: number; image: string | undefined; capacity: number | undefined },
-  { config, env, force }: { config: Config; env: Environment; force: AbortSignal },
+  { config, env, masterKey, force }: Surroundings,
 ): Parts {
   const logger = createLogger({ name: 'rivet', level: config.logLevel });
   let database: EmbeddedDatabase | undefined;
-  const programEnv = (): Record<string, string | undefined> => ({
-    ...env,
+  const others = withoutSecrets(env);
+  const serverEnv = (): Record<string, string | undefined> => ({
+    ...others,
+    ...masterKey,
     DATABASE_URL: database?.url,
     RIVET_LOG_LEVEL: config.logLevel,
   });
   const orchestrator = createProgramService({
     program: 'orchestrator',
-    env: () => ({ ...programEnv(), RIVET_LISTEN: `${HOST}:${options.port}` }),
+    env: () => ({ ...serverEnv(), RIVET_LISTEN: `${HOST}:${options.port}` }),
     readyEvent: 'listening',
     readyMs: 60_000,
     stopMs: 20_000,
@@ -135,12 +153,12 @@ function createParts(
       const how = (await database?.ended) ?? 'before it started';
       throw RivetError.of('RIVET_CLI_PROGRAM_ENDED', { program: 'database', how });
     },
-    migration: createMigration(programEnv),
+    preparation: createPreparationService('bootstrap', 'prepared', serverEnv),
     orchestrator,
     runner: createProgramService({
       program: 'runner',
       env: () => ({
-        ...env,
+        ...others,
         RIVET_LOG_LEVEL: config.logLevel,
         RIVET_URL: String(orchestrator.ready?.url),
         RIVET_STATE_DIRECTORY: join(directory, 'runner'),
@@ -158,42 +176,34 @@ function createParts(
   };
 }
 
-/**
- * A service that is done when it has started: the database has the version of this installation.
- */
-function createMigration(env: () => Readonly<Record<string, string | undefined>>): Service {
-  let child: HostProcess | undefined;
-  return createService('migrate', {
-    async start() {
-      child = startGuarded('migrate', env(), { stdout: 'pipe' });
-      // What it prints is for programs; nobody reads it here, and the pipe must not fill.
-      child.stdout?.resume();
-      const exit = await child.exit;
-      if (exit.code === 0) return;
-      const how = describeEnd(exit);
-      throw RivetError.of('RIVET_CLI_PROGRAM_ENDED', { program: 'migration', how });
-    },
-    stop: async () => void (await child?.stop(5000)),
-  });
+/** What opens this server or another one is not for its runner. */
+function withoutSecrets(env: Environment): Environment {
+  const secret = /^(RIVET_TOKEN|RIVET_MASTER_KEY\w*|DATABASE_URL)$/;
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !secret.test(name)));
 }
 
 function announce(
   { orchestrator, runner }: Parts,
   directory: string,
+  signIn: DevSignIn,
   json: boolean,
   output: Output,
 ): void {
   const url = String(orchestrator.ready?.url);
   if (json) {
     const runner_id = runner.ready?.runner_id;
-    output.json({ event: 'ready', url, data_directory: directory, runner_id }, { line: true });
+    const { context, config } = signIn;
+    const ready = { event: 'ready', url, data_directory: directory, runner_id, context, config };
+    output.json(ready, { line: true });
     return;
   }
   const { bold, cyan, green } = output.style;
-  const other = url === 'http://127.0.0.1:7450' ? '' : `export RIVET_URL=${url}`;
   output.line(`${green('Ready')} at ${bold(url)}, data in ${directory}`);
+  output.line(
+    `You are signed in as its administrator while it runs (context ${signIn.context} in ${signIn.config}).`,
+  );
   output.line('In another terminal:');
-  if (other !== '') output.line(`  ${cyan(other)}`);
+  if (!signIn.current) output.line(`  ${cyan(`export RIVET_CONTEXT=${signIn.context}`)}`);
   output.line(`  ${cyan('rivet pipeline create pipeline.lua')}`);
   output.line(`  ${cyan('rivet pipeline launch NAME --follow')}`);
   output.line('Ctrl-C stops everything.');

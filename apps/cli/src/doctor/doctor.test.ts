@@ -21,6 +21,7 @@ const input = (env: Record<string, string>, more: Partial<DoctorInput> = {}): Do
   const config: Config = {
     url: 'http://127.0.0.1:1',
     urlIsSet: false,
+    context: undefined,
     defaultImage: 'localhost/rivet/base:latest',
     policyFile: undefined,
     logLevel: 'warn',

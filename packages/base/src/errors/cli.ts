@@ -37,6 +37,58 @@ export const cliErrors = defineErrors({
     exit: 2,
     fault: 'user',
   },
+  RIVET_CLI_CONFIG_LOCKED: {
+    message: 'configuration file {path}: the process {pid} has been changing it for a minute',
+    solve: 'Look at that process with ps; end it when it hangs, and start this again.',
+    status: 409,
+    exit: 1,
+    fault: 'user',
+  },
+  RIVET_CLI_CONTEXT_MISSING: {
+    message: 'there is no context {context}{suggestion}',
+    solve: 'List them with `rivet context list`; `rivet login URL` makes one.',
+    status: 404,
+    exit: 4,
+    fault: 'user',
+  },
+  RIVET_CLI_CONTEXT_TAKEN: {
+    message: 'the context {context} is of another server: {url}',
+    solve: 'Give this one another name with --as, or remove that one with `rivet context rm`.',
+    status: 409,
+    exit: 2,
+    fault: 'user',
+  },
+  // Its value is never shown.
+  RIVET_CLI_TOKEN_INVALID: {
+    message: 'RIVET_TOKEN is {found}; expected an API key, rvt_ and 43 characters',
+    solve: 'Make one with `rivet api-key create`, and set RIVET_TOKEN to what it prints.',
+    status: 400,
+    exit: 2,
+    fault: 'user',
+  },
+  RIVET_CLI_TOKEN_ELSEWHERE: {
+    message: 'RIVET_TOKEN is for {home}, and this would go to {url}: it was not sent',
+    solve:
+      'If it is for that server, set RIVET_URL to it. Otherwise sign in there with `rivet login`, or set both variables.',
+    status: 400,
+    exit: 5,
+    fault: 'user',
+  },
+  RIVET_CLI_PLAINTEXT: {
+    message: 'a token or password would go to {url} unencrypted, where others could read it',
+    solve:
+      'Use https, or a tunnel (ssh -L 7450:127.0.0.1:7450 HOST). In a network that you trust wholly, set RIVET_ALLOW_PLAINTEXT=yes.',
+    status: 400,
+    exit: 5,
+    fault: 'user',
+  },
+  RIVET_CLI_SESSION_ENDED: {
+    message: 'the session of {user} at {url} has ended',
+    solve: 'Sign in again with `rivet login`.',
+    status: 401,
+    exit: 5,
+    fault: 'user',
+  },
   RIVET_CLI_SECRETS_FILE_INVALID: {
     message: 'file with secrets {path}: {problem}',
     solve: 'Correct the file: a JSON object with texts by name, readable by you alone.',

@@ -1,6 +1,13 @@
 // Sends one request, again after a pause where that is safe, and says clearly why there is no
 // answer.
-import { backoffMs, describeThrown, formatDuration, RivetError, sleep } from '@rivet/base';
+import {
+  backoffMs,
+  describeThrown,
+  formatDuration,
+  isRivetError,
+  RivetError,
+  sleep,
+} from '@rivet/base';
 import { problemError } from './problem-error.ts';
 import { readRetryAfter } from './retry-after.ts';
 
@@ -65,6 +72,8 @@ async function trySend(request: Request, fetch: Fetch): Promise<Result> {
       retryAfterMs: readRetryAfter(response) ?? 0,
     };
   } catch (error) {
+    // A `fetch` of the caller's own may have more to say than that there was no answer.
+    if (isRivetError(error)) return { error, mayRetry: false, retryAfterMs: 0 };
     const reason = deadline.signal.aborted
       ? `no answer within ${formatDuration(request.timeoutMs)}`
       : describeNetworkError(error);

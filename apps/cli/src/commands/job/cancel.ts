@@ -15,7 +15,7 @@ export const jobCancel = defineCommand({
   options: serverOptions,
   async run(context, { id }, options) {
     const { output, interrupt } = context;
-    const client = await openClient(context, options.url);
+    const client = await openClient(context, options);
     const job = await client.cancelJob({ id, signal: interrupt.signal });
     if (options.json) output.json(job);
     else if (isFinal(job.state)) output.line(`Job ${job.id} is ${job.state}`);

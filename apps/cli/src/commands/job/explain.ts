@@ -14,7 +14,7 @@ export const jobExplain = defineCommand({
   options: serverOptions,
   async run(context, { id }, options) {
     const { output, interrupt } = context;
-    const client = await openClient(context, options.url);
+    const client = await openClient(context, options);
     const explanation = await client.explainJob({ id, signal: interrupt.signal });
     if (options.json) output.json(explanation);
     else {

@@ -25,7 +25,7 @@ export const jobList = defineCommand({
   },
   async run(context, _args, options) {
     const { output, interrupt } = context;
-    const client = await openClient(context, options.url);
+    const client = await openClient(context, options);
     const { state, pipeline } = options;
     const filter = {
       ...(state === undefined ? {} : { state }),

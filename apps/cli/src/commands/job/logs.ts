@@ -52,7 +52,7 @@ export const jobLogs = defineCommand({
         hint: 'Redirect it into a file or a pipe: rivet job logs ID --raw > job.log',
       });
     }
-    const client = await openClient(context, options.url);
+    const client = await openClient(context, options);
     if (options.follow) return await follow(client, id, context, options.json);
     if (options.raw) await printRaw(client, id, context);
     else await printPages(client, id, context, options);

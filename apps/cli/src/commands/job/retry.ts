@@ -12,7 +12,7 @@ export const jobRetry = defineCommand({
   options: serverOptions,
   async run(context, { id }, options) {
     const { output, interrupt } = context;
-    const client = await openClient(context, options.url);
+    const client = await openClient(context, options);
     const job = await client.retryJob({ id, signal: interrupt.signal });
     if (options.json) output.json(job);
     else {

@@ -13,7 +13,7 @@ export const jobShow = defineCommand({
   options: serverOptions,
   async run(context, { id }, options) {
     const { output, interrupt } = context;
-    const client = await openClient(context, options.url);
+    const client = await openClient(context, options);
     const job = await client.getJob({ id, signal: interrupt.signal });
     if (options.json) output.json(job);
     else for (const line of describeJob(job, output.style, Date.now())) output.line(line);

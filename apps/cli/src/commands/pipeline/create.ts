@@ -22,7 +22,7 @@ export const pipelineCreate = defineCommand({
   async run(context, { file }, options) {
     const config = await loadConfig(context.env);
     const { bundle } = await readPipelineFile(file, config, context);
-    const client = await openClient(context, options.url);
+    const client = await openClient(context, options);
     const pipeline = await client.createPipeline({
       body: { bundle },
       signal: context.interrupt.signal,

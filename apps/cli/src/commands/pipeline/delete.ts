@@ -10,7 +10,7 @@ export const pipelineDelete = defineCommand({
   arguments: { ref: required('Name of the pipeline, its id, or a unique beginning of the id') },
   options: serverOptions,
   async run(context, { ref }, options) {
-    const client = await openClient(context, options.url);
+    const client = await openClient(context, options);
     await client.deletePipeline({ ref, signal: context.interrupt.signal });
     if (options.json) context.output.json({ deleted: ref });
     else context.output.line(`Deleted the pipeline "${ref}"; its jobs stay`);

@@ -45,7 +45,7 @@ export const pipelineLaunch = defineCommand({
   async run(context, { ref }, options) {
     const { output, interrupt } = context;
     const { signal } = interrupt;
-    const client = await openClient(context, options.url);
+    const client = await openClient(context, options);
     const pipeline = await client.getPipeline({ ref, signal });
     const session = createEngineSession();
     const inputs = await collectInputs(

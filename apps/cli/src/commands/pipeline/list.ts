@@ -17,7 +17,7 @@ export const pipelineList = defineCommand({
     limit: integer('N', 'At most so many; 100 when absent', 1, 100_000),
   },
   async run(context, _args, options) {
-    const client = await openClient(context, options.url);
+    const client = await openClient(context, options);
     const { search } = options;
     const page = await readPages(options.limit ?? 100, (query) =>
       client.listPipelines({

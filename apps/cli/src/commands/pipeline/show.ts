@@ -15,7 +15,7 @@ export const pipelineShow = defineCommand({
   options: { ...serverOptions, source: flag('Print the main file instead') },
   async run(context, { ref }, options) {
     const { output, interrupt } = context;
-    const client = await openClient(context, options.url);
+    const client = await openClient(context, options);
     const pipeline = await client.getPipeline({ ref, signal: interrupt.signal });
     const { bundle } = pipeline;
     if (options.json) {

@@ -10,7 +10,7 @@ export const runnerList = defineCommand({
   options: serverOptions,
   async run(context, _args, options) {
     const { output, interrupt } = context;
-    const client = await openClient(context, options.url);
+    const client = await openClient(context, options);
     const page = await client.listRunners({ signal: interrupt.signal });
     if (options.json) {
       output.json(page);
