@@ -28,12 +28,21 @@ export interface SessionRow {
 /** A session that nobody has used for so long has ended. */
 const IDLE_DAYS = 30;
 const ABSOLUTE_DAYS = 90;
+/** A browser is left open on a desk more easily than a file of the command line. */
+const BROWSER_IDLE_DAYS = 7;
+const BROWSER_ABSOLUTE_DAYS = 30;
+/** How long a session of a browser lasts at most, in seconds. */
+export const BROWSER_SESSION_SECONDS = BROWSER_ABSOLUTE_DAYS * 24 * 60 * 60;
 /** Of one user; the ones that were used longest ago end first. */
 const SESSIONS_MAX = 100;
 
+/** SQL for how long the session `s` lasts without being used. */
+const IDLE = `CASE s.kind WHEN 'browser' THEN interval '${BROWSER_IDLE_DAYS} days'
+    ELSE interval '${IDLE_DAYS} days' END`;
+
 /** SQL for whether the session `s` of the user `u` counts at this moment. */
 const LIVE = `s.ended_at IS NULL AND s.expires_at > now()
-  AND s.used_at > now() - interval '${IDLE_DAYS} days'
+  AND s.used_at > now() - ${IDLE}
   AND s.token_version = u.token_version AND u.disabled_at IS NULL`;
 
 const HOLDER = `SELECT s.id AS session_id, s.kind, u.id AS user_id, u.name, u.role,
@@ -80,7 +89,9 @@ const insert = once(
   'insert_session',
   `INSERT INTO sessions (id, user_id, kind, token_hash, lineage_hash, token_version, address,
      user_agent, expires_at)
-   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, now() + interval '${ABSOLUTE_DAYS} days')`,
+   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, now() + CASE $3
+     WHEN 'browser' THEN interval '${BROWSER_ABSOLUTE_DAYS} days'
+     ELSE interval '${ABSOLUTE_DAYS} days' END)`,
 );
 const endSurplus = repeatable(
   'end_surplus_sessions',
@@ -171,7 +182,7 @@ export async function endSession(
 const list = repeatable(
   'list_sessions',
   `SELECT s.id, s.kind, s.address, s.user_agent, s.created_at, s.used_at,
-     LEAST(s.expires_at, s.used_at + interval '${IDLE_DAYS} days') AS expires_at
+     LEAST(s.expires_at, s.used_at + ${IDLE}) AS expires_at
    FROM sessions s JOIN users u ON u.id = s.user_id
    WHERE s.user_id = $1 AND ${LIVE} ORDER BY s.used_at DESC, s.id LIMIT ${SESSIONS_MAX}`,
 );

@@ -1,0 +1,66 @@
+// The upper part of a job's page: what it is, how it stands, its stages, inputs and outputs.
+import type { JobDetail, JobStage } from '@rivet/protocol';
+import { type Html, html } from '../template/html.ts';
+import { userText } from '../visible-text.ts';
+import { duration, state, time } from './values.ts';
+
+/** @param replaces whether it takes the place of the one that a page has */
+export function jobHead(job: JobDetail, now: Date, replaces: boolean): Html {
+  const content = html`
+    <div class="job-head"><h1>${userText(job.pipeline)}</h1>${state(job.state)}</div>
+    <ul class="facts">
+      <li>version ${job.version}</li>
+      <li>launched by ${userText(job.launched_by)}</li>
+      <li>queued ${time(job.created_at)}</li>
+      <li>took ${duration(job.started_at, job.finished_at, now)}</li>
+      ${job.attempt > 1 ? html`<li>attempt ${job.attempt}</li>` : null}
+      ${job.runner === null ? null : html`<li>on ${userText(job.runner)}</li>`}
+      <li><code>${job.id}</code></li>
+    </ul>
+    ${job.message === null ? null : html`<div class="problem"><p>${userText(job.message)}</p></div>`}
+    ${job.summary === null ? null : summary(job.summary)}
+    <div class="columns">
+      <section>${job.stages.length === 0 ? null : stages(job.stages, now)}</section>
+      <section>${values('Inputs', job.inputs)}${values('Outputs', job.outputs)}</section>
+    </div>`;
+  return replaces
+    ? html`<div id="job-head" hx-swap-oob="true">${content}</div>`
+    : html`<div id="job-head">${content}</div>`;
+}
+
+function summary(text: string): Html {
+  return html`<h2>Summary</h2><pre class="card summary">${userText(text)}</pre>`;
+}
+
+function stages(list: readonly JobStage[], now: Date): Html {
+  const rows = list.map(
+    (stage) => html`
+      <tr>
+        <td class="narrow">${state(stage.state)}</td>
+        <td>${userText(stage.name)}${stage.reason === null ? null : reason(stage.reason)}</td>
+        <td class="narrow">${duration(stage.started_at, stage.finished_at, now)}</td>
+      </tr>`,
+  );
+  return html`<h2>Stages</h2><div class="card"><table><tbody>${rows}</tbody></table></div>`;
+}
+
+function reason(text: string): Html {
+  return html`<div class="faint">${userText(text)}</div>`;
+}
+
+function values(title: string, map: Readonly<Record<string, unknown>>): Html | null {
+  const entries = Object.entries(map);
+  if (entries.length === 0) return null;
+  const rows = entries.map(
+    ([name, value]) => html`
+      <tr>
+        <td class="narrow">${userText(name)}</td>
+        <td><code>${userText(shown(value))}</code></td>
+      </tr>`,
+  );
+  return html`<h2>${title}</h2><div class="card"><table><tbody>${rows}</tbody></table></div>`;
+}
+
+function shown(value: unknown): string {
+  return typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
+}

@@ -1,0 +1,42 @@
+// The log on a job's page: lines, and the part that fetches those that follow.
+import type { LogLine, LogPage } from '@rivet/protocol';
+import { renderLogLine } from '../log-line/render-log-line.ts';
+import { type Html, html } from '../template/html.ts';
+import { userText } from '../visible-text.ts';
+
+/** Lines of one fetch. */
+export const LOG_LINES = 1000;
+/** A browser with more lines than this becomes slow; the rest is in the raw log. */
+const LINES_MAX = 20_000;
+
+export function logLines(lines: readonly LogLine[]): Html {
+  return html`${lines.map(
+    (line) => html`
+      <li id="L${line.n}" class="level-${line.level}"><a class="n" href="#L${line.n}">${line.n}</a
+        ><span class="stage">${userText(line.stage)}</span
+        ><span class="text" hx-disable>${renderLogLine(line.text)}</span></li>`,
+  )}`;
+}
+
+/** What stands below the lines: fetches more as long as there may be more. */
+export function logFollower(jobId: string, page: LogPage): Html {
+  const { attempt, last, complete, lines } = page;
+  if (last >= LINES_MAX) {
+    return html`
+      <div id="log-more" class="waits">
+        These are the first ${last.toLocaleString('en')} lines;
+        <a href="/api/jobs/${jobId}/logs/raw" download>the raw log</a> has all.
+      </div>`;
+  }
+  if (complete) {
+    const empty = last === 0 ? 'Nothing was printed.' : null;
+    return html`<div id="log-more" class="waits">${empty}</div>`;
+  }
+  return lines.length < LOG_LINES
+    ? html`
+        <div id="log-more" class="waits" hx-get="/jobs/${jobId}/log?attempt=${attempt}&after=${last}"
+          hx-trigger="every 1s" hx-swap="outerHTML">Waiting for more …</div>`
+    : html`
+        <div id="log-more" class="waits" hx-get="/jobs/${jobId}/log?attempt=${attempt}&after=${last}"
+          hx-trigger="load, every 3s" hx-swap="outerHTML">Loading …</div>`;
+}
