@@ -1,22 +1,27 @@
 // Puts the runner together: the one place that chooses its real parts.
 import { readFileSync } from 'node:fs';
-import type { Logger } from '@rivet/base';
+import { describeThrown, type Logger, RivetError } from '@rivet/base';
 import { createPodmanDriver } from '@rivet/containers';
 import { type InstallationPolicy, noSecrets, runJob } from '@rivet/engine';
 import { createLuaEngine } from '@rivet/lua';
+import { createPinnedFetch, type Fetch } from '@rivet/protocol';
 import { bootClock } from './clock.ts';
 import type { RunnerConfig } from './config.ts';
 import { Runner } from './runner.ts';
 import { createServerApi } from './server-api.ts';
 
-/** @throws RIVET_SERVER_URL_INVALID */
+/** @throws RIVET_SERVER_URL_INVALID, RIVET_CA_INVALID */
 export function composeRunner(
   config: RunnerConfig,
   policy: InstallationPolicy,
   logger: Logger,
 ): { runner: Runner; close: () => Promise<void> } {
   const version = readVersion();
-  const api = createServerApi(config.url, `rivet-runner/${version}`);
+  const api = createServerApi({
+    url: config.url,
+    userAgent: `rivet-runner/${version}`,
+    fetch: config.caFile === undefined ? undefined : pinnedFetch(config.caFile),
+  });
   const driver = createPodmanDriver({
     logger,
     defaultImage: config.defaultImage,
@@ -43,6 +48,17 @@ export function composeRunner(
       await driver.close();
     },
   };
+}
+
+function pinnedFetch(path: string): Fetch {
+  let pem: string;
+  try {
+    pem = readFileSync(path, 'utf8');
+  } catch (error) {
+    const reason = describeThrown(error);
+    throw RivetError.of('RIVET_CA_INVALID', { source: path, reason }, error);
+  }
+  return createPinnedFetch(pem, path);
 }
 
 function readVersion(): string {

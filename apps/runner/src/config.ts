@@ -8,11 +8,13 @@ import {
   type LogLevel,
   RivetError,
   readSettings,
+  SecretText,
   sizeSetting,
   textSetting,
 } from '@rivet/base';
 import type { JobLimits } from '@rivet/engine';
 import type { RunnerTag } from '@rivet/protocol';
+import type { RegistrationSource } from './registration-token.ts';
 
 const NAME_PATTERN = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
 const TAG_PATTERN = /^[^=,\s]{1,100}=[^=,]{1,200}$/;
@@ -21,7 +23,11 @@ const TAGS_MAX = 100;
 export interface RunnerConfig {
   /** Address of the server, without a trailing slash. */
   readonly url: string;
+  /** Absolute path of the authority that must have signed the server's certificate. */
+  readonly caFile: string | undefined;
   readonly name: string;
+  /** What it registers with at its first start. */
+  readonly registration: RegistrationSource;
   readonly tags: readonly RunnerTag[];
   /** Jobs at once. */
   readonly capacity: number;
@@ -47,7 +53,10 @@ export interface RunnerConfig {
 
 const settings = {
   RIVET_URL: textSetting('http://127.0.0.1:7450'),
+  RIVET_CA_FILE: textSetting(undefined),
   RIVET_RUNNER_NAME: textSetting(undefined),
+  RIVET_RUNNER_TOKEN: textSetting(undefined),
+  RIVET_RUNNER_TOKEN_FILE: textSetting(undefined),
   RIVET_RUNNER_TAGS: textSetting(''),
   RIVET_RUNNER_CAPACITY: integerSetting(Math.min(availableParallelism(), 1000), 1, 1000),
   RIVET_STATE_DIRECTORY: textSetting(undefined),
@@ -77,12 +86,17 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): R
   const values = readSettings(settings, env);
   return {
     url: readUrl(values.RIVET_URL),
+    caFile: readPath('RIVET_CA_FILE', values.RIVET_CA_FILE),
     name: readName(values.RIVET_RUNNER_NAME),
+    registration: {
+      token: readSecret(values.RIVET_RUNNER_TOKEN),
+      file: readPath('RIVET_RUNNER_TOKEN_FILE', values.RIVET_RUNNER_TOKEN_FILE),
+    },
     tags: readTags(values.RIVET_RUNNER_TAGS),
     capacity: values.RIVET_RUNNER_CAPACITY,
     stateDirectory: readStateDirectory(values.RIVET_STATE_DIRECTORY, env),
     defaultImage: values.RIVET_DEFAULT_IMAGE,
-    policyFile: readPolicyFile(values.RIVET_POLICY_FILE),
+    policyFile: readPath('RIVET_POLICY_FILE', values.RIVET_POLICY_FILE),
     logLevel: values.RIVET_LOG_LEVEL,
     stopGraceMs: values.RIVET_STOP_GRACE,
     startDeadlineMs: values.RIVET_START_DEADLINE,
@@ -157,9 +171,13 @@ function readStateDirectory(
   return join(state, 'rivet', 'runner');
 }
 
-function readPolicyFile(text: string | undefined): string | undefined {
+function readPath(key: string, text: string | undefined): string | undefined {
   if (text === undefined || isAbsolute(text)) return text;
-  throw invalid('RIVET_POLICY_FILE', text, 'an absolute path');
+  throw invalid(key, text, 'an absolute path');
+}
+
+function readSecret(text: string | undefined): SecretText | undefined {
+  return text === undefined ? undefined : new SecretText(text);
 }
 
 function invalid(key: string, found: string, expected: string): RivetError {

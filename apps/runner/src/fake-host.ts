@@ -8,6 +8,7 @@ import type { ContainerDriver } from '@rivet/containers';
 import { type JobHost, type JobSpec, noSecrets, type RunJob } from '@rivet/engine';
 import type { JobOutcome, LogLine } from '@rivet/protocol';
 import { readConfig } from './config.ts';
+import { REGISTRATION_TOKEN } from './fake-server.ts';
 import { Runner } from './runner.ts';
 import { createServerApi } from './server-api.ts';
 
@@ -65,13 +66,14 @@ export interface TestRunner {
   remove(): Promise<void>;
 }
 
-/** Makes a runner for the server at `url`; it is not started. */
+/** Makes a runner for the server at `url`, on a new state directory; it is not started. */
 export async function makeRunner(
   url: string,
   play: Play,
   env: Readonly<Record<string, string>> = {},
+  stateDirectory?: string,
 ): Promise<TestRunner> {
-  const directory = await mkdtemp(join(tmpdir(), 'rivet-runner-test-'));
+  const directory = stateDirectory ?? (await mkdtemp(join(tmpdir(), 'rivet-runner-test-')));
   const driver = memoryDriver();
   const started: JobSpec[] = [];
   const concurrency = { now: 0, most: 0 };
@@ -93,6 +95,7 @@ export async function makeRunner(
   const config = readConfig({
     RIVET_URL: url,
     RIVET_RUNNER_NAME: 'test-runner',
+    RIVET_RUNNER_TOKEN: REGISTRATION_TOKEN,
     RIVET_STATE_DIRECTORY: directory,
     RIVET_CANCEL_GRACE: '1s',
     RIVET_KILL_GRACE: '1s',
@@ -102,7 +105,7 @@ export async function makeRunner(
   const runner = new Runner({
     config,
     version: 'test',
-    api: createServerApi(url, 'rivet-runner-test'),
+    api: createServerApi({ url, userAgent: 'rivet-runner-test' }),
     driver,
     lua: { open: () => Promise.reject(new Error('no Lua here')), close: async () => undefined },
     runJob,

@@ -1,9 +1,17 @@
-// A server for tests of the runner: register, claim and report over real HTTP, with faults where
-// the test asks for them.
+// A server for tests of the runner: register, connect, claim and report over real HTTP, with faults
+// where the test asks for them.
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { ClaimedJob, ClaimRequest, JobOutcome, LogLine, ReportRequest } from '@rivet/protocol';
+import type {
+  ClaimedJob,
+  ClaimRequest,
+  JobOutcome,
+  LogLine,
+  RegisterRequest,
+  ReportRequest,
+} from '@rivet/protocol';
 
 /**
  * What happens to a request: an answer of its own, a cut before or after it had its effect, or a
@@ -15,7 +23,10 @@ export type Fault =
   | 'cut-after'
   | { readonly delayMs: number };
 
-export type CallName = 'register' | 'claim' | 'report';
+export type CallName = 'register' | 'connect' | 'token' | 'claim' | 'report';
+
+/** Good for one runner. */
+export const REGISTRATION_TOKEN = `rvg_${'r'.repeat(43)}`;
 
 export interface Call {
   readonly name: CallName;
@@ -51,6 +62,13 @@ export class FakeServer {
   readonly #bodies = new Map<string, string>();
   readonly #waiting = new Set<() => void>();
   readonly #http: Server;
+  /** Of the runner: the one it uses, and the one it has offered. */
+  readonly tokens: { current?: string; next?: string } = {};
+  /** Registrations that took a use of the token. */
+  registrations = 0;
+  /** Whether the next claims are answered with the wish for another token. */
+  wantsChange = false;
+  revoked = false;
   #session = 0;
 
   private constructor() {
@@ -94,6 +112,7 @@ export class FakeServer {
         definition: {} as ClaimedJob['definition'],
         inputs: {},
         launched_by: 'test',
+        event: 'manual',
         created_at: '2026-01-01T00:00:00.000Z',
       },
       lines: [],
@@ -111,8 +130,8 @@ export class FakeServer {
     return job;
   }
 
-  /** Forgets every runner, as a restored database would. */
-  forgetRunners(): void {
+  /** Another process connects with the token of the runner. */
+  replaceSession(): void {
     this.#session += 1;
   }
 
@@ -125,18 +144,18 @@ export class FakeServer {
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const body: unknown = JSON.parse(Buffer.concat(chunks).toString('utf8'));
     const path = request.url ?? '';
-    const name = path.endsWith('/register')
-      ? 'register'
-      : path.endsWith('/claim')
-        ? 'claim'
-        : 'report';
+    const name = path.split('/').at(-1) as CallName;
     const call: Call = { name, body, at: performance.now() };
     const fault = this.fault(call, this.count(name));
     this.calls.push(call);
     if (fault === 'cut-before') return void request.socket.destroy();
     if (typeof fault === 'object' && 'status' in fault) return refuse(response, fault);
     if (typeof fault === 'object') await new Promise((done) => setTimeout(done, fault.delayMs));
-    const answer = await this.#answer(name, path, body, response);
+    const token = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1] ?? '';
+    const allowed = name === 'register' ? token === REGISTRATION_TOKEN : this.#knows(token);
+    const answer = allowed
+      ? await this.#answer(name, path, body, response)
+      : { status: 401, code: 'RIVET_AUTH_INVALID' };
     if (fault === 'cut-after') return void request.socket.destroy();
     if ('code' in answer) return refuse(response, answer);
     response.setHeader('content-type', 'application/json').end(JSON.stringify(answer));
@@ -148,12 +167,40 @@ export class FakeServer {
     body: unknown,
     response: ServerResponse,
   ): Promise<object> | object {
-    if (name === 'register') {
+    if (name === 'register') return this.#register(body as RegisterRequest);
+    if (name === 'token') {
+      const { token_sha256: hash } = body as { token_sha256: string };
+      if (this.tokens.current !== hash) this.tokens.next = hash;
+      return {};
+    }
+    if (name === 'connect') {
       this.#session += 1;
-      return { runner_id: 'runner-1', session: String(this.#session) };
+      const session = String(this.#session);
+      return { runner_id: 'runner-1', name: 'test-runner', tags: [], pipelines: ['*'], session };
     }
     if (name === 'claim') return this.#claim(body as ClaimRequest, response);
     return this.#report(path.split('/').at(-2) ?? '', body as ReportRequest);
+  }
+
+  #knows(token: string): boolean {
+    const hash = createHash('sha256').update(token).digest('hex');
+    const { current, next } = this.tokens;
+    if (this.revoked || (hash !== current && hash !== next)) return false;
+    if (hash === next) {
+      this.tokens.current = hash;
+      delete this.tokens.next;
+      this.wantsChange = false;
+    }
+    return true;
+  }
+
+  #register({ token_sha256: hash }: RegisterRequest): object {
+    if (this.revoked) return { status: 409, code: 'RIVET_RUNNER_REVOKED' };
+    if (this.tokens.current === hash) return { runner_id: 'runner-1' };
+    if (this.registrations > 0) return { status: 401, code: 'RIVET_AUTH_INVALID' };
+    this.registrations += 1;
+    this.tokens.current = hash;
+    return { runner_id: 'runner-1' };
   }
 
   async #claim(body: ClaimRequest, response: ServerResponse): Promise<object> {
@@ -178,7 +225,7 @@ export class FakeServer {
     if (response.destroyed || body.draining === true) return { jobs: [] };
     const jobs = this.#queue.splice(0, body.capacity).map((job) => job.claimed);
     this.#answers.set(body.request_id, jobs);
-    return { jobs };
+    return { jobs, ...(this.wantsChange && { change_token: true }) };
   }
 
   #report(id: string, body: ReportRequest): object {

@@ -1,17 +1,17 @@
-// Takes jobs: registers, then asks the server for as many jobs as there are free slots, again and
+// Takes jobs: connects, then asks the server for as many jobs as there are free slots, again and
 // again.
 import {
   backoffMs,
   formatDuration,
-  isRivetError,
   type Logger,
   RivetError,
   sleep,
   toRivetError,
   uuidv7,
 } from '@rivet/base';
-import type { ClaimedJob, ClaimRequest, RegisterRequest, RegisterResponse } from '@rivet/protocol';
+import type { ClaimedJob, ClaimRequest, ConnectResponse } from '@rivet/protocol';
 import type { Clock } from './clock.ts';
+import type { Enrollment } from './enrollment.ts';
 import { mayRepeat, retryAfterMs } from './server-answer.ts';
 import type { ServerApi } from './server-api.ts';
 import type { Slots } from './slots.ts';
@@ -20,16 +20,17 @@ const WAIT_MS_MAX = 25_000;
 const WAIT_MS_MIN = 2000;
 const ANSWER_MS = 10_000;
 const BACKOFF = { baseMs: 500, maxMs: 15_000 };
-/** Two registrations of the same name within this time mean that two runners share it. */
-const REGISTER_AGAIN_MS = 300_000;
+/** Two lost sessions within this time mean that two processes share the token. */
+const CONNECT_AGAIN_MS = 300_000;
 
 export interface PollerOptions {
   readonly api: ServerApi;
-  readonly registration: RegisterRequest;
+  readonly enrollment: Enrollment;
+  readonly name: string;
   readonly slots: Slots;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** How long the first registration is tried, in milliseconds. */
+  /** How long the first connection is tried, in milliseconds. */
   readonly startDeadlineMs: number;
   /** No more jobs are taken once it aborts. */
   readonly stop: AbortSignal;
@@ -40,8 +41,8 @@ export interface PollerOptions {
 /** The connection of a runner to its server. */
 export class Poller {
   readonly #options: PollerOptions;
-  #registered: RegisterResponse | undefined;
-  #registeredAt = Number.NEGATIVE_INFINITY;
+  #connected: ConnectResponse | undefined;
+  #connectedAt = Number.NEGATIVE_INFINITY;
   #waitMs = WAIT_MS_MAX;
 
   constructor(options: PollerOptions) {
@@ -49,19 +50,22 @@ export class Poller {
   }
 
   /**
-   * Makes the runner known; returns its id.
+   * Says that the runner is there; returns its id.
    * @throws what the server refused it with, or RIVET_SERVER_UNREACHABLE after the start deadline
    */
-  async register(): Promise<string> {
-    const { clock, startDeadlineMs } = this.#options;
+  async connect(): Promise<string> {
+    const { clock, startDeadlineMs, name, logger } = this.#options;
     const deadline = clock() + startDeadlineMs;
-    this.#registered = await this.#register(() => clock() >= deadline);
-    return this.#registered.runner_id;
+    this.#connected = await this.#connect(() => clock() >= deadline);
+    const { runner_id: id, tags, name: known } = this.#connected;
+    logger.info({ runner: id, tags }, 'connected');
+    if (known !== name) logger.warn({ known }, `the server knows this runner by the name ${known}`);
+    return id;
   }
 
   /**
    * Takes jobs until `stop` aborts.
-   * @throws RIVET_RUNNER_REPLACED, or what the server refused the runner with
+   * @throws RIVET_RUNNER_REPLACED, RIVET_RUNNER_REFUSED, or what the server refused the runner with
    */
   async run(): Promise<void> {
     const { slots, stop, clock, onJob } = this.#options;
@@ -89,6 +93,7 @@ export class Poller {
         // waiting.
         const signal = stop.aborted ? AbortSignal.timeout(ANSWER_MS) : stop;
         const answer = await api.claim(body, { timeoutMs: waitMs + ANSWER_MS, signal });
+        if (answer.change_token === true) await this.#changeToken();
         return answer.jobs;
       } catch (thrown) {
         if (stop.aborted && waitMs > 0) continue;
@@ -100,10 +105,9 @@ export class Poller {
   }
 
   #claimBody(requestId: string, capacity: number, waitMs: number): ClaimRequest {
-    const { runner_id = '', session = '' } = this.#registered ?? {};
+    const { session = '' } = this.#connected ?? {};
     const { stop } = this.#options;
     return {
-      runner_id,
       session,
       request_id: requestId,
       capacity,
@@ -112,16 +116,33 @@ export class Poller {
     };
   }
 
-  /** Waits before the next try, or registers again where the server has forgotten the runner. */
+  /** A failure is no harm: the old token still works, and the next claim asks again. */
+  async #changeToken(): Promise<void> {
+    const { enrollment, logger } = this.#options;
+    try {
+      await enrollment.changeToken({
+        timeoutMs: ANSWER_MS,
+        signal: AbortSignal.timeout(ANSWER_MS),
+      });
+    } catch (error) {
+      logger.warn({ err: error }, 'the token could not be changed yet');
+    }
+  }
+
+  /** Waits before the next try, or connects again where the server has another session. */
   async #recover(error: RivetError, failed: number, tookMs: number): Promise<void> {
-    const { logger, stop, clock, registration } = this.#options;
-    if (isRivetError(error, 'RIVET_RUNNER_UNKNOWN')) {
-      if (clock() - this.#registeredAt < REGISTER_AGAIN_MS) {
-        throw RivetError.of('RIVET_RUNNER_REPLACED', { name: registration.name });
+    const { api, logger, stop, clock, name } = this.#options;
+    if (error.code === 'RIVET_AUTH_INVALID') {
+      const why = 'it was valid until now';
+      throw RivetError.of('RIVET_RUNNER_REFUSED', { url: api.url, name, why }, error);
+    }
+    if (error.code === 'RIVET_RUNNER_UNKNOWN') {
+      if (clock() - this.#connectedAt < CONNECT_AGAIN_MS) {
+        throw RivetError.of('RIVET_RUNNER_REPLACED', { name });
       }
-      logger.warn({ code: error.code }, 'the server does not know this runner; registering again');
-      this.#registeredAt = clock();
-      this.#registered = await this.#register(() => false);
+      logger.warn({ code: error.code }, 'the server has another session; connecting again');
+      this.#connectedAt = clock();
+      this.#connected = await this.#connect(() => false);
       return;
     }
     if (!mayRepeat(error)) throw error;
@@ -132,11 +153,11 @@ export class Poller {
     await this.#pause(error, failed, stop);
   }
 
-  async #register(overdue: () => boolean): Promise<RegisterResponse> {
-    const { api, registration, stop } = this.#options;
+  async #connect(overdue: () => boolean): Promise<ConnectResponse> {
+    const { enrollment, stop } = this.#options;
     for (let failed = 1; ; failed += 1) {
       try {
-        return await api.register(registration, { timeoutMs: ANSWER_MS, signal: stop });
+        return await enrollment.connect({ timeoutMs: ANSWER_MS, signal: stop });
       } catch (thrown) {
         const error = toRivetError(thrown);
         if (stop.aborted || overdue() || !mayRepeat(error)) throw error;

@@ -306,17 +306,17 @@ describe('a server in trouble', () => {
     });
   });
 
-  it('that forgot the runner gets its registration again; a second time means a rival', async () => {
+  it('that has another session is connected to again; a second time means a rival', async () => {
     const test = await start(succeed);
     await until(() => server.count('claim') === 1);
-    server.forgetRunners();
+    server.replaceSession();
     server.fault = ({ name }, count) =>
       name === 'claim' && count === 1 ? 'cut-before' : undefined;
     // The poll that waits is answered with this job, the next one finds the runner forgotten.
     server.launch(1);
-    await until(() => server.count('register') === 2);
+    await until(() => server.count('connect') === 2);
     const ended = test.runner.ended();
-    server.forgetRunners();
+    server.replaceSession();
     const job = server.launch(2);
     await expect(ended).rejects.toMatchObject({ code: 'RIVET_RUNNER_REPLACED' });
     expect(job.outcomes.length).toBeLessThanOrEqual(1);
@@ -438,9 +438,9 @@ describe('stopping', () => {
 describe('a start', () => {
   it('waits for a server that is not there yet', async () => {
     server.fault = ({ name }, count) =>
-      name === 'register' && count < 2 ? 'cut-before' : undefined;
+      name === 'connect' && count < 2 ? 'cut-before' : undefined;
     await start(succeed);
-    expect(server.count('register')).toBe(3);
+    expect(server.count('connect')).toBe(3);
   });
 
   it('gives up after its deadline and holds nothing', async () => {

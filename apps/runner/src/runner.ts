@@ -1,4 +1,4 @@
-// A runner's life: hold the state directory, clean up after the last run, register, take jobs, stop
+// A runner's life: hold the state directory, clean up after the last run, connect, take jobs, stop
 // in order.
 import { type Logger, RivetError } from '@rivet/base';
 import type { ContainerDriver, DriverFinding } from '@rivet/containers';
@@ -8,11 +8,14 @@ import type { ClaimedJob } from '@rivet/protocol';
 import { removeLeftovers } from './cleanup.ts';
 import type { Clock } from './clock.ts';
 import type { RunnerConfig } from './config.ts';
+import { Enrollment } from './enrollment.ts';
 import { type JobRunContext, runClaimedJob } from './job-run.ts';
 import { Poller } from './poll.ts';
+import { readRegistrationToken } from './registration-token.ts';
 import type { ServerApi } from './server-api.ts';
 import { Slots } from './slots.ts';
 import { openStateDirectory, type StateDirectory } from './state-directory.ts';
+import { TokenFile } from './token-file.ts';
 
 /** What jobs that were canceled by a stop may take beyond their graces, in milliseconds. */
 const STOP_MARGIN_MS = 15_000;
@@ -53,12 +56,16 @@ export class Runner {
       slots: this.#slots,
       startDeadlineMs: config.startDeadlineMs,
       stop: this.#stop.signal,
-      registration: {
+      name: config.name,
+      enrollment: new Enrollment({
+        api: parts.api,
+        tokens: new TokenFile(config.stateDirectory),
         name: config.name,
-        tags: [...config.tags],
-        capacity: config.capacity,
-        version: parts.version,
-      },
+        stateDirectory: config.stateDirectory,
+        offer: { tags: [...config.tags], capacity: config.capacity, version: parts.version },
+        registrationToken: () => readRegistrationToken(config.registration),
+        logger: parts.logger,
+      }),
       onJob: (job, answeredAt) => void this.#run(job, answeredAt),
     });
   }
@@ -79,7 +86,7 @@ export class Runner {
     try {
       requireFit(await driver.check(), logger);
       await removeLeftovers(this.#state, driver, logger);
-      const id = await this.#poller.register();
+      const id = await this.#poller.connect();
       this.#polling = this.#poller.run();
       // Whoever awaits `ended` hears of it; until then it must not count as unhandled.
       this.#polling.catch(() => undefined);

@@ -9,7 +9,18 @@ const RETRY_AFTER_MS_MAX = 60_000;
  * What to do about the answer to a report. undefined: nobody has decided about it, send it again.
  */
 export function refusalOf(error: RivetError): 'lost' | 'refused' | undefined {
-  if (hasCode(error, 'RIVET_LEASE_LOST', 'RIVET_JOB_NOT_FOUND')) return 'lost';
+  // The last two: the runner was revoked.
+  if (
+    hasCode(
+      error,
+      'RIVET_LEASE_LOST',
+      'RIVET_JOB_NOT_FOUND',
+      'RIVET_AUTH_INVALID',
+      'RIVET_AUTH_REQUIRED',
+    )
+  ) {
+    return 'lost';
+  }
   if (hasCode(error, 'RIVET_INTERNAL') && error.details.status === undefined) return 'refused';
   return mayRepeat(error) ? undefined : 'refused';
 }
@@ -22,6 +33,8 @@ export function isTooLarge(error: RivetError): boolean {
 /** Whether the same request may succeed later: the server was not reached, or is in trouble. */
 export function mayRepeat(error: RivetError): boolean {
   if (hasCode(error, 'RIVET_SERVER_UNREACHABLE', 'RIVET_SERVER_ANSWER_INVALID')) return true;
+  // Of this machine, whatever the status.
+  if (error.code.startsWith('RIVET_RUNNER_')) return false;
   const { status } = error.details;
   const code = typeof status === 'number' ? status : error.entry.status;
   return code >= 500 || RETRY_STATUSES.has(code);

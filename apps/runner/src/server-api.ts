@@ -1,16 +1,26 @@
-// The three calls of a runner to the server, each with a deadline over the whole answer.
-import { describeThrown, formatDuration, isRivetError, RivetError } from '@rivet/base';
+// The calls of a runner to the server, each with a deadline over the whole answer.
+import {
+  describeThrown,
+  formatDuration,
+  isRivetError,
+  RivetError,
+  type SecretText,
+} from '@rivet/base';
 import {
   type ClaimRequest,
   type ClaimResponse,
+  type Client,
+  type ConnectRequest,
+  type ConnectResponse,
   createClient,
+  type Fetch,
   type RegisterRequest,
   type RegisterResponse,
   type ReportRequest,
   type ReportResponse,
 } from '@rivet/protocol';
 
-interface CallLimits {
+export interface CallLimits {
   /** Until the answer has been read, in milliseconds. */
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
@@ -21,35 +31,89 @@ interface CallLimits {
  * leases.
  */
 export interface ServerApi {
-  register(body: RegisterRequest, limits: CallLimits): Promise<RegisterResponse>;
+  readonly url: string;
+  /** The token that calls bring from now on; `register` brings the registration token. */
+  useToken(token: SecretText): void;
+  register(
+    registrationToken: SecretText,
+    body: RegisterRequest,
+    limits: CallLimits,
+  ): Promise<RegisterResponse>;
+  connect(body: ConnectRequest, limits: CallLimits): Promise<ConnectResponse>;
+  /** Offers the hash of a new token, or uses it for the first time. */
+  changeToken(hash: string, limits: CallLimits): Promise<void>;
   claim(body: ClaimRequest, limits: CallLimits): Promise<ClaimResponse>;
   report(job: string, body: ReportRequest, limits: CallLimits): Promise<ReportResponse>;
 }
 
+export interface ServerApiOptions {
+  readonly url: string;
+  readonly userAgent: string;
+  /** How requests are sent, where the server's certificate is not to be held against the usual. */
+  readonly fetch?: Fetch | undefined;
+}
+
+type Options = { readonly signal: AbortSignal; readonly timeoutMs: number };
+
 /** @throws RIVET_SERVER_URL_INVALID */
-export function createServerApi(url: string, userAgent: string): ServerApi {
-  const client = createClient({ url, userAgent, triesMax: 1 });
-  const within = async <T>(
+export function createServerApi({ url, userAgent, fetch }: ServerApiOptions): ServerApi {
+  const clientWith = (token?: SecretText): Client =>
+    createClient({
+      url,
+      userAgent,
+      triesMax: 1,
+      ...(fetch !== undefined && { fetch }),
+      ...(token !== undefined && { token: token.reveal() }),
+    });
+  let client = clientWith();
+  /** A call whose token was replaced while it was on its way is sent again with the new one. */
+  const withToken = async <T>(
     limits: CallLimits,
-    call: (options: { signal: AbortSignal; timeoutMs: number }) => Promise<T>,
+    call: (client: Client, options: Options) => Promise<T>,
   ): Promise<T> => {
-    const deadline = AbortSignal.timeout(limits.timeoutMs);
+    const used = client;
     try {
-      return await call({
-        signal: AbortSignal.any([deadline, limits.signal]),
-        timeoutMs: limits.timeoutMs,
-      });
+      return await within(url, limits, (options) => call(used, options));
     } catch (error) {
-      if (isRivetError(error)) throw error;
-      const reason = deadline.aborted
-        ? `no answer within ${formatDuration(limits.timeoutMs)}`
-        : describeThrown(error);
-      throw RivetError.of('RIVET_SERVER_UNREACHABLE', { url, reason }, error);
+      if (used === client || !isRivetError(error, 'RIVET_AUTH_INVALID')) throw error;
+      return within(url, limits, (options) => call(client, options));
     }
   };
   return {
-    register: (body, limits) => within(limits, (call) => client.registerRunner({ body, ...call })),
-    claim: (body, limits) => within(limits, (call) => client.claimJobs({ body, ...call })),
-    report: (id, body, limits) => within(limits, (call) => client.reportJob({ id, body, ...call })),
+    url,
+    useToken: (token) => {
+      client = clientWith(token);
+    },
+    register: (token, body, limits) =>
+      within(url, limits, (options) => clientWith(token).registerRunner({ body, ...options })),
+    connect: (body, limits) =>
+      withToken(limits, (as, options) => as.connectRunner({ body, ...options })),
+    changeToken: (hash, limits) =>
+      withToken(limits, (as, options) =>
+        as.changeRunnerToken({ body: { token_sha256: hash }, ...options }),
+      ),
+    claim: (body, limits) => withToken(limits, (as, options) => as.claimJobs({ body, ...options })),
+    report: (id, body, limits) =>
+      withToken(limits, (as, options) => as.reportJob({ id, body, ...options })),
   };
+}
+
+async function within<T>(
+  url: string,
+  limits: CallLimits,
+  call: (options: Options) => Promise<T>,
+): Promise<T> {
+  const deadline = AbortSignal.timeout(limits.timeoutMs);
+  try {
+    return await call({
+      signal: AbortSignal.any([deadline, limits.signal]),
+      timeoutMs: limits.timeoutMs,
+    });
+  } catch (error) {
+    if (isRivetError(error)) throw error;
+    const reason = deadline.aborted
+      ? `no answer within ${formatDuration(limits.timeoutMs)}`
+      : describeThrown(error);
+    throw RivetError.of('RIVET_SERVER_UNREACHABLE', { url, reason }, error);
+  }
 }

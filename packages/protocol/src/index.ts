@@ -22,7 +22,9 @@ export {
   type ServerEvent,
 } from './client/client.ts';
 export { createEventParser, type RawEvent } from './client/event-parser.ts';
+export { createPinnedFetch } from './client/pinned-fetch.ts';
 export { problemError } from './client/problem-error.ts';
+export type { Fetch } from './client/send.ts';
 export * from './definition.ts';
 export * from './job-events.ts';
 export * from './launch-event.ts';

@@ -17,6 +17,14 @@ export const serverErrors = defineErrors({
     exit: 2,
     fault: 'user',
   },
+  RIVET_CA_INVALID: {
+    message: 'the certificate authority in {source} cannot be used: {reason}',
+    solve:
+      'Name a file with the PEM certificate of the authority that signed the certificate of the server (RIVET_CA_FILE).',
+    status: 500,
+    exit: 2,
+    fault: 'operator',
+  },
   RIVET_SERVER_ANSWER_INVALID: {
     message: '{url} answered {found}; expected JSON from a Rivet server',
     solve:
