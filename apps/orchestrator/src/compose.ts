@@ -23,21 +23,30 @@ import { createAuditKeys } from './audit/audit-keys.ts';
 import { createAuditLog } from './audit/audit-log.ts';
 import { chainAuditLog } from './audit/chain-rows.ts';
 import { createRefusals } from './audit/refusals.ts';
+import { createAuthParts, signingKeysService } from './auth/auth-parts.ts';
 import { createAuthenticator } from './auth/authenticate.ts';
 import type { Config } from './config.ts';
 import { createDuties } from './duties/duty.ts';
 import { expireLeases } from './duties/expire-leases.ts';
+import { forgetAttempts } from './duties/forget-attempts.ts';
 import { forgetOldIdempotencyKeys } from './duties/forget-idempotency-keys.ts';
+import { forgetOldSessions } from './duties/forget-sessions.ts';
+import { rotateSigningKeys } from './duties/rotate-signing-keys.ts';
 import { createApp } from './http/app.ts';
 import { accessRoutes } from './http/routes/access.ts';
 import { apiKeyRoutes } from './http/routes/api-keys.ts';
 import { auditRoutes } from './http/routes/audit.ts';
+import { authRoutes } from './http/routes/auth.ts';
+import { browserRoutes } from './http/routes/browser.ts';
 import { jobLogRoutes } from './http/routes/job-logs.ts';
 import { jobRoutes } from './http/routes/jobs.ts';
 import { pipelineRoutes } from './http/routes/pipelines.ts';
 import { runnerCallRoutes } from './http/routes/runner.ts';
 import { runnerRoutes } from './http/routes/runners.ts';
+import { secretRoutes } from './http/routes/secrets.ts';
+import { signingKeyRoutes } from './http/routes/signing-keys.ts';
 import { systemRoutes } from './http/routes/system.ts';
+import { userRoutes } from './http/routes/users.ts';
 import { createStreamSlots } from './http/stream-slots.ts';
 import { ClaimDispatcher } from './jobs/claim-dispatcher.ts';
 import { createJobWatcher } from './jobs/job-watcher.ts';
@@ -87,9 +96,12 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
   const auditKeys = createAuditKeys(() => sealing.sealer.mac('audit'));
   const audit = createAuditLog(auditKeys);
   const refusals = createRefusals({ database, audit, logger });
+  const auth = createAuthParts({ database, sealer: sealing.sealer, audit });
   const services: Services = {
+    publicUrl: () => config.publicUrl ?? http.url(),
     version: VERSION,
-    authenticator: createAuthenticator(database),
+    auth,
+    authenticator: createAuthenticator(auth),
     database,
     notifier,
     checker: createPipelineChecker(engine),
@@ -98,6 +110,7 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
     stageNames: createStageNames(),
     metrics,
     sealer: sealing.sealer,
+    secretSources: config.secretSources,
     streamSlots: createStreamSlots(config.streamsPerUser),
     audit,
     refusals,
@@ -115,6 +128,10 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
     refusals,
     stopping: stopping.signal,
     handlers: {
+      ...authRoutes(services),
+      ...signingKeyRoutes(services),
+      ...browserRoutes(services),
+      ...userRoutes(services),
       ...pipelineRoutes(services),
       ...jobRoutes(services),
       ...jobLogRoutes(services),
@@ -123,6 +140,7 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
       ...auditRoutes(services),
       ...accessRoutes(services),
       ...apiKeyRoutes(services),
+      ...secretRoutes(services),
       ...systemRoutes(services),
     },
   });
@@ -144,6 +162,9 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
     [
       expireLeases(services),
       forgetOldIdempotencyKeys(database),
+      forgetAttempts(database),
+      forgetOldSessions(database),
+      rotateSigningKeys(auth.signingKeys),
       chainAuditLog({ database, keys: auditKeys, logger }),
     ],
     logger,
@@ -156,6 +177,7 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
     closing('lua engine', () => engine.close()),
     schemaService(services, config.migrate),
     sealing,
+    signingKeysService(auth),
     closing('notifier', () => notifier.close()),
     listener,
     watcher,

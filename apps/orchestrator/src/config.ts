@@ -15,6 +15,8 @@ import {
   unknownVariables,
 } from '@rivet/base';
 import type { MasterKeySource } from './sealing/load-master-key.ts';
+import { readSecretSources } from './secrets/providers/provider-config.ts';
+import type { SecretSources } from './secrets/providers/secret-source.ts';
 
 export interface Config {
   readonly databaseUrl: string;
@@ -22,6 +24,8 @@ export interface Config {
   readonly host: string;
   /** 0: a free one. */
   readonly port: number;
+  /** `https://rivet.example.com`; absent: the address that is listened on. */
+  readonly publicUrl?: string | undefined;
   readonly logLevel: LogLevel;
   /** Whether to bring the schema up to date before serving. */
   readonly migrate: boolean;
@@ -37,11 +41,14 @@ export interface Config {
   readonly masterKey?: MasterKeySource | undefined;
   /** Opens what is still, or already, sealed with another one. */
   readonly otherMasterKey?: MasterKeySource | undefined;
+  /** Where values of secrets come from that are not in the database. */
+  readonly secretSources: SecretSources;
 }
 
 const settings = {
   DATABASE_URL: textSetting(''),
   RIVET_LISTEN: textSetting('127.0.0.1:7450'),
+  RIVET_PUBLIC_URL: textSetting(''),
   RIVET_LOG_LEVEL: choiceSetting<LogLevel>('info', ['debug', 'info', 'warn', 'error', 'silent']),
   RIVET_MIGRATE: choiceSetting('auto', ['auto', 'never']),
   RIVET_LEASE: durationSetting(30_000),
@@ -55,6 +62,17 @@ const settings = {
   RIVET_MASTER_KEY_PREVIOUS: textSetting(''),
   RIVET_MASTER_KEY_PREVIOUS_FILE: textSetting(''),
   RIVET_MASTER_KEY_PREVIOUS_COMMAND: textSetting(''),
+  RIVET_SECRETS_ENV_PREFIX: textSetting(''),
+  RIVET_SECRETS_DIRECTORY: textSetting(''),
+  RIVET_VAULT_ADDR: textSetting(''),
+  RIVET_VAULT_NAMESPACE: textSetting(''),
+  RIVET_VAULT_CA_FILE: textSetting(''),
+  RIVET_VAULT_TOKEN: textSetting(''),
+  RIVET_VAULT_TOKEN_FILE: textSetting(''),
+  RIVET_VAULT_ROLE_ID: textSetting(''),
+  RIVET_VAULT_SECRET_ID: textSetting(''),
+  RIVET_VAULT_SECRET_ID_FILE: textSetting(''),
+  RIVET_VAULT_APPROLE_MOUNT: textSetting(''),
 };
 
 /** Those of the other programs, which may be set for all of them together. */
@@ -80,6 +98,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     ...readListen(values.RIVET_LISTEN),
     databaseUrl: values.DATABASE_URL,
     databaseConnectionsMax: values.RIVET_DATABASE_CONNECTIONS,
+    publicUrl: readPublicUrl(values.RIVET_PUBLIC_URL),
     logLevel: values.RIVET_LOG_LEVEL,
     migrate: values.RIVET_MIGRATE === 'auto',
     streamsPerUser: values.RIVET_STREAMS_PER_USER,
@@ -88,6 +107,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     pollMsMax: values.RIVET_POLL,
     masterKey: readMasterKey('RIVET_MASTER_KEY', values, env),
     otherMasterKey: readMasterKey('RIVET_MASTER_KEY_PREVIOUS', values, env),
+    secretSources: readSecretSources(values, env),
   };
 }
 
@@ -118,6 +138,18 @@ function withoutOwnSecrets(
 ): Readonly<Record<string, string | undefined>> {
   const ours = /^(DATABASE_URL|RIVET_MASTER_KEY.*)$/;
   return Object.fromEntries(Object.entries(env).filter(([name]) => !ours.test(name)));
+}
+
+/** An origin, so that everybody who writes it writes the same; undefined when it is not set. */
+function readPublicUrl(text: string): string | undefined {
+  if (text === '') return undefined;
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url !== undefined && /^https?:$/.test(url.protocol) && url.href === `${url.origin}/`) {
+    return url.origin;
+  }
+  const expected = 'scheme, host and port only, such as https://rivet.example.com';
+  const found = JSON.stringify(text);
+  throw RivetError.of('RIVET_CONFIG_INVALID', { key: 'RIVET_PUBLIC_URL', found, expected });
 }
 
 function requireAtLeast(

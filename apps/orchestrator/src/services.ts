@@ -4,6 +4,7 @@ import type { Database, Notifier } from '@rivet/store';
 import type { AuditKeys } from './audit/audit-keys.ts';
 import type { AuditLog } from './audit/audit-log.ts';
 import type { Refusals } from './audit/refusals.ts';
+import type { AuthParts } from './auth/auth-parts.ts';
 import type { Authenticator } from './auth/authenticate.ts';
 import type { StreamSlots } from './http/stream-slots.ts';
 import type { ClaimDispatcher } from './jobs/claim-dispatcher.ts';
@@ -16,6 +17,10 @@ import type { SecretSources } from './secrets/providers/secret-source.ts';
 
 export interface Services {
   readonly version: string;
+  /** `https://rivet.example.com`: how others reach this installation; known after the start. */
+  readonly publicUrl: () => string;
+  /** What signing in is made of. */
+  readonly auth: AuthParts;
   readonly authenticator: Authenticator;
   readonly database: Database;
   readonly notifier: Notifier;

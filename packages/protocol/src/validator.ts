@@ -19,6 +19,8 @@ interface SchemaNode {
   readonly properties?: Readonly<Record<string, SchemaNode>>;
   readonly patternProperties?: Readonly<Record<string, SchemaNode>>;
   readonly items?: SchemaNode;
+  /** On what is never shown again, a password say: not in the message of a mistake either. */
+  readonly writeOnly?: boolean;
 }
 
 const ISSUES_MAX = 50;
@@ -38,7 +40,8 @@ export async function createValidator(
     // Before anything else: it names what a misspelt field was meant to be.
     findUnknown(schema as SchemaNode, value, place, issues);
     if (!options.anyText) findBadText(value, place, issues);
-    if (!compiled.Check(value)) issues.push(...shapeIssues(compiled.Errors(value), value, place));
+    if (!compiled.Check(value))
+      issues.push(...shapeIssues(schema as SchemaNode, compiled.Errors(value), value, place));
     if (issues.length > 0) throw requestInvalid(issues.slice(0, ISSUES_MAX));
     return value;
   };
@@ -74,6 +77,7 @@ interface ShapeError {
 }
 
 function shapeIssues(
+  schema: SchemaNode,
   errors: readonly ShapeError[],
   value: unknown,
   place: Place,
@@ -92,7 +96,9 @@ function shapeIssues(
       }));
     }
     const expected = expectation(error, errors);
-    const found = show(valueAt(value, error.instancePath));
+    const wrong = valueAt(value, error.instancePath);
+    const hidden = hasHidden(nodeAt(schema, error.instancePath));
+    const found = hidden ? `${kindOf(wrong)} that is not shown` : show(wrong);
     return [{ path, message: `${path} is ${found}; expected ${expected}`, found, expected }];
   });
 }
@@ -179,6 +185,30 @@ function readablePath(place: Place, pointer: string): string {
     (path, name) => (/^\d+$/.test(name) ? `${path}[${Number(name) + 1}]` : `${path}.${name}`),
     place as string,
   );
+}
+
+/** The shape at a place of a value, as far as it is known. */
+function nodeAt(root: SchemaNode, pointer: string): SchemaNode | undefined {
+  const names = pointer
+    .split('/')
+    .slice(1)
+    .map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'));
+  return names.reduce<SchemaNode | undefined>(
+    (node, name) =>
+      node?.properties?.[name] ?? node?.items ?? Object.values(node?.patternProperties ?? {})[0],
+    root,
+  );
+}
+
+/** Whether a value of that shape is or holds something that must not be shown. */
+function hasHidden(node: SchemaNode | undefined): boolean {
+  if (node === undefined) return false;
+  return node.writeOnly === true || Object.values(node.properties ?? {}).some(hasHidden);
+}
+
+function kindOf(value: unknown): string {
+  if (Array.isArray(value)) return 'a list';
+  return value === null ? 'null' : `a value of the type ${typeof value}`;
 }
 
 function valueAt(root: unknown, pointer: string): unknown {

@@ -209,3 +209,15 @@ const noteLogin = repeatable(
 export async function noteUserLogin(tx: Queryable, id: string): Promise<void> {
   await tx.query(noteLogin, [id]);
 }
+
+const teams = repeatable(
+  'teams_of_user',
+  `SELECT t.name FROM teams t WHERE t.everybody
+     OR EXISTS (SELECT FROM team_members m WHERE m.team_id = t.id AND m.user_id = $1)
+   ORDER BY t.name`,
+);
+
+/** Names of the teams that a user belongs to, in order. */
+export async function teamsOfUser(db: Queryable, id: string): Promise<string[]> {
+  return (await db.query<{ name: string }>(teams, [id])).map(({ name }) => name);
+}

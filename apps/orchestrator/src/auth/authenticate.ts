@@ -1,14 +1,21 @@
-// Says who sends a request, from its Authorization header.
+// Says who sends a request, from its Authorization header or the cookie of its browser.
 import { isRivetError, RivetError } from '@rivet/base';
 import {
   type Database,
   findApiKeyHolder,
+  findBrowserSessionHolder,
   findRegistrationToken,
   findRunnerByToken,
+  findSessionHolder,
+  type SessionHolderRow,
   touchApiKey,
+  touchSession,
 } from '@rivet/store';
 import type { FastifyRequest } from 'fastify';
 import { Access } from '../access/access.ts';
+import { readBrowserCookie } from '../http/browser-cookie.ts';
+import { requireOwnPage } from '../http/same-origin.ts';
+import type { AccessTokens } from './access-tokens.ts';
 import {
   anonymous,
   type Person,
@@ -16,6 +23,7 @@ import {
   type RegistrationPrincipal,
   type RunnerPrincipal,
 } from './principal.ts';
+import type { Throttle } from './throttle.ts';
 import { hashToken, kindOfToken } from './token.ts';
 
 export interface Authenticator {
@@ -34,10 +42,29 @@ export interface Authenticator {
 /** No token of ours is longer; what is longer is not looked at. */
 const TOKEN_LENGTH_MAX = 4096;
 
-export function createAuthenticator(database: Database): Authenticator {
-  const authenticate = async (request: FastifyRequest): Promise<Principal> => {
+/** What an access token names, once its signature was looked at. */
+interface NamedSession {
+  readonly id: string;
+  readonly userId: string;
+}
+
+export function createAuthenticator(options: {
+  readonly database: Database;
+  readonly accessTokens: AccessTokens;
+  readonly throttle: Throttle;
+}): Authenticator {
+  const { database, accessTokens, throttle } = options;
+  /** A stream goes on for as long as its session does, also when its token has ended. */
+  const sessionsOfStreams = new WeakMap<FastifyRequest, NamedSession>();
+  const byAccessToken = async (request: FastifyRequest, token: string): Promise<Person> => {
+    const session = sessionsOfStreams.get(request) ?? (await accessTokens.verify(token));
+    if (session === undefined) throw invalid();
+    sessionsOfStreams.set(request, session);
+    return bySession(database, session);
+  };
+  const identify = async (request: FastifyRequest): Promise<Principal> => {
     const header = request.headers.authorization;
-    if (header === undefined) return anonymous;
+    if (header === undefined) return byBrowserCookie(database, request);
     const token = /^Bearer ([\x21-\x7e]+)$/i.exec(header)?.[1];
     if (token === undefined || token.length > TOKEN_LENGTH_MAX) throw invalid();
     switch (kindOfToken(token)) {
@@ -48,13 +75,19 @@ export function createAuthenticator(database: Database): Authenticator {
       case 'registration':
         return byRegistrationToken(database, token);
       default:
-        throw invalid();
+        return byAccessToken(request, token);
     }
   };
+  const authenticate = (request: FastifyRequest): Promise<Principal> =>
+    identify(request).catch(async (error: unknown) => {
+      const refused = isRivetError(error) && error.code === 'RIVET_AUTH_INVALID';
+      if (refused) await throttle.failed('token', request.ip);
+      throw error;
+    });
   return {
     authenticate,
     stillValid: (request) =>
-      authenticate(request).catch((error: unknown) => {
+      identify(request).catch((error: unknown) => {
         if (isRivetError(error) && error.code === 'RIVET_AUTH_INVALID') return undefined;
         throw error;
       }),
@@ -75,6 +108,44 @@ async function byApiKey(database: Database, token: string): Promise<Person> {
       ...(pipelines !== null && { pipelines }),
     }),
     via: { kind: 'api_key', apiKeyId: holder.api_key_id },
+  };
+}
+
+async function bySession(database: Database, session: NamedSession): Promise<Person> {
+  const holder = await findSessionHolder(database, session);
+  if (holder === undefined) throw invalid();
+  await touchSession(database, session.id);
+  return {
+    kind: 'person',
+    userId: holder.user_id,
+    name: holder.name,
+    access: new Access(holder.role, holder.grants),
+    via: { kind: 'session', sessionId: holder.session_id, browser: false },
+  };
+}
+
+/**
+ * A cookie comes with whatever a browser is made to send, so it counts only for requests that a page
+ * of ours makes. A token in a header is sent by nobody who does not have it.
+ */
+async function byBrowserCookie(database: Database, request: FastifyRequest): Promise<Principal> {
+  const hash = readBrowserCookie(request);
+  if (hash === undefined) return anonymous;
+  requireOwnPage(request);
+  const holder = hash === 'invalid' ? undefined : await findBrowserSessionHolder(database, hash);
+  if (holder === undefined) throw invalid();
+  await touchSession(database, holder.session_id);
+  return browserPerson(holder);
+}
+
+/** The person that the session of a browser stands for. */
+export function browserPerson(holder: SessionHolderRow): Person {
+  return {
+    kind: 'person',
+    userId: holder.user_id,
+    name: holder.name,
+    access: new Access(holder.role, holder.grants),
+    via: { kind: 'session', sessionId: holder.session_id, browser: true },
   };
 }
 

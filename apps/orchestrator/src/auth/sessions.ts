@@ -1,5 +1,5 @@
 // Sessions: begun by a sign-in, carried on by refresh tokens or a cookie, ended at once everywhere.
-import { type Logger, RivetError, type SecretText, uuidv7 } from '@rivet/base';
+import { RivetError, type SecretText, uuidv7 } from '@rivet/base';
 import {
   type Database,
   endSession,
@@ -10,6 +10,7 @@ import {
   rotateSession,
   type SessionKind,
 } from '@rivet/store';
+import type { AuditLog } from '../audit/audit-log.ts';
 import type { AccessTokens } from './access-tokens.ts';
 import { clientAddress } from './client-address.ts';
 import {
@@ -23,6 +24,7 @@ import type { Throttle } from './throttle.ts';
 /** Who signs in from where, as far as the request tells. */
 export interface Client {
   readonly ip: string;
+  readonly requestId: string;
   readonly userAgent: string | undefined;
 }
 
@@ -39,19 +41,25 @@ export interface SessionUser {
   readonly token_version: number;
 }
 
+/** A session of a program that has just begun. */
+export interface NewSession {
+  readonly id: string;
+  readonly userId: string;
+  readonly refresh: SecretText;
+}
+
 export interface Sessions {
-  /**
-   * Begins a session of a user who has proved to be it.
-   * @param kind `browser`: the token is for a cookie and stays; `cli`: it is a refresh token
-   */
-  begin(
+  /** Begins a session of a program for a user who has proved to be it. */
+  begin(tx: Queryable, user: SessionUser, client: Client): Promise<NewSession>;
+  /** Begins a session of a browser, whose cookie has that hash. */
+  beginBrowser(
     tx: Queryable,
     user: SessionUser,
-    kind: SessionKind,
+    cookieHash: Buffer,
     client: Client,
-  ): Promise<{ id: string; token: SecretText }>;
-  /** The first tokens of a session of the kind `cli`. */
-  tokensOf(session: { id: string; token: SecretText }, userId: string): Promise<Tokens>;
+  ): Promise<{ id: string }>;
+  /** The first tokens of a session, once its transaction has ended. */
+  tokensOf(session: NewSession): Promise<Tokens>;
   /**
    * The next tokens. Within 30 seconds the token before gets the same again; later it ends the
    * session, as somebody has a copy.
@@ -67,9 +75,9 @@ export function createSessions(options: {
   readonly database: Database;
   readonly accessTokens: AccessTokens;
   readonly throttle: Throttle;
-  readonly logger: Logger;
+  readonly audit: AuditLog;
 }): Sessions {
-  const { database, accessTokens, throttle, logger } = options;
+  const { database, accessTokens, throttle, audit } = options;
 
   /** The session goes on in a transaction of its own, so that its end by a copy is kept. */
   const advance = (
@@ -84,9 +92,15 @@ export function createSessions(options: {
         const presented = judgeRefreshToken(given, session);
         if (presented.kind === 'reused') {
           await endSession(tx, { id, userId, reason: 'reuse' });
-          logger.warn(
-            { session: id, user: userId, address: clientAddress(client.ip) },
-            'a refresh token was used twice: its session was ended, as somebody has a copy',
+          const from = { address: client.ip, requestId: client.requestId };
+          await audit.record(
+            tx,
+            { kind: 'anonymous', from },
+            {
+              action: 'auth.session_stolen',
+              object: { kind: 'session', id, name: '' },
+              details: { user: userId },
+            },
           );
           return undefined;
         }
@@ -102,24 +116,22 @@ export function createSessions(options: {
     );
 
   return {
-    async begin(tx, user, kind, client) {
-      const id = uuidv7();
-      const first = firstRefreshToken();
-      await insertSession(tx, {
-        id,
-        userId: user.id,
-        kind,
-        tokenHash: first.hash,
-        lineageHash: kind === 'cli' ? first.lineageHash : null,
-        tokenVersion: user.token_version,
-        ...describe(client),
-      });
-      await noteUserLogin(tx, user.id);
-      return { id, token: first.token };
+    async begin(tx, user, client) {
+      const { token, hash, lineageHash } = firstRefreshToken();
+      const id = await insert(tx, { user, kind: 'cli', tokenHash: hash, lineageHash, client });
+      return { id, userId: user.id, refresh: token };
     },
-    tokensOf: async ({ id, token }, userId) => {
-      const access = await accessTokens.issue({ id, userId });
-      return { access: access.token, accessSeconds: access.seconds, refresh: token };
+    async beginBrowser(tx, user, tokenHash, client) {
+      const id = await insert(tx, { user, kind: 'browser', tokenHash, lineageHash: null, client });
+      return { id };
+    },
+    tokensOf: async (session) => {
+      const access = await accessTokens.issue(session);
+      return {
+        access: access.token,
+        accessSeconds: access.seconds,
+        refresh: session.refresh,
+      };
     },
     async refresh(text, client) {
       const given = readRefreshToken(text);
@@ -133,6 +145,24 @@ export function createSessions(options: {
       return { access: access.token, accessSeconds: access.seconds, refresh: next.token };
     },
   };
+}
+
+async function insert(
+  tx: Queryable,
+  session: {
+    user: SessionUser;
+    kind: SessionKind;
+    tokenHash: Buffer;
+    lineageHash: Buffer | null;
+    client: Client;
+  },
+): Promise<string> {
+  const { user, kind, tokenHash, lineageHash, client } = session;
+  const id = uuidv7();
+  const owner = { userId: user.id, tokenVersion: user.token_version };
+  await insertSession(tx, { id, kind, tokenHash, lineageHash, ...owner, ...describe(client) });
+  await noteUserLogin(tx, user.id);
+  return id;
 }
 
 function describe({ ip, userAgent = '' }: Client): { address: string; userAgent: string } {

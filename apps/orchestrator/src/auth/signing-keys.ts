@@ -44,6 +44,8 @@ export interface SigningKeyFacts {
   readonly algorithm: string;
   readonly state: 'next' | 'signs' | 'verifies';
   readonly createdAt: Date;
+  /** When its tokens end to count; undefined while it has no successor. */
+  readonly endsAt: Date | undefined;
 }
 
 export interface SigningKeys {
@@ -173,6 +175,7 @@ export function createSigningKeys(options: {
             ? 'next'
             : 'verifies',
         createdAt: key.row.created_at,
+        endsAt: key.row.ends_in_ms === null ? undefined : new Date(Date.now() + key.row.ends_in_ms),
       }));
     },
     rotate,

@@ -29,8 +29,8 @@ const failureLimits = {
 export type FailureKind = keyof typeof failureLimits;
 
 export interface LoginAttempt {
-  /** Gives it back: the password was right. */
-  succeeded(): Promise<void>;
+  /** For a password that was right, or was not looked at. */
+  giveBack(): Promise<void>;
 }
 
 export interface Throttle {
@@ -68,7 +68,7 @@ export function createThrottle(database: Database): Throttle {
         throw error;
       }
       return {
-        async succeeded() {
+        async giveBack() {
           await giveBackAttempt(database, ofName, LOGIN_OF_NAME);
           if (!known) await giveBackAttempt(database, ofAddress, LOGIN_OF_ADDRESS);
         },

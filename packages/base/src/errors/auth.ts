@@ -85,6 +85,13 @@ export const authErrors = defineErrors({
     exit: 5,
     fault: 'user',
   },
+  RIVET_AUTH_SESSION_NOT_FOUND: {
+    message: 'there is no session {id} of yours that could end',
+    solve: 'List your sessions with GET /api/auth/sessions.',
+    status: 404,
+    exit: 4,
+    fault: 'user',
+  },
   RIVET_AUTH_SETUP_INVALID: {
     message: 'the set-up token is not valid, has expired or was used',
     solve:
@@ -120,13 +127,6 @@ export const authErrors = defineErrors({
     solve: 'Make somebody else an administrator first.',
     status: 409,
     exit: 1,
-    fault: 'user',
-  },
-  RIVET_USER_NAME: {
-    message: '{found} is no name of a user; expected {expected}',
-    solve: 'Choose another name.',
-    status: 400,
-    exit: 2,
     fault: 'user',
   },
   RIVET_SIGNING_KEY_TTL: {
