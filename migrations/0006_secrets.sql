@@ -13,7 +13,7 @@ CREATE TABLE secrets (
   id uuid PRIMARY KEY,
   -- The name of the one pipeline that it is for; empty: the installation's.
   scope text NOT NULL,
-  name text NOT NULL CHECK (name ~ '^[A-Za-z_][A-Za-z0-9_]{0,99}$'),
+  name text NOT NULL CHECK (name ~ '^[A-Za-z_][A-Za-z0-9_]{0,199}$'),
   provider text NOT NULL CHECK (provider IN ('database', 'environment', 'file', 'vault')),
   -- What the provider knows it by; nothing for values in this database.
   reference text,
@@ -23,6 +23,8 @@ CREATE TABLE secrets (
   created_at timestamptz NOT NULL DEFAULT now(),
   updated_by text NOT NULL,
   updated_at timestamptz NOT NULL DEFAULT now(),
+  -- When a job was last given it; at most an hour behind, so that it is seldom written.
+  used_at timestamptz,
   UNIQUE (scope, name),
   CHECK ((provider = 'database') = (reference IS NULL)),
   CHECK ((provider = 'database') = (version > 0))
@@ -65,6 +67,7 @@ CREATE INDEX job_secret_inputs_key ON job_secret_inputs (master_key_id);
 -- What launched the job: a person (`manual`) or a program with an API key (`api`).
 ALTER TABLE jobs ADD COLUMN event text NOT NULL DEFAULT 'api'
   CONSTRAINT jobs_event_check CHECK (event IN ('manual', 'api'));
+ALTER TABLE jobs ALTER COLUMN event DROP DEFAULT;
 
 CREATE FUNCTION check_job_event() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -14,6 +14,7 @@ const job = (more: Partial<JobDetail> = {}): JobDetail => ({
   attempt: 1,
   runner: 'r1',
   launched_by: 'ada',
+  event: 'manual',
   priority: 0,
   cancel_requested: false,
   created_at: '2026-01-01T00:00:00.000Z',

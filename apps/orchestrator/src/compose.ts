@@ -23,30 +23,22 @@ import { createAuditKeys } from './audit/audit-keys.ts';
 import { createAuditLog } from './audit/audit-log.ts';
 import { chainAuditLog } from './audit/chain-rows.ts';
 import { createRefusals } from './audit/refusals.ts';
-import { createAuthParts, signingKeysService } from './auth/auth-parts.ts';
 import { createAuthenticator } from './auth/authenticate.ts';
 import type { Config } from './config.ts';
 import { createDuties } from './duties/duty.ts';
 import { expireLeases } from './duties/expire-leases.ts';
-import { forgetAttempts } from './duties/forget-attempts.ts';
 import { forgetOldIdempotencyKeys } from './duties/forget-idempotency-keys.ts';
-import { forgetOldSessions } from './duties/forget-sessions.ts';
-import { rotateSigningKeys } from './duties/rotate-signing-keys.ts';
 import { createApp } from './http/app.ts';
 import { accessRoutes } from './http/routes/access.ts';
 import { apiKeyRoutes } from './http/routes/api-keys.ts';
 import { auditRoutes } from './http/routes/audit.ts';
-import { authRoutes } from './http/routes/auth.ts';
-import { browserRoutes } from './http/routes/browser.ts';
 import { jobLogRoutes } from './http/routes/job-logs.ts';
 import { jobRoutes } from './http/routes/jobs.ts';
 import { pipelineRoutes } from './http/routes/pipelines.ts';
 import { runnerCallRoutes } from './http/routes/runner.ts';
 import { runnerRoutes } from './http/routes/runners.ts';
 import { secretRoutes } from './http/routes/secrets.ts';
-import { signingKeyRoutes } from './http/routes/signing-keys.ts';
 import { systemRoutes } from './http/routes/system.ts';
-import { userRoutes } from './http/routes/users.ts';
 import { createStreamSlots } from './http/stream-slots.ts';
 import { ClaimDispatcher } from './jobs/claim-dispatcher.ts';
 import { createJobWatcher } from './jobs/job-watcher.ts';
@@ -96,12 +88,9 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
   const auditKeys = createAuditKeys(() => sealing.sealer.mac('audit'));
   const audit = createAuditLog(auditKeys);
   const refusals = createRefusals({ database, audit, logger });
-  const auth = createAuthParts({ database, sealer: sealing.sealer, audit });
   const services: Services = {
-    publicUrl: () => config.publicUrl ?? http.url(),
     version: VERSION,
-    auth,
-    authenticator: createAuthenticator(auth),
+    authenticator: createAuthenticator(database),
     database,
     notifier,
     checker: createPipelineChecker(engine),
@@ -128,10 +117,6 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
     refusals,
     stopping: stopping.signal,
     handlers: {
-      ...authRoutes(services),
-      ...signingKeyRoutes(services),
-      ...browserRoutes(services),
-      ...userRoutes(services),
       ...pipelineRoutes(services),
       ...jobRoutes(services),
       ...jobLogRoutes(services),
@@ -162,9 +147,6 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
     [
       expireLeases(services),
       forgetOldIdempotencyKeys(database),
-      forgetAttempts(database),
-      forgetOldSessions(database),
-      rotateSigningKeys(auth.signingKeys),
       chainAuditLog({ database, keys: auditKeys, logger }),
     ],
     logger,
@@ -177,7 +159,6 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
     closing('lua engine', () => engine.close()),
     schemaService(services, config.migrate),
     sealing,
-    signingKeysService(auth),
     closing('notifier', () => notifier.close()),
     listener,
     watcher,

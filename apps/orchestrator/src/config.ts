@@ -24,8 +24,6 @@ export interface Config {
   readonly host: string;
   /** 0: a free one. */
   readonly port: number;
-  /** `https://rivet.example.com`; absent: the address that is listened on. */
-  readonly publicUrl?: string | undefined;
   readonly logLevel: LogLevel;
   /** Whether to bring the schema up to date before serving. */
   readonly migrate: boolean;
@@ -48,7 +46,6 @@ export interface Config {
 const settings = {
   DATABASE_URL: textSetting(''),
   RIVET_LISTEN: textSetting('127.0.0.1:7450'),
-  RIVET_PUBLIC_URL: textSetting(''),
   RIVET_LOG_LEVEL: choiceSetting<LogLevel>('info', ['debug', 'info', 'warn', 'error', 'silent']),
   RIVET_MIGRATE: choiceSetting('auto', ['auto', 'never']),
   RIVET_LEASE: durationSetting(30_000),
@@ -98,7 +95,6 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     ...readListen(values.RIVET_LISTEN),
     databaseUrl: values.DATABASE_URL,
     databaseConnectionsMax: values.RIVET_DATABASE_CONNECTIONS,
-    publicUrl: readPublicUrl(values.RIVET_PUBLIC_URL),
     logLevel: values.RIVET_LOG_LEVEL,
     migrate: values.RIVET_MIGRATE === 'auto',
     streamsPerUser: values.RIVET_STREAMS_PER_USER,
@@ -138,18 +134,6 @@ function withoutOwnSecrets(
 ): Readonly<Record<string, string | undefined>> {
   const ours = /^(DATABASE_URL|RIVET_MASTER_KEY.*)$/;
   return Object.fromEntries(Object.entries(env).filter(([name]) => !ours.test(name)));
-}
-
-/** An origin, so that everybody who writes it writes the same; undefined when it is not set. */
-function readPublicUrl(text: string): string | undefined {
-  if (text === '') return undefined;
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url !== undefined && /^https?:$/.test(url.protocol) && url.href === `${url.origin}/`) {
-    return url.origin;
-  }
-  const expected = 'scheme, host and port only, such as https://rivet.example.com';
-  const found = JSON.stringify(text);
-  throw RivetError.of('RIVET_CONFIG_INVALID', { key: 'RIVET_PUBLIC_URL', found, expected });
 }
 
 function requireAtLeast(

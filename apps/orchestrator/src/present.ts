@@ -35,6 +35,7 @@ export function presentJob(row: JobRow): Job {
     attempt: row.attempt,
     runner: row.runner_name,
     launched_by: row.launched_by,
+    event: row.event,
     priority: row.priority,
     cancel_requested: row.cancel_requested,
     created_at: row.created_at.toISOString(),

@@ -27,13 +27,14 @@ import { makeToken } from './auth/token.ts';
 import { createOrchestrator, type Orchestrator } from './compose.ts';
 import type { Config } from './config.ts';
 import type { MasterKeySource } from './sealing/load-master-key.ts';
+import { createSecretSources } from './secrets/providers/secret-source.ts';
 
 /** The same for all of a test file: several orchestrators share a database. */
-export const testMasterKey: MasterKeySource = {
+export const testMasterKey = {
   kind: 'value',
   setting: 'RIVET_MASTER_KEY',
   text: new SecretText(randomBytes(32).toString('base64')),
-};
+} as const satisfies MasterKeySource;
 
 export interface TestOrchestrator {
   readonly orchestrator: Orchestrator;
@@ -60,6 +61,7 @@ export async function startTestOrchestrator(
     pollMsMax: 20_000,
     streamsPerUser: 1000,
     masterKey: testMasterKey,
+    secretSources: createSecretSources([]),
     ...changes,
   };
   const orchestrator = await createOrchestrator(config, silentLogger);

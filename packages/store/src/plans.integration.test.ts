@@ -35,9 +35,9 @@ beforeAll(async () => {
     VALUES ('00000000-0000-7000-8000-000000000002', 'r', gen_random_uuid(), sha256('r'), '[]', 1,
       '')`);
   await run(`INSERT INTO jobs (id, pipeline_id, version, pipeline_name, inputs, launched_by, tags,
-      priority, state, attempt, runner_id, started_at, finished_at)
+      event, priority, state, attempt, runner_id, started_at, finished_at)
     SELECT ('01900000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, p.id, 1, 'p', '{}', '',
-      '[]', 0, CASE WHEN n % 10 = 0 THEN 'canceled' ELSE 'succeeded' END, 1, r.id, now(), now()
+      '[]', 'api', 0, CASE WHEN n % 10 = 0 THEN 'canceled' ELSE 'succeeded' END, 1, r.id, now(), now()
     FROM pipelines p, runners r, generate_series(1, ${HISTORY}) n`);
   await run(`INSERT INTO job_attempts (job_id, attempt, runner_id, request_id, lease_id,
       lease_until, ended_at, result)
@@ -47,9 +47,9 @@ beforeAll(async () => {
     SELECT '${LOGGED}', 1, n, 1, '' FROM generate_series(1, 50000) n`);
   // Half of them for a runner that is not there.
   await run(`INSERT INTO jobs (id, pipeline_id, version, pipeline_name, inputs, launched_by, tags,
-      priority)
+      event, priority)
     SELECT ('01900001-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, p.id, 1, 'p', '{}', '',
-      '[]', 0 FROM pipelines p, generate_series(1, ${QUEUED}) n`);
+      '[]', 'api', 0 FROM pipelines p, generate_series(1, ${QUEUED}) n`);
   await run(`INSERT INTO job_queue (job_id, priority, pipeline_name, needs)
     SELECT id, 0, 'p', CASE WHEN id < '01900001-0000-7000-8000-000000000400'
       THEN ARRAY['["gpu","yes"]'] ELSE ARRAY[]::text[] END FROM jobs WHERE state = 'queued'`);

@@ -26,19 +26,19 @@ export interface WrappedKeyRow {
 }
 
 /**
- * Up to `limit` rows whose keys are wrapped by another master key than `keyId`.
+ * Up to `limit` rows whose keys are wrapped by another master key than `keyId`, after a place.
  */
 export function listOtherWrappedKeys(
   db: Queryable,
   table: SealedTable,
-  options: { keyId: string; limit: number },
+  options: { keyId: string; after: string; limit: number },
 ): Promise<WrappedKeyRow[]> {
   const statement = repeatable(
     `other_wrapped_keys_${table}`,
     `SELECT ctid::text AS place, master_key_id, wrapped_key FROM ${table}
-     WHERE master_key_id <> $1 LIMIT $2`,
+     WHERE master_key_id <> $1 AND ctid > $2::tid ORDER BY ctid LIMIT $3`,
   );
-  return db.query(statement, [options.keyId, options.limit]);
+  return db.query(statement, [options.keyId, options.after, options.limit]);
 }
 
 /**

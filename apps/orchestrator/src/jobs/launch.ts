@@ -1,27 +1,34 @@
 // Launches jobs: inputs are checked before a job exists, and a repeat makes no second one.
-import { createHash } from 'node:crypto';
+import { createHmac } from 'node:crypto';
 import { RivetError, uuidv7 } from '@rivet/base';
 import type { DefinitionIssue, InputValues, LaunchRequest } from '@rivet/protocol';
 import {
   type Database,
   findIdempotencyKey,
   type IdempotencyKeyRow,
+  insertJobSecretInputs,
   type JobRow,
   type NewJob,
   type Notifier,
   readJobContent,
+  type SealedColumns,
   sharePipeline,
   useIdempotencyKey,
 } from '@rivet/store';
+import type { AuditLog } from '../audit/audit-log.ts';
 import type { Person } from '../auth/principal.ts';
 import { findJob, findPipeline, jobOf, versionOf } from '../find.ts';
 import type { PipelineChecker } from '../pipelines/pipeline-checker.ts';
+import type { Sealer } from '../sealing/sealer.ts';
+import { openInputs, sealInputs } from './secret-inputs.ts';
 import { hasEnded, launch } from './transitions.ts';
 
 export interface LaunchServices {
   readonly database: Database;
   readonly checker: PipelineChecker;
   readonly notifier: Notifier;
+  readonly sealer: Sealer;
+  readonly audit: AuditLog;
 }
 
 /** A version that changes while its inputs are checked is checked again, so often. */
@@ -41,7 +48,7 @@ export async function launchPipeline(
 ): Promise<JobRow> {
   const { database } = services;
   const key = keyOf(person, clientKey);
-  const digest = digestOf([ref, request]);
+  const digest = digestOf(services.sealer, [ref, request]);
   const used = key === undefined ? undefined : await findIdempotencyKey(database, key);
   if (key !== undefined && used !== undefined) {
     const job = await sameJob(database, key, digest, used);
@@ -55,13 +62,16 @@ export async function launchPipeline(
     const pipeline = await findPipeline(database, person, ref, 'pipelines.launch');
     const inputs = await checkedInputs(services, pipeline, request.inputs ?? {});
     const { definition } = await versionOf(database, pipeline.id, pipeline.version);
-    const stored = await store(services, { key, digest }, pipeline.version, {
+    const { secretInputs, ...shown } = sealInputs(services.sealer, definition, id, inputs);
+    const use = { key, digest };
+    const stored = await store(services, person, use, pipeline.version, secretInputs, {
       id,
       pipelineId: pipeline.id,
       pipelineName: pipeline.name,
       version: pipeline.version,
-      inputs,
+      ...shown,
       launchedBy: person.name,
+      event: person.via.kind === 'session' ? 'manual' : 'api',
       tags: definition.runner,
       priority: request.priority ?? 0,
       retryOf: null,
@@ -91,7 +101,7 @@ export async function relaunch(
   const { database } = services;
   const key = keyOf(person, clientKey);
   const job = await findJob(database, person, prefix, 'pipelines.launch');
-  const digest = digestOf(['retry', job.id]);
+  const digest = digestOf(services.sealer, ['retry', job.id]);
   const used = key === undefined ? undefined : await findIdempotencyKey(database, key);
   if (key !== undefined && used !== undefined) return sameJob(database, key, digest, used);
   if (!hasEnded(job)) {
@@ -99,13 +109,19 @@ export async function relaunch(
   }
   const content = await readJobContent(database, job.id);
   const id = uuidv7();
-  const stored = await store(services, { key, digest }, undefined, {
+  const { sealer } = services;
+  const { definition } = await versionOf(database, job.pipeline_id, job.version);
+  const inputs = await openInputs(database, sealer, job.id, content?.inputs ?? {});
+  const { secretInputs, ...shown } = sealInputs(sealer, definition, id, inputs);
+  const stored = await store(services, person, { key, digest }, undefined, secretInputs, {
     id,
     pipelineId: job.pipeline_id,
     pipelineName: job.pipeline_name,
     version: job.version,
-    inputs: content?.inputs ?? {},
+    ...shown,
     launchedBy: person.name,
+    // What it was launched by decides which secrets it gets: a retry gets no others.
+    event: job.event,
     tags: content?.tags ?? [],
     priority: job.priority,
     retryOf: job.id,
@@ -139,9 +155,11 @@ async function checkedInputs(
 type Stored = 'launched' | 'version-changed' | IdempotencyKeyRow;
 
 function store(
-  { database }: LaunchServices,
+  { database, audit }: LaunchServices,
+  person: Person,
   use: { key: string | undefined; digest: string },
   version: number | undefined,
+  secretInputs: SealedColumns | undefined,
   job: NewJob,
 ): Promise<Stored> {
   return database
@@ -151,8 +169,15 @@ function store(
         const pipeline = await sharePipeline(tx, job.pipelineId);
         if (pipeline === undefined) throw pipelineGone(job.pipelineName);
         if (version !== undefined && pipeline.version !== version) return 'version-changed';
-        if (!(await launch(tx, job)) || use.key === undefined) return 'launched';
+        if (!(await launch(tx, job))) return 'launched';
+        await audit.record(tx, person, {
+          action: job.retryOf === null ? 'job.launch' : 'job.retry',
+          object: { kind: 'job', id: job.id, name: job.pipelineName },
+          details: { version: job.version, retry_of: job.retryOf ?? undefined },
+        });
+        if (secretInputs !== undefined) await insertJobSecretInputs(tx, job.id, secretInputs);
         const { key, digest } = use;
+        if (key === undefined) return 'launched';
         const earlier = await useIdempotencyKey(tx, { key, digest, jobId: job.id });
         if (earlier === undefined) return 'launched';
         // Undoes this launch: the job of the earlier one stands.
@@ -190,14 +215,17 @@ function sameJob(
   return jobOf(database, used.job_id);
 }
 
-/** SHA-256 of a value, whatever the order of its keys. */
-function digestOf(value: unknown): string {
+/**
+ * A digest of a value, whatever the order of its keys. Keyed: a short secret input must not be
+ * found by trying all of them.
+ */
+function digestOf(sealer: Sealer, value: unknown): string {
   const text = JSON.stringify(value, (_, part: unknown) =>
     typeof part === 'object' && part !== null && !Array.isArray(part)
       ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
       : part,
   );
-  return createHash('sha256').update(text).digest('hex');
+  return createHmac('sha256', sealer.mac('idempotency keys')).update(text).digest('hex');
 }
 
 function pipelineGone(ref: string): RivetError {

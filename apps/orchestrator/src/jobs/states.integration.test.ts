@@ -78,8 +78,8 @@ async function insertJob(state: string): Promise<string> {
     statement(
       'insert_any_job',
       `INSERT INTO jobs (id, pipeline_id, version, pipeline_name, inputs, launched_by, tags,
-         priority, state, reason, attempt, runner_id, started_at, finished_at)
-       VALUES ($1, $2, 1, 'p', '{}', '', '[]', 0, $3, $4, 1, $5, now(), $6)`,
+         event, priority, state, reason, attempt, runner_id, started_at, finished_at)
+       VALUES ($1, $2, 1, 'p', '{}', '', '[]', 'api', 0, $3, $4, 1, $5, now(), $6)`,
     ),
     [
       id,

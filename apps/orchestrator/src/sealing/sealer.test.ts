@@ -95,7 +95,7 @@ describe('a sealed value', () => {
     const after = createSealer({ current: second }, root);
     expect(after.open(fresh, CONTEXT)).toEqual(plain);
     expect(codeOf(() => after.rewrap(old))).toBe('RIVET_MASTER_KEY_UNKNOWN');
-    expect([both.knows(first.id), after.knows(first.id)]).toEqual([true, false]);
+    expect([both.otherKeyId, after.otherKeyId]).toEqual([first.id, undefined]);
   });
 });
 

@@ -34,8 +34,8 @@ export interface Sealer {
    * @throws RIVET_SECRET_SEAL_BROKEN, RIVET_MASTER_KEY_UNKNOWN
    */
   rewrap(sealed: Sealed): Sealed;
-  /** Whether one of its master keys has this id. */
-  knows(keyId: string): boolean;
+  /** Of the other master key that it opens with. */
+  readonly otherKeyId: string | undefined;
   /** 32 bytes for one purpose; the same on all orchestrators, and after a rotation too. */
   mac(purpose: string): Buffer;
 }
@@ -68,6 +68,7 @@ export function createSealer(keyring: Keyring, root: Buffer): Sealer {
   const wrap = (key: Buffer): Buffer => encrypt(current.key, key, [...WRAP_CONTEXT, current.id]);
   return {
     keyId: current.id,
+    otherKeyId: other?.id,
     seal(plain, context) {
       const key = randomBytes(MASTER_KEY_BYTES);
       try {
@@ -93,7 +94,6 @@ export function createSealer(keyring: Keyring, root: Buffer): Sealer {
         key.fill(0);
       }
     },
-    knows: (keyId) => keyId === current.id || keyId === other?.id,
     mac: (purpose) =>
       Buffer.from(hkdfSync('sha256', root, '', `rivet mac 1 ${purpose}`, MASTER_KEY_BYTES)),
   };

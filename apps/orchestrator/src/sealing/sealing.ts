@@ -53,10 +53,12 @@ export function createSealing(options: SealingOptions): Service & { readonly sea
       get keyId() {
         return sealer().keyId;
       },
+      get otherKeyId() {
+        return sealer().otherKeyId;
+      },
       seal: (plain, context) => sealer().seal(plain, context),
       open: (sealed, context) => sealer().open(sealed, context),
       rewrap: (sealed) => sealer().rewrap(sealed),
-      knows: (keyId) => sealer().knows(keyId),
       mac: (purpose) => sealer().mac(purpose),
     },
   };
@@ -73,8 +75,8 @@ async function openRoot(database: Database, keyring: Keyring): Promise<Buffer> {
   }
   const { sealed } = before.sealed === undefined ? await readInstallationRoot(database) : before;
   if (sealed === undefined) throw RivetError.of('RIVET_INTERNAL', { reason: 'no root was stored' });
-  if (!keys.knows(sealed.master_key_id)) {
-    const known = [keyring.current.id, keyring.other?.id].filter((id) => id !== undefined);
+  const known = [keys.keyId, keys.otherKeyId].filter((id) => id !== undefined);
+  if (!known.includes(sealed.master_key_id)) {
     const facts = { known: known.join(' or '), found: sealed.master_key_id };
     throw RivetError.of('RIVET_MASTER_KEY_WRONG', facts);
   }

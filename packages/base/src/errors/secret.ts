@@ -13,9 +13,9 @@ export const secretErrors = defineErrors({
     fault: 'user',
   },
   RIVET_SECRET_MISSING: {
-    message: 'the secret "{secret}" has no value here',
+    message: 'the secret "{secret}" has no value here{why}',
     solve:
-      'Give it one: `rivet run --secret NAME` takes it from the environment variable of that name. Ask `secret.has` when it may be missing.',
+      'Give it one: `rivet secret set NAME` and `rivet secret grant NAME PIPELINE` on a server; `rivet run --secret NAME` takes it from the environment variable of that name. Ask `secret.has` when it may be missing.',
     ...author,
   },
   RIVET_SECRET_TOO_SHORT: {
@@ -35,6 +35,50 @@ export const secretErrors = defineErrors({
     solve:
       'Name a path in an existing directory that the user of the container may write to; without a path it is /dev/shm.',
     ...author,
+  },
+  RIVET_SECRET_NOT_FOUND: {
+    message: 'there is no secret {secret}{suggestion}',
+    solve:
+      'List those that you may see with `rivet secret list`; one of a single pipeline needs --pipeline.',
+    status: 404,
+    exit: 4,
+    fault: 'user',
+  },
+  RIVET_SECRET_VERSION_NOT_FOUND: {
+    message: 'the secret {secret} has no version {version}; kept are {kept}',
+    solve: 'Choose one of these; `rivet secret versions` lists them.',
+    status: 404,
+    exit: 4,
+    fault: 'user',
+  },
+  RIVET_SECRET_GRANT_NOT_FOUND: {
+    message: 'the secret {secret} is not granted to {pipelines}; its grants are {grants}',
+    solve: 'Name a pattern exactly as it was granted; `rivet secret show` lists them.',
+    status: 404,
+    exit: 4,
+    fault: 'user',
+  },
+  RIVET_SECRET_PROVIDER_OFF: {
+    message: 'the secrets provider {provider} is not set up on this server: {setting} is not set',
+    solve: 'Set it on every orchestrator, or keep the value in Rivet: `rivet secret set NAME`.',
+    status: 409,
+    exit: 1,
+    fault: 'operator',
+  },
+  RIVET_SECRET_REFERENCE_INVALID: {
+    message: '{reference} is no reference of the secrets provider {provider}; expected {expected}',
+    solve: 'Write it as expected; docs/guide/secrets.md has an example for each provider.',
+    status: 400,
+    exit: 2,
+    fault: 'user',
+  },
+  RIVET_SECRET_PROVIDER_FAILED: {
+    message: 'the secrets provider {provider} did not give {reference}: {reason}',
+    solve:
+      'Mend what the reason names; docs/operating/secrets.md says what the provider needs. Nothing is kept from an earlier answer.',
+    status: 502,
+    exit: 1,
+    fault: 'operator',
   },
   RIVET_SECRET_SEAL_BROKEN: {
     message: 'the sealed {what} cannot be opened: {reason}',

@@ -60,7 +60,7 @@ export function createRedactor(): Redactor {
 
   const add = (secret: string, what: string, kind: Kind): void => {
     if (secrets.has(secret)) return;
-    checkSize(secret, what);
+    checkSecretSize(secret, what);
     const after = totals[kind.name] + Buffer.byteLength(secret);
     if (after > kind.bytesMax) throw tooLarge(kind.inAll, after, kind.bytesMax);
     totals[kind.name] = after;
@@ -146,7 +146,12 @@ function sizeOf(forms: readonly SecretForm[]): number {
   return forms.reduce((sum, { bytes }) => sum + bytes.length, 0);
 }
 
-function checkSize(secret: string, what: string): void {
+/**
+ * Whether a text can be kept out of the log, and is no file of its own.
+ * @param what names it in errors
+ * @throws RIVET_SECRET_TOO_SHORT, RIVET_SECRET_TOO_LARGE
+ */
+export function checkSecretSize(secret: string, what: string): void {
   const bytes = Buffer.byteLength(secret);
   if (bytes > SECRET_BYTES_MAX) throw tooLarge(`${what} has`, bytes, SECRET_BYTES_MAX);
   const visible = visibleBytes(secret);

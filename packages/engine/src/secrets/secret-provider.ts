@@ -5,6 +5,8 @@ import { SecretText } from '@rivet/base';
 export interface SecretProvider {
   /** Undefined when there is no such secret for this job. */
   get(name: string): Promise<SecretText | undefined>;
+  /** What the author should know about a name for which `get` gave undefined. */
+  whyAbsent?(name: string): string | undefined;
 }
 
 /** Gives what was handed to the program that runs the job. */

@@ -3,6 +3,7 @@ import { type Static, Type } from 'typebox';
 import { count } from '../bounds.ts';
 import { InputValues, RunnerTag } from '../definition.ts';
 import { LogLine, logLevels, OutputValue } from '../job-events.ts';
+import { LaunchEvent } from '../launch-event.ts';
 import { failureReasons, jobStates, stageStates } from '../states.ts';
 import { NullableTimestamp, Page, PageQuery, Timestamp } from './page.ts';
 
@@ -23,6 +24,8 @@ export const Job = Type.Object({
   attempt: Type.Integer(),
   runner: Type.Union([Type.String(), Type.Null()]),
   launched_by: Type.String(),
+  /** What launched it; a retry has that of the job before. */
+  event: LaunchEvent,
   priority: Type.Integer(),
   cancel_requested: Type.Boolean(),
   created_at: Timestamp,

@@ -3,6 +3,7 @@ import { type Static, Type } from 'typebox';
 import { count, SUMMARY_LENGTH_MAX } from '../bounds.ts';
 import { InputValues, PipelineBundle, PipelineDefinition, RunnerTag } from '../definition.ts';
 import { JobOutcome, LogLine, OutputValue, StageChange } from '../job-events.ts';
+import { LaunchEvent } from '../launch-event.ts';
 import { runnerStates } from '../states.ts';
 import { NullableTimestamp, Page, Timestamp } from './page.ts';
 
@@ -153,6 +154,7 @@ export const ClaimedJob = Type.Object({
   definition: PipelineDefinition,
   inputs: InputValues,
   launched_by: Type.String(),
+  event: LaunchEvent,
   created_at: Timestamp,
 });
 export type ClaimedJob = Static<typeof ClaimedJob>;

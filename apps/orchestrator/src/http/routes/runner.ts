@@ -5,6 +5,7 @@ import type { ClaimedJob, ClaimRequest, ClaimResponse } from '@rivet/protocol';
 import { type ClaimedRow, fulfilledTags, offerRunnerToken, seeRunner } from '@rivet/store';
 import type { Principal, RunnerPrincipal } from '../../auth/principal.ts';
 import { takeReport } from '../../jobs/report.ts';
+import { withSecretInputs } from '../../jobs/secret-inputs.ts';
 import { connect, registerRunner } from '../../runners/register.ts';
 import type { Services } from '../../services.ts';
 import type { Handlers } from '../handler.ts';
@@ -89,7 +90,9 @@ async function claim(
   services.metrics.claimed(rows.length);
   for (const row of rows) services.notifier.jobChanged(row.job_id);
   return {
-    jobs: rows.map((row) => presentClaimed(row, services.leaseSeconds)),
+    jobs: (await withSecretInputs(services, rows)).map((row) =>
+      presentClaimed(row, services.leaseSeconds),
+    ),
     ...(seen.change_token && { change_token: true }),
   };
 }
@@ -106,6 +109,7 @@ function presentClaimed(row: ClaimedRow, leaseSeconds: number): ClaimedJob {
     definition: row.definition,
     inputs: row.inputs,
     launched_by: row.launched_by,
+    event: row.event,
     created_at: row.created_at.toISOString(),
   };
 }

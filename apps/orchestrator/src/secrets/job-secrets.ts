@@ -1,0 +1,122 @@
+// Gives a runner the secrets of a job that it holds the lease of: declared and granted ones, no
+// others.
+import { RivetError, type SecretText } from '@rivet/base';
+import type { JobSecretsRequest, JobSecretsResponse } from '@rivet/protocol';
+import {
+  type Database,
+  findJobSecrets,
+  type JobRow,
+  type JobSecretRow,
+  markSecretsUsed,
+  type Queryable,
+  readAttempt,
+  readJob,
+} from '@rivet/store';
+import type { RunnerPrincipal } from '../auth/principal.ts';
+import { versionOf } from '../find.ts';
+import type { Sealer } from '../sealing/sealer.ts';
+import type { SecretSources } from './providers/secret-source.ts';
+import { openSecret } from './secret-box.ts';
+
+export interface JobSecretServices {
+  readonly database: Database;
+  readonly sealer: Sealer;
+  readonly secretSources: SecretSources;
+}
+
+/**
+ * The values by name, and why the others are not there.
+ * @throws RIVET_JOB_NOT_FOUND for the job of another runner, RIVET_LEASE_LOST,
+ *   RIVET_SECRET_SEAL_BROKEN, RIVET_SECRET_PROVIDER_FAILED
+ */
+export async function giveJobSecrets(
+  services: JobSecretServices,
+  runner: RunnerPrincipal,
+  jobId: string,
+  request: JobSecretsRequest,
+): Promise<JobSecretsResponse> {
+  const { database } = services;
+  const job = await leasedJob(database, runner, jobId, request);
+  const { definition } = await versionOf(database, job.pipeline_id, job.version);
+  const names = [...new Set(request.names)];
+  const declared = names.filter((name) => definition.secrets.includes(name));
+  const rows = await findJobSecrets(database, job.pipeline_name, declared);
+  const secrets: { name: string; value: string }[] = [];
+  const absent: { name: string; reason: string }[] = [];
+  const used: string[] = [];
+  for (const name of names) {
+    const row = rows.find((each) => each.name === name);
+    const known = declared.includes(name);
+    const reason = known ? whyNotGiven(job, name, row) : 'the pipeline does not declare it';
+    const value = reason === undefined && row ? await readValue(services, row) : undefined;
+    if (value === undefined) {
+      absent.push({ name, reason: reason ?? `${row?.provider} has no ${row?.reference}` });
+      continue;
+    }
+    secrets.push({ name, value: value.reveal() });
+    if (row !== undefined) used.push(row.id);
+  }
+  if (used.length > 0) await markSecretsUsed(database, used);
+  return { secrets, absent };
+}
+
+/**
+ * One sentence for each secret that a job declares and is not given, for those who wonder why it
+ * fails. Says nothing of providers: they are not asked.
+ */
+export async function missingSecrets(db: Queryable, job: JobRow): Promise<string[]> {
+  const { definition } = await versionOf(db, job.pipeline_id, job.version);
+  if (definition.secrets.length === 0) return [];
+  const rows = await findJobSecrets(db, job.pipeline_name, definition.secrets);
+  return definition.secrets.flatMap((name) => {
+    const row = rows.find((each) => each.name === name);
+    const reason = whyNotGiven(job, name, row);
+    return reason === undefined ? [] : [`The secret ${name} has no value for it: ${reason}.`];
+  });
+}
+
+async function leasedJob(
+  db: Queryable,
+  runner: RunnerPrincipal,
+  id: string,
+  { attempt: number, lease_id }: JobSecretsRequest,
+): Promise<JobRow> {
+  const job = await readJob(db, id);
+  const attempt = await readAttempt(db, id, number);
+  // What others run is as if it were not there.
+  if (job === undefined || attempt?.runner_id !== runner.runnerId) {
+    throw RivetError.of('RIVET_JOB_NOT_FOUND', { id });
+  }
+  const lost = (why: string): RivetError =>
+    RivetError.of('RIVET_LEASE_LOST', { id, attempt: number, why });
+  if (attempt.lease_id !== lease_id) throw lost('another lease holds it');
+  if (attempt.result !== null) throw lost(`it has ended: ${attempt.result}`);
+  if (attempt.expired) throw lost('its lease ran out');
+  return job;
+}
+
+function whyNotGiven(job: JobRow, name: string, row: JobSecretRow | undefined): string | undefined {
+  if (row === undefined) {
+    return `there is neither a secret ${name} of the installation nor one of the pipeline`;
+  }
+  if (row.events.includes(job.event)) return undefined;
+  const pipeline = `the pipeline ${job.pipeline_name}`;
+  if (row.events.length === 0) return `it is not granted to ${pipeline}`;
+  const others = row.events.join(' and ');
+  return `it is granted to ${pipeline} for jobs launched by ${others}, and this one was by ${job.event}`;
+}
+
+async function readValue(
+  { sealer, secretSources }: JobSecretServices,
+  row: JobSecretRow,
+): Promise<SecretText | undefined> {
+  if (row.provider !== 'database') {
+    return secretSources.find(row.provider).read(row.reference ?? '');
+  }
+  const { master_key_id, wrapped_key, box } = row;
+  if (!master_key_id || !wrapped_key || !box) {
+    const reason = `the version ${row.version} of the secret ${row.name} is not in the database`;
+    throw RivetError.of('RIVET_INTERNAL', { reason });
+  }
+  return openSecret(sealer, row, row.version, { master_key_id, wrapped_key, box });
+}
