@@ -100,11 +100,15 @@ export async function startInstallation(options: InstallationOptions = {}): Prom
     },
     async startRunner(name, given = {}) {
       const stateDirectory = given.stateDirectory ?? join(directory, name);
+      const registration = await first().client.createRegistrationToken({
+        body: { tag_keys: ['*'] },
+      });
       const program = startProgram(`runner ${name}`, 'apps/runner/src/main.ts', {
         RIVET_URL: given.url ?? first().url,
         RIVET_RUNNER_NAME: name,
         RIVET_RUNNER_CAPACITY: String(given.capacity ?? options.capacity ?? 2),
         RIVET_STATE_DIRECTORY: stateDirectory,
+        RIVET_RUNNER_TOKEN: registration.token,
         RIVET_DEFAULT_IMAGE: BASE_IMAGE,
         RIVET_KILL_GRACE: '1s',
         RIVET_CANCEL_GRACE: '5s',

@@ -1,6 +1,6 @@
 // How fast jobs reach runners: 64 simulated runners over HTTP, beside the same statement without a
 // server.
-import { randomBytes, randomUUID } from 'node:crypto';
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,6 +13,8 @@ import { root, runCommand } from './command.ts';
 import { alternate, type Benchmark } from './measure.ts';
 
 const RUNNERS = 64;
+/** They never end a job: each could have all of them. */
+const CAPACITY = 1000;
 const JOBS = 256;
 const LAUNCHES_AT_ONCE = 16;
 const START_MS = 30_000;
@@ -27,6 +29,8 @@ return pipeline.define({
 interface SimulatedRunner {
   readonly runner_id: string;
   readonly session: string;
+  /** Speaks for it. */
+  readonly client: Client;
 }
 
 export const claimBenchmark: Benchmark = {
@@ -65,14 +69,15 @@ export const claimBenchmark: Benchmark = {
       stderr: 'inherit',
     });
     try {
-      const client = createClient({ url: await listening(orchestrator), token });
-      const runners = await registerRunners(client);
+      const url = await listening(orchestrator);
+      const client = createClient({ url, token });
+      const runners = await registerRunners(client, url);
       await client.createPipeline({
         body: { bundle: { main: 'pipeline.lua', files: { 'pipeline.lua': source } } },
       });
       const measured = await alternate(
         rounds,
-        () => perSecond(client, runners, (runner) => claimOverHttp(client, runner)),
+        () => perSecond(client, runners, claimOverHttp),
         () => perSecond(client, runners, (runner) => claimBySql(database, runner)),
       );
       return { name: 'claims', against: 'the statement alone', unit: '1/s', ...measured };
@@ -119,25 +124,40 @@ async function perSecond(
   return (claimed * 1000) / (performance.now() - start);
 }
 
-async function claimOverHttp(client: Client, runner: SimulatedRunner): Promise<number> {
-  const body = { ...runner, request_id: uuidv7(), capacity: 1, wait_ms: 0 };
+async function claimOverHttp({ client, session }: SimulatedRunner): Promise<number> {
+  const body = { session, request_id: uuidv7(), capacity: 1, wait_ms: 0 };
   return (await client.claimJobs({ body })).jobs.length;
 }
 
 async function claimBySql(database: Database, runner: SimulatedRunner): Promise<number> {
   const slot = { runnerId: runner.runner_id, requestId: uuidv7(), leaseId: randomUUID() };
   const fulfils = fulfilledTags(TAGS);
-  const rows = await claimJobs(database, { slots: [slot], fulfils, leaseSeconds: 3600 });
+  const rows = await claimJobs(database, {
+    slots: [slot],
+    fulfils,
+    pipelines: ['*'],
+    leaseSeconds: 3600,
+  });
   return rows.length;
 }
 
-function registerRunners(client: Client): Promise<SimulatedRunner[]> {
+async function registerRunners(administrator: Client, url: string): Promise<SimulatedRunner[]> {
+  const { token } = await administrator.createRegistrationToken({
+    body: { uses_max: RUNNERS, tags: TAGS },
+  });
+  const registering = createClient({ url, token });
+  const offer = { tags: [], capacity: CAPACITY, version: 'bench' };
   return Promise.all(
-    Array.from({ length: RUNNERS }, (_, index) =>
-      client.registerRunner({
-        body: { name: `bench-${index}`, tags: TAGS, capacity: 1, version: 'bench' },
-      }),
-    ),
+    Array.from({ length: RUNNERS }, async (_, index) => {
+      const own = `rvr_${randomBytes(32).toString('base64url')}`;
+      const hash = createHash('sha256').update(own).digest('hex');
+      await registering.registerRunner({
+        body: { name: `bench-${index}`, token_sha256: hash, ...offer },
+      });
+      const client = createClient({ url, token: own });
+      const { runner_id, session } = await client.connectRunner({ body: offer });
+      return { runner_id, session, client };
+    }),
   );
 }
 

@@ -1,11 +1,12 @@
 // The program "bootstrap": makes what an installation for one person needs before its orchestrator
-// starts (schema, administrator, API key) and says it to whoever started it, on standard output.
+// starts (schema, administrator, API key, a token for its runner) and says it to whoever started it, on standard output.
 import { createLogger, uuidv7 } from '@rivet/base';
 import {
   checkSchema,
   createDatabase,
   findUser,
   insertApiKey,
+  insertRegistrationToken,
   insertUser,
   migrate,
   type Queryable,
@@ -18,6 +19,7 @@ const ADMINISTRATOR = 'admin';
 const KEY_NAME = 'rivet dev';
 /** A day is more than anybody works without starting again. */
 const KEY_MS = 24 * 3_600_000;
+const REGISTRATION_SECONDS = 600;
 
 await runToExit(async () => {
   const { databaseUrl, logLevel } = readConfig(process.env);
@@ -31,11 +33,36 @@ await runToExit(async () => {
     const migrations = await migrate(database);
     await checkSchema(database);
     const apiKey = await database.transaction(makeKey, { repeatable: false });
-    announce({ event: 'prepared', migrations, user: ADMINISTRATOR, api_key: apiKey });
+    const token = await makeRegistrationToken(database);
+    announce({
+      event: 'prepared',
+      migrations,
+      user: ADMINISTRATOR,
+      api_key: apiKey,
+      registration_token: token,
+    });
   } finally {
     await database.close();
   }
 });
+
+/** For the runner of this installation, at its first start. */
+async function makeRegistrationToken(db: Queryable): Promise<string> {
+  const { token, hash, shown } = makeToken('registration');
+  await insertRegistrationToken(db, {
+    id: uuidv7(),
+    tokenHash: hash,
+    prefix: shown,
+    description: KEY_NAME,
+    usesMax: 1,
+    tags: [],
+    tagKeys: ['*'],
+    pipelines: ['*'],
+    createdBy: ADMINISTRATOR,
+    expiresInSeconds: REGISTRATION_SECONDS,
+  });
+  return token.reveal();
+}
 
 /** A new key each time: only its hash is kept, so an earlier one cannot be told again. */
 async function makeKey(tx: Queryable): Promise<string> {

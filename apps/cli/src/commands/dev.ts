@@ -130,6 +130,7 @@ function createParts(
     DATABASE_URL: database?.url,
     RIVET_LOG_LEVEL: config.logLevel,
   });
+  const preparation = createPreparationService('bootstrap', 'prepared', serverEnv);
   const orchestrator = createProgramService({
     program: 'orchestrator',
     env: () => ({ ...serverEnv(), RIVET_LISTEN: `${HOST}:${options.port}` }),
@@ -153,7 +154,7 @@ function createParts(
       const how = (await database?.ended) ?? 'before it started';
       throw RivetError.of('RIVET_CLI_PROGRAM_ENDED', { program: 'database', how });
     },
-    preparation: createPreparationService('bootstrap', 'prepared', serverEnv),
+    preparation,
     orchestrator,
     runner: createProgramService({
       program: 'runner',
@@ -162,6 +163,8 @@ function createParts(
         RIVET_LOG_LEVEL: config.logLevel,
         RIVET_URL: String(orchestrator.ready?.url),
         RIVET_STATE_DIRECTORY: join(directory, 'runner'),
+        // Used at its first start only: then it has a token of its own.
+        RIVET_RUNNER_TOKEN: String(preparation.said?.registration_token),
         RIVET_DEFAULT_IMAGE: options.image ?? config.defaultImage,
         ...(config.policyFile === undefined ? {} : { RIVET_POLICY_FILE: config.policyFile }),
         ...(options.capacity === undefined
@@ -178,7 +181,8 @@ function createParts(
 
 /** What opens this server or another one is not for its runner. */
 function withoutSecrets(env: Environment): Environment {
-  const secret = /^(RIVET_TOKEN|RIVET_MASTER_KEY\w*|DATABASE_URL)$/;
+  const secret =
+    /^(RIVET_TOKEN|RIVET_RUNNER_TOKEN\w*|RIVET_CA_FILE|RIVET_MASTER_KEY\w*|DATABASE_URL)$/;
   return Object.fromEntries(Object.entries(env).filter(([name]) => !secret.test(name)));
 }
 

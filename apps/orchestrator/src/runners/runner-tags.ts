@@ -14,6 +14,7 @@ export function checkTagKeys(keys: readonly string[]): void {
 
 /**
  * The tags of a runner that says `told` about itself. What is fixed wins over what is told.
+ * @param choosable keys that it may say; `*` means any
  * @throws RIVET_RUNNER_TAG_DENIED naming all that it may not say, RIVET_RUNNER_TAG_RESERVED
  */
 export function grantTags(
@@ -24,8 +25,9 @@ export function grantTags(
   checkTagKeys(told.map(({ key }) => key));
   const isFixed = ({ key, value }: RunnerTag): boolean =>
     fixed.some((tag) => tag.key === key && tag.value === value);
+  const mayChoose = (key: string): boolean => choosable.includes(key) || choosable.includes('*');
   const denied = told.filter(
-    (tag) => !choosable.includes(tag.key) && !isFixed(tag) && !TOLD_BY_ALL.includes(tag.key),
+    (tag) => !mayChoose(tag.key) && !isFixed(tag) && !TOLD_BY_ALL.includes(tag.key),
   );
   if (denied.length > 0) {
     throw RivetError.of('RIVET_RUNNER_TAG_DENIED', {
@@ -33,7 +35,7 @@ export function grantTags(
       allowed: choosable.length === 0 ? 'none' : choosable.join(', '),
     });
   }
-  const own = told.filter(({ key }) => choosable.includes(key));
+  const own = told.filter(({ key }) => mayChoose(key));
   const tags = new Map([...own, ...fixed].map((tag) => [tag.key, tag.value]));
   return [...tags].map(([key, value]) => ({ key, value }));
 }

@@ -62,7 +62,10 @@ export const RegistrationTokenRequest = Type.Object({
   ),
   /** Tags that every runner registered with it has, whatever it says about itself. */
   tags: Type.Optional(Tags),
-  /** Keys of the tags that such a runner may say about itself; `os` and `arch` when absent. */
+  /**
+   * Keys of the tags that such a runner may say about itself, `*` for any; `os` and `arch` when
+   * absent.
+   */
   tag_keys: Type.Optional(
     Type.Array(Type.String({ minLength: 1, maxLength: 100, pattern: '^[^=,\\s]+$' }), {
       maxItems: 100,
