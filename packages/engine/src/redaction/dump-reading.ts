@@ -121,25 +121,33 @@ class Reading implements DumpReading {
       return NOTHING;
     }
     let spans: Span[] | undefined;
-    // A byte of a hexadecimal number has its own two letters; of other numbers all is hidden.
-    const inOrder = this.#read === hexadecimal;
     for (let index = 0; index < count; index += 1) {
       this.#state = this.#automaton.step(this.#state, bytes[index] ?? 0);
       if (this.#state === 0) {
         if (this.#starts.length > 0) this.#starts = [];
         continue;
       }
-      this.#starts.push(inOrder ? start + 2 * index : start);
+      this.#starts.push(this.#read === hexadecimal ? start + 2 * index : start);
       if (this.#starts.length > 2 * STARTS_SPARE + this.depth) {
         this.#starts = this.#starts.slice(-STARTS_SPARE - this.depth);
       }
       const length = this.#automaton.matched[this.#state] ?? 0;
       if (length < this.#bytesMin) continue;
-      const from = this.#starts[this.#starts.length - length] ?? start;
       spans ??= [];
-      spans.push({ start: from, end: inOrder ? start + 2 * index + 2 : end });
+      spans.push(this.#spanOf(length, { start, end }, index, count));
     }
     return spans ?? NOTHING;
+  }
+
+  /** Where the last `length` bytes stand, of which the last is that of `index` in a number. */
+  #spanOf(length: number, number: Span, index: number, count: number): Span {
+    const { start, end } = number;
+    const from = this.#starts[this.#starts.length - length] ?? start;
+    // A byte of a hexadecimal number has its own two letters; of other numbers all is hidden.
+    if (this.#read === hexadecimal) return { start: from, end: start + 2 * index + 2 };
+    if (this.#read !== lastByteFirst || length > index + 1) return { start: from, end };
+    const last = start + 2 * (count - 1 - index);
+    return { start: last, end: last + 2 * length };
   }
 
   openFrom(end: number): number {

@@ -176,7 +176,8 @@ function urlForms(text: string): string[] {
     encodeURI(text.toWellFormed()),
     strict.replaceAll('%2F', '/'),
     strict.replaceAll('%20', '+'),
-    strict.replaceAll('%20', '+').replaceAll('%2A', '*'),
+    // Of forms, as browsers and Node send them.
+    new URLSearchParams({ '': text.toWellFormed() }).toString().slice(1),
   ];
   const once = [...forms, ...forms.map(lowerCodes)];
   return [...once, ...once.map((form) => form.replaceAll('%', '%25'))];
