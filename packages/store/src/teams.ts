@@ -59,11 +59,14 @@ export async function insertTeam(
   return (await tx.query<TeamRow>(insert, [team.id, team.name]))[0];
 }
 
-const remove = once('delete_team', `DELETE FROM teams WHERE id = $1 AND NOT everybody`);
+const remove = repeatable(
+  'delete_team',
+  `DELETE FROM teams WHERE id = $1 AND NOT everybody RETURNING id`,
+);
 
-/** Deletes a team with its grants. */
-export async function deleteTeam(tx: Queryable, id: string): Promise<void> {
-  await tx.query(remove, [id]);
+/** Deletes a team with its grants; false when it was not there any more. */
+export async function deleteTeam(tx: Queryable, id: string): Promise<boolean> {
+  return (await tx.query(remove, [id])).length > 0;
 }
 
 const addMember = repeatable(

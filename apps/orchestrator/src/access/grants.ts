@@ -9,15 +9,17 @@ import {
 } from '@rivet/protocol';
 import {
   countGrants,
-  type Database,
   deleteGrant,
   type GrantSubject,
   insertGrant,
   type Queryable,
   type SubjectGrantRow,
 } from '@rivet/store';
+import type { AuditEvent } from '../audit/audit-log.ts';
+import type { Person, Principal } from '../auth/principal.ts';
 import { findGrant, findSubjectUser, findTeam } from './find-subject.ts';
 import { readPattern } from './pattern.ts';
+import type { AccessServices } from './teams.ts';
 
 /** Of one user or team: every request of theirs reads all of them. */
 const GRANTS_MAX = 1000;
@@ -33,9 +35,9 @@ const permissionsOf: Readonly<Record<ObjectKind, readonly ObjectPermission[]>> =
  * RIVET_USER_NOT_FOUND, RIVET_TEAM_NOT_FOUND
  */
 export async function createGrant(
-  database: Database,
+  { database, audit }: AccessServices,
+  person: Person,
   request: CreateGrantRequest,
-  createdBy: string,
 ): Promise<SubjectGrantRow> {
   const { kind } = request;
   const pattern = readPattern(kind, request.pattern);
@@ -45,24 +47,48 @@ export async function createGrant(
   const id = uuidv7();
   return database.transaction(
     async (tx) => {
+      const createdBy = person.name;
       const found = await insertGrant(tx, { id, ...subject, ...content, createdBy });
       // Only for a moment between two statements: somebody else has just taken it back.
       if (found === undefined) throw RivetError.of('RIVET_GRANT_NOT_FOUND', { id });
-      if (found.made && (await countGrants(tx, subject)) > GRANTS_MAX) {
-        const { user_name, team_name } = found.row;
-        const whose = user_name ?? `the team ${team_name}`;
+      const { row, made } = found;
+      if (!made) return row;
+      if ((await countGrants(tx, subject)) > GRANTS_MAX) {
+        const whose = row.user_name ?? `the team ${row.team_name}`;
         throw RivetError.of('RIVET_GRANT_LIMIT', { subject: whose, limit: GRANTS_MAX });
       }
-      return found.row;
+      await audit.record(tx, person, { action: 'grant.create', ...grantEvent(row) });
+      return row;
     },
     { repeatable: true },
   );
 }
 
 /** @throws RIVET_GRANT_NOT_FOUND */
-export async function removeGrant(database: Database, prefix: string): Promise<void> {
-  const { id } = await findGrant(database, prefix);
-  await database.transaction((tx) => deleteGrant(tx, id), { repeatable: true });
+export async function removeGrant(
+  { database, audit }: AccessServices,
+  principal: Principal,
+  prefix: string,
+): Promise<void> {
+  const row = await findGrant(database, prefix);
+  await database.transaction(
+    async (tx) => {
+      if (!(await deleteGrant(tx, row.id))) return;
+      await audit.record(tx, principal, { action: 'grant.delete', ...grantEvent(row) });
+    },
+    { repeatable: true },
+  );
+}
+
+function grantEvent(row: SubjectGrantRow): Pick<AuditEvent, 'object' | 'details'> {
+  return {
+    object: { kind: 'grant', id: row.id, name: `${row.object_kind} ${row.pattern}` },
+    details: {
+      user: row.user_name ?? undefined,
+      team: row.team_name ?? undefined,
+      permissions: row.permissions,
+    },
+  };
 }
 
 /** The user or team that a list is about; both null for all. */

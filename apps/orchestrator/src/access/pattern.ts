@@ -29,11 +29,8 @@ export function coversPattern(outers: readonly string[], inner: string): boolean
   return outers.some((outer) => matchesPattern(outer, name));
 }
 
-/** The characters that names have; docs/guide/accounts.md has the same rules. */
-const CHARACTERS: Readonly<Record<ObjectKind, { allowed: RegExp; expected: string }>> = {
-  pipeline: { allowed: /^[A-Za-z0-9 ._/*-]+$/, expected: 'letters, digits, spaces and . _ / -' },
-  secret: { allowed: /^[A-Za-z0-9_*]+$/, expected: 'letters, digits and _' },
-};
+/** Names of pipelines; of secrets NAME, or pipeline/NAME for one of a single pipeline. */
+const CHARACTERS = /^[A-Za-z0-9 ._/*-]*$/;
 const LENGTH_MAX = 200;
 
 /**
@@ -41,12 +38,11 @@ const LENGTH_MAX = 200;
  * @throws RIVET_ACCESS_PATTERN when no name could ever fit it
  */
 export function readPattern(kind: ObjectKind, text: string): string {
-  const { allowed, expected } = CHARACTERS[kind];
-  const reason =
-    text.length === 0 || text.length > LENGTH_MAX
-      ? `it has ${text.length} characters; expected 1 to ${LENGTH_MAX}`
-      : `names have ${expected}`;
-  if (text.length <= LENGTH_MAX && allowed.test(text)) return text.replaceAll(/\*+/g, '*');
+  const fits = text.length >= 1 && text.length <= LENGTH_MAX;
+  if (fits && CHARACTERS.test(text)) return text.replaceAll(/\*+/g, '*');
   const found = JSON.stringify(text.length > 60 ? `${text.slice(0, 59)}…` : text);
+  const reason = fits
+    ? 'names have letters, digits, spaces and . _ / -'
+    : `it has ${text.length} characters; expected 1 to ${LENGTH_MAX}`;
   throw RivetError.of('RIVET_ACCESS_PATTERN', { found, kind, reason });
 }

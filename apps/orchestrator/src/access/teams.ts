@@ -8,13 +8,31 @@ import {
   removeTeamMember,
   type TeamRow,
 } from '@rivet/store';
+import type { AuditLog } from '../audit/audit-log.ts';
+import type { Principal } from '../auth/principal.ts';
 import { findSubjectUser, findTeam } from './find-subject.ts';
 
+export interface AccessServices {
+  readonly database: Database;
+  readonly audit: AuditLog;
+}
+
 /** @throws RIVET_TEAM_EXISTS */
-export async function createTeam(database: Database, name: string): Promise<TeamRow> {
-  const made = await database.transaction((tx) => insertTeam(tx, { id: uuidv7(), name }), {
-    repeatable: false,
-  });
+export async function createTeam(
+  { database, audit }: AccessServices,
+  principal: Principal,
+  name: string,
+): Promise<TeamRow> {
+  const made = await database.transaction(
+    async (tx) => {
+      const team = await insertTeam(tx, { id: uuidv7(), name });
+      if (team !== undefined) {
+        await audit.record(tx, principal, { action: 'team.create', object: teamObject(team) });
+      }
+      return team;
+    },
+    { repeatable: false },
+  );
   if (made === undefined) throw RivetError.of('RIVET_TEAM_EXISTS', { team: name });
   return made;
 }
@@ -23,9 +41,19 @@ export async function createTeam(database: Database, name: string): Promise<Team
  * Deletes a team with its grants; its members stay users.
  * @throws RIVET_TEAM_NOT_FOUND, RIVET_TEAM_FIXED
  */
-export async function removeTeam(database: Database, ref: string): Promise<void> {
+export async function removeTeam(
+  { database, audit }: AccessServices,
+  principal: Principal,
+  ref: string,
+): Promise<void> {
   const team = notEverybody(await findTeam(database, ref));
-  await database.transaction((tx) => deleteTeam(tx, team.id), { repeatable: true });
+  await database.transaction(
+    async (tx) => {
+      if (!(await deleteTeam(tx, team.id))) return;
+      await audit.record(tx, principal, { action: 'team.delete', object: teamObject(team) });
+    },
+    { repeatable: true },
+  );
 }
 
 /**
@@ -33,16 +61,30 @@ export async function removeTeam(database: Database, ref: string): Promise<void>
  * @throws RIVET_TEAM_NOT_FOUND, RIVET_USER_NOT_FOUND, RIVET_TEAM_FIXED
  */
 export async function changeMember(
-  database: Database,
+  { database, audit }: AccessServices,
+  principal: Principal,
   change: 'add' | 'remove',
   { ref, user }: { ref: string; user: string },
 ): Promise<void> {
   const team = notEverybody(await findTeam(database, ref));
-  const member = { teamId: team.id, userId: (await findSubjectUser(database, user)).id };
+  const found = await findSubjectUser(database, user);
+  const member = { teamId: team.id, userId: found.id };
+  const act = change === 'add' ? addTeamMember : removeTeamMember;
   await database.transaction(
-    (tx) => (change === 'add' ? addTeamMember(tx, member) : removeTeamMember(tx, member)),
+    async (tx) => {
+      if (!(await act(tx, member))) return;
+      await audit.record(tx, principal, {
+        action: change === 'add' ? 'team.add' : 'team.remove',
+        object: teamObject(team),
+        details: { user: found.name },
+      });
+    },
     { repeatable: true },
   );
+}
+
+function teamObject({ id, name }: TeamRow): { kind: string; id: string; name: string } {
+  return { kind: 'team', id, name };
 }
 
 function notEverybody(team: TeamRow): TeamRow {

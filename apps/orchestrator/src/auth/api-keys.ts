@@ -5,7 +5,6 @@ import {
   type ApiKeyRow,
   type ApiKeyScope,
   countApiKeys,
-  type Database,
   findApiKeys,
   forgetApiKeys,
   insertApiKey,
@@ -16,6 +15,7 @@ import {
 import { findSubjectUser } from '../access/find-subject.ts';
 import { denied } from '../access/guard.ts';
 import { coversPattern, readPattern } from '../access/pattern.ts';
+import type { AccessServices } from '../access/teams.ts';
 import { onlyOne } from '../find.ts';
 import type { Person } from './principal.ts';
 import { makeToken } from './token.ts';
@@ -35,7 +35,7 @@ interface Limits {
  * RIVET_USER_NOT_FOUND
  */
 export async function createApiKey(
-  database: Database,
+  { database, audit }: AccessServices,
   person: Person,
   request: CreateApiKeyRequest,
 ): Promise<{ row: ApiKeyRow; token: string }> {
@@ -62,6 +62,16 @@ export async function createApiKey(
         expiresAt,
         ...(parent && { parentId: parent.id }),
       });
+      await audit.record(tx, person, {
+        action: 'api_key.create',
+        object: { kind: 'api_key', id, name: request.name },
+        details: {
+          user: owner.name,
+          permissions: limits.permissions,
+          pipelines: limits.pipelines,
+          expires_at: expiresAt.toISOString(),
+        },
+      });
       return await lockApiKey(tx, id);
     },
     { repeatable: false },
@@ -74,7 +84,11 @@ export async function createApiKey(
  * Ends a key at once, with those that were made with it.
  * @throws RIVET_API_KEY_NOT_FOUND also when it is somebody else's, RIVET_ID_AMBIGUOUS
  */
-export async function endApiKey(database: Database, person: Person, prefix: string): Promise<void> {
+export async function endApiKey(
+  { database, audit }: AccessServices,
+  person: Person,
+  prefix: string,
+): Promise<void> {
   const scope = managesUsers(person) ? { userId: null, apiKeyId: null } : ownScope(person);
   const key = onlyOne(prefix, await findApiKeys(database, prefix, scope));
   if (key === undefined) throw RivetError.of('RIVET_API_KEY_NOT_FOUND', { id: prefix });
@@ -82,7 +96,13 @@ export async function endApiKey(database: Database, person: Person, prefix: stri
     async (tx) => {
       // Locks the owner, so that no key is being made with this one meanwhile.
       await countApiKeys(tx, key.user_id);
-      await revokeApiKey(tx, key.id);
+      const count = await revokeApiKey(tx, key.id);
+      if (count === 0) return;
+      await audit.record(tx, person, {
+        action: 'api_key.revoke',
+        object: { kind: 'api_key', id: key.id, name: key.name },
+        details: { user: key.user_name, with_those_made_by_it: count },
+      });
     },
     { repeatable: true },
   );

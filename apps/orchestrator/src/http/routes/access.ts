@@ -1,15 +1,9 @@
 // Routes of teams, grants and roles.
 import { type Grant, permissionMeanings, type RoleList, roles, type Team } from '@rivet/protocol';
-import {
-  type Database,
-  listGrants,
-  listTeams,
-  type SubjectGrantRow,
-  type TeamRow,
-} from '@rivet/store';
+import { listGrants, listTeams, type SubjectGrantRow, type TeamRow } from '@rivet/store';
 import { roleCeilings } from '../../access/access.ts';
 import { createGrant, listedSubject, removeGrant } from '../../access/grants.ts';
-import { changeMember, createTeam, removeTeam } from '../../access/teams.ts';
+import { type AccessServices, changeMember, createTeam, removeTeam } from '../../access/teams.ts';
 import { decodeCursor, encodeCursor, ID_AFTER_ALL, ID_PATTERN, toPage } from '../cursor.ts';
 import type { Handlers } from '../handler.ts';
 
@@ -27,7 +21,8 @@ type Names =
 const LIMIT_DEFAULT = 50;
 const TEAM_NAME = /^[a-z0-9][a-z0-9._-]{0,99}$/;
 
-export function accessRoutes({ database }: { readonly database: Database }): Handlers<Names> {
+export function accessRoutes(services: AccessServices): Handlers<Names> {
+  const { database } = services;
   return {
     listTeams: async ({ query }) => {
       const limit = query.limit ?? LIMIT_DEFAULT;
@@ -37,17 +32,18 @@ export function accessRoutes({ database }: { readonly database: Database }): Han
       const present = (row: (typeof rows)[number]): Team => presentTeam(row, row.members);
       return toPage(rows, limit, present, ({ name }) => encodeCursor('teams', name));
     },
-    createTeam: async ({ body }) => presentTeam(await createTeam(database, body.name), []),
-    deleteTeam: async ({ params }) => {
-      await removeTeam(database, params.ref);
+    createTeam: async ({ body, principal }) =>
+      presentTeam(await createTeam(services, principal, body.name), []),
+    deleteTeam: async ({ params, principal }) => {
+      await removeTeam(services, principal, params.ref);
       return undefined;
     },
-    addTeamMember: async ({ params }) => {
-      await changeMember(database, 'add', params);
+    addTeamMember: async ({ params, principal }) => {
+      await changeMember(services, principal, 'add', params);
       return undefined;
     },
-    removeTeamMember: async ({ params }) => {
-      await changeMember(database, 'remove', params);
+    removeTeamMember: async ({ params, principal }) => {
+      await changeMember(services, principal, 'remove', params);
       return undefined;
     },
     listGrants: async ({ query }) => {
@@ -60,9 +56,9 @@ export function accessRoutes({ database }: { readonly database: Database }): Han
       return toPage(rows, limit, presentGrant, ({ id }) => encodeCursor('grants', id));
     },
     createGrant: async ({ body, person }) =>
-      presentGrant(await createGrant(database, body, person().name)),
-    deleteGrant: async ({ params }) => {
-      await removeGrant(database, params.id);
+      presentGrant(await createGrant(services, person(), body)),
+    deleteGrant: async ({ params, principal }) => {
+      await removeGrant(services, principal, params.id);
       return undefined;
     },
     listRoles: async () => roleList,

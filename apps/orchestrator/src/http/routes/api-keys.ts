@@ -1,6 +1,7 @@
 // Routes of the resource "API keys".
 import type { ApiKey } from '@rivet/protocol';
-import { type ApiKeyRow, type Database, listApiKeys } from '@rivet/store';
+import { type ApiKeyRow, listApiKeys } from '@rivet/store';
+import type { AccessServices } from '../../access/teams.ts';
 import { createApiKey, endApiKey, listedKeys } from '../../auth/api-keys.ts';
 import { decodeCursor, encodeCursor, ID_AFTER_ALL, ID_PATTERN, toPage } from '../cursor.ts';
 import type { Handlers } from '../handler.ts';
@@ -9,10 +10,11 @@ type Names = 'createApiKey' | 'listApiKeys' | 'revokeApiKey';
 
 const LIMIT_DEFAULT = 50;
 
-export function apiKeyRoutes({ database }: { readonly database: Database }): Handlers<Names> {
+export function apiKeyRoutes(services: AccessServices): Handlers<Names> {
+  const { database } = services;
   return {
     createApiKey: async ({ body, person }) => {
-      const { row, token } = await createApiKey(database, person(), body);
+      const { row, token } = await createApiKey(services, person(), body);
       return { ...presentApiKey(row), token };
     },
     listApiKeys: async ({ query, person }) => {
@@ -25,7 +27,7 @@ export function apiKeyRoutes({ database }: { readonly database: Database }): Han
       return toPage(rows, limit, presentApiKey, ({ id }) => encodeCursor('api-keys', id));
     },
     revokeApiKey: async ({ params, person }) => {
-      await endApiKey(database, person(), params.id);
+      await endApiKey(services, person(), params.id);
       return undefined;
     },
   };
