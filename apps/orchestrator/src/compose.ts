@@ -36,6 +36,8 @@ import { jobLogRoutes } from './http/routes/job-logs.ts';
 import { jobRoutes } from './http/routes/jobs.ts';
 import { pipelineRoutes } from './http/routes/pipelines.ts';
 import { runnerCallRoutes } from './http/routes/runner.ts';
+import { authRoutes } from './http/routes/auth.ts';
+import { browserRoutes } from './http/routes/browser.ts';
 import { runnerRoutes } from './http/routes/runners.ts';
 import { secretRoutes } from './http/routes/secrets.ts';
 import { systemRoutes } from './http/routes/system.ts';
@@ -126,6 +128,10 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
       ...accessRoutes(services),
       ...apiKeyRoutes(services),
       ...secretRoutes(services),
+      ...authRoutes(services),
+      ...signingKeyRoutes(services),
+      ...browserRoutes(services),
+      ...userRoutes(services),
       ...systemRoutes(services),
     },
   });

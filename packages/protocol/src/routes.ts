@@ -4,6 +4,7 @@ import { accessRoutes } from './routes/access.ts';
 import { apiKeyRoutes } from './routes/api-keys.ts';
 import { auditRoutes } from './routes/audit.ts';
 import { authRoutes } from './routes/auth.ts';
+import { browserRoutes } from './routes/browser.ts';
 import { idTokenRoutes } from './routes/id-tokens.ts';
 import { jobRoutes } from './routes/jobs.ts';
 import { pipelineRoutes } from './routes/pipelines.ts';
@@ -15,6 +16,7 @@ import { userRoutes } from './routes/users.ts';
 
 export const routes = {
   ...authRoutes,
+  ...browserRoutes,
   ...userRoutes,
   ...pipelineRoutes,
   ...jobRoutes,

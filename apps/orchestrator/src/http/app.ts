@@ -9,14 +9,16 @@ import {
   routes,
   type Validate,
 } from '@rivet/protocol';
-import { type FastifyInstance, type FastifyRequest, fastify } from 'fastify';
-import { guard, personOf } from '../access/guard.ts';
+import { type FastifyInstance, fastify } from 'fastify';
+import { personOf } from '../access/guard.ts';
 import type { Refusals } from '../audit/refusals.ts';
 import type { Authenticator } from '../auth/authenticate.ts';
-import { anonymous, type Origin, type Principal } from '../auth/principal.ts';
+import { anonymous, type Principal } from '../auth/principal.ts';
 import type { Metrics } from '../metrics.ts';
+import { authorize, originOf } from './authorize.ts';
 import type { Call, Handlers } from './handler.ts';
 import { parseJsonBody } from './json-body.ts';
+import { servePages } from './pages/serve-pages.ts';
 import { answerBrokenRequest, clientError, sendProblem } from './problem.ts';
 import { addSecurityHeaders, securityHeaders } from './security-headers.ts';
 
@@ -106,6 +108,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     metrics.observeRequest(request.routeOptions.url ?? 'unknown', reply);
   });
   for (const name of Object.keys(routes) as RouteName[]) await register(app, name, options);
+  await servePages(app, options);
   return app;
 }
 
@@ -133,10 +136,7 @@ async function register<Name extends RouteName>(
     bodyLimit: bodyLimits[name] ?? BODY_BYTES_MAX,
     // Before the body is read: who may not call it gives us nothing to hold.
     onRequest: async (request) => {
-      if (permission === 'public') return;
-      const principal = await authenticator.authenticate(request);
-      request.principal = { ...principal, from: originOf(request) };
-      guard(permission, request.principal);
+      await authorize(authenticator, permission, request);
     },
     handler: async (request, reply) => {
       const parts = {
@@ -154,10 +154,6 @@ async function register<Name extends RouteName>(
         .send(JSON.stringify(answer));
     },
   });
-}
-
-function originOf(request: FastifyRequest): Origin {
-  return { address: request.ip, requestId: request.id };
 }
 
 /** The methods that the table has for a path. */

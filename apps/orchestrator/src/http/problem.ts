@@ -10,7 +10,7 @@ import { securityHeaderLines } from './security-headers.ts';
 const NOT_FACTS = new Set(['issues', 'errors', 'hint', 'status', 'retry_after_ms']);
 
 /** The problem document of an error. */
-function toProblem(error: RivetError): Problem {
+export function toProblem(error: RivetError): Problem {
   const { status } = error.entry;
   const facts = Object.entries(error.details).filter(([name]) => !NOT_FACTS.has(name));
   const { issues, errors } = error.details;

@@ -1,0 +1,46 @@
+// Pages of jobs: the list, one job with its log, and the pieces that keep an open page true.
+import { jobListPage, jobPage, jobUpdate, LOG_LINES } from '@rivet/web';
+import type { Handlers } from '../handler.ts';
+import { type PageRoute, page } from './page-route.ts';
+
+export function jobPages(handlers: Handlers<'listJobs' | 'getJob' | 'getJobLogs'>): PageRoute[] {
+  return [
+    page({
+      method: 'GET',
+      path: '/',
+      like: 'listJobs',
+      handle: async (call) => {
+        const { items, next_cursor } = await handlers.listJobs(call);
+        const { name } = call.person();
+        return jobListPage({ user: name, jobs: items, next: next_cursor, now: new Date() });
+      },
+    }),
+    page({
+      method: 'GET',
+      path: '/jobs/:id',
+      like: 'getJob',
+      handle: async (call) => {
+        const job = await handlers.getJob(call);
+        const log = await handlers.getJobLogs({ ...call, query: { limit: LOG_LINES } });
+        return jobPage({ job, log, now: new Date() }, call.person().name);
+      },
+    }),
+    page({
+      method: 'GET',
+      path: '/jobs/:id/log',
+      like: 'getJobLogs',
+      handle: async (call) => {
+        const { attempt, after = 0 } = call.query;
+        const job = await handlers.getJob({ ...call, query: undefined });
+        if (attempt !== Math.max(1, job.attempt)) {
+          // Another attempt writes another log: the whole page is read anew.
+          call.reply.header('hx-refresh', 'true');
+          return '';
+        }
+        const query = { attempt, after, limit: LOG_LINES };
+        const log = await handlers.getJobLogs({ ...call, query });
+        return jobUpdate({ job, log, now: new Date() });
+      },
+    }),
+  ];
+}
