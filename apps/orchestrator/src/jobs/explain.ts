@@ -14,10 +14,13 @@ import {
 } from '@rivet/store';
 import { matchesPattern } from '../access/pattern.ts';
 import { presentRunner } from '../present.ts';
+import { missingSecrets } from '../secrets/job-secrets.ts';
 
 export async function explainJob(db: Queryable, job: JobRow): Promise<JobExplanation> {
   const reasons = job.state === 'queued' ? await whyQueued(db, job) : await whyNow(db, job);
-  return { state: job.state, reasons };
+  // One that succeeded has done without them.
+  const missing = job.state === 'succeeded' ? [] : await missingSecrets(db, job);
+  return { state: job.state, reasons: [...reasons, ...missing] };
 }
 
 async function whyQueued(db: Queryable, job: JobRow): Promise<string[]> {
