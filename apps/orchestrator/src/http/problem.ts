@@ -32,6 +32,9 @@ export function sendProblem(reply: FastifyReply, error: RivetError): FastifyRepl
   const problem = toProblem(error);
   // Whatever is away now may be back in a second: clients wait for as long as this says.
   if (problem.status === 503) reply.header('retry-after', '1');
+  if (problem.status === 401) reply.header('www-authenticate', 'Bearer');
+  const { retry_after_ms: waitMs } = error.details;
+  if (typeof waitMs === 'number') reply.header('retry-after', String(Math.ceil(waitMs / 1000)));
   return reply
     .status(problem.status)
     .header('content-type', 'application/problem+json')
