@@ -1,13 +1,5 @@
 // The composition root: makes every part of an orchestrator and starts and stops them in order.
-import type { AddressInfo } from 'node:net';
-import {
-  createService,
-  type Logger,
-  RivetError,
-  type Service,
-  startAll,
-  stopAll,
-} from '@rivet/base';
+import { createService, type Logger, type Service, startAll, stopAll } from '@rivet/base';
 import { createLuaEngine } from '@rivet/lua';
 import {
   checkSchema,
@@ -18,29 +10,37 @@ import {
   migrate,
   QUEUE_CHANNEL,
 } from '@rivet/store';
-import type { FastifyInstance } from 'fastify';
 import { createAuditKeys } from './audit/audit-keys.ts';
 import { createAuditLog } from './audit/audit-log.ts';
 import { chainAuditLog } from './audit/chain-rows.ts';
 import { createRefusals } from './audit/refusals.ts';
+import { createAuthParts, signingKeysService } from './auth/auth-parts.ts';
 import { createAuthenticator } from './auth/authenticate.ts';
 import type { Config } from './config.ts';
 import { createDuties } from './duties/duty.ts';
 import { expireLeases } from './duties/expire-leases.ts';
+import { forgetAttempts } from './duties/forget-attempts.ts';
 import { forgetOldIdempotencyKeys } from './duties/forget-idempotency-keys.ts';
+import { forgetOldSessions } from './duties/forget-sessions.ts';
+import { rotateSigningKeys } from './duties/rotate-signing-keys.ts';
 import { createApp } from './http/app.ts';
+import { readCertificate } from './http/certificate.ts';
+import { createHttpService } from './http/http-service.ts';
 import { accessRoutes } from './http/routes/access.ts';
 import { apiKeyRoutes } from './http/routes/api-keys.ts';
 import { auditRoutes } from './http/routes/audit.ts';
+import { authRoutes } from './http/routes/auth.ts';
+import { browserRoutes } from './http/routes/browser.ts';
+import { idTokenRoutes } from './http/routes/id-tokens.ts';
 import { jobLogRoutes } from './http/routes/job-logs.ts';
 import { jobRoutes } from './http/routes/jobs.ts';
 import { pipelineRoutes } from './http/routes/pipelines.ts';
 import { runnerCallRoutes } from './http/routes/runner.ts';
-import { authRoutes } from './http/routes/auth.ts';
-import { browserRoutes } from './http/routes/browser.ts';
 import { runnerRoutes } from './http/routes/runners.ts';
 import { secretRoutes } from './http/routes/secrets.ts';
+import { signingKeyRoutes } from './http/routes/signing-keys.ts';
 import { systemRoutes } from './http/routes/system.ts';
+import { userRoutes } from './http/routes/users.ts';
 import { createStreamSlots } from './http/stream-slots.ts';
 import { ClaimDispatcher } from './jobs/claim-dispatcher.ts';
 import { createJobWatcher } from './jobs/job-watcher.ts';
@@ -56,11 +56,9 @@ export interface Orchestrator extends Service {
   readonly url: string;
 }
 
-/** What requests under way have when the server stops, in milliseconds. */
-const CLOSE_MS_MAX = 10_000;
-
 /**
  * Makes an orchestrator, which must be stopped. Nothing is connected or listened to before `start`.
+ * @throws RIVET_TLS_INVALID
  */
 export async function createOrchestrator(config: Config, logger: Logger): Promise<Orchestrator> {
   const database = createDatabase({
@@ -90,9 +88,12 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
   const auditKeys = createAuditKeys(() => sealing.sealer.mac('audit'));
   const audit = createAuditLog(auditKeys);
   const refusals = createRefusals({ database, audit, logger });
+  const auth = createAuthParts({ database, sealer: sealing.sealer, audit });
   const services: Services = {
+    publicUrl: () => config.publicUrl ?? http.url(),
     version: VERSION,
-    authenticator: createAuthenticator(database),
+    auth,
+    authenticator: createAuthenticator(auth),
     database,
     notifier,
     checker: createPipelineChecker(engine),
@@ -112,26 +113,30 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
     pollMsMax,
     stopping: stopping.signal,
   };
+  const certificate = config.certificate && (await readCertificate(config.certificate));
   const app = await createApp({
+    network: config,
+    certificate,
     authenticator: services.authenticator,
     logger,
     metrics,
     refusals,
     stopping: stopping.signal,
     handlers: {
+      ...authRoutes(services),
+      ...signingKeyRoutes(services),
+      ...browserRoutes(services),
+      ...userRoutes(services),
       ...pipelineRoutes(services),
       ...jobRoutes(services),
       ...jobLogRoutes(services),
       ...runnerRoutes(services),
       ...runnerCallRoutes(services),
+      ...idTokenRoutes(services),
       ...auditRoutes(services),
       ...accessRoutes(services),
       ...apiKeyRoutes(services),
       ...secretRoutes(services),
-      ...authRoutes(services),
-      ...signingKeyRoutes(services),
-      ...browserRoutes(services),
-      ...userRoutes(services),
       ...systemRoutes(services),
     },
   });
@@ -153,18 +158,28 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
     [
       expireLeases(services),
       forgetOldIdempotencyKeys(database),
+      forgetAttempts(database),
+      forgetOldSessions(database),
+      rotateSigningKeys(auth.signingKeys),
       chainAuditLog({ database, keys: auditKeys, logger }),
     ],
     logger,
   );
-  const http = httpService(app, config, () => {
-    stopping.abort();
-    dispatcher.stopServing();
+  const http = createHttpService({
+    app,
+    network: config,
+    certificate,
+    logger,
+    beforeClose: () => {
+      stopping.abort();
+      dispatcher.stopServing();
+    },
   });
   const parts = [
     closing('lua engine', () => engine.close()),
     schemaService(services, config.migrate),
     sealing,
+    signingKeysService(auth),
     closing('notifier', () => notifier.close()),
     listener,
     watcher,
@@ -202,39 +217,4 @@ function schemaService({ database, logger }: Services, mayMigrate: boolean): Ser
 /** Something that works from the moment it is made, and must be closed. */
 function closing(name: string, close: () => Promise<void>): Service {
   return createService(name, { start: async () => undefined, stop: close });
-}
-
-function httpService(
-  app: FastifyInstance,
-  { host, port }: Config,
-  beforeClose: () => void,
-): Service & { url(): string } {
-  const service = createService('http', {
-    async start() {
-      try {
-        await app.listen({ host, port });
-      } catch (error) {
-        const { code, message } = error as NodeJS.ErrnoException;
-        const reason = code === 'EADDRINUSE' ? 'the port is in use' : message;
-        const address = `${host}:${port}`;
-        throw RivetError.of('RIVET_LISTEN_IN_USE', { address, reason }, error);
-      }
-    },
-    async stop() {
-      // Streams and polls end first, or the server would wait for them.
-      beforeClose();
-      // A connection that is kept alive after its last answer would hold the server open.
-      const idle = setInterval(() => app.server.closeIdleConnections(), 20);
-      const late = setTimeout(() => app.server.closeAllConnections(), CLOSE_MS_MAX);
-      await app.close();
-      clearInterval(idle);
-      clearTimeout(late);
-    },
-  });
-  const url = (): string => {
-    const address = app.server.address() as AddressInfo;
-    const name = address.family === 'IPv6' ? `[${address.address}]` : address.address;
-    return `http://${name}:${address.port}`;
-  };
-  return { ...service, url };
 }

@@ -1,5 +1,4 @@
 // The orchestrator's settings: the only place that reads its environment variables.
-import { isIP } from 'node:net';
 import {
   choiceSetting,
   didYouMean,
@@ -14,16 +13,14 @@ import {
   textSetting,
   unknownVariables,
 } from '@rivet/base';
+import { type NetworkConfig, networkSettings, readNetwork } from './network-config.ts';
 import type { MasterKeySource } from './sealing/load-master-key.ts';
 import { readSecretSources } from './secrets/providers/provider-config.ts';
 import type { SecretSources } from './secrets/providers/secret-source.ts';
 
-export interface Config {
+export interface Config extends NetworkConfig {
   readonly databaseUrl: string;
   readonly databaseConnectionsMax: number;
-  readonly host: string;
-  /** 0: a free one. */
-  readonly port: number;
   readonly logLevel: LogLevel;
   /** Whether to bring the schema up to date before serving. */
   readonly migrate: boolean;
@@ -45,7 +42,7 @@ export interface Config {
 
 const settings = {
   DATABASE_URL: textSetting(''),
-  RIVET_LISTEN: textSetting('127.0.0.1:7450'),
+  ...networkSettings,
   RIVET_LOG_LEVEL: choiceSetting<LogLevel>('info', ['debug', 'info', 'warn', 'error', 'silent']),
   RIVET_MIGRATE: choiceSetting('auto', ['auto', 'never']),
   RIVET_LEASE: durationSetting(30_000),
@@ -73,7 +70,8 @@ const settings = {
 };
 
 /** Those of the other programs, which may be set for all of them together. */
-const OTHER_PROGRAMS = /^RIVET_(URL|TOKEN|RUNNER|DEFAULT|CONTAINER|DATA|CLI|JOB|WORKSPACE|STATE)/;
+const OTHER_PROGRAMS =
+  /^RIVET_(URL|TOKEN|RUNNER|DEFAULT|CONTAINER|DATA|CLI|JOB|WORKSPACE|STATE|CA|CONTEXT)/;
 
 const LEASE_MS_MIN = 2000;
 /** Shorter polls would only keep everybody busy. */
@@ -82,7 +80,7 @@ const POLL_MS_MIN = 1000;
 /**
  * Reads the settings.
  * @throws RIVET_CONFIG_INVALID, RIVET_DATABASE_URL_MISSING, RIVET_LISTEN_INVALID,
- *   RIVET_LISTEN_NOT_LOOPBACK
+ *   RIVET_LISTEN_PLAINTEXT
  */
 export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
   const values = readSettings(settings, env);
@@ -92,7 +90,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   requireAtLeast('RIVET_LEASE', values.RIVET_LEASE, LEASE_MS_MIN, env);
   requireAtLeast('RIVET_POLL', values.RIVET_POLL, POLL_MS_MIN, env);
   return {
-    ...readListen(values.RIVET_LISTEN),
+    ...readNetwork(values),
     databaseUrl: values.DATABASE_URL,
     databaseConnectionsMax: values.RIVET_DATABASE_CONNECTIONS,
     logLevel: values.RIVET_LOG_LEVEL,
@@ -153,22 +151,4 @@ export function settingWarnings(env: Readonly<Record<string, string | undefined>
   return unknownVariables(known, env)
     .filter(({ name, nearest }) => nearest !== undefined && !OTHER_PROGRAMS.test(name))
     .map(({ name }) => `${name} is no setting of the orchestrator${didYouMean(name, known)}`);
-}
-
-function readListen(text: string): { host: string; port: number } {
-  const match = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text);
-  const host = match?.[1] ?? match?.[2] ?? '';
-  const port = Number(match?.[3]);
-  if (match === null || port > 65_535) {
-    throw RivetError.of('RIVET_LISTEN_INVALID', { found: JSON.stringify(text) });
-  }
-  if (!isLoopback(host)) {
-    throw RivetError.of('RIVET_LISTEN_NOT_LOOPBACK', { found: JSON.stringify(text) });
-  }
-  return { host, port };
-}
-
-function isLoopback(host: string): boolean {
-  if (host === 'localhost' || host === '::1') return true;
-  return isIP(host) === 4 && host.startsWith('127.');
 }

@@ -9,14 +9,17 @@ import {
   routes,
   type Validate,
 } from '@rivet/protocol';
-import { type FastifyInstance, fastify } from 'fastify';
+import { type FastifyInstance, type FastifyServerOptions, fastify } from 'fastify';
 import { personOf } from '../access/guard.ts';
 import type { Refusals } from '../audit/refusals.ts';
 import type { Authenticator } from '../auth/authenticate.ts';
 import { anonymous, type Principal } from '../auth/principal.ts';
 import type { Metrics } from '../metrics.ts';
+import type { NetworkConfig } from '../network-config.ts';
 import { authorize, originOf } from './authorize.ts';
+import type { CertificateOptions } from './certificate.ts';
 import type { Call, Handlers } from './handler.ts';
+import { createHostCheck } from './host-check.ts';
 import { parseJsonBody } from './json-body.ts';
 import { servePages } from './pages/serve-pages.ts';
 import { answerBrokenRequest, clientError, sendProblem } from './problem.ts';
@@ -34,6 +37,9 @@ export interface AppOptions {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly refusals: Refusals;
+  readonly network: NetworkConfig;
+  /** Absent: without TLS. */
+  readonly certificate: CertificateOptions | undefined;
   /** Aborts when the server begins to stop. */
   readonly stopping: AbortSignal;
 }
@@ -44,6 +50,9 @@ const BODY_BYTES_MAX = MEGABYTE;
 const BUNDLE_BODY_BYTES_MAX = 24 * MEGABYTE;
 const REPORT_BODY_BYTES_MAX = 32 * MEGABYTE;
 
+const HEADERS_MS_MAX = 10_000;
+const HANDSHAKE_MS_MAX = 10_000;
+
 const bodyLimits: Partial<Record<RouteName, number>> = {
   createPipeline: BUNDLE_BODY_BYTES_MAX,
   checkPipeline: BUNDLE_BODY_BYTES_MAX,
@@ -52,14 +61,19 @@ const bodyLimits: Partial<Record<RouteName, number>> = {
 
 /** Makes the server; it does not listen yet. */
 export async function createApp(options: AppOptions): Promise<FastifyInstance> {
-  const { logger, metrics, refusals, stopping } = options;
+  const { logger, metrics, refusals, stopping, network, certificate } = options;
+  const { publicUrl, allowedHosts = [], trustedProxies = [] } = network;
+  const checkHost = createHostCheck({ publicUrl, allowedHosts });
   const app = fastify({
+    ...tlsOptions(certificate),
+    // Nobody else says who the client is.
+    trustProxy: trustedProxies.length > 0 ? [...trustedProxies] : false,
     bodyLimit: BODY_BYTES_MAX,
     exposeHeadRoutes: false,
     genReqId: () => uuidv7(),
     // Headers must come within 10 s and a whole request within 60 s, however slowly they are sent.
     requestTimeout: 60_000,
-    http: { headersTimeout: 10_000 },
+    http: { headersTimeout: HEADERS_MS_MAX },
     keepAliveTimeout: 75_000,
     routerOptions: { maxParamLength: 200, ignoreTrailingSlash: false },
     // Validation is ours: it knows unknown names and says what was meant.
@@ -99,6 +113,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   app.decorateRequest<Principal | null>('principal', null);
   app.addHook('onRequest', async (request, reply) => {
     request.principal = { ...anonymous, from: originOf(request) };
+    checkHost(request);
     if (!stopping.aborted) return;
     // Whoever asks again then asks another one.
     reply.header('connection', 'close');
@@ -110,6 +125,13 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   for (const name of Object.keys(routes) as RouteName[]) await register(app, name, options);
   await servePages(app, options);
   return app;
+}
+
+/** Fastify types a server of TLS as another one, with which nothing here differs. */
+function tlsOptions(certificate: CertificateOptions | undefined): FastifyServerOptions {
+  if (certificate === undefined) return {};
+  const limits = { headersTimeout: HEADERS_MS_MAX, handshakeTimeout: HANDSHAKE_MS_MAX };
+  return { https: { ...certificate, ...limits } } as FastifyServerOptions;
 }
 
 async function register<Name extends RouteName>(

@@ -9,9 +9,13 @@ import { securityHeaderLines } from './security-headers.ts';
 /** Details that are not facts of the message, or go into a field of their own. */
 const NOT_FACTS = new Set(['issues', 'errors', 'hint', 'status', 'retry_after_ms']);
 
-/** The problem document of an error. */
+/**
+ * The problem document of an error. About the database a client is told nothing else: where it is
+ * and what it said stands in the log.
+ */
 export function toProblem(error: RivetError): Problem {
   const { status } = error.entry;
+  if (error.code.startsWith('RIVET_DATABASE_')) return databaseProblem(error);
   const facts = Object.entries(error.details).filter(([name]) => !NOT_FACTS.has(name));
   const { issues, errors } = error.details;
   const list = issues ?? errors;
@@ -24,6 +28,17 @@ export function toProblem(error: RivetError): Problem {
     solve: error.solve,
     ...(Array.isArray(list) ? { errors: list as unknown as DefinitionIssue[] } : {}),
     ...(facts.length > 0 ? { details: Object.fromEntries(facts) } : {}),
+  };
+}
+
+function databaseProblem({ code, entry: { status } }: RivetError): Problem {
+  return {
+    type: `urn:rivet:error:${code}`,
+    title: STATUS_CODES[status] ?? 'Error',
+    status,
+    detail: 'the server cannot use its database at the moment',
+    code,
+    solve: 'Try again soon; the log of the orchestrator says what is wrong.',
   };
 }
 

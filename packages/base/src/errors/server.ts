@@ -136,10 +136,19 @@ export const serverErrors = defineErrors({
     exit: 2,
     fault: 'operator',
   },
-  RIVET_LISTEN_NOT_LOOPBACK: {
-    message: 'RIVET_LISTEN is {found}, which other machines can reach; expected a loopback address',
+  RIVET_LISTEN_PLAINTEXT: {
+    message:
+      'RIVET_LISTEN is {found}, which other machines can reach, and nothing encrypts what they send',
     solve:
-      'This version has no authentication yet: whoever reaches the server can run commands. Listen on 127.0.0.1 and reach it through an SSH tunnel.',
+      'Set RIVET_TLS_CERT and RIVET_TLS_KEY, or name the proxy that does TLS in RIVET_TRUSTED_PROXIES. On a network where nobody can listen in, RIVET_ALLOW_PLAINTEXT=yes does without.',
+    status: 500,
+    exit: 2,
+    fault: 'operator',
+  },
+  RIVET_TLS_INVALID: {
+    message: 'TLS is not possible with {files}: {reason}',
+    solve:
+      'Name the PEM files of a certificate (with its chain) in RIVET_TLS_CERT and of its key in RIVET_TLS_KEY; the user of the orchestrator must be able to read both.',
     status: 500,
     exit: 2,
     fault: 'operator',
@@ -164,6 +173,14 @@ export const serverErrors = defineErrors({
     status: 400,
     exit: 2,
     fault: 'user',
+  },
+  RIVET_REQUEST_HOST: {
+    message: 'the request is for the host {found}, which is not a name of this server',
+    solve:
+      'Set RIVET_PUBLIC_URL of the orchestrator to the address that people use, or add the name to RIVET_ALLOWED_HOSTS. A proxy in front must pass the header Host on.',
+    status: 421,
+    exit: 2,
+    fault: 'operator',
   },
   RIVET_REQUEST_HEADERS_TOO_LARGE: {
     message: 'the headers are larger than {limit}',

@@ -1,11 +1,8 @@
 // What a server says about itself: health, readiness, its own description.
 import { type Static, Type } from 'typebox';
 
-export const Health = Type.Object({
-  status: Type.Literal('ok'),
-  /** Version of the program. */
-  version: Type.String(),
-});
+/** One word: whoever asks need not be signed in, and learns nothing else. */
+export const Health = Type.Object({ status: Type.Literal('ok') });
 export type Health = Static<typeof Health>;
 
 /** An OpenAPI 3.1 document. */

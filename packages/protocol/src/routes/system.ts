@@ -23,7 +23,7 @@ export const systemRoutes = {
     method: 'GET',
     path: '/metrics',
     root: true,
-    permission: 'public',
+    permission: 'runners.view',
     summary: 'Metrics in the text format of Prometheus',
     stream: 'text',
   }),

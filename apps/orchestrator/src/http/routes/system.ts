@@ -10,10 +10,10 @@ export function systemRoutes(services: Services): Handlers<Names> {
   const { database, metrics, version } = services;
   const document = openApiDocument(version);
   return {
-    getHealth: async () => ({ status: 'ok', version }),
+    getHealth: async () => ({ status: 'ok' }),
     getReadiness: async () => {
       await checkSchema(database);
-      return { status: 'ok', version };
+      return { status: 'ok' };
     },
     getMetrics: async ({ reply }) => {
       const text = await metrics.render(await countQueuedJobs(database));
