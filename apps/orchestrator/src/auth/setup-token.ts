@@ -28,6 +28,16 @@ export async function offerSetup(database: Database): Promise<SecretText | undef
 }
 
 /**
+ * Passes when the token may be used now: looked at before a password is hashed for it.
+ * @throws RIVET_AUTH_SETUP_DONE, RIVET_AUTH_SETUP_INVALID
+ */
+export async function checkSetupToken(db: Queryable, token: string): Promise<void> {
+  if (await hasAnyUser(db)) throw RivetError.of('RIVET_AUTH_SETUP_DONE', {});
+  if (await isSetupToken(db, hashToken(token))) return;
+  throw RivetError.of('RIVET_AUTH_SETUP_INVALID', {});
+}
+
+/**
  * Makes the first administrator, and all set-up tokens worthless.
  * @throws RIVET_AUTH_SETUP_DONE, RIVET_AUTH_SETUP_INVALID
  */
@@ -37,10 +47,7 @@ export async function makeFirstAdministrator(
 ): Promise<UserRow> {
   // Of two at once the second finds a user.
   await lockFirstUser(tx);
-  if (await hasAnyUser(tx)) throw RivetError.of('RIVET_AUTH_SETUP_DONE', {});
-  if (!(await isSetupToken(tx, hashToken(token)))) {
-    throw RivetError.of('RIVET_AUTH_SETUP_INVALID', {});
-  }
+  await checkSetupToken(tx, token);
   await forgetSetupTokens(tx);
   const user = await insertUser(tx, { id: uuidv7(), name, role: 'admin', passwordHash });
   if (user === undefined) throw RivetError.of('RIVET_USER_EXISTS', { user: name });

@@ -1,5 +1,5 @@
 // Routes of signing in and out, and of one's own account.
-import { RivetError } from '@rivet/base';
+import { isRivetError, RivetError } from '@rivet/base';
 import type { SessionTokens } from '@rivet/protocol';
 import {
   endSession,
@@ -15,7 +15,7 @@ import { Access } from '../../access/access.ts';
 import { checkNewPassword } from '../../auth/password-rule.ts';
 import type { Person } from '../../auth/principal.ts';
 import type { Client, NewSession, Tokens } from '../../auth/sessions.ts';
-import { makeFirstAdministrator } from '../../auth/setup-token.ts';
+import { checkSetupToken, makeFirstAdministrator } from '../../auth/setup-token.ts';
 import { checkCredentials, checkPassword } from '../../auth/sign-in.ts';
 import type { Services } from '../../services.ts';
 import type { Call, Handlers } from '../handler.ts';
@@ -56,26 +56,25 @@ export function authRoutes(services: Services): Handlers<Names> {
     },
     setUp: async ({ body, request }) => {
       const { token, name, password } = body;
+      await checkSetupToken(database, token).catch(async (error: unknown) => {
+        const wrong = isRivetError(error, 'RIVET_AUTH_SETUP_INVALID');
+        if (wrong) await auth.throttle.failed('setup', request.ip);
+        throw error;
+      });
       checkNewPassword(password, name);
       const passwordHash = await passwords.hash(password);
-      const session = await database
-        .transaction(
-          async (tx) => {
-            const user = await makeFirstAdministrator(tx, { token, name, passwordHash });
-            const begun = await sessions.begin(tx, user, clientOf(request));
-            await audit.record(tx, personOf(user, begun, request), {
-              action: 'auth.setup',
-              object: userObject(user),
-            });
-            return begun;
-          },
-          { repeatable: false },
-        )
-        .catch(async (error: unknown) => {
-          const wrong = error instanceof RivetError && error.code === 'RIVET_AUTH_SETUP_INVALID';
-          if (wrong) await auth.throttle.failed('setup', request.ip);
-          throw error;
-        });
+      const session = await database.transaction(
+        async (tx) => {
+          const user = await makeFirstAdministrator(tx, { token, name, passwordHash });
+          const begun = await sessions.begin(tx, user, clientOf(request));
+          await audit.record(tx, personOf(user, begun, request), {
+            action: 'auth.setup',
+            object: userObject(user),
+          });
+          return begun;
+        },
+        { repeatable: false },
+      );
       return presentTokens(await sessions.tokensOf(session));
     },
     refreshSession: async ({ body, request }) =>
@@ -157,7 +156,7 @@ async function changePassword(
   const { userId, name } = call.person();
   const { password, new_password: next } = call.body;
   const user = await checkPassword(auth, name, password, call.request.ip).catch((error) => {
-    const wrong = error instanceof RivetError && error.code === 'RIVET_AUTH_LOGIN_FAILED';
+    const wrong = isRivetError(error, 'RIVET_AUTH_LOGIN_FAILED');
     throw wrong ? RivetError.of('RIVET_AUTH_PASSWORD_WRONG', {}) : error;
   });
   checkNewPassword(next, name);
