@@ -2,7 +2,7 @@
 import { didYouMean, RivetError } from '@rivet/base';
 import type { IdTokenRequest, IdTokenResponse } from '@rivet/protocol';
 import { type Database, type JobRow, readJobContent, readPipelineVersion } from '@rivet/store';
-import type { AuditCall, AuditLog } from '../audit/audit-log.ts';
+import type { AuditLog } from '../audit/audit-log.ts';
 import type { RunnerPrincipal } from '../auth/principal.ts';
 import type { SigningKeys } from '../auth/signing-keys.ts';
 import { findHeldJob } from './held-lease.ts';
@@ -27,7 +27,6 @@ const SUBJECT_LENGTH_MAX = 255;
 export async function issueIdToken(
   { database, audit, signingKeys, issuer }: IdTokenServices,
   runner: RunnerPrincipal,
-  call: NonNullable<AuditCall>,
   jobId: string,
   { attempt, lease_id: leaseId, audience }: IdTokenRequest,
 ): Promise<IdTokenResponse> {
@@ -48,7 +47,7 @@ export async function issueIdToken(
       const stated = claimsOf(job, attempt, runner, text);
       const object = { kind: 'job', id: jobId, name: job.pipeline_name };
       const details = { audience, attempt, subject: stated.sub };
-      await audit.record(tx, call, { action: 'job.id_token', object, details });
+      await audit.record(tx, runner, { action: 'job.id_token', object, details });
       return stated;
     },
     { repeatable: true },

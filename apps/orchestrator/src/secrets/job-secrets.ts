@@ -12,6 +12,7 @@ import {
   readAttempt,
   readJob,
 } from '@rivet/store';
+import type { AuditLog } from '../audit/audit-log.ts';
 import type { RunnerPrincipal } from '../auth/principal.ts';
 import { versionOf } from '../find.ts';
 import type { Sealer } from '../sealing/sealer.ts';
@@ -20,6 +21,7 @@ import { openSecret } from './secret-box.ts';
 
 export interface JobSecretServices {
   readonly database: Database;
+  readonly audit: AuditLog;
   readonly sealer: Sealer;
   readonly secretSources: SecretSources;
 }
@@ -35,7 +37,7 @@ export async function giveJobSecrets(
   jobId: string,
   request: JobSecretsRequest,
 ): Promise<JobSecretsResponse> {
-  const { database } = services;
+  const { database, audit } = services;
   const job = await leasedJob(database, runner, jobId, request);
   const { definition } = await versionOf(database, job.pipeline_id, job.version);
   const names = [...new Set(request.names)];
@@ -56,7 +58,20 @@ export async function giveJobSecrets(
     secrets.push({ name, value: value.reveal() });
     if (row !== undefined) used.push(row.id);
   }
-  if (used.length > 0) await markSecretsUsed(database, used);
+  // Whoever reads a value is in the log, or does not read it.
+  await database.transaction(
+    async (tx) => {
+      if (used.length > 0) await markSecretsUsed(tx, used);
+      const given = secrets.map(({ name }) => name);
+      const refused = absent.length === 0 ? undefined : absent.map(({ name }) => name);
+      await audit.record(tx, runner, {
+        action: 'job.secrets',
+        object: { kind: 'job', id: jobId, name: job.pipeline_name },
+        details: { secrets: given, refused, attempt: request.attempt },
+      });
+    },
+    { repeatable: false },
+  );
   return { secrets, absent };
 }
 

@@ -1,14 +1,16 @@
 // Route of job identity, which runners call.
 import { RivetError } from '@rivet/base';
-import { type IdTokenServices, issueIdToken } from '../../jobs/id-token.ts';
+import { issueIdToken } from '../../jobs/id-token.ts';
+import type { Services } from '../../services.ts';
 import type { Handlers } from '../handler.ts';
 
-export function idTokenRoutes(services: IdTokenServices): Handlers<'issueIdToken'> {
+export function idTokenRoutes(services: Services): Handlers<'issueIdToken'> {
+  const { database, audit, auth, publicUrl } = services;
+  const identity = { database, audit, signingKeys: auth.signingKeys, issuer: publicUrl };
   return {
-    issueIdToken: (call) => {
-      const { params, body, principal } = call;
+    issueIdToken: async ({ params, body, principal }) => {
       if (principal.kind !== 'runner') throw RivetError.of('RIVET_AUTH_INVALID', {});
-      return issueIdToken(services, principal, call, params.id, body);
+      return issueIdToken(identity, principal, params.id, body);
     },
   };
 }

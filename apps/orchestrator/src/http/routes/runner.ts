@@ -19,12 +19,23 @@ const TOKEN_SECONDS_MAX = 30 * 24 * 3600;
 const FULL_MS = 2000;
 
 export function runnerCallRoutes(services: Services): Handlers<Names> {
-  const { database } = services;
+  const { database, audit } = services;
   return {
     registerRunner: async ({ body, principal }) => {
       if (principal.kind !== 'registration') throw RivetError.of('RIVET_AUTH_INVALID', {});
       const { runnerId } = await database.transaction(
-        (tx) => registerRunner(tx, principal.tokenId, body),
+        async (tx) => {
+          const registered = await registerRunner(tx, principal.tokenId, body);
+          if (registered.isNew) {
+            const tags = body.tags.map(({ key, value }) => `${key}=${value}`);
+            await audit.record(tx, principal, {
+              action: 'runner.register',
+              object: { kind: 'runner', id: registered.runnerId, name: body.name },
+              details: { tags, capacity: body.capacity, version: body.version },
+            });
+          }
+          return registered;
+        },
         { repeatable: true },
       );
       return { runner_id: runnerId };
@@ -32,7 +43,15 @@ export function runnerCallRoutes(services: Services): Handlers<Names> {
     connectRunner: ({ body, principal }) => connect(database, runnerOf(principal), body),
     changeRunnerToken: async ({ body, principal }) => {
       const hash = Buffer.from(body.token_sha256, 'hex');
-      await offerRunnerToken(database, runnerOf(principal).runnerId, hash);
+      const runner = runnerOf(principal);
+      await database.transaction(
+        async (tx) => {
+          await offerRunnerToken(tx, runner.runnerId, hash);
+          const object = { kind: 'runner', id: runner.runnerId, name: runner.name };
+          await audit.record(tx, runner, { action: 'runner.token', object });
+        },
+        { repeatable: false },
+      );
     },
     claimJobs: ({ body, principal, reply }) =>
       claim(services, runnerOf(principal), body, reply.raw),

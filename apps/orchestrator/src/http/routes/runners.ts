@@ -9,6 +9,7 @@ import {
   listRegistrationTokens,
   listRunners,
   type RegistrationTokenRow,
+  type RunnerRow,
   revokeRunner,
 } from '@rivet/store';
 import { makeToken } from '../../auth/token.ts';
@@ -33,29 +34,38 @@ const ITEMS_MAX = 1000;
 const DEFAULT_SECONDS = 3600;
 
 export function runnerRoutes(services: Services): Handlers<Names> {
-  const { database } = services;
+  const { database, audit } = services;
   return {
     listRunners: async () => {
       const rows = await listRunners(database, { after: '', limit: ITEMS_MAX });
       return { items: rows.map(presentRunner), next_cursor: null };
     },
     getRunner: async ({ params }) => presentRunner(await findRunner(database, params.ref)),
-    revokeRunner: async ({ params }) => {
+    revokeRunner: async ({ params, principal }) => {
       const id = await database.transaction(
         async (tx) => {
           const runner = await findRunner(tx, params.ref);
           await revokeRunner(tx, runner.id);
+          await audit.record(tx, principal, {
+            action: 'runner.revoke',
+            object: runnerObject(runner),
+            details: { running: runner.running },
+          });
           return runner.id;
         },
         { repeatable: true },
       );
       await loseJobsOf(services, id);
     },
-    rotateRunner: async ({ params }) =>
+    rotateRunner: async ({ params, principal }) =>
       database.transaction(
         async (tx) => {
           const runner = await findRunner(tx, params.ref);
           await askForRotation(tx, runner.id);
+          await audit.record(tx, principal, {
+            action: 'runner.rotate',
+            object: runnerObject(runner),
+          });
           return presentRunner(runner);
         },
         { repeatable: true },
@@ -65,13 +75,25 @@ export function runnerRoutes(services: Services): Handlers<Names> {
       const row = await database.transaction(
         async (tx) => {
           await forgetRegistrationTokens(tx);
-          return insertRegistrationToken(tx, {
+          const made = await insertRegistrationToken(tx, {
             id: uuidv7(),
             tokenHash: hash,
             prefix: shown,
             createdBy: person().name,
             ...termsOf(body),
           });
+          await audit.record(tx, person(), {
+            action: 'runner.token_create',
+            object: { kind: 'registration_token', id: made.id, name: made.description },
+            details: {
+              uses: made.uses_max,
+              expires: made.expires_at.toISOString(),
+              tags: made.tags.map(({ key, value }) => `${key}=${value}`),
+              tag_keys: made.tag_keys,
+              pipelines: made.pipelines,
+            },
+          });
+          return made;
         },
         { repeatable: false },
       );
@@ -81,16 +103,23 @@ export function runnerRoutes(services: Services): Handlers<Names> {
       const rows = await listRegistrationTokens(database, ITEMS_MAX);
       return { items: rows.map(presentToken), next_cursor: null };
     },
-    deleteRegistrationToken: async ({ params: { id } }) => {
+    deleteRegistrationToken: async ({ params: { id }, principal }) => {
       await database.transaction(
         async (tx) => {
-          if ((await deleteRegistrationToken(tx, id)) !== undefined) return;
-          throw RivetError.of('RIVET_REGISTRATION_TOKEN_NOT_FOUND', { id });
+          if ((await deleteRegistrationToken(tx, id)) === undefined) {
+            throw RivetError.of('RIVET_REGISTRATION_TOKEN_NOT_FOUND', { id });
+          }
+          const object = { kind: 'registration_token', id, name: '' };
+          await audit.record(tx, principal, { action: 'runner.token_delete', object });
         },
         { repeatable: false },
       );
     },
   };
+}
+
+function runnerObject({ id, name }: RunnerRow): { kind: 'runner'; id: string; name: string } {
+  return { kind: 'runner', id, name };
 }
 
 function termsOf(body: RegistrationTokenRequest) {
