@@ -22,6 +22,7 @@ import type { LuaEngine } from '@rivet/lua';
 import type { ClaimedJob, JobOutcome } from '@rivet/protocol';
 import type { Clock } from './clock.ts';
 import { fencedDriver } from './fenced-driver.ts';
+import { serverIdTokens } from './id-tokens.ts';
 import { ownAttemptLabels, ownerLabels } from './labels.ts';
 import { Lease } from './lease.ts';
 import { type ReportEnd, Reporter, type ReportFailure } from './report.ts';
@@ -45,8 +46,8 @@ export interface JobRunContext {
   readonly limits: JobLimits;
   readonly defaultImage: string;
   readonly policy: InstallationPolicy;
-  /** The values of the secrets that a job may read. */
-  readonly secretsOf: (job: ClaimedJob) => SecretProvider;
+  /** The values of the secrets that a job may read; `fence` aborts when it is no longer ours. */
+  readonly secretsOf: (job: ClaimedJob, fence: AbortSignal) => SecretProvider;
   readonly spoolBytesMax: number;
   readonly deliveryDeadlineMs: number;
   readonly clock: Clock;
@@ -186,7 +187,8 @@ class Attempt {
           stateDirectory: directory.state,
           defaultImage: context.defaultImage,
           policy: context.policy,
-          secrets: context.secretsOf(job),
+          secrets: context.secretsOf(job, this.#fence.signal),
+          idTokens: serverIdTokens({ ...context, job, signal: this.#fence.signal }),
           limits: context.limits,
           observer: this.#observer(),
           labels: ownerLabels(context.state.owner),
@@ -311,6 +313,7 @@ function specOf(job: ClaimedJob): JobSpec {
     pipeline: job.pipeline,
     version: job.version,
     launchedBy: job.launched_by,
+    event: job.event,
     url: undefined,
     source: 'none',
     bundle: job.bundle,

@@ -14,6 +14,10 @@ import {
   type ConnectResponse,
   createClient,
   type Fetch,
+  type IdTokenRequest,
+  type IdTokenResponse,
+  type JobSecretsRequest,
+  type JobSecretsResponse,
   type RegisterRequest,
   type RegisterResponse,
   type ReportRequest,
@@ -44,6 +48,8 @@ export interface ServerApi {
   changeToken(hash: string, limits: CallLimits): Promise<void>;
   claim(body: ClaimRequest, limits: CallLimits): Promise<ClaimResponse>;
   report(job: string, body: ReportRequest, limits: CallLimits): Promise<ReportResponse>;
+  secrets(job: string, body: JobSecretsRequest, limits: CallLimits): Promise<JobSecretsResponse>;
+  idToken(job: string, body: IdTokenRequest, limits: CallLimits): Promise<IdTokenResponse>;
 }
 
 export interface ServerApiOptions {
@@ -95,6 +101,10 @@ export function createServerApi({ url, userAgent, fetch }: ServerApiOptions): Se
     claim: (body, limits) => withToken(limits, (as, options) => as.claimJobs({ body, ...options })),
     report: (id, body, limits) =>
       withToken(limits, (as, options) => as.reportJob({ id, body, ...options })),
+    secrets: (id, body, limits) =>
+      withToken(limits, (as, options) => as.fetchJobSecrets({ id, body, ...options })),
+    idToken: (id, body, limits) =>
+      withToken(limits, (as, options) => as.issueIdToken({ id, body, ...options })),
   };
 }
 

@@ -96,7 +96,8 @@ function exactCase(random: Random, secrets: readonly string[]): Case {
 }
 
 /** Numbers that may be read as bytes, which the naive redaction does not do. */
-const DUMP = /(?:[0-9a-fA-F]+[ \t,:;%\\|[\](){}"'!#$&*+./<=>?@^`~-]+x?){3}/;
+const BETWEEN = '[ \\t,:;%\\\\|[\\](){}"\'!#$&*+./<=>?@^`~-]+x?';
+const DUMP = new RegExp(`(?:[0-9a-fA-F]+${BETWEEN}){3}|[0-9a-fA-F]{4,}${BETWEEN}[0-9a-fA-F]{4}`);
 
 /** Whether a number in it may be read with its last byte first. */
 function hasWordsOf(flat: string, secrets: readonly string[]): boolean {

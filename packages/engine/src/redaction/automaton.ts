@@ -3,8 +3,6 @@ import { FORM_BYTES_MIN, type SecretForm } from './secret-forms.ts';
 
 /** Forms that wrap are followed over a line end from this many bytes on. */
 const WRAP_DEPTH_MIN = 4;
-const LINE_FEED = 10;
-const CARRIAGE_RETURN = 13;
 
 /**
  * The automaton of a set of forms. A state stands for the longest end of what was read that begins
@@ -18,7 +16,7 @@ export class Automaton {
   readonly depth: Int32Array;
   /** Length of the longest form that ends in the state; 0 for none. */
   readonly matched: Int32Array;
-  /** 1 where a line end inside of the form is passed over. */
+  /** 1 where a line end inside of a form is passed over. */
   readonly passesLineEnd: Uint8Array;
   /**
    * For each hash of four bytes whether a form begins with some that have it: most of a log is
@@ -35,6 +33,7 @@ export class Automaton {
   /** The children of the start and of the states after one byte, by byte. */
   readonly #top: Int32Array;
 
+  /** @param forms all of them wrap, or none does */
   constructor(forms: readonly SecretForm[]) {
     this.forms = forms;
     const sorted = forms.toSorted((a, b) => Buffer.compare(a.bytes, b.bytes));
@@ -47,9 +46,7 @@ export class Automaton {
     this.#byte = new Uint8Array(states);
     this.#hasChild = new Uint8Array(states);
     this.#top = new Int32Array(257 * 256);
-    const wrapsOnly = new Uint8Array(states).fill(1);
-    const count = this.#insertAll(sorted, wrapsOnly);
-    this.#link(count, wrapsOnly);
+    this.#link(this.#insertAll(sorted), forms[0]?.wraps === true);
     const bits = Math.min(18, Math.max(12, Math.ceil(Math.log2(forms.length * 32 + 1))));
     this.filterShift = 32 - bits;
     this.filter = new Uint8Array(1 << bits);
@@ -70,6 +67,13 @@ export class Automaton {
     }
   }
 
+  /** The longest end of what was read that goes on, which a complete form does not. */
+  open(state: number): number {
+    let open = state;
+    while (open !== 0 && this.#hasChild[open] === 0) open = this.#fail[open] ?? 0;
+    return open;
+  }
+
   /** 0 when there is none, as nothing leads back to the start. */
   #child(state: number, byte: number): number {
     const depth = this.depth[state];
@@ -84,9 +88,9 @@ export class Automaton {
     return this.#hasChild[state] === 1 ? state + 1 : 0;
   }
 
-  #insertAll(forms: readonly SecretForm[], wrapsOnly: Uint8Array): number {
+  #insertAll(forms: readonly SecretForm[]): number {
     let count = 1;
-    for (const { bytes, wraps } of forms) {
+    for (const { bytes } of forms) {
       let state = 0;
       for (const byte of bytes) {
         let child = this.#child(state, byte);
@@ -96,7 +100,6 @@ export class Automaton {
           this.#append(state, child, byte);
         }
         state = child;
-        if (!wraps) wrapsOnly[state] = 0;
       }
       this.matched[state] = bytes.length;
     }
@@ -119,26 +122,14 @@ export class Automaton {
   }
 
   /** Breadth first: what a state falls back to is shorter, and so was looked at before. */
-  #link(count: number, wrapsOnly: Uint8Array): void {
+  #link(count: number, wraps: boolean): void {
     const queue = new Int32Array(count);
-    const takesLineEnd = new Uint8Array(count);
     let filled = 1;
     for (let at = 0; at < filled; at += 1) {
       const state = queue[at] ?? 0;
       const fail = this.#fail[state] ?? 0;
-      takesLineEnd[state] =
-        this.#child(state, LINE_FEED) !== 0 || this.#child(state, CARRIAGE_RETURN) !== 0
-          ? 1
-          : state === 0
-            ? 0
-            : (takesLineEnd[fail] ?? 0);
       if (this.matched[state] === 0) this.matched[state] = this.matched[fail] ?? 0;
-      if (
-        (this.depth[state] ?? 0) >= WRAP_DEPTH_MIN &&
-        wrapsOnly[state] === 1 &&
-        takesLineEnd[state] === 0 &&
-        this.#hasChild[state] === 1
-      ) {
+      if (wraps && (this.depth[this.open(state)] ?? 0) >= WRAP_DEPTH_MIN) {
         this.passesLineEnd[state] = 1;
       }
       for (let child = this.#firstChild(state); child !== 0; ) {

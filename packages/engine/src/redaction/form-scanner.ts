@@ -46,6 +46,7 @@ export class FormScanner implements Scanner {
       } else {
         const byte = buffer[at] ?? 0;
         if (passesLineEnd[state] === 1 && this.#passLineEnd(buffer, at)) {
+          state = this.#automaton.open(state);
           at += 1;
           continue;
         }

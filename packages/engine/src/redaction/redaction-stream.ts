@@ -5,9 +5,10 @@ import { DumpScanner } from './dump-scanner.ts';
 import { FormScanner } from './form-scanner.ts';
 import type { Scanner, Span } from './scanner.ts';
 
-/** What to look for: in the bytes as they are, and in dumps of bytes. */
+/** What to look for: in the bytes as they are, over line ends, and in dumps of bytes. */
 export interface Automata {
   readonly texts: readonly Automaton[];
+  readonly wrapped: readonly Automaton[];
   readonly dumps: readonly Automaton[];
 }
 
@@ -36,7 +37,7 @@ export function createRedactionStream(automata: () => Automata): RedactionStream
   const begin = (): void => {
     scanned = 0;
     scanners = [
-      ...(known?.texts ?? []).map((automaton) => new FormScanner(automaton)),
+      ...[...(known?.texts ?? []), ...(known?.wrapped ?? [])].map((one) => new FormScanner(one)),
       ...(known?.dumps ?? []).map((automaton) => new DumpScanner(automaton)),
     ];
   };

@@ -56,7 +56,7 @@ export function createRedactor(): Redactor {
   const secrets = new Set<string>();
   const totals = { secrets: 0, masked: 0 };
   let added: string[] = [];
-  let automata: Automata = { texts: [], dumps: [] };
+  let automata: Automata = { texts: [], wrapped: [], dumps: [] };
 
   const add = (secret: string, what: string, kind: Kind): void => {
     if (secrets.has(secret)) return;
@@ -69,8 +69,10 @@ export function createRedactor(): Redactor {
   };
   const current = (): Automata => {
     if (added.length > 0) {
+      const forms = Map.groupBy(added.flatMap(secretForms), ({ wraps }) => wraps);
       automata = {
-        texts: withForms(automata.texts, added.flatMap(secretForms)),
+        texts: withForms(automata.texts, forms.get(false) ?? []),
+        wrapped: withForms(automata.wrapped, forms.get(true) ?? []),
         dumps: withForms(automata.dumps, added.flatMap(dumpedForms)),
       };
       added = [];

@@ -35,7 +35,7 @@ export function secretForms(secret: string): SecretForm[] {
     for (const form of [...encodedForms(bytes), ...hexadecimalForms(bytes)]) {
       forms.add(form, true);
       if (form.length >= WRAPPED_LENGTH_MIN) forms.add(form.slice(4), true);
-      for (const escaped of escapedForms(form)) forms.add(escaped, true);
+      for (const escaped of escapedForms(form)) forms.add(escaped, false);
     }
     if (bytes.length > TWICE_ENCODED_LENGTH_MAX) continue;
     for (const form of twiceEncodedForms(bytes)) forms.add(form, true);
@@ -63,8 +63,9 @@ class FormSet {
 
   add(text: string, wraps: boolean): void {
     const bytes = Buffer.from(text);
-    if (bytes.length < FORM_BYTES_MIN || this.#forms.has(text)) return;
-    this.#forms.set(text, { bytes, wraps });
+    const key = `${wraps} ${text}`;
+    if (bytes.length < FORM_BYTES_MIN || this.#forms.has(key)) return;
+    this.#forms.set(key, { bytes, wraps });
   }
 
   get all(): SecretForm[] {
