@@ -2,13 +2,14 @@
 import { readFileSync } from 'node:fs';
 import { describeThrown, type Logger, RivetError } from '@rivet/base';
 import { createPodmanDriver } from '@rivet/containers';
-import { type InstallationPolicy, noSecrets, runJob } from '@rivet/engine';
+import { type InstallationPolicy, runJob } from '@rivet/engine';
 import { createLuaEngine } from '@rivet/lua';
 import { createPinnedFetch, type Fetch } from '@rivet/protocol';
 import { bootClock } from './clock.ts';
 import type { RunnerConfig } from './config.ts';
 import { Runner } from './runner.ts';
 import { createServerApi } from './server-api.ts';
+import { createServerSecrets } from './server-secrets.ts';
 
 /** @throws RIVET_SERVER_URL_INVALID, RIVET_CA_INVALID */
 export function composeRunner(
@@ -38,8 +39,7 @@ export function composeRunner(
       lua,
       runJob,
       policy,
-      // The server has no secrets to give yet.
-      secretsOf: () => noSecrets,
+      secretsOf: (job, fence) => createServerSecrets(api, job, fence),
       clock: bootClock,
       logger,
     }),

@@ -7,6 +7,7 @@ import type { InstallationPolicy } from '@rivet/pipeline';
 import type {
   InputValues,
   JobOutcome,
+  LaunchEvent,
   LogLine,
   PipelineBundle,
   PipelineDefinition,
@@ -24,6 +25,8 @@ export interface JobSpec {
   readonly pipeline: string;
   readonly version: number;
   readonly launchedBy: string;
+  /** What launched it; `manual` when absent. */
+  readonly event?: LaunchEvent;
   readonly url: string | undefined;
   /** How /workspace began. */
   readonly source: 'none' | 'tree' | 'git';

@@ -11,6 +11,7 @@ export const JOB_FIELDS = [
   'pipeline',
   'version',
   'launched_by',
+  'event',
   'url',
   'started_at',
   'source',
@@ -25,6 +26,8 @@ export function jobFields(spec: JobSpec, startedAtMs: number): JobFields {
     pipeline: spec.pipeline,
     version: spec.version,
     launched_by: spec.launchedBy,
+    // A run without a server is a person's.
+    event: spec.event ?? 'manual',
     url: spec.url ?? null,
     started_at: new Date(startedAtMs).toISOString(),
     source: spec.source,
