@@ -19,6 +19,7 @@ import {
   seedPerson,
   seedPipeline,
   startTestOrchestrator,
+  testMasterKey,
 } from './test-orchestrator.ts';
 
 const testDatabase = useTestDatabase();
@@ -29,7 +30,8 @@ afterEach(async () => {
 });
 
 function program(name: 'main' | 'migrate', env: Record<string, string>): TestProgram {
-  const started = startProgram(new URL(`./${name}.ts`, import.meta.url), env);
+  const masterKey = { RIVET_MASTER_KEY: testMasterKey.text.reveal() };
+  const started = startProgram(new URL(`./${name}.ts`, import.meta.url), { ...masterKey, ...env });
   cleanups.push(() => started.stop());
   return started;
 }
@@ -138,9 +140,15 @@ test('a database that is down at the start is one sentence and exit code 3', asy
 
 test.each([
   [{ DATABASE_URL: '' }, 2, 'DATABASE_URL is not set'],
-  [{ RIVET_LISTEN: '0.0.0.0:0' }, 2, 'no authentication yet'],
-  [{ RIVET_LISTEN: '[::]:7450' }, 2, 'no authentication yet'],
+  [{ RIVET_LISTEN: '0.0.0.0:0' }, 2, 'nothing encrypts what they send'],
+  [{ RIVET_LISTEN: '[::]:7450' }, 2, 'nothing encrypts what they send'],
   [{ RIVET_LISTEN: 'nonsense' }, 2, 'expected host:port'],
+  [{ RIVET_TLS_CERT: '/a.pem' }, 2, 'RIVET_TLS_KEY is ""'],
+  [{ RIVET_TLS_CERT: '/nowhere/a.pem', RIVET_TLS_KEY: '/nowhere/b.pem' }, 2, '/nowhere/a.pem'],
+  [{ RIVET_TRUSTED_PROXIES: '10.0.0.0/33' }, 2, 'RIVET_TRUSTED_PROXIES is "10.0.0.0/33"'],
+  [{ RIVET_TRUSTED_PROXIES: '0.0.0.0/0' }, 2, '/0 is everybody'],
+  [{ RIVET_ALLOWED_HOSTS: 'a:80' }, 2, 'names without a port'],
+  [{ RIVET_PUBLIC_URL: 'https://a/b' }, 2, 'RIVET_PUBLIC_URL is "https://a/b"'],
   [{ RIVET_LEASE: '1s' }, 2, 'RIVET_LEASE is "1s"; expected at least 2s'],
   [{ RIVET_POLL: '0s' }, 2, 'RIVET_POLL is "0s"; expected at least 1s'],
   [{ RIVET_LEASE: 'soon' }, 2, 'RIVET_LEASE is "soon"; expected a duration'],
@@ -165,7 +173,7 @@ test('a request that comes while the server stops is told to go to another one',
   cleanups.push(() => orchestrator.stop());
   const { hostname, port } = new URL(orchestrator.url);
   const socket = connect(Number(port), hostname);
-  socket.write('GET /api/jobs HTTP/1.1\r\nhost: x\r\n');
+  socket.write('GET /api/jobs HTTP/1.1\r\nhost: localhost\r\n');
   // Once another request was answered, the server has seen the beginning of this one.
   await createClient({ url: orchestrator.url }).getHealth();
   const stopping = orchestrator.stop();

@@ -18,12 +18,14 @@ let database: Database;
 let server: TestOrchestrator;
 let client: Client;
 let url: string;
+let runner: FakeRunner;
 
 beforeAll(async () => {
   database = openTestDatabase(testDatabase.url);
   server = await startTestOrchestrator(testDatabase.url);
   client = server.client;
   url = server.orchestrator.url;
+  runner = await FakeRunner.register(client);
 });
 
 afterAll(async () => {
@@ -40,11 +42,16 @@ interface Answer {
 
 const signedIn = () => ({ authorization: `Bearer ${server.token}` });
 
-async function ask(method: string, path: string, body?: string | object): Promise<Answer> {
+async function ask(
+  method: string,
+  path: string,
+  body?: string | object,
+  token = server.token,
+): Promise<Answer> {
   const response = await fetch(url + path, {
     method,
     headers: {
-      ...signedIn(),
+      authorization: `Bearer ${token}`,
       ...(body !== undefined && { 'content-type': 'application/json' }),
     },
     ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
@@ -58,8 +65,9 @@ async function ask(method: string, path: string, body?: string | object): Promis
   return { status: response.status, ...problem };
 }
 
-const register = (body: object | string) => ask('POST', '/api/runner/register', body);
-const runner = { name: 'r', tags: [], capacity: 1, version: '1' };
+/** What a runner says about itself, as it is on the wire. */
+const offer = (body: object | string) => ask('POST', '/api/runner/connect', body, runner.token);
+const offered = { tags: [], capacity: 1, version: '1' };
 
 describe('the route table', () => {
   test('is what the client, the server and the OpenAPI document have', async () => {
@@ -112,14 +120,14 @@ describe('bad input', () => {
     ['[1 2]', 'line 1, column 4: "2"; expected "," or "]"'],
     ['"a\nb"', 'line 1, column 1: "\\""; expected a value'],
   ])('%j is no JSON, and the answer says where', async (text, problem) => {
-    const answer = await register(text);
+    const answer = await offer(text);
     expect(answer).toMatchObject({ status: 400, code: 'RIVET_REQUEST_JSON' });
     expect(answer.detail).toContain(problem);
   });
 
   test('an unknown field is named with the one that was meant', async () => {
-    const answer = await register({
-      ...runner,
+    const answer = await offer({
+      ...offered,
       capasity: 2,
       tags: [{ key: 'a', value: 'b', vlaue: 1 }],
     });
@@ -131,25 +139,23 @@ describe('bad input', () => {
   });
 
   test('all mistakes of a body are told at once', async () => {
-    const answer = await register({ name: '', tags: 'x', capacity: 0 });
+    const answer = await offer({ tags: 'x', capacity: 0 });
     const paths = answer.errors?.map(({ path }) => path) ?? [];
-    expect(paths).toEqual(
-      expect.arrayContaining(['body.name', 'body.tags', 'body.capacity', 'body.version']),
-    );
+    expect(paths).toEqual(expect.arrayContaining(['body.tags', 'body.capacity', 'body.version']));
   });
 
   test('text that the database could not store is refused with its field', async () => {
     const ref = await seedPipeline(database);
     for (const text of ['a\0b', 'half \ud800']) {
-      const answer = await ask('POST', `/api/pipelines/${ref}/launch`, { launched_by: text });
-      expect(answer).toMatchObject({ status: 400, errors: [{ path: 'body.launched_by' }] });
+      const answer = await ask('POST', `/api/pipelines/${ref}/launch`, { inputs: { a: text } });
+      expect(answer).toMatchObject({ status: 400, errors: [{ path: 'body.inputs.a' }] });
     }
     expect(await ask('GET', '/api/pipelines/%00')).toMatchObject({ status: 400 });
     expect(await ask('GET', '/api/pipelines?search=%00')).toMatchObject({ status: 400 });
   });
 
   test('__proto__ is a field like any other', async () => {
-    const answer = await register(`{"__proto__": {"polluted": 1}, "name": "r"}`);
+    const answer = await offer(`{"__proto__": {"polluted": 1}, "version": "1"}`);
     expect(answer.status).toBe(400);
     expect(({} as { polluted?: number }).polluted).toBeUndefined();
   });
@@ -171,7 +177,7 @@ describe('bad input', () => {
       expect([400, 404, 414]).toContain((await ask('GET', path)).status);
     }
     const report = `/api/runner/jobs/${id}/report`;
-    expect([400, 404]).toContain((await ask('POST', report, {})).status);
+    expect([400, 404]).toContain((await ask('POST', report, {}, runner.token)).status);
   });
 
   test.each(['limit=0', 'limit=1e9', 'limit=501', 'limit=-1', 'limit=x', 'state=done', 'limt=1'])(
@@ -193,12 +199,13 @@ describe('bad input', () => {
   });
 
   test('a body that is too large is refused with the limit', async () => {
-    const answer = await register({ ...runner, version: 'x'.repeat(2 * 1024 * 1024) });
+    const answer = await offer({ ...offered, version: 'x'.repeat(2 * 1024 * 1024) });
     expect(answer).toMatchObject({ status: 413, detail: 'the body is larger than 1MB' });
   });
 
   test('a body of another type is refused with its name', async () => {
-    const response = await fetch(`${url}/api/runner/register`, { method: 'POST', body: 'x=1' });
+    const headers = signedIn();
+    const response = await fetch(`${url}/api/pipelines`, { method: 'POST', body: 'x=1', headers });
     expect(response.status).toBe(415);
     expect(await response.json()).toMatchObject({ code: 'RIVET_REQUEST_MEDIA_TYPE' });
   });
@@ -220,7 +227,7 @@ describe('bad input', () => {
   test('headers that never end are cut off', async () => {
     const { hostname, port } = new URL(url);
     const socket = connect(Number(port), hostname);
-    socket.write('GET /healthz HTTP/1.1\r\nhost: x\r\nx-a: ');
+    socket.write('GET /healthz HTTP/1.1\r\nhost: localhost\r\nx-a: ');
     const closed = new Promise((resolve) => socket.once('close', resolve));
     // Larger than what Node takes as a header, so that the test need not wait for the timeout.
     socket.write('a'.repeat(70_000));

@@ -96,11 +96,11 @@ describe('a body', () => {
   });
 
   test('with thousands of mistakes is answered with the first of them, at once', async () => {
-    const unknown = `{${fields(50_000, 'capacit', '1')}}`;
+    const unknown = `{${fields(50_000, 'bundl', '1')}}`;
     const wrong = `{"inputs":{${fields(50_000, 'a', 'null')}}}`;
     const started = performance.now();
     for (const [path, body] of [
-      ['/api/runner/register', unknown],
+      ['/api/pipelines/check', unknown],
       [`/api/pipelines/${ref}/launch`, wrong],
     ] as const) {
       const answer = await post(path, body);
@@ -136,8 +136,7 @@ describe('a report', () => {
   const stage = { stage: 's', state: 'running', t, run: 1 };
 
   beforeEach(async () => {
-    const stages = [stageDefinition('s'), stageDefinition('a\uFFFDb')];
-    const staged = await seedPipeline(database, { stages });
+    const staged = await seedPipeline(database, { stages: [stageDefinition('s')] });
     await server.client.launchPipeline({ ref: staged, body: {} });
     runner = await FakeRunner.register(server.client);
     job = await runner.claimOne();
@@ -160,14 +159,14 @@ describe('a report', () => {
     expect(answer).toMatchObject({ status: 400, code: 'RIVET_REQUEST_INVALID' });
     expect(answer.errors).toContainEqual(expect.objectContaining({ path: `body.${path}` }));
     const { stages } = await server.client.getJob({ id: job.id });
-    expect(stages.map(({ state }) => state)).toEqual(['pending', 'pending']);
+    expect(stages.map(({ state }) => state)).toEqual(['pending']);
   });
 
   test('may hold any character in any text, and a line of 14 MB', async () => {
     const text = 'a\0b\ud800';
     const long = { ...logLine(1), text: text.repeat(1_000_000) };
     const outcome = { state: 'failed', reason: 'stage_failed', code: text, message: text };
-    const stages = [{ ...stage, state: 'failed', stage: text, code: text, reason: text }];
+    const stages = [{ ...stage, state: 'failed', code: text, reason: text }];
     const outputs = { [text]: text, __proto__: 1 };
     expect(await report({ logs: [long], stages, outputs, outcome })).toMatchObject({ status: 200 });
     const shown = 'a\uFFFDb\uFFFD';
@@ -175,7 +174,7 @@ describe('a report', () => {
     expect(detail).toMatchObject({
       state: 'failed',
       message: shown,
-      stages: [{ name: 's' }, { name: shown, code: shown, reason: shown }],
+      stages: [{ name: 's', code: shown, reason: shown }],
       outputs: { [shown]: text },
     });
     const { lines } = await server.client.getJobLogs({ id: job.id });
@@ -212,18 +211,22 @@ test.each(['-1', '1e18', 'abc', '0:0', '1:99', '999999999:999999999'])(
 );
 
 test.each([
-  ['GET // HTTP/1.1\r\nhost: x', 404, 'RIVET_REQUEST_PATH'],
-  ['GET //[ HTTP/1.1\r\nhost: x', 404, 'RIVET_REQUEST_PATH'],
-  ['GET http://[ HTTP/1.1\r\nhost: x', 404, 'RIVET_REQUEST_PATH'],
-  ['OPTIONS * HTTP/1.1\r\nhost: x', 404, 'RIVET_REQUEST_PATH'],
-  ['GET /api/jobs/%ff HTTP/1.1\r\nhost: x', 404, 'RIVET_REQUEST_PATH'],
-  ['TRACE /api/jobs HTTP/1.1\r\nhost: x', 405, 'RIVET_REQUEST_METHOD'],
-  ['NONSENSE /api/jobs HTTP/1.1\r\nhost: x', 400, 'RIVET_REQUEST_HTTP'],
-  ['GET /api/jobs HTTP/9.9\r\nhost: x', 400, 'RIVET_REQUEST_HTTP'],
+  ['GET // HTTP/1.1\r\nhost: localhost', 404, 'RIVET_REQUEST_PATH'],
+  ['GET //[ HTTP/1.1\r\nhost: localhost', 404, 'RIVET_REQUEST_PATH'],
+  ['GET http://[ HTTP/1.1\r\nhost: localhost', 404, 'RIVET_REQUEST_PATH'],
+  ['OPTIONS * HTTP/1.1\r\nhost: localhost', 404, 'RIVET_REQUEST_PATH'],
+  ['GET /api/jobs/%ff HTTP/1.1\r\nhost: localhost', 404, 'RIVET_REQUEST_PATH'],
+  ['TRACE /api/jobs HTTP/1.1\r\nhost: localhost', 405, 'RIVET_REQUEST_METHOD'],
+  ['NONSENSE /api/jobs HTTP/1.1\r\nhost: localhost', 400, 'RIVET_REQUEST_HTTP'],
+  ['GET /api/jobs HTTP/9.9\r\nhost: localhost', 400, 'RIVET_REQUEST_HTTP'],
   ['\x16\x03\x01\x02', 400, 'RIVET_REQUEST_HTTP'],
-  [`GET / HTTP/1.1\r\nhost: x\r\nx: ${'a'.repeat(65_536)}`, 431, 'RIVET_REQUEST_HEADERS_TOO_LARGE'],
   [
-    'POST /api/runner/register HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\ntransfer-encoding: chunked',
+    `GET / HTTP/1.1\r\nhost: localhost\r\nx: ${'a'.repeat(65_536)}`,
+    431,
+    'RIVET_REQUEST_HEADERS_TOO_LARGE',
+  ],
+  [
+    'POST /api/runner/register HTTP/1.1\r\nhost: localhost\r\ncontent-length: 4\r\ntransfer-encoding: chunked',
     400,
     'RIVET_REQUEST_HTTP',
   ],

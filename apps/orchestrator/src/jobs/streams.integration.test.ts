@@ -161,7 +161,9 @@ test('a client that reads nothing does not fill the memory', async () => {
   const sockets = Array.from({ length: 10 }, () => {
     const socket = connect(Number(port), hostname);
     socket.pause();
-    socket.write(`GET /api/jobs/${id}/logs/stream HTTP/1.1\r\nhost: x\r\n${authorization}\r\n`);
+    socket.write(
+      `GET /api/jobs/${id}/logs/stream HTTP/1.1\r\nhost: localhost\r\n${authorization}\r\n`,
+    );
     return socket;
   });
   await client.getHealth();
