@@ -3,7 +3,14 @@ import { mkdir, mkdtemp, readFile, readlink, rm, stat, symlink, writeFile } from
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { changeConfigFile, configPath, mendConfigMode, readConfigFile } from './config-file.ts';
+import {
+  type ConfigFile,
+  changeConfigFile,
+  configPath,
+  mendConfigMode,
+  readConfigFile,
+  type StoredContext,
+} from './config-file.ts';
 
 const TOKEN = 'rvf_SECRETSECRETSECRET';
 
@@ -22,6 +29,10 @@ const write = async (value: unknown, mode = 0o600): Promise<void> => {
   const text = typeof value === 'string' ? value : JSON.stringify(value);
   await writeFile(path, text, { mode });
 };
+const add = (file: ConfigFile, name: string): ConfigFile => ({
+  ...file,
+  contexts: new Map<string, StoredContext>([...file.contexts, [name, work]]),
+});
 const modeOf = async (): Promise<number> => (await stat(path)).mode & 0o777;
 const work = { url: 'https://ci.example.com', user: 'ada', refresh_token: TOKEN };
 
@@ -64,15 +75,10 @@ describe('reading', () => {
 
 describe('changing', () => {
   it('makes the file for its owner alone, and keeps it so', async () => {
-    const add = (name: string) =>
-      changeConfigFile(env, (file) => ({
-        ...file,
-        contexts: new Map([...file.contexts, [name, work]]),
-      }));
-    await add('a');
+    await changeConfigFile(env, (file) => add(file, 'a'));
     expect(await modeOf()).toBe(0o600);
     await write(await readFile(path, 'utf8'), 0o600);
-    await add('b');
+    await changeConfigFile(env, (file) => add(file, 'b'));
     expect(await modeOf()).toBe(0o600);
     expect([...(await readConfigFile(env)).contexts.keys()]).toEqual(['a', 'b']);
   });
@@ -83,7 +89,7 @@ describe('changing', () => {
       names.map((name) =>
         changeConfigFile(env, async (file) => {
           await new Promise((resolve) => setTimeout(resolve, 1));
-          return { ...file, contexts: new Map([...file.contexts, [name, work]]) };
+          return add(file, name);
         }),
       ),
     );

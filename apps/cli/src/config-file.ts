@@ -30,6 +30,13 @@ export const configKeys = {
     expected: 'the name of a context: letters, digits, `.`, `_`, `-`',
     accepts: isContextName,
   },
+  ca_file: {
+    variable: 'RIVET_CA_FILE',
+    summary:
+      'Certificates (PEM) of the only authority that the certificate of the server may be from; default those of the system. `rivet login` keeps it with the context',
+    expected: 'an absolute path',
+    accepts: (value) => value.startsWith('/'),
+  },
   default_image: {
     variable: 'RIVET_DEFAULT_IMAGE',
     summary: 'Image of commands outside of any container; default docker.io/library/alpine:latest',
@@ -68,6 +75,7 @@ export type ConfigKey = keyof typeof configKeys;
 /** The fields of a context; `secret` ones are never shown. */
 const contextFields = {
   url: { secret: false },
+  ca_file: { secret: false },
   user: { secret: false },
   api_key: { secret: true },
   refresh_token: { secret: true },
@@ -123,6 +131,32 @@ export async function readConfigFile(env: Environment): Promise<ConfigFile> {
     throw invalid(code === 'ENOENT' ? 'it does not exist' : `it cannot be read (${code})`);
   }
   return parseConfigFile(text, invalid);
+}
+
+/**
+ * A setting: of its variable, else what else says it, else of the file. An empty variable counts as
+ * not set.
+ * @throws RIVET_CONFIG_INVALID, RIVET_CLI_CONFIG_INVALID
+ */
+export async function readSetting(
+  key: ConfigKey,
+  env: Environment,
+  other?: string,
+): Promise<string | undefined> {
+  return readVariable(key, env) ?? other ?? (await readConfigFile(env)).settings[key];
+}
+
+/**
+ * The variable of a setting; an empty one counts as not set.
+ * @throws RIVET_CONFIG_INVALID
+ */
+export function readVariable(key: ConfigKey, env: Environment): string | undefined {
+  const { variable, accepts, expected } = configKeys[key];
+  const value = env[variable];
+  if (value === undefined || value === '') return undefined;
+  if (accepts(value)) return value;
+  const found = JSON.stringify(value);
+  throw RivetError.of('RIVET_CONFIG_INVALID', { key: variable, found, expected });
 }
 
 /**

@@ -10,6 +10,7 @@ import {
   type Environment,
   isServerUrl,
   readConfigFile,
+  readVariable,
   type StoredContext,
 } from './config-file.ts';
 import { pluginsDirectory } from './installation.ts';
@@ -44,10 +45,9 @@ export interface Config {
  */
 export async function loadConfig(env: Environment): Promise<Config> {
   const file = await readConfigFile(env);
-  const variable = (key: ConfigKey): string | undefined => readVariable(key, env);
-  const get = (key: ConfigKey): string | undefined => variable(key) ?? file.settings[key];
+  const get = (key: ConfigKey): string | undefined => readVariable(key, env) ?? file.settings[key];
   return {
-    ...chooseServer(file, variable),
+    ...chooseServer(file, env),
     defaultImage: get('default_image') ?? 'docker.io/library/alpine:latest',
     policyFile: get('policy_file'),
     logLevel: (get('log_level') ?? 'warn') as LogLevel,
@@ -67,39 +67,35 @@ export function findContext(file: ConfigFile, name: string): StoredContext {
   throw RivetError.of('RIVET_CLI_CONTEXT_MISSING', { context: JSON.stringify(name), suggestion });
 }
 
-/** A variable names it before the file does; an address before a context. */
-function chooseServer(
-  file: ConfigFile,
-  variable: (key: ConfigKey) => string | undefined,
-): Pick<Config, 'url' | 'urlIsSet' | 'context'> {
-  const address = variable('url');
-  const context = variable('context') ?? file.settings.context;
-  if (address === undefined && context !== undefined) {
-    return { url: findContext(file, context).url, urlIsSet: true, context };
-  }
-  const url = address ?? file.settings.url;
-  return { url: normalUrl(url ?? DEFAULT_URL), urlIsSet: url !== undefined, context: undefined };
+/** The context that commands use which name none; it need not be there. */
+export function currentContext(file: ConfigFile, env: Environment): string | undefined {
+  // A variable names it before the file does; an address before a context.
+  if (readVariable('url', env) !== undefined) return undefined;
+  return readVariable('context', env) ?? file.settings.context;
 }
 
-/** The variable of a setting; an empty one counts as not set. */
-function readVariable(key: ConfigKey, env: Environment): string | undefined {
-  const { variable, accepts, expected } = configKeys[key];
-  const value = env[variable];
-  if (value === undefined || value === '') return undefined;
-  if (accepts(value)) return value;
-  const found = JSON.stringify(value);
-  throw RivetError.of('RIVET_CONFIG_INVALID', { key: variable, found, expected });
+function chooseServer(
+  file: ConfigFile,
+  env: Environment,
+): Pick<Config, 'url' | 'urlIsSet' | 'context'> {
+  const context = currentContext(file, env);
+  if (context !== undefined) {
+    return { url: findContext(file, context).url, urlIsSet: true, context };
+  }
+  const url = readVariable('url', env) ?? file.settings.url;
+  return { url: normalUrl(url ?? DEFAULT_URL), urlIsSet: url !== undefined, context: undefined };
 }
 
 /**
  * A server's URL as it was typed on the command line.
+ * @param key what it was typed for
  * @throws RIVET_CONFIG_INVALID
  */
-export function parseServerUrl(text: string): string {
+export function parseServerUrl(text: string, key = '--url'): string {
   if (!isServerUrl(text)) {
     const { expected } = configKeys.url;
     throw RivetError.of('RIVET_CONFIG_INVALID', {
-      key: '--url',
+      key,
       found: JSON.stringify(text),
       expected,
     });

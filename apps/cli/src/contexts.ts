@@ -58,10 +58,7 @@ export async function keepContext(
   let name = '';
   await changeConfigFile(env, (file) => {
     name = options.name ?? nameFor(file, context.url);
-    const before = file.contexts.get(name);
-    if (before !== undefined && before.url !== context.url) {
-      throw RivetError.of('RIVET_CLI_CONTEXT_TAKEN', { context: name, url: before.url });
-    }
+    refuseTakenName(file, name, context.url);
     const { context: current } = file.settings;
     // An address in the file names the server as well; a context beside it would win over it.
     const isFirst = current === undefined && file.settings.url === undefined;
@@ -69,6 +66,16 @@ export async function keepContext(
     return { settings, contexts: new Map([...file.contexts, [name, context]]) };
   });
   return name;
+}
+
+/**
+ * Before a sign-in whose session could not be kept otherwise.
+ * @throws RIVET_CLI_CONTEXT_TAKEN when the name belongs to another server
+ */
+export function refuseTakenName({ contexts }: ConfigFile, name: string, url: string): void {
+  const before = contexts.get(name);
+  if (before === undefined || before.url === url) return;
+  throw RivetError.of('RIVET_CLI_CONTEXT_TAKEN', { context: name, url: before.url });
 }
 
 /**

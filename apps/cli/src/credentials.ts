@@ -1,12 +1,11 @@
 // By what a command is known to its server: a token of the environment, an API key or a session of
 // the configuration file. A token goes to the server that it is for, and to no other.
 import { isRivetError, RivetError } from '@rivet/base';
-import { type ClientOptions, createClient } from '@rivet/protocol';
+import { createClient } from '@rivet/protocol';
 import { loadConfig } from './config.ts';
 import { changeConfigFile, type Environment, type StoredContext } from './config-file.ts';
 import type { Server } from './contexts.ts';
-
-export type Fetch = NonNullable<ClientOptions['fetch']>;
+import { type Fetch, fetchFor } from './server-fetch.ts';
 
 export interface Credentials {
   readonly kind: 'none' | 'variable' | 'api_key' | 'session';
@@ -24,24 +23,16 @@ const TOKEN = /^[\x21-\x7e]{1,4096}$/;
 
 /**
  * The credentials for a server.
- * @param fetch what to reach it with
  * @throws RIVET_CLI_TOKEN_INVALID, RIVET_CLI_TOKEN_ELSEWHERE, RIVET_CLI_PLAINTEXT
  */
-export async function credentialsFor(
-  server: Server,
-  env: Environment,
-  fetch: Fetch = globalThis.fetch,
-): Promise<Credentials> {
-  const credentials = await chooseCredentials(server, env, fetch);
+export async function credentialsFor(server: Server, env: Environment): Promise<Credentials> {
+  const credentials = await chooseCredentials(server, env);
   if (credentials.kind !== 'none') refusePlaintext(server.url, env);
   return credentials;
 }
 
-async function chooseCredentials(
-  { url, stored }: Server,
-  env: Environment,
-  fetch: Fetch,
-): Promise<Credentials> {
+async function chooseCredentials(server: Server, env: Environment): Promise<Credentials> {
+  const { url, stored } = server;
   const { RIVET_TOKEN: token = '' } = env;
   if (token !== '') {
     requireToken(token);
@@ -53,7 +44,7 @@ async function chooseCredentials(
   if (stored === undefined) return fixed('none', undefined);
   const { name, context } = stored;
   if (context.api_key !== undefined) return fixed('api_key', context.api_key);
-  return session(name, context, env, fetch);
+  return session(name, context, env, await fetchFor(server, env));
 }
 
 /**

@@ -1,4 +1,5 @@
 // Lists of the server come in pages; commands show as many items as were asked for.
+import { type Output, table } from './output.ts';
 
 export interface ItemPage<T> {
   readonly items: readonly T[];
@@ -27,4 +28,26 @@ export async function readPages<T>(
     cursor = page.next_cursor;
   } while (cursor !== null && items.length < limit);
   return { items, next_cursor: cursor };
+}
+
+/** Prints a list: JSON, a table, or that it is empty. */
+export function printPage<T>(
+  output: Output,
+  page: ItemPage<T>,
+  options: {
+    readonly json: boolean;
+    readonly heading: readonly string[];
+    readonly row: (item: T) => readonly string[];
+    /** Said when there is none. */
+    readonly empty: string;
+  },
+): void {
+  if (options.json) {
+    output.json(page);
+  } else if (page.items.length === 0) {
+    output.note(options.empty);
+  } else {
+    output.line(table(options.heading, page.items.map(options.row)));
+    if (page.next_cursor !== null) output.note('There are more: raise --limit.');
+  }
 }

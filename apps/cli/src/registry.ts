@@ -63,6 +63,41 @@ export const registry: readonly RegistryGroup[] = [
     ],
   },
   {
+    title: 'Signing in',
+    entries: [
+      entry(
+        'login',
+        'Sign in to a server',
+        async () => (await import('./commands/login.ts')).login,
+      ),
+      entry(
+        'logout',
+        'Sign out of a server',
+        async () => (await import('./commands/logout.ts')).logout,
+      ),
+      entry(
+        'whoami',
+        'Say who you are at the server, and what you may',
+        async () => (await import('./commands/whoami.ts')).whoami,
+      ),
+      entry(
+        'context list',
+        'List the servers that you know, and where you are signed in',
+        async () => (await import('./commands/context/list.ts')).contextList,
+      ),
+      entry(
+        'context use',
+        'Choose the server that commands go to',
+        async () => (await import('./commands/context/use.ts')).contextUse,
+      ),
+      entry(
+        'context rm',
+        'Forget a server',
+        async () => (await import('./commands/context/rm.ts')).contextRm,
+      ),
+    ],
+  },
+  {
     title: 'Plugins',
     entries: [
       entry(
@@ -144,6 +179,118 @@ export const registry: readonly RegistryGroup[] = [
         'job explain',
         'Say why a job waits, or why it ended as it did',
         async () => (await import('./commands/job/explain.ts')).jobExplain,
+      ),
+    ],
+  },
+  {
+    title: 'People and what they may',
+    entries: [
+      entry(
+        'user add',
+        'Make a user, with a temporary password',
+        async () => (await import('./commands/user/add.ts')).userAdd,
+      ),
+      entry(
+        'user list',
+        'List the users',
+        async () => (await import('./commands/user/list.ts')).userList,
+      ),
+      entry(
+        'user show',
+        'Show a user with their grants',
+        async () => (await import('./commands/user/show.ts')).userShow,
+      ),
+      entry(
+        'user set',
+        'Give a user another role, or lock them out',
+        async () => (await import('./commands/user/set.ts')).userSet,
+      ),
+      entry('user rm', 'Delete a user', async () => (await import('./commands/user/rm.ts')).userRm),
+      entry(
+        'user logout',
+        'End all sessions of a user',
+        async () => (await import('./commands/user/logout.ts')).userLogout,
+      ),
+      entry(
+        'user reset-password',
+        'Give a user a temporary password',
+        async () => (await import('./commands/user/reset-password.ts')).userResetPassword,
+      ),
+      entry(
+        'user change-password',
+        'Change your own password',
+        async () => (await import('./commands/user/change-password.ts')).userChangePassword,
+      ),
+      entry(
+        'team add',
+        'Make a team',
+        async () => (await import('./commands/team/add.ts')).teamAdd,
+      ),
+      entry(
+        'team list',
+        'List the teams with their members',
+        async () => (await import('./commands/team/list.ts')).teamList,
+      ),
+      entry(
+        'team join',
+        'Put users into a team',
+        async () => (await import('./commands/team/join.ts')).teamJoin,
+      ),
+      entry(
+        'team leave',
+        'Take users out of a team',
+        async () => (await import('./commands/team/leave.ts')).teamLeave,
+      ),
+      entry('team rm', 'Delete a team', async () => (await import('./commands/team/rm.ts')).teamRm),
+      entry(
+        'grant add',
+        'Give a user or a team permissions by a pattern of names',
+        async () => (await import('./commands/grant/add.ts')).grantAdd,
+      ),
+      entry(
+        'grant list',
+        'List the grants',
+        async () => (await import('./commands/grant/list.ts')).grantList,
+      ),
+      entry(
+        'grant rm',
+        'Take a grant back',
+        async () => (await import('./commands/grant/rm.ts')).grantRm,
+      ),
+      entry(
+        'api-key create',
+        'Make an API key for a program',
+        async () => (await import('./commands/api-key/create.ts')).apiKeyCreate,
+      ),
+      entry(
+        'api-key list',
+        'List API keys, when they were used last and what they may',
+        async () => (await import('./commands/api-key/list.ts')).apiKeyList,
+      ),
+      entry(
+        'api-key revoke',
+        'End an API key',
+        async () => (await import('./commands/api-key/revoke.ts')).apiKeyRevoke,
+      ),
+      entry(
+        'session list',
+        'List where you are signed in',
+        async () => (await import('./commands/session/list.ts')).sessionList,
+      ),
+      entry(
+        'session end',
+        'Sign out somewhere else',
+        async () => (await import('./commands/session/end.ts')).sessionEnd,
+      ),
+      entry(
+        'signing-key list',
+        'List the keys that sign tokens',
+        async () => (await import('./commands/signing-key/list.ts')).signingKeyList,
+      ),
+      entry(
+        'signing-key rotate',
+        'Replace the keys that sign tokens',
+        async () => (await import('./commands/signing-key/rotate.ts')).signingKeyRotate,
       ),
     ],
   },

@@ -4,6 +4,7 @@ import { type CommandContext, flag, text } from './command.ts';
 import { configPath, mendConfigMode, readConfigFile } from './config-file.ts';
 import { chooseServer, type ServerChoice } from './contexts.ts';
 import { authorizedFetch, credentialsFor } from './credentials.ts';
+import { fetchFor } from './server-fetch.ts';
 
 /** Options of every command that talks to the server. */
 export const serverOptions = {
@@ -31,11 +32,10 @@ export async function openClient(context: CommandContext, choice: ServerChoice):
       `${path} holds tokens and had the mode ${mode}: it is 0600 now. If others use this machine, sign in anew.`,
     );
   }
-  const { fetch } = globalThis;
-  const credentials = await credentialsFor(server, env, fetch);
+  const credentials = await credentialsFor(server, env);
   return createClient({
     url: server.url,
     userAgent: 'rivet-cli',
-    fetch: authorizedFetch(server.url, credentials, fetch),
+    fetch: authorizedFetch(server.url, credentials, await fetchFor(server, env)),
   });
 }

@@ -1,6 +1,7 @@
 // `rivet doctor`: looks whether this machine has what Rivet needs; each finding comes with its fix.
 import { defineCommand, flag, text } from '../command.ts';
-import { loadConfig, parseServerUrl } from '../config.ts';
+import { loadConfig } from '../config.ts';
+import { chooseServer } from '../contexts.ts';
 import { allFindings, type Finding } from '../doctor/findings.ts';
 import { exitCodes } from '../exit-codes.ts';
 import type { Style } from '../output.ts';
@@ -14,28 +15,31 @@ export const doctor = defineCommand({
     { command: 'rivet doctor', what: 'Look at everything' },
     {
       command: 'rivet doctor --url http://127.0.0.1:7450',
-      what: 'And whether that server answers',
+      what: 'And whether that server answers, and who you are there',
     },
     { command: 'rivet doctor --json', what: 'For scripts' },
   ],
   json: '`{ok, findings: [{subject, level: "ok"|"note"|"problem", seen, fix}]}`; `fix` is null where nothing is to do',
   options: {
     url: text('URL', 'The server to look at'),
+    context: text('NAME', 'The server to look at, by the name of its context'),
     json: flag('Print JSON'),
   },
   async run(context, _args, options) {
     const { output, env, interrupt } = context;
     const config = await loadConfig(env);
-    const url = options.url === undefined ? config.url : parseServerUrl(options.url);
+    const server = await chooseServer(env, options);
     const findings: Finding[] = [];
     const print = (finding: Finding): void => {
       findings.push(finding);
       if (!options.json) for (const line of findingLines(finding, output.style)) output.line(line);
     };
-    const wantsServer = options.url !== undefined || config.urlIsSet;
+    const named = options.url ?? options.context;
+    const wantsServer = named !== undefined || config.urlIsSet;
     for await (const finding of allFindings({
       env,
-      config: { ...config, url },
+      config,
+      server,
       wantsServer,
       signal: interrupt.signal,
     })) {

@@ -352,7 +352,9 @@ describe('an installation', () => {
 
   it('is found by the doctor', async () => {
     await rivet('doctor')
-      .stdout(/Server +http:\/\/\S+ answers, 1 of 1 runners are online/)
+      .stdout(
+        /Server +http:\/\/\S+ answers\n.*Sign-in +as admin \(admin\), with an API key\n.*Runners +1 of 1 online/,
+      )
       .run();
   });
 

@@ -1,6 +1,8 @@
 // What `rivet doctor` finds on machines that differ.
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { createServer as createHttpServer } from 'node:http';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -9,7 +11,7 @@ import { databaseFindings } from './database.ts';
 import type { DoctorInput } from './findings.ts';
 import { diskFinding, nodeFinding } from './machine.ts';
 import { podmanFindings } from './podman.ts';
-import { serverFindings } from './server.ts';
+import { clockFinding, serverFindings } from './server.ts';
 
 let directory: string;
 beforeEach(async () => {
@@ -28,7 +30,15 @@ const input = (env: Record<string, string>, more: Partial<DoctorInput> = {}): Do
     dataDirectory: directory,
     pluginPlaces: [],
   };
-  return { env, config, wantsServer: false, signal: new AbortController().signal, ...more };
+  const server = { url: config.url, stored: undefined };
+  return {
+    env: { HOME: directory, ...env },
+    config,
+    server,
+    wantsServer: false,
+    signal: new AbortController().signal,
+    ...more,
+  };
 };
 
 describe('Node', () => {
@@ -95,13 +105,99 @@ describe('the database', () => {
 
 describe('the server', () => {
   it('need not be there when nobody named one', async () => {
-    const [server, token] = await serverFindings(input({}));
+    const [server, ...more] = await serverFindings(input({}));
     expect(server).toMatchObject({ level: 'ok', seen: expect.stringContaining('none at') });
-    expect(token).toMatchObject({ subject: 'Token', level: 'ok' });
+    expect(more).toEqual([]);
   });
 
   it('is a problem when one was named and does not answer', async () => {
     const [server] = await serverFindings(input({}, { wantsServer: true }));
     expect(server).toMatchObject({ level: 'problem', fix: expect.stringMatching(/rivet/) });
+  });
+});
+
+describe('signing in', () => {
+  const answer = async (
+    routes: Record<string, { status: number; body: unknown }>,
+    env: Record<string, string>,
+  ) => {
+    const server = createHttpServer((request, response) => {
+      const { status, body } = routes[request.url ?? ''] ?? { status: 404, body: {} };
+      const type = status < 400 ? 'application/json' : 'application/problem+json';
+      response.writeHead(status, { 'content-type': type }).end(JSON.stringify(body));
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const named = { ...env, RIVET_URL: url };
+    const findings = await serverFindings(
+      input(named, { server: { url, stored: undefined }, wantsServer: true }),
+    );
+    server.close();
+    return findings;
+  };
+  const health = { status: 200, body: { status: 'ok' } };
+  const refused = {
+    status: 401,
+    body: { code: 'RIVET_AUTH_INVALID', detail: 'the token is not valid', status: 401, solve: '' },
+  };
+  const token = `rvt_${'s'.repeat(43)}`;
+
+  it('says who one is, and what runners there are', async () => {
+    const me = {
+      id: '1',
+      name: 'ada',
+      role: 'admin',
+      permissions: ['runners.view'],
+      teams: [],
+      via: 'api_key',
+      via_id: '2',
+    };
+    const findings = await answer(
+      {
+        '/healthz': health,
+        '/api/auth/me': { status: 200, body: me },
+        '/api/runners': { status: 200, body: { items: [], next_cursor: null } },
+      },
+      { RIVET_TOKEN: token },
+    );
+    expect(findings).toMatchObject([
+      { subject: 'Server', level: 'ok' },
+      { subject: 'Sign-in', level: 'ok', seen: 'as ada (admin), with an API key' },
+      { subject: 'Runners', level: 'note', seen: '0 of 0 online: jobs will wait' },
+    ]);
+  });
+
+  it('is a problem with a token that is refused, which is not shown', async () => {
+    const findings = await answer(
+      { '/healthz': health, '/api/auth/me': refused },
+      { RIVET_TOKEN: token },
+    );
+    expect(findings[1]).toMatchObject({ subject: 'Sign-in', level: 'problem' });
+    expect(JSON.stringify(findings)).not.toContain('sss');
+  });
+
+  it('tells of a configuration file with tokens that others can read', async () => {
+    const path = join(directory, 'config');
+    const contexts = { a: { url: 'http://127.0.0.1:1', api_key: token } };
+    await writeFile(path, JSON.stringify({ contexts }), { mode: 0o644 });
+    const [config] = await serverFindings(input({ RIVET_CONFIG: path }));
+    expect(config).toMatchObject({
+      subject: 'Configuration',
+      level: 'problem',
+      fix: expect.stringContaining(`chmod 600 ${path}`),
+    });
+  });
+});
+
+describe('the clock', () => {
+  it('is told of when it is far from that of the server', () => {
+    const date = 'Sat, 21 Nov 2026 09:00:00 GMT';
+    const at = Date.parse(date);
+    expect(clockFinding(date, at + 5000)).toEqual([]);
+    expect(clockFinding(date, at + 90_000)[0]?.seen).toBe(
+      'this machine is 90 s ahead of the server',
+    );
+    expect(clockFinding(date, at - 90_000)[0]?.seen).toBe('this machine is 90 s behind the server');
+    expect(clockFinding(null, at)).toEqual([]);
   });
 });

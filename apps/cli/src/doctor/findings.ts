@@ -1,5 +1,6 @@
 // Everything that `rivet doctor` looks at, in order.
 import type { Config, Environment } from '../config.ts';
+import type { Server } from '../contexts.ts';
 import { databaseFindings } from './database.ts';
 import { machineFindings } from './machine.ts';
 import { podmanFindings } from './podman.ts';
@@ -16,6 +17,7 @@ export interface Finding {
 export interface DoctorInput {
   readonly env: Environment;
   readonly config: Config;
+  readonly server: Server;
   /** Whether somebody named a server; without one it is only noted that none answers. */
   readonly wantsServer: boolean;
   readonly signal: AbortSignal;
