@@ -1,5 +1,12 @@
 // The composition root: makes every part of an orchestrator and starts and stops them in order.
-import { createService, type Logger, type Service, startAll, stopAll } from '@rivet/base';
+import {
+  createService,
+  type Logger,
+  type SecretText,
+  type Service,
+  startAll,
+  stopAll,
+} from '@rivet/base';
 import { createLuaEngine } from '@rivet/lua';
 import {
   checkSchema,
@@ -16,6 +23,7 @@ import { chainAuditLog } from './audit/chain-rows.ts';
 import { createRefusals } from './audit/refusals.ts';
 import { createAuthParts, signingKeysService } from './auth/auth-parts.ts';
 import { createAuthenticator } from './auth/authenticate.ts';
+import { offerSetup } from './auth/setup-token.ts';
 import type { Config } from './config.ts';
 import { createDuties } from './duties/duty.ts';
 import { expireLeases } from './duties/expire-leases.ts';
@@ -54,6 +62,10 @@ import { VERSION } from './version.ts';
 export interface Orchestrator extends Service {
   /** `http://127.0.0.1:7450`; known after the start. */
   readonly url: string;
+  /** How others reach it. */
+  readonly publicUrl: string;
+  /** A token for the first administrator; undefined when there is a user. After the start. */
+  offerSetup(): Promise<SecretText | undefined>;
 }
 
 /**
@@ -199,6 +211,10 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
     get url() {
       return http.url();
     },
+    get publicUrl() {
+      return services.publicUrl();
+    },
+    offerSetup: () => offerSetup(database),
   };
 }
 

@@ -1,7 +1,8 @@
 // The program "orchestrator": serves until a signal, then stops gracefully.
 import { once } from 'node:events';
 import { createLogger, RivetError, withDeadline } from '@rivet/base';
-import { createOrchestrator } from './compose.ts';
+import { SETUP_HOURS } from './auth/setup-token.ts';
+import { createOrchestrator, type Orchestrator } from './compose.ts';
 import { readConfig, settingWarnings } from './config.ts';
 import { announce, runToExit } from './exit.ts';
 
@@ -15,6 +16,7 @@ await runToExit(async () => {
   const asked = Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
   const orchestrator = await createOrchestrator(config, logger);
   await orchestrator.start();
+  await printSetupToken(orchestrator);
   announce({ event: 'listening', url: orchestrator.url });
   logger.info({ url: orchestrator.url }, 'listening');
   await asked;
@@ -28,3 +30,21 @@ await runToExit(async () => {
   );
   await Promise.race([stopped, hurry]);
 });
+
+/** For whoever installs it, where nobody can sign in yet. */
+async function printSetupToken(orchestrator: Orchestrator): Promise<void> {
+  const token = await orchestrator.offerSetup();
+  if (token === undefined) return;
+  process.stderr.write(
+    [
+      '',
+      `There is no user yet. Make the first administrator within ${SETUP_HOURS} hours:`,
+      '',
+      `  rivet login ${orchestrator.publicUrl} --setup-token`,
+      '',
+      `and give it this token, which works once: ${token.reveal()}`,
+      '',
+      '',
+    ].join('\n'),
+  );
+}

@@ -8,6 +8,7 @@ import {
   setUserPassword,
   type UserRow,
 } from '@rivet/store';
+import { RefusedAccount } from '../audit/refusals.ts';
 import { checkNewPassword } from './password-rule.ts';
 import type { Passwords } from './passwords.ts';
 import type { Throttle } from './throttle.ts';
@@ -78,7 +79,7 @@ export async function checkPassword(
     .compare(user?.password_hash, password)
     .catch((error) => attempt.giveBack().then(() => Promise.reject(error)));
   if (user === undefined || !matches || user.disabled_at !== null || user.password_expired) {
-    throw failed();
+    throw failed(user);
   }
   await attempt.giveBack();
   if (outdated && user.password_hash !== null) {
@@ -90,6 +91,7 @@ export async function checkPassword(
   return user;
 }
 
-function failed(): RivetError {
-  return RivetError.of('RIVET_AUTH_LOGIN_FAILED', {});
+/** Whose account it was is for the audit log alone. */
+function failed(user?: UserRow): RivetError {
+  return RivetError.of('RIVET_AUTH_LOGIN_FAILED', {}, user && new RefusedAccount(user));
 }

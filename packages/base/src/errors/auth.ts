@@ -122,6 +122,13 @@ export const authErrors = defineErrors({
     exit: 1,
     fault: 'user',
   },
+  RIVET_USER_NAME: {
+    message: '{found} is no name of a user; expected lower-case letters, digits and . _ @ + -',
+    solve: 'Choose a name of at most 100 such characters that begins with a letter or digit.',
+    status: 400,
+    exit: 2,
+    fault: 'user',
+  },
   RIVET_USER_LAST_ADMIN: {
     message: '{user} is the last administrator who can sign in, and must stay one',
     solve: 'Make somebody else an administrator first.',
