@@ -1,7 +1,35 @@
 // Refuses a request before its handler, by what the route table says about its caller.
 import { RivetError } from '@rivet/base';
-import type { ObjectPermission, Permission } from '@rivet/protocol';
+import {
+  administrationPermissions,
+  type ObjectPermission,
+  type Permission,
+  pipelinePermissions,
+  type Route,
+  type RouteName,
+  routes,
+  secretPermissions,
+} from '@rivet/protocol';
 import { describePrincipal, type Person, type Principal } from '../auth/principal.ts';
+
+const known: readonly string[] = [
+  ...['public', 'signed-in', 'runner', 'registration'],
+  ...pipelinePermissions,
+  ...secretPermissions,
+  ...administrationPermissions,
+];
+
+/**
+ * Who may call a route. Asked for at the start: a server with a route that does not say it does not
+ * start.
+ * @throws RIVET_INTERNAL
+ */
+export function permissionOf(name: RouteName): Permission {
+  const { permission }: Route = routes[name];
+  if (known.includes(permission)) return permission;
+  const reason = `the route ${name} has ${permission ?? 'nothing'} as its permission`;
+  throw RivetError.of('RIVET_INTERNAL', { reason });
+}
 
 /**
  * Passes when such a caller may call such a route at all.

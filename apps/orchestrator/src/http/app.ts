@@ -10,7 +10,7 @@ import {
   type Validate,
 } from '@rivet/protocol';
 import { type FastifyInstance, type FastifyServerOptions, fastify } from 'fastify';
-import { personOf } from '../access/guard.ts';
+import { permissionOf, personOf } from '../access/guard.ts';
 import type { Refusals } from '../audit/refusals.ts';
 import type { Authenticator } from '../auth/authenticate.ts';
 import { anonymous, type Principal } from '../auth/principal.ts';
@@ -146,11 +146,7 @@ async function register<Name extends RouteName>(
     ...(route.query && { query: await createValidator(route.query, 'query', { anyText }) }),
     ...(route.body && { body: await createValidator(route.body, 'body', { anyText }) }),
   };
-  const { permission } = route;
-  if (permission === undefined) {
-    // Whoever adds a route says who may call it: without that the server does not start.
-    throw RivetError.of('RIVET_INTERNAL', { reason: `the route ${name} has no permission` });
-  }
+  const permission = permissionOf(name);
   const handle = handlers[name] as (call: Call<Name>) => Promise<unknown>;
   app.route({
     method: route.method,

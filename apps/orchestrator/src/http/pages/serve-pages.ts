@@ -4,7 +4,7 @@ import type { Logger } from '@rivet/base';
 import { createValidator, type Route, type RouteName, routes } from '@rivet/protocol';
 import { assets, problemPage } from '@rivet/web';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { personOf } from '../../access/guard.ts';
+import { permissionOf, personOf } from '../../access/guard.ts';
 import type { Refusals } from '../../audit/refusals.ts';
 import type { Authenticator } from '../../auth/authenticate.ts';
 import { authorize } from '../authorize.ts';
@@ -55,7 +55,8 @@ async function servePage(
   page: PageRoute,
   { authenticator, logger, refusals }: PageOptions,
 ): Promise<void> {
-  const { permission, params, query }: Route = routes[page.like];
+  const { params, query }: Route = routes[page.like];
+  const permission = permissionOf(page.like);
   const checkParams = params && (await createValidator(params, 'path', { anyText: false }));
   const checkQuery = query && (await createValidator(query, 'query', { anyText: false }));
   scope.route({
