@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { inertLine, inertText } from './inert.ts';
+import { terminalAttacks } from './testing/terminal-attacks.ts';
 
 const ESC = '\u001b';
 const colored = (text: string) => inertLine(text, { color: true });
@@ -59,6 +60,22 @@ describe('inertLine', () => {
     expect(colored('abc\r')).toBe('abc');
     expect(colored('\u202Egpj.exe')).toBe('<U+202E>gpj.exe');
     expect(colored('a\u2028b')).toBe('a<U+2028>b');
+  });
+
+  it.each(terminalAttacks)('takes the sting out of: %s', (_name, text) => {
+    for (const color of [true, false]) {
+      const shown = inertText(text, { color });
+      // What an SGR code may say: nothing but numbers of colours and styles.
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: it looks for control characters
+      const rest = shown.replaceAll(/\u001b\[\d{1,3}(;\d{1,3})*m/g, color ? '' : '$&');
+      expect(rest).toMatch(/^before.*ter$/);
+      expect(rest).not.toMatch(/[\p{Cc}\p{Bidi_Control}\u2028\u2029\u200b\u2060\ufeff]/u);
+      expect(rest).not.toMatch(/[\u{e0000}-\u{e007f}]/u);
+    }
+  });
+
+  it('leaves what words and emoji are spelled with', () => {
+    expect(colored('👩‍👩‍👧 ✌️ می‌خواهم')).toBe('👩‍👩‍👧 ✌️ می‌خواهم');
   });
 
   it('lets no byte through that a terminal would obey, whatever the text', () => {

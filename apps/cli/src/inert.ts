@@ -1,8 +1,10 @@
 // Makes text from jobs and servers harmless to a terminal: only SGR colours pass (catalogue S9).
 
-// Everything that is not plain printable text: C0 (a tab is plain), DEL, C1, bidi controls, line
-// separators.
-const SUSPECT = /(?!\t)[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/u;
+// Everything that is not plain printable text: C0 (a tab is plain), DEL, C1, line separators, what
+// turns the direction of text, and what cannot be seen. Joiners and variation selectors stay: words
+// and emoji are spelled with them.
+const SUSPECT =
+  /(?!\t)[\p{Cc}\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/u;
 const SUSPECTS = new RegExp(SUSPECT.source, 'gu');
 
 const ESC = '\\u001b';
@@ -70,7 +72,10 @@ function allowedSgr(params: string): string | undefined {
     if (code === 38 || code === 48) {
       // 38;5;n is a colour of the palette, 38;2;r;g;b one of its own.
       const length = codes[at + 1] === 5 ? 3 : codes[at + 1] === 2 ? 5 : 1;
-      if (length > 1 && at + length <= codes.length) allowed.push(...codes.slice(at, at + length));
+      const color = codes.slice(at, at + length);
+      if (length > 1 && color.length === length && color.every((part) => part <= 255)) {
+        allowed.push(...color);
+      }
       at += length - 1;
     } else if (isPlainSgr(code)) {
       allowed.push(code);

@@ -124,7 +124,7 @@ const BORDER = '\n§§\n';
 function shapedCase(random: Random, secrets: readonly string[]): Case {
   const shapes: Shape[] = [];
   for (let count = random.below(3); count >= 0; count -= 1) {
-    shapes.push(randomShape(random.pick(secrets), random));
+    shapes.push(randomShape(secrets, random));
   }
   const bytes = Buffer.from(shapes.map(({ text }) => text).join(BORDER));
   return {

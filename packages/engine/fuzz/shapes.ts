@@ -11,12 +11,18 @@ export interface Shape {
 
 type MakeShape = (secret: string, random: Random) => Shape | undefined;
 
-/** A shape that suits the secret. */
-export function randomShape(secret: string, random: Random): Shape {
+/** A shape that suits one of the secrets. */
+export function randomShape(secrets: readonly string[], random: Random): Shape {
+  const shapes = secrets.some(isInDumps) ? SHAPES.filter((make) => make !== dumped) : SHAPES;
   for (;;) {
-    const shape = random.pick(SHAPES)(secret.trim(), random);
+    const shape = random.pick(shapes)(random.pick(secrets).trim(), random);
     if (shape !== undefined) return shape;
   }
+}
+
+/** Whether some dump may have it among its offsets and numbers, whatever was dumped. */
+function isInDumps(secret: string): boolean {
+  return secret.split(/[\r\n]+/).some((line) => /^[0-9a-f ,:]{4,12}$/i.test(line.trim()));
 }
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: terminal codes are what is looked for

@@ -87,6 +87,11 @@ describe('a secret', () => {
   });
 });
 
+it('hides a secret of few letters and enough bytes', () => {
+  expect(redactor('>é<').text('>é<')).toBe('***');
+  expect(redactor('🚀').text('🚀')).toBe('***');
+});
+
 describe('several secrets', () => {
   it.each<[string, string[], string, string]>([
     [

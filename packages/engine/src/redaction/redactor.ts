@@ -80,7 +80,7 @@ export function createRedactor(): Redactor {
     return automata;
   };
   const redactText = (text: string): string => {
-    if (secrets.size === 0 || text.length < FORM_BYTES_MIN) return text;
+    if (secrets.size === 0 || Buffer.byteLength(text) < FORM_BYTES_MIN) return text;
     const stream = createRedactionStream(current);
     const whole = redactPiece(text, (bytes) => [stream.push(bytes), stream.end()]);
     if (!whole.includes('…')) return whole;
