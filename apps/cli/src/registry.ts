@@ -183,6 +183,56 @@ export const registry: readonly RegistryGroup[] = [
     ],
   },
   {
+    title: 'Secrets on the server',
+    entries: [
+      entry(
+        'secret set',
+        'Set the value of a secret, or say which provider has it',
+        async () => (await import('./commands/secret/set.ts')).secretSet,
+      ),
+      entry(
+        'secret list',
+        'List secrets, without their values',
+        async () => (await import('./commands/secret/list.ts')).secretList,
+      ),
+      entry(
+        'secret show',
+        'Show what is known of a secret but its value',
+        async () => (await import('./commands/secret/show.ts')).secretShow,
+      ),
+      entry(
+        'secret rm',
+        'Delete a secret with all its versions',
+        async () => (await import('./commands/secret/rm.ts')).secretRm,
+      ),
+      entry(
+        'secret grant',
+        'Let pipelines have a secret',
+        async () => (await import('./commands/secret/grant.ts')).secretGrant,
+      ),
+      entry(
+        'secret revoke',
+        'Take a secret back from pipelines',
+        async () => (await import('./commands/secret/revoke.ts')).secretRevoke,
+      ),
+      entry(
+        'secret versions',
+        'List the versions of a secret',
+        async () => (await import('./commands/secret/versions.ts')).secretVersions,
+      ),
+      entry(
+        'secret rollback',
+        'Make the value of an earlier version the current one',
+        async () => (await import('./commands/secret/rollback.ts')).secretRollback,
+      ),
+      entry(
+        'secret rotate',
+        'Wrap everything that is sealed with the current master key',
+        async () => (await import('./commands/secret/rotate.ts')).secretRotate,
+      ),
+    ],
+  },
+  {
     title: 'People and what they may',
     entries: [
       entry(
