@@ -2,7 +2,13 @@
 import type { ServerResponse } from 'node:http';
 import { RivetError } from '@rivet/base';
 import type { ClaimedJob, ClaimRequest, ClaimResponse } from '@rivet/protocol';
-import { type ClaimedRow, fulfilledTags, offerRunnerToken, seeRunner } from '@rivet/store';
+import {
+  type ClaimedRow,
+  fulfilledTags,
+  offerRunnerToken,
+  seeRunner,
+  violatedConstraint,
+} from '@rivet/store';
 import type { Principal, RunnerPrincipal } from '../../auth/principal.ts';
 import { takeReport } from '../../jobs/report.ts';
 import { withSecretInputs } from '../../jobs/secret-inputs.ts';
@@ -44,7 +50,7 @@ export function runnerCallRoutes(services: Services): Handlers<Names> {
     changeRunnerToken: async ({ body, principal }) => {
       const hash = Buffer.from(body.token_sha256, 'hex');
       const runner = runnerOf(principal);
-      await database.transaction(
+      const offering = database.transaction(
         async (tx) => {
           await offerRunnerToken(tx, runner.runnerId, hash);
           const object = { kind: 'runner', id: runner.runnerId, name: runner.name };
@@ -52,6 +58,11 @@ export function runnerCallRoutes(services: Services): Handlers<Names> {
         },
         { repeatable: false },
       );
+      await offering.catch((error: unknown) => {
+        if (violatedConstraint(error) === undefined) throw error;
+        const summary = 'body.token_sha256 is that of another runner; expected a new one';
+        throw RivetError.of('RIVET_REQUEST_INVALID', { summary }, error);
+      });
     },
     claimJobs: ({ body, principal, reply }) =>
       claim(services, runnerOf(principal), body, reply.raw),
