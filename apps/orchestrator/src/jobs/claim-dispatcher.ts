@@ -128,9 +128,9 @@ export class ClaimDispatcher {
     try {
       const revoked = new Set(await listRevokedRunners(database, ids));
       for (const waiter of waiters) {
-        if (!revoked.has(waiter.poll.runnerId) || waiter.settled || waiter.served === 'now')
-          continue;
-        waiter.fail(RivetError.of('RIVET_AUTH_INVALID', {}));
+        const out = revoked.has(waiter.poll.runnerId) && !waiter.settled;
+        // A statement that serves it gives it nothing any more.
+        if (out) waiter.fail(RivetError.of('RIVET_AUTH_INVALID', {}));
       }
     } catch (error) {
       logger.warn({ err: error }, 'it could not be checked which waiting runners were revoked');
