@@ -21,7 +21,7 @@ import type { CertificateOptions } from './certificate.ts';
 import type { Call, Handlers } from './handler.ts';
 import { createHostCheck } from './host-check.ts';
 import { parseJsonBody } from './json-body.ts';
-import { servePages } from './pages/serve-pages.ts';
+import { sendProblemPage, servePages, wantsPage } from './pages/serve-pages.ts';
 import { answerBrokenRequest, clientError, sendProblem } from './problem.ts';
 import { addSecurityHeaders, securityHeaders } from './security-headers.ts';
 
@@ -104,8 +104,11 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   app.setNotFoundHandler((request, reply) => {
     const allowed = allowedMethods(request.raw);
     const path = request.url.split('?', 1)[0] ?? '';
-    if (allowed.length === 0)
-      return sendProblem(reply, RivetError.of('RIVET_REQUEST_PATH', { path }));
+    if (allowed.length === 0) {
+      const error = RivetError.of('RIVET_REQUEST_PATH', { path });
+      if (wantsPage(request)) return sendProblemPage(request, reply, error);
+      return sendProblem(reply, error);
+    }
     reply.header('allow', allowed.join(', '));
     const facts = { method: request.method, path, allowed: allowed.join(' or ') };
     return sendProblem(reply, RivetError.of('RIVET_REQUEST_METHOD', facts));

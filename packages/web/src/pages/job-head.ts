@@ -12,7 +12,7 @@ export function jobHead(job: JobDetail, now: Date, replaces: boolean): Html {
       <li>version ${job.version}</li>
       <li>launched by ${userText(job.launched_by)}</li>
       <li>queued ${time(job.created_at)}</li>
-      <li>took ${duration(job.started_at, job.finished_at, now)}</li>
+      ${job.started_at === null ? null : html`<li>${took(job, now)}</li>`}
       ${job.attempt > 1 ? html`<li>attempt ${job.attempt}</li>` : null}
       ${job.runner === null ? null : html`<li>on ${userText(job.runner)}</li>`}
       <li><code>${job.id}</code></li>
@@ -26,6 +26,11 @@ export function jobHead(job: JobDetail, now: Date, replaces: boolean): Html {
   return replaces
     ? html`<div id="job-head" hx-swap-oob="true">${content}</div>`
     : html`<div id="job-head">${content}</div>`;
+}
+
+function took({ started_at, finished_at }: JobDetail, now: Date): Html {
+  const verb = finished_at === null ? 'running for' : 'took';
+  return html`${verb} ${duration(started_at, finished_at, now)}`;
 }
 
 function summary(text: string): Html {

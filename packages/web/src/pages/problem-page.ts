@@ -3,6 +3,7 @@ import type { Problem } from '@rivet/protocol';
 import { html } from '../template/html.ts';
 import { userText } from '../visible-text.ts';
 import { renderPage } from './page.ts';
+import { withCode } from './values.ts';
 
 /** @param user who is signed in, when somebody is */
 export function problemPage(problem: Problem, user: string | undefined): string {
@@ -15,7 +16,7 @@ export function problemPage(problem: Problem, user: string | undefined): string 
         <h1>${problem.title}</h1>
         <div class="problem">
           <p>${userText(problem.detail)}</p>
-          <p>${problem.solve}</p>
+          <p>${withCode(problem.solve ?? '')}</p>
         </div>
         <p class="hint"><a href="/">All jobs</a></p>
       </div>`,

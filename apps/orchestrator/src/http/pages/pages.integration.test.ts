@@ -205,11 +205,35 @@ describe('signing in', () => {
     expect(other.url()).toContain('/login');
   });
 
+  it('asks for a new password in place of a temporary one', async () => {
+    const name = `new-${randomUUID().slice(0, 8)}`;
+    const made = await server.client.createUser({ body: { name, role: 'viewer' } });
+    await page.goto(`${site}/login`);
+    await page.fill('#name', name);
+    await page.fill('#password', made.temporary_password ?? '');
+    await page.click('button.primary');
+    await page.waitForSelector('#new-password');
+    expect(await page.textContent('[role=alert]')).toContain('temporary');
+    await page.fill('#password', made.temporary_password ?? '');
+    await page.fill('#new-password', 'short');
+    await page.click('button.primary');
+    await page.waitForSelector('[role=alert]:has-text("5 of at least 12")');
+    await page.fill('#password', made.temporary_password ?? '');
+    await page.fill('#new-password', PASSWORD);
+    await page.click('button.primary');
+    await page.waitForURL(`${site}/`);
+    expect(await page.textContent('.who')).toContain(name);
+    expect(await page.textContent('.empty')).toContain('No job that you may see yet');
+  });
+
   it('has a page for what is not there', async () => {
     await signIn();
     const answer = await page.goto(`${site}/jobs/ffffffff`);
     expect(answer?.status()).toBe(404);
     expect(await page.textContent('.error-page')).toContain('RIVET_JOB_NOT_FOUND');
+    expect((await page.goto(`${site}/nothing`))?.status()).toBe(404);
+    expect(await page.textContent('.error-page')).toContain('RIVET_REQUEST_PATH');
+    expect(alarms).toEqual([]);
   });
 });
 

@@ -1,6 +1,6 @@
 // The pages: served beside the API, by its own handlers, with the rights that those ask for.
 
-import type { Logger } from '@rivet/base';
+import type { Logger, RivetError } from '@rivet/base';
 import { createValidator, type Route, type RouteName, routes } from '@rivet/protocol';
 import { assets, problemPage } from '@rivet/web';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
@@ -82,12 +82,27 @@ async function servePage(
       refusals.note(request.principal, `${request.method} ${request.routeOptions.url}`, known);
       const lost = known.code === 'RIVET_AUTH_REQUIRED' || known.code === 'RIVET_AUTH_INVALID';
       if (lost) return toSignIn(request, reply);
-      const { principal } = request;
-      const problem = toProblem(known);
-      const user = principal.kind === 'person' ? principal.name : undefined;
-      return sendMarkup(reply.status(problem.status), problemPage(problem, user));
+      return sendProblemPage(request, reply, known);
     },
   });
+}
+
+/** Whether somebody looks at a browser; programs are answered with problem documents. */
+export function wantsPage({ method, url, headers }: FastifyRequest): boolean {
+  if (method !== 'GET' || url.startsWith('/api/')) return false;
+  return (headers.accept ?? '').startsWith('text/html');
+}
+
+/** Answers with the page of a problem. */
+export function sendProblemPage(
+  { principal }: FastifyRequest,
+  reply: FastifyReply,
+  error: RivetError,
+): FastifyReply {
+  const problem = toProblem(error);
+  const user = principal.kind === 'person' ? principal.name : undefined;
+  reply.header('content-security-policy', PAGE_CONTENT_POLICY).status(problem.status);
+  return sendMarkup(reply, problemPage(problem, user));
 }
 
 /** Sends whoever is not signed in to where one signs in, and back after that. */

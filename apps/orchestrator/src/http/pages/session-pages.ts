@@ -1,19 +1,36 @@
 // Signing in and out on pages: forms, so that both work without any script.
 import { isRivetError } from '@rivet/base';
+import type { RouteName } from '@rivet/protocol';
 import { signInPage } from '@rivet/web';
-import type { Handlers } from '../handler.ts';
+import type { Call, Handlers } from '../handler.ts';
 import { toProblem } from '../problem.ts';
 import { type PageRoute, page } from './page-route.ts';
 
-export function sessionPages(handlers: Handlers<'signInBrowser' | 'signOutBrowser'>): PageRoute[] {
+const TEMPORARY = 'RIVET_AUTH_PASSWORD_TEMPORARY';
+
+/** What whoever signs in can do something about in the same form. */
+const SAID_IN_THE_FORM: ReadonlySet<string> = new Set([
+  TEMPORARY,
+  'RIVET_AUTH_LOGIN_FAILED',
+  'RIVET_AUTH_PASSWORD_SIZE',
+  'RIVET_AUTH_PASSWORD_WEAK',
+  'RIVET_AUTH_THROTTLED',
+  'RIVET_AUTH_BUSY',
+]);
+
+export function sessionPages(
+  handlers: Handlers<'getSignInOptions' | 'signInBrowser' | 'signOutBrowser'>,
+): PageRoute[] {
+  const elsewhere = async (call: Call<RouteName>): Promise<string | null> =>
+    (await handlers.getSignInOptions(call as Call<'getSignInOptions'>)).oidc?.name ?? null;
   return [
     page({
       method: 'GET',
       path: '/login',
-      like: 'signInBrowser',
-      handle: async ({ request }) => {
-        const { next } = request.query as Record<string, unknown>;
-        return signInPage({ next: ownPath(next) });
+      like: 'getSignInOptions',
+      handle: async (call) => {
+        const { next } = call.request.query as Record<string, unknown>;
+        return signInPage({ next: ownPath(next), elsewhere: await elsewhere(call) });
       },
     }),
     page({
@@ -22,14 +39,21 @@ export function sessionPages(handlers: Handlers<'signInBrowser' | 'signOutBrowse
       like: 'signInBrowser',
       handle: async (call) => {
         const form = (call.request.body ?? {}) as Record<string, string>;
-        const { name = '', password = '', next } = form;
+        const { name = '', password = '', new_password, next } = form;
+        const body = { name, password, ...(new_password !== undefined && { new_password }) };
         try {
-          await handlers.signInBrowser({ ...call, body: { name, password } });
+          await handlers.signInBrowser({ ...call, body });
         } catch (error) {
-          if (!isRivetError(error) || error.fault !== 'user') throw error;
+          if (!isRivetError(error) || !SAID_IN_THE_FORM.has(error.code)) throw error;
           const { status, detail, solve = '' } = toProblem(error);
           call.reply.status(status);
-          return signInPage({ next: ownPath(next), name, problem: { detail, solve } });
+          return signInPage({
+            next: ownPath(next),
+            elsewhere: await elsewhere(call),
+            name,
+            problem: { detail, solve },
+            temporary: new_password !== undefined || error.code === TEMPORARY,
+          });
         }
         call.reply.status(303).header('location', ownPath(next)).send('');
         return undefined;
