@@ -21,6 +21,17 @@ export interface Refusals extends Service {
   flush(): Promise<void>;
 }
 
+/** The account that somebody tried in vain; the cause of an error, which no client is shown. */
+export class RefusedAccount extends Error {
+  readonly id: string;
+
+  constructor(user: { readonly id: string; readonly name: string }) {
+    super('it was tried in vain');
+    this.name = user.name;
+    this.id = user.id;
+  }
+}
+
 /** Rows that may be written at once, and how many more each minute. */
 const BURST = 100;
 const ROWS_PER_MINUTE = 5;
@@ -120,11 +131,17 @@ function refusalOf(route: string, error: RivetError): AuditEvent | undefined {
   const action = actionOf(error);
   if (action === undefined) return undefined;
   const { permission, object } = error.details;
+  const { cause } = error;
+  // Of a name that nobody has nothing is kept: it may be a password, typed into the wrong field.
+  const known = cause instanceof RefusedAccount;
   return {
     action,
-    object: { kind: 'route', id: route, name: route },
+    object: known
+      ? { kind: 'user', id: cause.id, name: cause.name }
+      : { kind: 'route', id: route, name: route },
     details: {
       code: error.code,
+      ...(known && { route }),
       ...(typeof permission === 'string' && { permission }),
       ...(typeof object === 'string' && object !== '' && { object: object.trim() }),
     },

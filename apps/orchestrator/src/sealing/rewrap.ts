@@ -46,11 +46,11 @@ export async function rewrapSome({
       done += await rewrapRows({ database, sealer, logger }, table, rows);
     }
   }
-  return { rewrapped: done, left: await countLeft(database, sealer) };
+  return { rewrapped: done, left: await countOtherSealed(database, sealer.keyId) };
 }
 
-/** How many values another master key holds. */
-async function countLeft(database: Database, { keyId }: Sealer): Promise<number> {
+/** How many values another master key than this one holds. */
+export async function countOtherSealed(database: Database, keyId: string): Promise<number> {
   const counts = await countSealedByKey(database);
   return counts.reduce((sum, row) => sum + (row.key_id === keyId ? 0 : row.count), 0);
 }

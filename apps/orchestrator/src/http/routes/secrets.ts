@@ -14,7 +14,7 @@ import {
 } from '@rivet/store';
 import type { Person } from '../../auth/principal.ts';
 import { findPipeline } from '../../find.ts';
-import { rewrapSome } from '../../sealing/rewrap.ts';
+import { countOtherSealed, rewrapSome } from '../../sealing/rewrap.ts';
 import {
   findSecretFor,
   lockSecretFor,
@@ -159,15 +159,17 @@ export function secretRoutes(services: Services): Handlers<Names> {
       sealed: await countSealedByKey(database),
     }),
     rewrapKeys: async (call) => {
-      const { rewrapped, left } = await rewrapSome(services);
       const key_id = sealer.keyId;
-      if (rewrapped > 0) {
+      const values = await countOtherSealed(database, key_id);
+      if (values > 0) {
+        // Before it is done, in many transactions: what is done is in the log, however it ends.
         const object = { kind: 'master_key', id: key_id, name: key_id };
-        const event = { action: 'secret.rotate', object, details: { rewrapped, left } } as const;
+        const event = { action: 'secret.rotate', object, details: { values } } as const;
         await database.transaction((tx) => audit.record(tx, call.principal, event), {
           repeatable: false,
         });
       }
+      const { rewrapped, left } = await rewrapSome(services);
       return { key_id, rewrapped, left };
     },
     fetchJobSecrets: async ({ params, body, principal, reply }) => {
