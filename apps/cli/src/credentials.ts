@@ -17,7 +17,11 @@ export interface Credentials {
 
 /** An access token with less time than this is renewed before it is sent. */
 const RENEW_BEFORE_MS = 30_000;
-const RENEW_MS_MAX = 15_000;
+/**
+ * Of a try. Three of them and the pauses between take less than the 30 seconds within which the
+ * server gives the same answer again: a later one would look like the token of a thief.
+ */
+const RENEW_MS_MAX = 8_000;
 /** What a header can carry; a line end in a token would be shown by the error of `fetch`. */
 const TOKEN = /^[\x21-\x7e]{1,4096}$/;
 
@@ -167,7 +171,7 @@ async function refreshTokens(
   refreshToken: string,
   fetch: Fetch,
 ): Promise<StoredContext> {
-  const client = createClient({ url: context.url, userAgent: 'rivet-cli', fetch });
+  const client = createClient({ url: context.url, userAgent: 'rivet-cli', fetch, triesMax: 3 });
   const body = { refresh_token: refreshToken };
   const tokens = await client.refreshSession({ body, timeoutMs: RENEW_MS_MAX });
   return { ...context, ...storedTokens(tokens) };

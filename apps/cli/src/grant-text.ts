@@ -43,10 +43,16 @@ export function parsePermissions(kind: ObjectKind, words: readonly string[]): Ob
 
 /** `pipeline deploy-*: view launch`. */
 export function describeGrant({ kind, pattern, permissions }: Grant): string {
-  return `${kind} ${pattern}: ${permissions.map(shortWord).join(' ')}`;
+  return `${kind} ${pattern}: ${wordsOf(kind, permissions)}`;
+}
+
+/** `view launch`, in the order of tables. */
+export function wordsOf(kind: ObjectKind, permissions: readonly ObjectPermission[]): string {
+  const given = permissionsOf[kind].filter((permission) => permissions.includes(permission));
+  return given.map(shortWord).join(' ');
 }
 
 /** `pipelines.view` is `view`. */
-export function shortWord(permission: string): string {
+function shortWord(permission: string): string {
   return permission.replace(/^[a-z]+\./, '');
 }

@@ -1,7 +1,7 @@
 // `rivet grant list`: who was given what.
 import { choice, defineCommand, integer, text } from '../../command.ts';
 import { exitCodes } from '../../exit-codes.ts';
-import { shortWord } from '../../grant-text.ts';
+import { wordsOf } from '../../grant-text.ts';
 import { printPage, readPages } from '../../pages.ts';
 import { openClient, serverOptions } from '../../server.ts';
 
@@ -39,7 +39,7 @@ export const grantList = defineCommand({
         grant.team === null ? `user ${grant.user}` : `team ${grant.team}`,
         grant.kind,
         grant.pattern,
-        grant.permissions.map(shortWord).join(' '),
+        wordsOf(grant.kind, grant.permissions),
       ],
       empty:
         "There is no such grant. Make one: rivet grant add view --user ada --pipeline 'deploy-*'",
