@@ -121,11 +121,25 @@ async function signIn(on = page, next = '/'): Promise<void> {
   await on.waitForURL((url) => !url.pathname.startsWith('/login'));
 }
 
-async function claimed(name = `p-${randomUUID()}`, stages: string[] = []): Promise<ClaimedJob> {
-  const seeded = await seedPipeline(database, { name, stages: stages.map(stageDefinition) });
+async function claimed(
+  name = `p-${randomUUID()}`,
+  stages: string[] = [],
+  inputs: Record<string, string> = {},
+): Promise<ClaimedJob> {
+  const seeded = await seedPipeline(database, {
+    name,
+    stages: stages.map(stageDefinition),
+    inputs: Object.keys(inputs).map((input) => ({
+      name: input,
+      type: 'string',
+      required: false,
+      secret: false,
+      has_validate: false,
+    })),
+  });
   const { items } = await server.client.listPipelines({ query: { limit: 200 } });
   const ref = items.find((pipeline) => pipeline.name === seeded)?.id ?? '';
-  await server.client.launchPipeline({ ref, body: {} });
+  await server.client.launchPipeline({ ref, body: { inputs } });
   runner = await FakeRunner.register(server.client);
   return runner.claimOne();
 }
@@ -282,9 +296,10 @@ describe('hostile text', () => {
   /** The database keeps no NUL and no half of a character in names. */
   const storable = hostileMarkup.filter((text) => !text.includes('\0') && text.isWellFormed());
 
-  it('in names, stages, reasons, outputs, summaries and logs does nothing', async () => {
+  it('in names, inputs, stages, reasons, outputs, summaries and logs does nothing', async () => {
     const stages = storable.map((text, index) => `${index} ${text}`);
-    const job = await claimed(storable.join(' '), stages);
+    const inputs = Object.fromEntries(storable.map((text, index) => [`${text} ${index}`, text]));
+    const job = await claimed(storable.join(' '), stages, inputs);
     const t = new Date().toISOString();
     await runner.report(job, {
       logs: lines([...hostileMarkup, ...hostileSequences]).map((line, index) => ({
@@ -295,12 +310,13 @@ describe('hostile text', () => {
         { stage, state: 'running' as const, t, run: 1 },
         { stage, state: 'failed' as const, t, run: 1, reason: storable[index] ?? '' },
       ]),
-      outputs: Object.fromEntries(storable.map((text, index) => [`${text} ${index}`, text])),
+      outputs: inputs,
       summary: storable.join('\n'),
       outcome: { state: 'failed', reason: 'lua_error', message: storable.join('\n') },
     });
     await signIn(page, `/jobs/${job.id}`);
     await page.waitForLoadState('networkidle');
+    expect(await page.locator('#job-head td code').count()).toBe(2 * storable.length);
     // Names everywhere, as text.
     for (const text of storable) {
       expect(await page.textContent('#job-head')).toContain(shownText(text));
