@@ -58,6 +58,13 @@ export const cliErrors = defineErrors({
     exit: 2,
     fault: 'user',
   },
+  RIVET_CLI_NOT_SIGNED_IN: {
+    message: 'nobody is signed in to {url} here',
+    solve: 'Sign in with `rivet login`. `rivet context list` shows where you are signed in.',
+    status: 401,
+    exit: 5,
+    fault: 'user',
+  },
   // Its value is never shown.
   RIVET_CLI_TOKEN_INVALID: {
     message: 'RIVET_TOKEN is {found}; expected an API key, rvt_ and 43 characters',
