@@ -44,8 +44,8 @@ check_node_24() {
 # Debian's packages: Podman, an OCI runtime that works on every cgroup layout, networks, rootless
 # storage, and busybox for the base image.
 SYSTEM_PACKAGES="podman runc crun uidmap slirp4netns fuse-overlayfs netavark aardvark-dns iptables busybox-static ca-certificates"
-# For signed images, and for pages in a real browser.
-TEST_PACKAGES="chromium gpg gpg-agent gpgconf"
+# For signed images, for pages in a real browser, and for certificates.
+TEST_PACKAGES="chromium gpg gpg-agent gpgconf openssl"
 
 missing_packages() {
   for package in $wanted; do

@@ -3,6 +3,11 @@
 export { type DatabaseServer, startDatabaseServer } from './database-server.ts';
 export { hostileMarkup, hostileSequences } from './hostile-text.ts';
 export { type Browser, type BrowserContext, type Page, startBrowser } from './test-browser.ts';
+export {
+  createTestAuthority,
+  type TestAuthority,
+  type TestCertificate,
+} from './test-certificates.ts';
 export { createTestDatabase, type TestDatabase, useTestDatabase } from './test-database.ts';
 export { startProgram, type TestProgram } from './test-program.ts';
 export { startRegistry, type TestRegistry } from './test-registry.ts';

@@ -116,7 +116,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   app.decorateRequest<Principal | null>('principal', null);
   app.addHook('onRequest', async (request, reply) => {
     request.principal = { ...anonymous, from: originOf(request) };
-    checkHost(request);
+    checkHost(request, reply);
     if (!stopping.aborted) return;
     // Whoever asks again then asks another one.
     reply.header('connection', 'close');

@@ -2,7 +2,7 @@
 // lead here (DNS rebinding), and what two programs could read differently.
 import { isIP } from 'node:net';
 import { RivetError } from '@rivet/base';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 
 export interface HostRules {
   readonly publicUrl: string | undefined;
@@ -14,25 +14,31 @@ export interface HostRules {
 const ONCE = new Set(['host', 'authorization', 'content-type', 'origin', 'cookie']);
 
 /** Passes requests under a name of this server. @throws RIVET_REQUEST_HOST, RIVET_REQUEST_HTTP */
-export type HostCheck = (request: FastifyRequest) => void;
+export type HostCheck = (request: FastifyRequest, reply: FastifyReply) => void;
 
 export function createHostCheck({ publicUrl, allowedHosts }: HostRules): HostCheck {
   const names = new Set(allowedHosts.filter((host) => !host.startsWith('*.')));
   const below = allowedHosts.filter((host) => host.startsWith('*.')).map((host) => host.slice(1));
   if (publicUrl !== undefined) names.add(new URL(publicUrl).hostname);
-  return (request) => {
-    refuseRepeated(request.raw.rawHeaders);
-    const { host } = request.headers;
-    // Only HTTP/1.0 may leave it away, which no browser speaks.
-    if (host === undefined) return;
+  const isOurs = (host: string, localAddress: string | undefined): boolean => {
     const name = nameOf(host);
-    const known =
+    return (
       name !== undefined &&
       (isAddress(name) ||
         names.has(name) ||
         below.some((suffix) => name.endsWith(suffix)) ||
-        (isLocalName(name) && isLoopback(request.raw.socket.localAddress)));
-    if (!known) throw RivetError.of('RIVET_REQUEST_HOST', { found: JSON.stringify(host) });
+        (isLocalName(name) && isLoopback(localAddress)))
+    );
+  };
+  return ({ raw, headers: { host } }, reply) => {
+    const repeated = repeatedHeader(raw.rawHeaders);
+    // Only HTTP/1.0 may leave the host away, which no browser speaks.
+    const foreign = host !== undefined && !isOurs(host, raw.socket.localAddress);
+    if (repeated === undefined && !foreign) return;
+    // Whoever sends this may mean something else by what comes after it, too.
+    reply.header('connection', 'close');
+    if (foreign) throw RivetError.of('RIVET_REQUEST_HOST', { found: JSON.stringify(host) });
+    throw RivetError.of('RIVET_REQUEST_HTTP', { problem: `the header ${repeated} comes twice` });
   };
 }
 
@@ -56,14 +62,10 @@ function isLoopback(address: string | undefined): boolean {
   return /^(?:::ffff:)?127\.|^::1$/.test(address ?? '');
 }
 
-function refuseRepeated(rawHeaders: readonly string[]): void {
-  const seen = new Set<string>();
-  for (let index = 0; index < rawHeaders.length; index += 2) {
-    const name = rawHeaders[index]?.toLowerCase() ?? '';
-    if (!ONCE.has(name)) continue;
-    if (seen.has(name)) {
-      throw RivetError.of('RIVET_REQUEST_HTTP', { problem: `the header ${name} comes twice` });
-    }
-    seen.add(name);
-  }
+function repeatedHeader(rawHeaders: readonly string[]): string | undefined {
+  const names = rawHeaders
+    .filter((_, index) => index % 2 === 0)
+    .map((name) => name.toLowerCase())
+    .filter((name) => ONCE.has(name));
+  return names.find((name, index) => names.indexOf(name) !== index);
 }

@@ -1,11 +1,13 @@
 // A `fetch` that trusts exactly one certificate authority: for servers with certificates of a
 // private one.
+import { X509Certificate } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { Agent, request as startRequest } from 'node:https';
 import { Readable } from 'node:stream';
-import { createSecureContext } from 'node:tls';
 import { RivetError } from '@rivet/base';
 import type { Fetch } from './send.ts';
+
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
 
 /**
  * Makes a `fetch` for https addresses whose certificates the authorities in `pem` have signed, and
@@ -15,11 +17,13 @@ import type { Fetch } from './send.ts';
  * @throws RIVET_CA_INVALID when `pem` holds no certificate
  */
 export function createPinnedFetch(pem: string, source: string): Fetch {
-  if (!pem.includes('-----BEGIN CERTIFICATE-----')) {
+  const certificates = pem.match(CERTIFICATE) ?? [];
+  if (certificates.length === 0) {
     throw RivetError.of('RIVET_CA_INVALID', { source, reason: 'it holds no certificate' });
   }
   try {
-    createSecureContext({ ca: pem });
+    // TLS itself passes over what it cannot read.
+    for (const certificate of certificates) new X509Certificate(certificate);
   } catch (error) {
     const reason = (error as Error).message;
     throw RivetError.of('RIVET_CA_INVALID', { source, reason }, error);
