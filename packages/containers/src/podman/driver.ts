@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Logger, RivetError, silentLogger, sleep } from '@rivet/base';
+import { type Logger, RivetError, silentLogger, sleep, toRivetError } from '@rivet/base';
 import { identifyProcess, type ProcessIdentity } from '@rivet/processes';
 import { checkBuild } from '../build-spec.ts';
 import { checkLabels, checkSpec } from '../container-spec.ts';
@@ -235,7 +235,9 @@ class PodmanDriver implements ContainerDriver {
     const [base] = images.values();
     if (this.#proven || base === undefined) return;
     await this.#tryContainer(base).catch((error: unknown) => {
-      this.#logger.debug({ err: error }, 'the base image of a build starts no container');
+      // Not the message, which has the name of the image: a script chose it.
+      const { code } = toRivetError(error);
+      this.#logger.debug({ code }, 'the base image of a build starts no container');
     });
   }
 

@@ -142,7 +142,8 @@ export class ImageStore {
           PAUSE_BASE_MS / 2 + backoffMs(attempt, { baseMs: PAUSE_BASE_MS, maxMs: PAUSE_MAX_MS });
         const again = attempt < TRIES_MAX && performance.now() + pauseMs < deadline;
         if (!isRivetError(error) || !isPassing(error) || !again || signal.aborted) throw error;
-        this.#options.logger.warn({ image, attempt, problem: error.message }, 'pulling again');
+        // Not the image: a script chose its name, and this log is not searched for its secrets.
+        this.#options.logger.warn({ attempt, code: error.code }, 'pulling an image again');
         await sleep(pauseMs, signal);
       }
     }

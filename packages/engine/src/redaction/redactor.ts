@@ -114,6 +114,10 @@ function redactPiece(text: string, redact: (bytes: Uint8Array) => readonly Uint8
 
 function redactValue(value: unknown, redact: (text: string) => string): unknown {
   if (typeof value === 'string') return redact(value);
+  if (typeof value === 'number' || typeof value === 'bigint') {
+    // A secret of digits alone.
+    return redact(String(value)) === String(value) ? value : REDACTED;
+  }
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) {
     const items = value.map((item) => redactValue(item, redact));
