@@ -39,9 +39,14 @@ interface Answer {
   readonly body: Record<string, unknown>;
 }
 
-const REQUEST_MS_MAX = 5000;
-/** Of a whole read with its sign-in and repeats: below what a runner waits for. */
-const READ_MS_MAX = 15_000;
+/** How long Vault may take, in milliseconds. */
+export interface VaultLimits {
+  readonly requestMs: number;
+  /** Of a whole read with its sign-in and repeats: below what a runner waits for. */
+  readonly readMs: number;
+}
+
+const LIMITS: VaultLimits = { requestMs: 5000, readMs: 15_000 };
 const TRIES = 4;
 const BACKOFF = { baseMs: 100, maxMs: 2000 };
 const ANSWER_BYTES_MAX = 1024 * 1024;
@@ -59,17 +64,35 @@ export interface VaultClient {
   read(place: VaultPlace): Promise<unknown>;
 }
 
-export function createVaultClient(options: VaultOptions): VaultClient {
+export function createVaultClient(
+  options: VaultOptions,
+  limits: VaultLimits = LIMITS,
+): VaultClient {
+  const connection: Connection = { ...options, limits };
   let session: { readonly token: SecretText; readonly untilMs: number } | undefined;
 
-  const signIn = async (deadline: AbortSignal): Promise<SecretText> => {
+  let signingIn: Promise<SecretText> | undefined;
+
+  const tokenNow = (deadline: AbortSignal): Promise<SecretText> => {
     const { auth } = options;
     if (auth.kind === 'token') return auth.token();
-    if (session !== undefined && performance.now() < session.untilMs) return session.token;
+    if (session !== undefined && performance.now() < session.untilMs) {
+      return Promise.resolve(session.token);
+    }
+    // One for all: a secret id may be good for a few times only.
+    signingIn ??= signIn(auth, deadline).finally(() => {
+      signingIn = undefined;
+    });
+    return signingIn;
+  };
+  const signIn = async (
+    auth: VaultAuth & { kind: 'approle' },
+    deadline: AbortSignal,
+  ): Promise<SecretText> => {
     const secret_id = (await auth.secretId()).reveal();
     const path = `/v1/auth/${encodePath(auth.mount)}/login`;
     const body = JSON.stringify({ role_id: auth.roleId, secret_id });
-    const answer = await patiently(options, { method: 'POST', path, body }, deadline);
+    const answer = await patiently(connection, { method: 'POST', path, body }, deadline);
     if (answer.status !== 200) throw refusedSignIn(answer.status);
     const { client_token, lease_duration } = recordOf(answer.body.auth);
     if (typeof client_token !== 'string' || typeof lease_duration !== 'number') {
@@ -83,11 +106,11 @@ export function createVaultClient(options: VaultOptions): VaultClient {
   };
   return {
     async read({ mount, path, field }) {
-      const deadline = AbortSignal.timeout(READ_MS_MAX);
+      const deadline = AbortSignal.timeout(limits.readMs);
       const url = `/v1/${encodePath(mount)}/data/${encodePath(path)}`;
       const ask = async (): Promise<Answer> => {
-        const token = await signIn(deadline);
-        return patiently(options, { method: 'GET', path: url, token }, deadline);
+        const token = await tokenNow(deadline);
+        return patiently(connection, { method: 'GET', path: url, token }, deadline);
       };
       let answer = await ask();
       if (answer.status === 403 && options.auth.kind === 'approle' && session !== undefined) {
@@ -130,6 +153,8 @@ function unexpected(status: number): string {
   return `it answered ${status}`;
 }
 
+type Connection = VaultOptions & { readonly limits: VaultLimits };
+
 interface VaultRequest {
   readonly method: 'GET' | 'POST';
   readonly path: string;
@@ -139,41 +164,44 @@ interface VaultRequest {
 
 /** Asks again while it is a passing trouble; the last answer, whatever it is. */
 async function patiently(
-  options: VaultOptions,
+  connection: Connection,
   asked: VaultRequest,
   deadline: AbortSignal,
 ): Promise<Answer> {
   for (let tried = 1; ; tried += 1) {
     let waitMs = backoffMs(tried, BACKOFF);
     try {
-      const answer = await send(options, asked, deadline);
+      const answer = await send(connection, asked, deadline);
       if (!PASSING.has(answer.status) || tried >= TRIES) return answer;
       waitMs = Math.max(waitMs, answer.retryAfterMs);
     } catch (error) {
       if (tried >= TRIES || deadline.aborted) throw error;
     }
     await sleep(waitMs, deadline);
-    if (deadline.aborted) throw new VaultProblem(tooSlow());
+    if (deadline.aborted) throw new VaultProblem(tooSlow(connection));
   }
 }
 
-function tooSlow(): string {
-  return `it gave no answer within ${READ_MS_MAX / 1000} seconds`;
+function tooSlow({ limits }: Connection): string {
+  return `it gave no answer within ${limits.readMs / 1000} seconds`;
 }
 
 /** One request. Redirects are not followed: the token is for this address. */
 function send(
-  { address, namespace, ca }: VaultOptions,
+  connection: Connection,
   { method, path, body, token }: VaultRequest,
   deadline: AbortSignal,
 ): Promise<Answer> {
+  const { address, namespace, ca, limits } = connection;
   const url = new URL(address + path);
   const begin = url.protocol === 'https:' ? requestHttps : requestHttp;
-  const signal = AbortSignal.any([deadline, AbortSignal.timeout(REQUEST_MS_MAX)]);
+  const signal = AbortSignal.any([deadline, AbortSignal.timeout(limits.requestMs)]);
   return new Promise((resolve, reject) => {
     const fail = (error: Error): void => {
       reject(
-        new VaultProblem(signal.aborted ? tooSlow() : `it cannot be reached: ${error.message}`),
+        new VaultProblem(
+          signal.aborted ? tooSlow(connection) : `it cannot be reached: ${error.message}`,
+        ),
       );
     };
     const sent = begin(url, {

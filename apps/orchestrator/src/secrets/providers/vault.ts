@@ -3,6 +3,7 @@ import { RivetError, SecretText } from '@rivet/base';
 import { providerFailed, referenceInvalid, type SecretSource } from './secret-source.ts';
 import {
   createVaultClient,
+  type VaultLimits,
   type VaultOptions,
   type VaultPlace,
   VaultProblem,
@@ -15,8 +16,8 @@ const CACHE_ENTRIES_MAX = 500;
 const EXPECTED =
   'mount/path#field such as secret/ci/npm#token (mount::path#field for a mount with slashes)';
 
-export function vaultSource(options: VaultOptions): SecretSource {
-  const client = createVaultClient(options);
+export function vaultSource(options: VaultOptions, limits?: VaultLimits): SecretSource {
+  const client = createVaultClient(options, limits);
   const recent = new Map<string, { readonly value: Promise<unknown>; readonly untilMs: number }>();
 
   const ask = (reference: string): Promise<unknown> => {
