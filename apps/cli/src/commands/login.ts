@@ -2,6 +2,7 @@
 import { isRivetError, RivetError } from '@rivet/base';
 import { type Client, createClient, type SessionTokens } from '@rivet/protocol';
 import { askNewPassword, askSecret, askText, readPasswordLines } from '../ask.ts';
+import { signInByBrowser } from '../browser-sign-in.ts';
 import {
   type CommandContext,
   defineCommand,
@@ -26,6 +27,8 @@ const contextName = (): ValueOption<string> => ({
 interface LoginOptions {
   readonly name: string | undefined;
   readonly passwordStdin: boolean;
+  readonly sso: boolean;
+  readonly noBrowser: boolean;
   readonly setupToken: boolean;
 }
 
@@ -41,6 +44,10 @@ export const login = defineCommand({
   examples: [
     { command: 'rivet login https://ci.example.com', what: 'Asks for name and password' },
     {
+      command: 'rivet login https://ci.example.com --sso',
+      what: 'In the browser, at the provider of the installation',
+    },
+    {
       command: 'pass show rivet | rivet login --name ada --password-stdin',
       what: 'From a password store, to the current server',
     },
@@ -54,6 +61,8 @@ export const login = defineCommand({
   options: {
     name: text('NAME', 'Who you are; asked for when absent'),
     passwordStdin: flag('Read the password from standard input'),
+    sso: flag('Sign in at the provider of the installation, in a browser on this machine'),
+    noBrowser: flag('With --sso: only print the address'),
     setupToken: flag(
       'Make the first administrator; RIVET_SETUP_TOKEN has the token, or it is asked for',
     ),
@@ -64,11 +73,12 @@ export const login = defineCommand({
     const { env, output } = context;
     const server = await chooseServer(env, { url: serverUrl(args.url) });
     const { url } = server;
+    refuseTogether(options);
     refusePlaintext(url, env);
     if (options.as !== undefined) refuseTakenName(await readConfigFile(env), options.as, url);
     const reach = { url, userAgent: 'rivet-cli', fetch: await fetchFor(server, env) };
     const anonymous = createClient(reach);
-    const tokens = await signIn(anonymous, context, options);
+    const tokens = await signIn(anonymous, url, context, options);
     const { signal } = context.interrupt;
     const known = createClient({ ...reach, token: tokens.access_token });
     const { name, role } = await known.getMe({ signal });
@@ -92,12 +102,26 @@ function serverUrl(given: string | undefined): string | undefined {
   return given === undefined ? undefined : parseServerUrl(given, 'the server');
 }
 
+/** @throws RIVET_USAGE */
+function refuseTogether({ sso, noBrowser, passwordStdin, setupToken, name }: LoginOptions): void {
+  const withSso = { '--name': name !== undefined, '--password-stdin': passwordStdin };
+  const wrong = sso ? { ...withSso, '--setup-token': setupToken } : { '--no-browser': noBrowser };
+  const [found] = Object.entries(wrong).find(([, given]) => given) ?? [];
+  if (found === undefined) return;
+  throw RivetError.of('RIVET_USAGE', {
+    problem: sso ? `--sso and ${found} exclude each other` : `${found} goes with --sso`,
+    hint: 'Leave one of them out.',
+  });
+}
+
 async function signIn(
   client: Client,
+  url: string,
   context: CommandContext,
   options: LoginOptions,
 ): Promise<SessionTokens> {
   const { signal } = context.interrupt;
+  if (options.sso) return await signInByBrowser(client, url, context, options);
   if (options.setupToken) return await setUp(client, context, options);
   const { name, lines } = await nameAndPassword(context, options);
   const password = lines[0] ?? (await askSecret(context, 'Password', '--password-stdin'));

@@ -58,6 +58,13 @@ export const cliErrors = defineErrors({
     exit: 2,
     fault: 'user',
   },
+  RIVET_CLI_BROWSER_REFUSED: {
+    message: 'the sign-in in the browser did not work: {reason}',
+    solve: 'Begin again with `rivet login --sso`; an administrator finds more in the audit log.',
+    status: 401,
+    exit: 5,
+    fault: 'user',
+  },
   RIVET_CLI_NOT_SIGNED_IN: {
     message: 'nobody is signed in to {url} here',
     solve: 'Sign in with `rivet login`. `rivet context list` shows where you are signed in.',

@@ -13,6 +13,10 @@ export const userAdd = defineCommand({
     { command: 'rivet user add ada', what: 'With the role `user`' },
     { command: 'rivet user add grace --role admin', what: 'Another administrator' },
     {
+      command: 'rivet user add lin --no-password --link',
+      what: 'Somebody who signs in elsewhere under this name: rivet login --sso',
+    },
+    {
       command: 'rivet user add deployer --no-password',
       what: 'A program: rivet api-key create deploy --user deployer',
     },
@@ -23,11 +27,17 @@ export const userAdd = defineCommand({
     ...serverOptions,
     role: choice('ROLE', 'The most that the user can ever do; `user` when absent', roles),
     noPassword: flag('For programs, and for people who sign in elsewhere (SSO)'),
+    link: flag('Who signs in elsewhere with this name within a day is this user from then on'),
   },
   async run(context, { name }, options) {
     const { output, interrupt } = context;
     const client = await openClient(context, options);
-    const body = { name, role: options.role ?? 'user', password: !options.noPassword };
+    const body = {
+      name,
+      role: options.role ?? 'user',
+      password: !options.noPassword,
+      ...(options.link && { link: true as const }),
+    };
     const made = await client.createUser({ body, signal: interrupt.signal });
     if (options.json) {
       output.json(made);

@@ -20,19 +20,22 @@ export const userSet = defineCommand({
     role: choice('ROLE', 'The most that the user can ever do', roles),
     lock: flag('Lock the user out'),
     unlock: flag('Let the user in again'),
+    link: flag('Who signs in elsewhere with this name within a day is this user from then on'),
   },
   async run(context, { name: ref }, options) {
-    const { role, lock, unlock } = options;
-    if ((lock && unlock) || (!lock && !unlock && role === undefined)) {
+    const { role, lock, unlock, link } = options;
+    const nothing = !lock && !unlock && !link && role === undefined;
+    if (nothing || (lock && unlock)) {
       throw RivetError.of('RIVET_USAGE', {
         problem: lock ? '--lock and --unlock exclude each other' : 'nothing is to be changed',
-        hint: 'Give --role, --lock or --unlock.',
+        hint: 'Give --role, --lock, --unlock or --link.',
       });
     }
     const client = await openClient(context, options);
     const body = {
       ...(role === undefined ? {} : { role }),
       ...(lock || unlock ? { disabled: lock } : {}),
+      ...(link && { link: true as const }),
     };
     const user = await client.changeUser({ ref, body, signal: context.interrupt.signal });
     if (options.json) context.output.json(user);
