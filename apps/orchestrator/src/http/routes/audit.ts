@@ -2,6 +2,7 @@
 import { didYouMean, RivetError } from '@rivet/base';
 import { type AuditEntry, type AuditQuery, auditActions } from '@rivet/protocol';
 import { type AuditFilter, type AuditRow, type Database, listAuditRows } from '@rivet/store';
+import { matchesPattern } from '../../access/pattern.ts';
 import type { AuditKeys } from '../../audit/audit-keys.ts';
 import { verifyPart } from '../../audit/verify-part.ts';
 import { decodeCursor, encodeCursor, toPage } from '../cursor.ts';
@@ -52,15 +53,14 @@ function readFilter(query: AuditQuery): AuditFilter {
 /** The pattern of LIKE; an action that does not exist finds nothing for ever, so it is refused. */
 function actionPattern(text: string): string {
   const known = Object.keys(auditActions);
-  const parts = text.split('*').map((part) => part.replaceAll(/[^a-z_.]/g, '?'));
-  const pattern = new RegExp(`^${parts.map((part) => part.replaceAll('.', '\\.')).join('.*')}$`);
-  if (text.includes('?') || !known.some((action) => pattern.test(action))) {
+  if (!known.some((action) => matchesPattern(text, action))) {
     throw RivetError.of('RIVET_AUDIT_ACTION_UNKNOWN', {
       found: JSON.stringify(text),
       suggestion: didYouMean(text, known),
     });
   }
-  return parts.map((part) => part.replaceAll('_', '\\_')).join('%');
+  // What fits the name of an action has no other characters that mean something to LIKE.
+  return text.replaceAll('_', '\\_').replaceAll('*', '%');
 }
 
 const MS_PER_UNIT: Readonly<Record<string, number>> = {
