@@ -93,11 +93,14 @@ function nounUsage(
   verb: string | undefined,
   below: readonly RegistryEntry[],
 ): RivetError {
-  const verbs = below.map((entry) => entry.path[1] ?? '');
+  const verbs = [...new Set(below.map((entry) => entry.path[1] ?? ''))];
+  const deeper = below.filter(({ path }) => path[1] === verb).map(({ path }) => path[2] ?? '');
   const problem =
     verb === undefined
       ? `"rivet ${noun}" needs one of: ${verbs.join(', ')}`
-      : `unknown command "${noun} ${verb}"${didYouMean(verb, verbs)}`;
+      : deeper.length > 0
+        ? `"rivet ${noun} ${verb}" needs one of: ${deeper.join(', ')}`
+        : `unknown command "${noun} ${verb}"${didYouMean(verb, verbs)}`;
   const hint = `See what there is with: rivet ${noun} --help`;
   return RivetError.of('RIVET_USAGE', { problem, hint });
 }

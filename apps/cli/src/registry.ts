@@ -353,6 +353,36 @@ export const registry: readonly RegistryGroup[] = [
         async () => (await import('./commands/runner/list.ts')).runnerList,
       ),
       entry(
+        'runner show',
+        'Show a runner: its tags, its pipelines, its load',
+        async () => (await import('./commands/runner/show.ts')).runnerShow,
+      ),
+      entry(
+        'runner token create',
+        'Make a token that a runner registers with',
+        async () => (await import('./commands/runner/token/create.ts')).runnerTokenCreate,
+      ),
+      entry(
+        'runner token list',
+        'List the tokens that runners register with',
+        async () => (await import('./commands/runner/token/list.ts')).runnerTokenList,
+      ),
+      entry(
+        'runner token delete',
+        'Delete a token that runners register with',
+        async () => (await import('./commands/runner/token/delete.ts')).runnerTokenDelete,
+      ),
+      entry(
+        'runner rotate',
+        'Ask a runner to change its token',
+        async () => (await import('./commands/runner/rotate.ts')).runnerRotate,
+      ),
+      entry(
+        'runner revoke',
+        'End a runner: its token is worth nothing any more',
+        async () => (await import('./commands/runner/revoke.ts')).runnerRevoke,
+      ),
+      entry(
         'runner start',
         'Start a runner: it takes jobs and runs them in containers',
         async () => (await import('./commands/runner/start.ts')).runnerStart,

@@ -14,6 +14,17 @@ describe('the settings', () => {
     expect(config.limits.lua).toEqual({ cpuMs: 10_000, memoryBytes: 256 * 1024 ** 2 });
   });
 
+  it.each(['http://rivet.example.com', 'http://10.0.0.5:7450', 'http://localhost.example'])(
+    'refuse to speak in clear with %s, unless that is wanted',
+    (url) => {
+      expect(() => read({ RIVET_URL: url })).toThrow(
+        expect.objectContaining({ code: 'RIVET_RUNNER_PLAINTEXT' }),
+      );
+      expect(read({ RIVET_URL: url, RIVET_ALLOW_PLAINTEXT: 'yes' }).url).toBe(url);
+      expect(read({ RIVET_URL: url.replace('http:', 'https:') }).url).toMatch(/^https:/);
+    },
+  );
+
   it('take an empty variable as not set', () => {
     expect(read({ RIVET_URL: '', RIVET_RUNNER_TAGS: '' }).url).toBe('http://127.0.0.1:7450');
   });
@@ -31,6 +42,8 @@ describe('the settings', () => {
     ['RIVET_RUNNER_CAPACITY', '1e3'],
     ['RIVET_STATE_DIRECTORY', 'relative/path'],
     ['RIVET_POLICY_FILE', 'policy.json'],
+    ['RIVET_CA_FILE', 'ca.pem'],
+    ['RIVET_RUNNER_TOKEN_FILE', 'token'],
     ['RIVET_STOP_GRACE', 'soon'],
     ['RIVET_SPOOL_MAX', '0'],
     ['RIVET_LUA_MEMORY', '-1'],

@@ -54,6 +54,7 @@ export interface RunnerConfig {
 const settings = {
   RIVET_URL: textSetting('http://127.0.0.1:7450'),
   RIVET_CA_FILE: textSetting(undefined),
+  RIVET_ALLOW_PLAINTEXT: choiceSetting('no', ['no', 'yes']),
   RIVET_RUNNER_NAME: textSetting(undefined),
   RIVET_RUNNER_TOKEN: textSetting(undefined),
   RIVET_RUNNER_TOKEN_FILE: textSetting(undefined),
@@ -80,12 +81,13 @@ export const runnerVariables: readonly string[] = Object.keys(settings);
 
 /**
  * Reads the settings.
- * @throws RIVET_CONFIG_INVALID naming the variable, its value and what was expected
+ * @throws RIVET_CONFIG_INVALID naming the variable, its value and what was expected,
+ *   RIVET_RUNNER_PLAINTEXT
  */
 export function readConfig(env: Readonly<Record<string, string | undefined>>): RunnerConfig {
   const values = readSettings(settings, env);
   return {
-    url: readUrl(values.RIVET_URL),
+    url: readUrl(values.RIVET_URL, values.RIVET_ALLOW_PLAINTEXT === 'yes'),
     caFile: readPath('RIVET_CA_FILE', values.RIVET_CA_FILE),
     name: readName(values.RIVET_RUNNER_NAME),
     registration: {
@@ -112,10 +114,14 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): R
   };
 }
 
-function readUrl(text: string): string {
+function readUrl(text: string, allowPlaintext: boolean): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || !['http:', 'https:'].includes(url.protocol)) {
     throw invalid('RIVET_URL', text, 'an address such as http://127.0.0.1:7450');
+  }
+  const isLoopback = /^(localhost|.*\.localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(url.hostname);
+  if (url.protocol === 'http:' && !isLoopback && !allowPlaintext) {
+    throw RivetError.of('RIVET_RUNNER_PLAINTEXT', { url: url.origin });
   }
   return text.replace(/\/+$/, '');
 }

@@ -15,7 +15,7 @@ import { readConfig, runnerVariables } from './config.ts';
 
 /** Variables of the other programs, which may be set for all of them together. */
 const OTHER_PROGRAMS =
-  /^RIVET_(LISTEN|MIGRATE|LEASE|POLL|DATABASE|DATA|CONFIG|CLI|TOKEN|TLS|TRUSTED|ALLOW|PUBLIC|MASTER|METRICS|OIDC|ATTEMPT|STREAMS|PLUGINS)/;
+  /^RIVET_(LISTEN|MIGRATE|LEASE|POLL|DATABASE|DATA|CONFIG|CLI|TOKEN|TLS|TRUSTED|ALLOWED|PUBLIC|MASTER|METRICS|OIDC|ATTEMPT|STREAMS|PLUGINS)/;
 /** After a defect the program is given this long to say so, in milliseconds. */
 const DEFECT_EXIT_MS = 100;
 
@@ -31,7 +31,6 @@ async function main(): Promise<number> {
     delete process.env.RIVET_RUNNER_TOKEN;
     logger = createLogger({ name: 'runner', level: config.logLevel });
     warnOfUnknownVariables(logger);
-    warnOfPlaintext(config.url, logger);
     process.stdout.on('error', () => undefined);
     const policy = await loadInstallationPolicy(config.policyFile);
     const { runner, close } = composeRunner(config, policy, logger);
@@ -90,14 +89,6 @@ function tell(error: RivetError, logger: Logger): number {
   logger.debug({ err: error }, error.code);
   process.stderr.write(`${error.code}: ${error.message}\n${error.solve}\n`);
   return error.entry.exit;
-}
-
-/** What goes over the network in clear can be read, tokens and secrets too. */
-function warnOfPlaintext(url: string, logger: Logger): void {
-  const { protocol, hostname } = new URL(url);
-  const loopback = hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.');
-  if (protocol === 'https:' || loopback) return;
-  logger.warn({ url }, 'RIVET_URL is http to another machine: tokens and secrets can be read');
 }
 
 function warnOfUnknownVariables(logger: Logger): void {

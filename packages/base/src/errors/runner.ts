@@ -57,6 +57,15 @@ export const runnerErrors = defineErrors({
     exit: 2,
     fault: 'operator',
   },
+  RIVET_RUNNER_PLAINTEXT: {
+    message:
+      'the runner would send its token and get secrets in clear: {url} is http to another machine',
+    solve:
+      'Use https. On a network where nobody can listen in, RIVET_ALLOW_PLAINTEXT=yes does without.',
+    status: 400,
+    exit: 2,
+    fault: 'operator',
+  },
   RIVET_RUNNER_NAME_TAKEN: {
     message: 'there is a runner {name} already, which has a token of its own',
     solve:

@@ -48,8 +48,8 @@ export type RunnerList = Static<typeof RunnerList>;
 
 export const RegistrationTokenRef = Type.Object({ id: Type.String({ format: 'uuid' }) });
 
-/** The longest life of a registration token, in seconds: 30 days. */
-export const REGISTRATION_SECONDS_MAX = 30 * 24 * 3600;
+/** The longest life of a registration token, in seconds: a week. */
+const REGISTRATION_SECONDS_MAX = 7 * 24 * 3600;
 
 export const RegistrationTokenRequest = Type.Object({
   /** What it is for, for people. */

@@ -1,11 +1,13 @@
 // `rivet orchestrator start`: starts an orchestrator in the foreground.
+import { resolve } from 'node:path';
 import { defineCommand, text } from '../../command.ts';
 import { startProgram } from '../../start-program.ts';
 
 export const orchestratorStart = defineCommand({
   details: [
-    'It holds no state: start as many as you like on one database. Until Rivet has authentication it listens on',
-    'loopback addresses only. docs/operating.md lists the environment variables that set the rest.',
+    'It holds no state: start as many as you like on one database. On addresses that other machines reach it wants a',
+    'certificate, or a proxy in front that has one: docs/operating/network.md. docs/operating.md lists the environment',
+    'variables that set the rest.',
   ].join('\n'),
   examples: [
     {
@@ -16,9 +18,16 @@ export const orchestratorStart = defineCommand({
       command: 'rivet orchestrator start --listen 127.0.0.1:7451',
       what: 'A second one beside the first',
     },
+    {
+      command:
+        'rivet orchestrator start --listen 0.0.0.0:7450 --tls-cert rivet.pem --tls-key rivet.key',
+      what: 'For other machines, with TLS',
+    },
   ],
   options: {
     listen: text('HOST:PORT', 'Address; RIVET_LISTEN or 127.0.0.1:7450 when absent'),
+    tlsCert: text('FILE', 'Certificate with its chain, PEM; RIVET_TLS_CERT'),
+    tlsKey: text('FILE', 'Its key, PEM; RIVET_TLS_KEY'),
     database: text('URL', 'PostgreSQL; DATABASE_URL when absent (arguments show in process lists)'),
   },
   run: (context, _args, options) =>
@@ -26,6 +35,12 @@ export const orchestratorStart = defineCommand({
       'orchestrator',
       {
         ...(options.listen === undefined ? {} : { RIVET_LISTEN: options.listen }),
+        ...(options.tlsCert === undefined
+          ? {}
+          : { RIVET_TLS_CERT: resolve(context.cwd, options.tlsCert) }),
+        ...(options.tlsKey === undefined
+          ? {}
+          : { RIVET_TLS_KEY: resolve(context.cwd, options.tlsKey) }),
         ...(options.database === undefined ? {} : { DATABASE_URL: options.database }),
       },
       context,

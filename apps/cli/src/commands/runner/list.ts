@@ -6,7 +6,7 @@ import { openClient, serverOptions } from '../../server.ts';
 
 export const runnerList = defineCommand({
   examples: [{ command: 'rivet runner list', what: 'Who is online, with tags and load' }],
-  json: '`{items: [{id, name, state, tags: [{key, value}], capacity, running, version, created_at, last_seen_at}], next_cursor}`',
+  json: '`{items: [{id, name, state, tags: [{key, value}], pipelines, capacity, running, version, token_since, created_at, last_seen_at}], next_cursor}`',
   options: serverOptions,
   async run(context, _args, options) {
     const { output, interrupt } = context;
