@@ -17,7 +17,7 @@ const BYTES_MAX = 128 * 1024;
 
 /**
  * The value, without the line end of a single line.
- * @throws RIVET_USAGE, RIVET_CLI_SECRETS_FILE_INVALID, RIVET_INTERRUPTED
+ * @throws RIVET_USAGE, RIVET_INTERRUPTED
  */
 export async function readSecretValue(
   name: string,
@@ -62,7 +62,10 @@ async function readText(given: string, { cwd }: CommandContext): Promise<string>
     if (error instanceof RivetError) throw error;
     const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
     const problem = missing ? 'it does not exist' : describeThrown(error);
-    throw RivetError.of('RIVET_CLI_SECRETS_FILE_INVALID', { path, problem }, error);
+    throw RivetError.of('RIVET_USAGE', {
+      problem: `--file ${path}: ${problem}`,
+      hint: 'Name a file with the value and nothing else in it.',
+    });
   }
 }
 
