@@ -1,4 +1,7 @@
 // Signs the CLI in to the server of `rivet dev`, for as long as that runs.
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { writeFileAtomically } from '@rivet/base';
 import { loadConfig } from './config.ts';
 import { configPath, type Environment, readConfigFile } from './config-file.ts';
 import { chooseServer, forgetContext, keepContext } from './contexts.ts';
@@ -13,6 +16,24 @@ export interface DevSignIn {
   readonly current: boolean;
   /** Removes the context, unless somebody has put another one in its place. */
   forget(): Promise<void>;
+}
+
+const KEY_FILE = 'api-key';
+
+/** The API key of an earlier start in this directory; undefined when there is none. */
+export async function readDevKey(directory: string): Promise<string | undefined> {
+  try {
+    return (await readFile(join(directory, KEY_FILE), 'utf8')).trim();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/** Keeps it for the next start, so that not each one makes a key that nobody ends. */
+export async function keepDevKey(directory: string, apiKey: string): Promise<void> {
+  if ((await readDevKey(directory)) === apiKey) return;
+  await writeFileAtomically(join(directory, KEY_FILE), `${apiKey}\n`, 0o600);
 }
 
 /** What the first one is called; another one at the same time has its port in its name. */

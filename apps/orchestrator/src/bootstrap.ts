@@ -1,24 +1,30 @@
 // The program "bootstrap": makes what an installation for one person needs before its orchestrator
 // starts (schema, administrator, API key, a token for its runner) and says it to whoever started it, on standard output.
-import { createLogger, uuidv7 } from '@rivet/base';
+import { createLogger, type SecretText, uuidv7 } from '@rivet/base';
 import {
   checkSchema,
   createDatabase,
+  findApiKeyHolder,
   findUser,
   insertApiKey,
   insertRegistrationToken,
   insertUser,
+  lockApiKey,
   migrate,
   type Queryable,
 } from '@rivet/store';
-import { makeToken } from './auth/token.ts';
+import { hashToken, makeToken } from './auth/token.ts';
+import { readBootstrapKey } from './bootstrap-config.ts';
 import { readConfig } from './config.ts';
 import { announce, runToExit } from './exit.ts';
 
 const ADMINISTRATOR = 'admin';
 const KEY_NAME = 'rivet dev';
-/** A day is more than anybody works without starting again. */
-const KEY_MS = 24 * 3_600_000;
+const DAY_MS = 24 * 3_600_000;
+/** As long as a key can be valid: keys that are made with it cannot be valid for longer. */
+const KEY_MS = 366 * DAY_MS;
+/** An earlier key with less time than this is replaced. */
+const KEPT_MS_MIN = 100 * DAY_MS;
 const REGISTRATION_SECONDS = 600;
 
 await runToExit(async () => {
@@ -32,7 +38,10 @@ await runToExit(async () => {
   try {
     const migrations = await migrate(database);
     await checkSchema(database);
-    const apiKey = await database.transaction(makeKey, { repeatable: false });
+    const earlier = readBootstrapKey(process.env);
+    const apiKey = await database.transaction((tx) => findOrMakeKey(tx, earlier), {
+      repeatable: false,
+    });
     const token = await makeRegistrationToken(database);
     announce({
       event: 'prepared',
@@ -64,7 +73,15 @@ async function makeRegistrationToken(db: Queryable): Promise<string> {
   return token.reveal();
 }
 
-/** A new key each time: only its hash is kept, so an earlier one cannot be told again. */
+/** The earlier key while it is good: only its hash is kept here, so it cannot be told again. */
+async function findOrMakeKey(tx: Queryable, earlier: SecretText | undefined): Promise<string> {
+  const text = earlier?.reveal() ?? '';
+  const holder = await findApiKeyHolder(tx, hashToken(text));
+  const key = holder === undefined ? undefined : await lockApiKey(tx, holder.api_key_id);
+  const until = key?.expires_at?.getTime() ?? 0;
+  return until - Date.now() > KEPT_MS_MIN ? text : await makeKey(tx);
+}
+
 async function makeKey(tx: Queryable): Promise<string> {
   const made = { id: uuidv7(), name: ADMINISTRATOR, role: 'admin', passwordHash: null } as const;
   const user = (await insertUser(tx, made)) ?? (await findUser(tx, ADMINISTRATOR));

@@ -20,7 +20,7 @@ import {
   type PreparationService,
   type ProgramService,
 } from '../dev-services.ts';
-import { type DevSignIn, devSignIn } from '../dev-sign-in.ts';
+import { type DevSignIn, devSignIn, keepDevKey, readDevKey } from '../dev-sign-in.ts';
 import { exitCodes } from '../exit-codes.ts';
 import type { Output } from '../output.ts';
 import { refuseUsedPort } from '../port.ts';
@@ -64,7 +64,13 @@ export const dev = defineCommand({
     const parts = createParts(
       directory,
       { ...options, port },
-      { config, env, masterKey, force: interrupt.force },
+      {
+        config,
+        env,
+        masterKey,
+        apiKey: await readDevKey(directory),
+        force: interrupt.force,
+      },
     );
     const services = [parts.database, parts.preparation, parts.orchestrator, parts.runner];
     const interrupted = new Promise<void>((done) => {
@@ -82,7 +88,9 @@ export const dev = defineCommand({
     let signIn: DevSignIn | undefined;
     try {
       const url = String(parts.orchestrator.ready?.url);
-      signIn = await devSignIn(env, url, String(parts.preparation.said?.api_key));
+      const apiKey = String(parts.preparation.said?.api_key);
+      await keepDevKey(directory, apiKey);
+      signIn = await devSignIn(env, url, apiKey);
       announce(parts, directory, signIn, options.json, context.output);
       await Promise.race([
         interrupted,
@@ -104,6 +112,8 @@ interface Surroundings {
   readonly env: Environment;
   /** What the orchestrator finds its master key by; no other program is told. */
   readonly masterKey: Environment;
+  /** Of an earlier run; used again while it is valid. */
+  readonly apiKey: string | undefined;
   readonly force: AbortSignal;
 }
 
@@ -119,7 +129,7 @@ interface Parts {
 function createParts(
   directory: string,
   options: { port: number; image: string | undefined; capacity: number | undefined },
-  { config, env, masterKey, force }: Surroundings,
+  { config, env, masterKey, apiKey, force }: Surroundings,
 ): Parts {
   const logger = createLogger({ name: 'rivet', level: config.logLevel });
   let database: EmbeddedDatabase | undefined;
@@ -130,7 +140,10 @@ function createParts(
     DATABASE_URL: database?.url,
     RIVET_LOG_LEVEL: config.logLevel,
   });
-  const preparation = createPreparationService('bootstrap', 'prepared', serverEnv);
+  const preparation = createPreparationService('bootstrap', 'prepared', () => ({
+    ...serverEnv(),
+    RIVET_BOOTSTRAP_API_KEY: apiKey,
+  }));
   const orchestrator = createProgramService({
     program: 'orchestrator',
     env: () => ({ ...serverEnv(), RIVET_LISTEN: `${HOST}:${options.port}` }),

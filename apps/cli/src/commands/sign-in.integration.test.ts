@@ -29,10 +29,7 @@ beforeAll(async () => {
     RIVET_DEFAULT_IMAGE: 'localhost/rivet/base:latest',
   };
   await configOf('admin');
-  dev = startCli(['dev', '--port', '0', '--data-dir', join(directory, 'data'), '--json'], {
-    env: { ...base, RIVET_CONFIG: join(directory, 'admin') },
-    cwd: directory,
-  });
+  dev = startDev();
   await dev.waitFor(/"event":"ready"/);
   ({ url } = JSON.parse(dev.stdout()));
   await writeFile(
@@ -47,6 +44,13 @@ afterAll(async () => {
   await dev?.exit;
   await rm(directory, { recursive: true, force: true });
 }, 60_000);
+
+function startDev(): RunningCli {
+  return startCli(['dev', '--port', '0', '--data-dir', join(directory, 'data'), '--json'], {
+    env: { ...base, RIVET_CONFIG: join(directory, 'admin') },
+    cwd: directory,
+  });
+}
 
 /** A configuration file of one person's own. */
 async function configOf(person: string): Promise<void> {
@@ -100,7 +104,23 @@ describe('rivet dev', () => {
       .run();
     expectNoToken(whoami);
     expectNoToken({ code: 0, stdout: dev.stdout(), stderr: dev.stderr() });
+    for (const name of ['api-key', 'master-key']) {
+      expect((await stat(join(directory, 'data', name))).mode & 0o777, name).toBe(0o600);
+    }
   });
+
+  it('takes its sign-in back when it stops, and has the same key at the next start', async () => {
+    const config = join(directory, 'admin');
+    const key = async (): Promise<string> => (await contextOf('admin')).api_key ?? '';
+    const before = await key();
+    dev.signal('SIGTERM');
+    expect(await dev.exit).toBe(0);
+    expect(JSON.parse(await readFile(config, 'utf8'))).toEqual({});
+    dev = startDev();
+    await dev.waitFor(/"event":"ready"/);
+    ({ url } = JSON.parse(dev.stdout()));
+    expect(await key()).toBe(before);
+  }, 60_000);
 });
 
 describe('a session', () => {
