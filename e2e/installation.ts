@@ -9,8 +9,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { type Client, createClient } from '@rivet/protocol';
-import { createTestDatabase } from '@rivet/testing';
+import { type Client, createClient, createPinnedFetch } from '@rivet/protocol';
+import { createTestDatabase, type TestAuthority, type TestCertificate } from '@rivet/testing';
 import { type Program, startProgram } from './program.ts';
 
 const run = promisify(execFile);
@@ -55,6 +55,8 @@ export interface InstallationOptions {
   readonly capacity?: number;
   /** Of the orchestrators. */
   readonly orchestratorEnv?: Readonly<Record<string, string>>;
+  /** Makes the orchestrators speak TLS; clients and runners pin its authority. */
+  readonly tls?: { readonly authority: TestAuthority; readonly certificate: TestCertificate };
   /** Of the runners. */
   readonly runnerEnv?: Readonly<Record<string, string>>;
 }
@@ -63,6 +65,7 @@ export interface InstallationOptions {
 export async function startInstallation(options: InstallationOptions = {}): Promise<Installation> {
   const database = await createTestDatabase();
   const directory = await mkdtemp(join(tmpdir(), 'rivet-e2e-'));
+  const { tls } = options;
   const masterKey = randomBytes(32).toString('base64');
   const { api_key: token } = await bootstrap({
     DATABASE_URL: database.url,
@@ -90,11 +93,17 @@ export async function startInstallation(options: InstallationOptions = {}): Prom
         DATABASE_URL: database.url,
         RIVET_LISTEN: `127.0.0.1:${port}`,
         RIVET_MASTER_KEY: masterKey,
+        ...(tls !== undefined && {
+          RIVET_TLS_CERT: tls.certificate.certFile,
+          RIVET_TLS_KEY: tls.certificate.keyFile,
+        }),
         ...options.orchestratorEnv,
       });
       await program.announced('listening');
-      const url = `http://127.0.0.1:${port}`;
-      const orchestrator = { ...program, port, url, client: createClient({ url, token }) };
+      const url = `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}`;
+      const fetch = tls && createPinnedFetch(tls.authority.pem, 'test');
+      const client = createClient({ url, token, ...(fetch !== undefined && { fetch }) });
+      const orchestrator = { ...program, port, url, client };
       orchestrators.push(orchestrator);
       return orchestrator;
     },
@@ -109,6 +118,7 @@ export async function startInstallation(options: InstallationOptions = {}): Prom
         RIVET_RUNNER_CAPACITY: String(given.capacity ?? options.capacity ?? 2),
         RIVET_STATE_DIRECTORY: stateDirectory,
         RIVET_RUNNER_TOKEN: registration.token,
+        ...(tls !== undefined && { RIVET_CA_FILE: tls.authority.caFile }),
         RIVET_DEFAULT_IMAGE: BASE_IMAGE,
         RIVET_KILL_GRACE: '1s',
         RIVET_CANCEL_GRACE: '5s',
