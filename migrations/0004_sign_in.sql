@@ -21,7 +21,10 @@ ALTER TABLE users
   -- One that an administrator made: it only lets its user set another one.
   ADD COLUMN password_temporary boolean NOT NULL DEFAULT false,
   ADD COLUMN password_expires_at timestamptz,
-  ADD COLUMN password_changed_at timestamptz;
+  ADD COLUMN password_changed_at timestamptz,
+  -- Until then somebody who signs in elsewhere with this name becomes this user: an administrator
+  -- said so.
+  ADD COLUMN link_until timestamptz;
 
 ALTER TABLE sessions
   -- SHA-256 of the part that all refresh tokens of a session share: it tells a copy of an old one

@@ -340,7 +340,8 @@ CREATE TABLE users (
   created_at timestamp with time zone NOT NULL DEFAULT now(),
   password_temporary boolean NOT NULL DEFAULT false,
   password_expires_at timestamp with time zone,
-  password_changed_at timestamp with time zone
+  password_changed_at timestamp with time zone,
+  link_until timestamp with time zone
 );
 
 ALTER TABLE api_keys ADD CONSTRAINT api_keys_hash_key UNIQUE (hash);

@@ -23,6 +23,7 @@ import { chainAuditLog } from './audit/chain-rows.ts';
 import { createRefusals } from './audit/refusals.ts';
 import { createAuthParts, signingKeysService } from './auth/auth-parts.ts';
 import { createAuthenticator } from './auth/authenticate.ts';
+import { createProvider } from './auth/oidc/provider.ts';
 import { offerSetup } from './auth/setup-token.ts';
 import type { Config } from './config.ts';
 import { createDuties } from './duties/duty.ts';
@@ -42,6 +43,7 @@ import { browserRoutes } from './http/routes/browser.ts';
 import { idTokenRoutes } from './http/routes/id-tokens.ts';
 import { jobLogRoutes } from './http/routes/job-logs.ts';
 import { jobRoutes } from './http/routes/jobs.ts';
+import { oidcRoutes } from './http/routes/oidc.ts';
 import { pipelineRoutes } from './http/routes/pipelines.ts';
 import { runnerCallRoutes } from './http/routes/runner.ts';
 import { runnerRoutes } from './http/routes/runners.ts';
@@ -105,6 +107,7 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
     publicUrl: () => config.publicUrl ?? http.url(),
     version: VERSION,
     auth,
+    oidc: config.oidc && createProvider(config.oidc, logger),
     authenticator: createAuthenticator(auth),
     database,
     notifier,
@@ -136,6 +139,7 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
     stopping: stopping.signal,
     handlers: {
       ...authRoutes(services),
+      ...oidcRoutes(services),
       ...signingKeyRoutes(services),
       ...browserRoutes(services),
       ...userRoutes(services),
@@ -173,7 +177,7 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
       forgetAttempts(database),
       forgetOldSessions(database),
       rotateSigningKeys(auth.signingKeys),
-      chainAuditLog({ database, keys: auditKeys, logger }),
+      chainAuditLog({ database, keys: auditKeys, logger, onLength: metrics.auditReaches }),
     ],
     logger,
   );

@@ -14,6 +14,7 @@ import {
   unknownVariables,
 } from '@rivet/base';
 import { type NetworkConfig, networkSettings, readNetwork } from './network-config.ts';
+import { type OidcConfig, oidcSettings, readOidc } from './oidc-config.ts';
 import type { MasterKeySource } from './sealing/load-master-key.ts';
 import { readSecretSources } from './secrets/providers/provider-config.ts';
 import type { SecretSources } from './secrets/providers/secret-source.ts';
@@ -38,11 +39,14 @@ export interface Config extends NetworkConfig {
   readonly otherMasterKey?: MasterKeySource | undefined;
   /** Where values of secrets come from that are not in the database. */
   readonly secretSources: SecretSources;
+  /** Where people can sign in besides; absent: nowhere else. */
+  readonly oidc?: OidcConfig | undefined;
 }
 
 const settings = {
   DATABASE_URL: textSetting(''),
   ...networkSettings,
+  ...oidcSettings,
   RIVET_LOG_LEVEL: choiceSetting<LogLevel>('info', ['debug', 'info', 'warn', 'error', 'silent']),
   RIVET_MIGRATE: choiceSetting('auto', ['auto', 'never']),
   RIVET_LEASE: durationSetting(30_000),
@@ -80,7 +84,7 @@ const POLL_MS_MIN = 1000;
 /**
  * Reads the settings.
  * @throws RIVET_CONFIG_INVALID, RIVET_DATABASE_URL_MISSING, RIVET_LISTEN_INVALID,
- *   RIVET_LISTEN_PLAINTEXT
+ *   RIVET_LISTEN_PLAINTEXT, RIVET_OIDC_CONFIG
  */
 export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
   const values = readSettings(settings, env);
@@ -102,6 +106,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     masterKey: readMasterKey('RIVET_MASTER_KEY', values, env),
     otherMasterKey: readMasterKey('RIVET_MASTER_KEY_PREVIOUS', values, env),
     secretSources: readSecretSources(values, env),
+    oidc: readOidc(values),
   };
 }
 

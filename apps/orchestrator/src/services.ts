@@ -6,6 +6,7 @@ import type { AuditLog } from './audit/audit-log.ts';
 import type { Refusals } from './audit/refusals.ts';
 import type { AuthParts } from './auth/auth-parts.ts';
 import type { Authenticator } from './auth/authenticate.ts';
+import type { Provider } from './auth/oidc/provider.ts';
 import type { StreamSlots } from './http/stream-slots.ts';
 import type { ClaimDispatcher } from './jobs/claim-dispatcher.ts';
 import type { JobWatcher } from './jobs/job-watcher.ts';
@@ -21,6 +22,8 @@ export interface Services {
   readonly publicUrl: () => string;
   /** What signing in is made of. */
   readonly auth: AuthParts;
+  /** Where people can sign in besides; undefined: nowhere else. */
+  readonly oidc: Provider | undefined;
   readonly authenticator: Authenticator;
   readonly database: Database;
   readonly notifier: Notifier;

@@ -18,7 +18,8 @@ export interface UserRow {
   readonly created_at: Date;
 }
 
-const COLUMNS = `id, name, role, password_hash, password_temporary,
+/** SQL for the columns of a `UserRow`. */
+export const USER_COLUMNS = `id, name, role, password_hash, password_temporary,
   COALESCE(password_expires_at <= now(), false) AS password_expired,
   token_version, disabled_at, last_login_at, created_at`;
 
@@ -26,7 +27,7 @@ const insert = once(
   'insert_user',
   `INSERT INTO users (id, name, role, password_hash, password_temporary, password_expires_at)
    VALUES ($1, $2, $3, $4, $5::float8 IS NOT NULL, now() + make_interval(secs => $5))
-   ON CONFLICT (name) DO NOTHING RETURNING ${COLUMNS}`,
+   ON CONFLICT (name) DO NOTHING RETURNING ${USER_COLUMNS}`,
 );
 
 export interface NewUser {
@@ -44,10 +45,10 @@ export async function insertUser(tx: Queryable, user: NewUser): Promise<UserRow 
   return (await tx.query<UserRow>(insert, [id, name, role, passwordHash, passwordSeconds]))[0];
 }
 
-const byName = repeatable('user_by_name', `SELECT ${COLUMNS} FROM users WHERE name = $1`);
+const byName = repeatable('user_by_name', `SELECT ${USER_COLUMNS} FROM users WHERE name = $1`);
 const byIdRange = repeatable(
   'users_by_id_range',
-  `SELECT ${COLUMNS} FROM users WHERE id BETWEEN $1 AND $2 ORDER BY id LIMIT 4`,
+  `SELECT ${USER_COLUMNS} FROM users WHERE id BETWEEN $1 AND $2 ORDER BY id LIMIT 4`,
 );
 
 /** The user of a whole name; undefined when there is none. */
@@ -63,7 +64,10 @@ export async function findUsers(db: Queryable, ref: string): Promise<UserRow[]> 
   return range === undefined ? [] : db.query<UserRow>(byIdRange, [range.from, range.to]);
 }
 
-const lockById = repeatable('lock_user', `SELECT ${COLUMNS} FROM users WHERE id = $1 FOR UPDATE`);
+const lockById = repeatable(
+  'lock_user',
+  `SELECT ${USER_COLUMNS} FROM users WHERE id = $1 FOR UPDATE`,
+);
 
 /** Keeps others from changing the user until the transaction ends. */
 export async function lockUser(tx: Queryable, id: string): Promise<UserRow | undefined> {
@@ -72,7 +76,7 @@ export async function lockUser(tx: Queryable, id: string): Promise<UserRow | und
 
 const list = repeatable(
   'list_users',
-  `SELECT ${COLUMNS} FROM users
+  `SELECT ${USER_COLUMNS} FROM users
    WHERE name > $1 AND ($2 = '' OR strpos(name, lower($2)) > 0) ORDER BY name LIMIT $3`,
 );
 
@@ -124,14 +128,14 @@ export async function lockFirstUser(tx: Queryable): Promise<void> {
 
 const setRole = once(
   'set_user_role',
-  `UPDATE users SET role = $2 WHERE id = $1 RETURNING ${COLUMNS}`,
+  `UPDATE users SET role = $2 WHERE id = $1 RETURNING ${USER_COLUMNS}`,
 );
 const setDisabled = once(
   'set_user_disabled',
   // Whoever is enabled again signs in again: the sessions from before stay ended.
   `UPDATE users SET token_version = token_version + 1,
      disabled_at = CASE WHEN $2 THEN COALESCE(disabled_at, now()) END
-   WHERE id = $1 RETURNING ${COLUMNS}`,
+   WHERE id = $1 RETURNING ${USER_COLUMNS}`,
 );
 const remove = once('delete_user', `DELETE FROM users WHERE id = $1`);
 
@@ -162,7 +166,7 @@ const setPassword = once(
   `UPDATE users SET password_hash = $2, password_temporary = $3::float8 IS NOT NULL,
      password_expires_at = now() + make_interval(secs => $3), password_changed_at = now(),
      token_version = token_version + 1
-   WHERE id = $1 RETURNING ${COLUMNS}`,
+   WHERE id = $1 RETURNING ${USER_COLUMNS}`,
 );
 
 /**
@@ -193,7 +197,7 @@ export async function rehashUserPassword(
 
 const endSessions = once(
   'end_user_sessions',
-  `UPDATE users SET token_version = token_version + 1 WHERE id = $1 RETURNING ${COLUMNS}`,
+  `UPDATE users SET token_version = token_version + 1 WHERE id = $1 RETURNING ${USER_COLUMNS}`,
 );
 
 /** Ends all sessions of a user at once. */

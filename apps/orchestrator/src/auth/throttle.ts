@@ -23,7 +23,7 @@ const failureLimits = {
   refresh: { attempts: 60, seconds: 5 * MINUTE },
   setup: { attempts: 20, seconds: 15 * MINUTE },
   registration: { attempts: 60, seconds: 15 * MINUTE },
-  oidc: { attempts: 60, seconds: 5 * MINUTE },
+  oidc: { attempts: 300, seconds: 5 * MINUTE },
 } as const satisfies Readonly<Record<string, AttemptLimit>>;
 
 export type FailureKind = keyof typeof failureLimits;

@@ -1,5 +1,5 @@
 // Forgets sessions that ended long ago, and sign-ins elsewhere that never came back.
-import { type Database, forgetSessions } from '@rivet/store';
+import { type Database, forgetOidcSignIns, forgetSessions } from '@rivet/store';
 import type { Duty } from './duty.ts';
 
 /** By these sessions it is known where somebody signs in from. */
@@ -9,6 +9,9 @@ export function forgetOldSessions(database: Database): Duty {
   return {
     name: 'forget-sessions',
     everyMs: 3_600_000,
-    run: () => forgetSessions(database, KEEP_DAYS),
+    async run() {
+      await forgetSessions(database, KEEP_DAYS);
+      await forgetOidcSignIns(database);
+    },
   };
 }

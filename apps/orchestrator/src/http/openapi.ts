@@ -58,6 +58,7 @@ function success(route: Route): Record<string, unknown> {
     const content = { 'text/plain': { schema: { type: 'string' } } };
     return { 200: { description: 'Text', content } };
   }
+  if (route.stream === 'redirect') return { 303: { description: 'Go to the Location' } };
   if (route.response === undefined) return { 204: { description: 'Done' } };
   return {
     200: { description: 'Done', content: { 'application/json': { schema: route.response } } },

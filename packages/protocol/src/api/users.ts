@@ -41,11 +41,18 @@ export const UserListQuery = Type.Object({
 export const UserList = Page(User);
 export type UserList = Static<typeof UserList>;
 
+/**
+ * True: the next one who signs in elsewhere with this name, within a day, is this user from then
+ * on. Otherwise nobody becomes a user that is there already.
+ */
+const Link = Type.Optional(Type.Literal(true));
+
 export const CreateUserRequest = Type.Object({
   name: UserName,
   role: Type.Enum(roles),
   /** False: no password, for programs with API keys and for people who sign in elsewhere. */
   password: Type.Optional(Type.Boolean()),
+  link: Link,
 });
 export type CreateUserRequest = Static<typeof CreateUserRequest>;
 
@@ -69,5 +76,6 @@ export const ChangeUserRequest = Type.Object({
   role: Type.Optional(Type.Enum(roles)),
   /** Locks the user out at once, API keys too, or lets them in again. */
   disabled: Type.Optional(Type.Boolean()),
+  link: Link,
 });
 export type ChangeUserRequest = Static<typeof ChangeUserRequest>;

@@ -32,10 +32,12 @@ type Names =
   | 'endSession';
 
 export function authRoutes(services: Services): Handlers<Names> {
-  const { database, audit, auth } = services;
+  const { database, audit, auth, oidc } = services;
   const { sessions, passwords } = auth;
   return {
-    getSignInOptions: async () => ({ oidc: null }),
+    getSignInOptions: async () => ({
+      oidc: oidc === undefined ? null : { name: oidc.config.name },
+    }),
     login: async ({ body, request }) => {
       const { name, password, new_password: newPassword } = body;
       const user = await checkCredentials(auth, { name, password, newPassword }, request.ip);

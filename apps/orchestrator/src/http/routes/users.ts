@@ -1,6 +1,12 @@
 // Routes of users: for administrators.
 import type { User } from '@rivet/protocol';
-import { endUserSessions, listUsers, setUserPassword, type UserRow } from '@rivet/store';
+import {
+  allowUserLink,
+  endUserSessions,
+  listUsers,
+  setUserPassword,
+  type UserRow,
+} from '@rivet/store';
 import {
   changeAccount,
   createAccount,
@@ -23,6 +29,8 @@ type Names =
   | 'logOutUser';
 
 const LIMIT_DEFAULT = 50;
+/** Whoever is asked to sign in elsewhere for the first time does it soon. */
+const LINK_SECONDS = 24 * 3600;
 const NAME = /^[a-z0-9][a-z0-9._@+-]{0,99}$/;
 
 export function userRoutes({ database, audit, auth }: Services): Handlers<Names> {
@@ -41,7 +49,9 @@ export function userRoutes({ database, audit, auth }: Services): Handlers<Names>
       const user = await database.transaction(
         async (tx) => {
           const created = await createAccount(tx, body, made);
-          const event = { object: userObject(created), details: { role: created.role } };
+          if (body.link === true) await allowUserLink(tx, created.id, LINK_SECONDS);
+          const details = { role: created.role, link: body.link };
+          const event = { object: userObject(created), details };
           await audit.record(tx, call.principal, { action: 'user.create', ...event });
           return created;
         },
@@ -59,8 +69,10 @@ export function userRoutes({ database, audit, auth }: Services): Handlers<Names>
       return database.transaction(
         async (tx) => {
           const { user, changed } = await changeAccount(tx, id, call.body);
-          if (changed) {
-            const details = { role: user.role, disabled: user.disabled_at !== null };
+          const { link } = call.body;
+          if (link === true) await allowUserLink(tx, id, LINK_SECONDS);
+          if (changed || link === true) {
+            const details = { role: user.role, disabled: user.disabled_at !== null, link };
             const event = { action: 'user.update', object: userObject(user), details } as const;
             await audit.record(tx, call.principal, event);
           }
