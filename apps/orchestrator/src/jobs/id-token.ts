@@ -1,4 +1,4 @@
-// Identity tokens of jobs: a signed statement, for one audience, of which job of which pipeline asks.
+// Identity tokens of jobs: a signed statement, for one audience, of which job it is that asks.
 import { didYouMean, RivetError } from '@rivet/base';
 import type { IdTokenRequest, IdTokenResponse } from '@rivet/protocol';
 import { type Database, type JobRow, readJobContent, readPipelineVersion } from '@rivet/store';

@@ -1,4 +1,6 @@
 // Identity tokens in jobs: for declared audiences, passed on without being seen, fresh when asked.
+import { readFile } from 'node:fs/promises';
+import { Readable } from 'node:stream';
 import { RivetError, SecretText } from '@rivet/base';
 import { createFakeDriver } from '@rivet/containers';
 import { createLuaEngine } from '@rivet/lua';
@@ -110,4 +112,34 @@ describe('job.id_token', () => {
     expect(job.outcome).toMatchObject({ state: 'failed', code: 'RIVET_ID_TOKEN_UNAVAILABLE' });
     expect(job.outcome.message).toMatch(/job\.id_token: no server runs this job/);
   });
+});
+
+it('the guide shows a pipeline that runs', async () => {
+  const path = new URL('../../../../docs/guide/job-identity.md', import.meta.url);
+  const [, source = ''] = /^```lua\n([^`]*)^```/m.exec(await readFile(path, 'utf8')) ?? [];
+  const sent: string[] = [];
+  const job = await recordJob({
+    driver: createFakeDriver(),
+    lua,
+    bundle: { main: 'pipeline.lua', files: { 'pipeline.lua': source } },
+    host: {
+      idTokens: issuer(),
+      http: {
+        async open(hop) {
+          sent.push(`${hop.method} ${hop.url.href} ${Buffer.from(hop.body ?? '').toString()}`);
+          const body = Readable.from([Buffer.from('{"auth":{"client_token":"hvs.0123"}}')]);
+          return {
+            status: 200,
+            headers: new Map([['content-type', 'application/json']]),
+            body,
+            close: async () => void body.destroy(),
+          };
+        },
+      },
+    },
+  });
+  expect(job.outcome).toEqual({ state: 'succeeded' });
+  expect(sent).toEqual([
+    `POST https://vault.example.com/v1/auth/rivet/login {"role":"deploy","jwt":"${TOKEN}-1"}`,
+  ]);
 });
