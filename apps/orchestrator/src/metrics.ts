@@ -6,6 +6,8 @@ export interface Metrics {
   observeRequest(route: string, reply: FastifyReply): void;
   claimed(jobs: number): void;
   finished(state: string): void;
+  /** How far the audit log reaches, as this orchestrator has last seen it. */
+  auditReaches(position: number): void;
   /** The text of all of them; `queued` is read from the database at that moment. */
   render(queued: number): Promise<string>;
 }
@@ -37,6 +39,13 @@ export function createMetrics(): Metrics {
     help: 'Jobs that wait for a runner, in the whole installation',
     registers,
   });
+  const audited = new Gauge({
+    name: 'rivet_audit_position',
+    help: 'Rows of the audit log that are chained; one that falls means that rows were cut off',
+    registers,
+  });
+  // Not 0 before it is known: that would look like rows that were cut off.
+  audited.remove();
   return {
     observeRequest(route, reply) {
       const labels = { route, method: reply.request.method, status: reply.statusCode };
@@ -44,6 +53,7 @@ export function createMetrics(): Metrics {
     },
     claimed: (jobs) => claims.inc(jobs),
     finished: (state) => ends.inc({ state }),
+    auditReaches: (position) => audited.set(position),
     async render(queued) {
       queue.set(queued);
       return registry.metrics();

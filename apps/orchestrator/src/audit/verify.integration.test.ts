@@ -6,6 +6,7 @@ import type { AuditVerification } from '@rivet/protocol';
 import { type Database, listAuditRows } from '@rivet/store';
 import { createTestDatabase, type TestDatabase } from '@rivet/testing';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createMetrics } from '../metrics.ts';
 import { openTestDatabase } from '../test-orchestrator.ts';
 import { createAuditKeys } from './audit-keys.ts';
 import { createAuditLog } from './audit-log.ts';
@@ -244,9 +245,14 @@ test('an orchestrator adds nothing to a chain that was cut off while it ran', as
     ...silentLogger,
     error: (_: object, message: string) => void lines.push(message),
   };
-  const duty = chainAuditLog({ database, keys, logger });
+  const metrics = createMetrics();
+  const shown = async () => /^rivet_audit_position .*$/m.exec(await metrics.render(0))?.[0];
+  expect(await shown()).toBeUndefined();
+  const onLength = metrics.auditReaches;
+  const duty = chainAuditLog({ database, keys, logger, onLength });
   for (const name of names) await record(name);
   await duty.run();
+  expect(await shown()).toBe('rivet_audit_position 8');
   await tamper('DELETE FROM audit_log WHERE position > 5', 'UPDATE audit_head SET position = 5');
   await record('later');
   await duty.run();
