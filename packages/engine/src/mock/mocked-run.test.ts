@@ -234,6 +234,21 @@ describe('commands', () => {
     ));
 });
 
+test('an identity token is a value that a test knows by its audience', () =>
+  passes(
+    stage(
+      'a',
+      `local token = job.id_token("sts.example.com")
+       process.run({ "login", env = { TOKEN = token }, stdin = token, check = true })`,
+    ),
+    `mock.process("login")
+     local run = p:run()
+     expect(run):was("succeeded")
+     expect(run:command("login").env.TOKEN):is_secret("id_token:sts.example.com")
+     expect(run:command("login").stdin):equals("***")`,
+    'id_tokens = { "sts.example.com" },',
+  ));
+
 test('an input that is a secret is one for the test too', () =>
   passes(
     stage(

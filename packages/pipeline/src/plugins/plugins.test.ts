@@ -17,6 +17,7 @@ const engine = createLuaEngine({ reuseProcesses: true });
 afterAll(() => engine.close());
 
 const modules: LuaModuleSpec[] = [
+  { name: 'job', functions: ['id_token', 'summary'] },
   { name: 'log', functions: ['info', 'print'] },
   { name: 'process', functions: ['run'] },
   { name: 'secret', functions: ['get', 'has', 'file', 'env'] },
@@ -235,7 +236,7 @@ describe('a definition', () => {
     ],
     [
       pluginText('hello', 'f = print', 'modules = { "proces" }'),
-      'needs.modules[1] | modules[1] is not a known choice | "proces" | one of "log", "process", "secret" | did you mean process?',
+      'needs.modules[1] | modules[1] is not a known choice | "proces" | one of "job", "log", "process", "secret" | did you mean process?',
     ],
     [
       pluginText('hello', 'f = print', 'image = "x"'),
@@ -258,7 +259,7 @@ describe('a definition', () => {
 });
 
 describe('a plugin', () => {
-  const needs = 'modules = { "process", "secret", "log" }, secrets = { "OWN" }';
+  const needs = 'modules = { "process", "secret", "log", "job" }, secrets = { "OWN" }';
   const outcome = async (body: string, script = 'return require("hello").f()') => {
     const text = pluginText(
       'hello',
@@ -305,6 +306,16 @@ describe('a plugin', () => {
     await expect(outcome('secret.get = nil')).rejects.toThrow(
       'the module secret cannot be changed',
     );
+  });
+
+  test('is given identity tokens and asks for none itself', async () => {
+    expect((await outcome('return job.summary("x")')).calls).toEqual(['job.summary ["x"]']);
+    for (const body of ['return job.id_token("a")', 'local f = job.id_token return f("a")']) {
+      await expect(outcome(body)).rejects.toThrow(
+        'the plugin "hello" asks for an identity token; expected it as an option that the pipeline gives',
+      );
+    }
+    await expect(outcome('job.id_token = nil')).rejects.toThrow('the module job cannot be changed');
   });
 
   test('shares no globals with the pipeline, and cannot be changed by it', async () => {
