@@ -84,7 +84,7 @@ async function readStandardInput(): Promise<Buffer> {
   });
 }
 
-/** A token in a file has a line end that is no part of it; a key of several lines needs its last. */
+/** A token in a file has a line end that is no part of it; a key of many lines needs its last. */
 function decode(bytes: Buffer, source: string): string {
   let text: string;
   try {

@@ -90,7 +90,7 @@ const findForJob = repeatable(
      v.master_key_id, v.wrapped_key, v.box,
      (SELECT COALESCE(array_agg(DISTINCT e), '{}') FROM secret_grants g, unnest(g.events) AS e
       WHERE g.secret_id = s.id
-        -- "*" stands for any text, everything else for itself: what LIKE takes otherwise is escaped.
+        -- "*" stands for any text; what LIKE would take for more than itself is escaped.
         AND $1 LIKE replace(regexp_replace(g.pipelines, '([\\\\%_])', '\\\\\\1', 'g'), '*', '%')
      ) AS events
    FROM secrets s

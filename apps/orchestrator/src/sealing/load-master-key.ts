@@ -1,4 +1,5 @@
-// Fetches a master key from where the settings say: a variable, a file, or a command that asks a KMS.
+// Fetches a master key from where the settings say: a variable, a file, or a command that asks a
+// KMS.
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { describeThrown, RivetError, type SecretText } from '@rivet/base';

@@ -67,7 +67,7 @@ export const secretErrors = defineErrors({
   },
   RIVET_SECRET_REFERENCE_INVALID: {
     message: '{reference} is no reference of the secrets provider {provider}; expected {expected}',
-    solve: 'Write it as expected; docs/guide/secrets.md has an example for each provider.',
+    solve: 'Write it as expected; docs/operating/secrets.md has an example for each provider.',
     status: 400,
     exit: 2,
     fault: 'user',

@@ -55,7 +55,7 @@ async function readText(reference: string, file: FileHandle): Promise<SecretText
   }
 }
 
-/** A token in a file has a line end that is no part of it; a key of several lines needs its last. */
+/** A token in a file has a line end that is no part of it; a key of many lines needs its last. */
 function withoutLineEnd(text: string): string {
   return /^[^\r\n]*\r?\n$/.test(text) ? text.replace(/\r?\n$/, '') : text;
 }

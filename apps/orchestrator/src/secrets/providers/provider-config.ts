@@ -102,7 +102,7 @@ function readAuth(settings: ProviderSettings): VaultAuth {
   throw invalid('RIVET_VAULT_ADDR', 'set, without one way to sign in', expected);
 }
 
-/** A secret of ours from a variable, or from a file that is read each time, as agents replace it. */
+/** A secret of ours from a variable, or a file that is read each time, as agents replace it. */
 function credential(
   settings: ProviderSettings,
   name: 'RIVET_VAULT_TOKEN' | 'RIVET_VAULT_SECRET_ID',
