@@ -14,6 +14,8 @@ export interface NetworkConfig {
   readonly certificate?: CertificateFiles | undefined;
   /** Addresses and networks whose X-Forwarded headers are believed. */
   readonly trustedProxies?: readonly string[];
+  /** What a whole request may take to come, in milliseconds; a minute when absent. */
+  readonly requestMsMax?: number;
   /** Names besides that of the public URL under which the server may be asked. */
   readonly allowedHosts?: readonly string[];
 }

@@ -17,6 +17,7 @@ import { anonymous, type Principal } from '../auth/principal.ts';
 import type { Metrics } from '../metrics.ts';
 import type { NetworkConfig } from '../network-config.ts';
 import { authorize, originOf } from './authorize.ts';
+import { type BodyBudget, createBodyBudget } from './body-budget.ts';
 import type { CertificateOptions } from './certificate.ts';
 import type { Call, Handlers } from './handler.ts';
 import { createHostCheck } from './host-check.ts';
@@ -46,14 +47,19 @@ export interface AppOptions {
 
 const MEGABYTE = 1024 * 1024;
 const BODY_BYTES_MAX = MEGABYTE;
+/** Of somebody who is not known. */
+const PUBLIC_BODY_BYTES_MAX = 64 * 1024;
 /** A bundle of 10 MB with every line feed and quote escaped. */
 const BUNDLE_BODY_BYTES_MAX = 24 * MEGABYTE;
 const REPORT_BODY_BYTES_MAX = 32 * MEGABYTE;
 
 const HEADERS_MS_MAX = 10_000;
 const HANDSHAKE_MS_MAX = 10_000;
+const REQUEST_MS_MAX = 60_000;
+/** How often requests are held against their time; Node's own interval is half a minute. */
+const CHECK_MS_MAX = 5000;
 
-const bodyLimits: Partial<Record<RouteName, number>> = {
+const bodyBytes: Partial<Record<RouteName, number>> = {
   createPipeline: BUNDLE_BODY_BYTES_MAX,
   checkPipeline: BUNDLE_BODY_BYTES_MAX,
   reportJob: REPORT_BODY_BYTES_MAX,
@@ -64,16 +70,22 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   const { logger, metrics, refusals, stopping, network, certificate } = options;
   const { publicUrl, allowedHosts = [], trustedProxies = [] } = network;
   const checkHost = createHostCheck({ publicUrl, allowedHosts });
+  const bodies = createBodyBudget();
+  const { requestMsMax = REQUEST_MS_MAX } = network;
+  const timeLimits = {
+    headersTimeout: Math.min(HEADERS_MS_MAX, requestMsMax),
+    connectionsCheckingInterval: Math.min(CHECK_MS_MAX, requestMsMax / 4),
+  };
   const app = fastify({
-    ...tlsOptions(certificate),
+    ...tlsOptions(certificate, timeLimits),
     // Nobody else says who the client is.
     trustProxy: trustedProxies.length > 0 ? [...trustedProxies] : false,
     bodyLimit: BODY_BYTES_MAX,
     exposeHeadRoutes: false,
     genReqId: () => uuidv7(),
     // Headers must come within 10 s and a whole request within 60 s, however slowly they are sent.
-    requestTimeout: 60_000,
-    http: { headersTimeout: HEADERS_MS_MAX },
+    requestTimeout: requestMsMax,
+    http: timeLimits,
     keepAliveTimeout: 75_000,
     routerOptions: { maxParamLength: 200, ignoreTrailingSlash: false },
     // Validation is ours: it knows unknown names and says what was meant.
@@ -125,22 +137,28 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   app.addHook('onResponse', async (request, reply) => {
     metrics.observeRequest(request.routeOptions.url ?? 'unknown', reply);
   });
-  for (const name of Object.keys(routes) as RouteName[]) await register(app, name, options);
+  for (const name of Object.keys(routes) as RouteName[]) {
+    await register(app, name, options, bodies);
+  }
   await servePages(app, options);
   return app;
 }
 
 /** Fastify types a server of TLS as another one, with which nothing here differs. */
-function tlsOptions(certificate: CertificateOptions | undefined): FastifyServerOptions {
+function tlsOptions(
+  certificate: CertificateOptions | undefined,
+  timeLimits: object,
+): FastifyServerOptions {
   if (certificate === undefined) return {};
-  const limits = { headersTimeout: HEADERS_MS_MAX, handshakeTimeout: HANDSHAKE_MS_MAX };
-  return { https: { ...certificate, ...limits } } as FastifyServerOptions;
+  const https = { ...certificate, ...timeLimits, handshakeTimeout: HANDSHAKE_MS_MAX };
+  return { https } as FastifyServerOptions;
 }
 
 async function register<Name extends RouteName>(
   app: FastifyInstance,
   name: Name,
   { handlers, authenticator }: AppOptions,
+  bodies: BodyBudget,
 ): Promise<void> {
   const route: Route = routes[name];
   const anyText = name === 'reportJob';
@@ -154,10 +172,12 @@ async function register<Name extends RouteName>(
   app.route({
     method: route.method,
     url: routePath(route),
-    bodyLimit: bodyLimits[name] ?? BODY_BYTES_MAX,
+    bodyLimit:
+      permission === 'public' ? PUBLIC_BODY_BYTES_MAX : (bodyBytes[name] ?? BODY_BYTES_MAX),
     // Before the body is read: who may not call it gives us nothing to hold.
-    onRequest: async (request) => {
+    onRequest: async (request, reply) => {
       await authorize(authenticator, permission, request);
+      if (route.body !== undefined) bodies.reserve(request, reply);
     },
     handler: async (request, reply) => {
       const parts = {

@@ -40,6 +40,13 @@ export const serverErrors = defineErrors({
     exit: 1,
     fault: 'user',
   },
+  RIVET_SERVER_BUSY: {
+    message: 'the server holds as many large requests as it can at the moment',
+    solve: 'Send the request again in a moment, and fewer large ones at the same time.',
+    status: 503,
+    exit: 3,
+    fault: 'operator',
+  },
   RIVET_SERVER_STOPPING: {
     message: 'this orchestrator is stopping and takes no more requests',
     solve: 'Send the request again; another orchestrator, or this one after its restart, takes it.',
