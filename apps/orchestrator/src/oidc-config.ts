@@ -24,12 +24,12 @@ export interface OidcConfig {
   readonly teamsClaim: string | undefined;
 }
 
-export type OidcSecret =
+type OidcSecret =
   | { readonly kind: 'value'; readonly text: SecretText }
   | { readonly kind: 'file'; readonly path: string };
 
 /** Values of the claim that make somebody this. */
-export type RoleValues = Readonly<Record<Role, readonly string[]>>;
+type RoleValues = Readonly<Record<Role, readonly string[]>>;
 
 export const oidcSettings = {
   RIVET_OIDC_ISSUER: textSetting(''),

@@ -23,7 +23,7 @@ const THREADS_MAX = 3;
 /** Two seconds of work on a small machine. */
 const WAITING_MAX = 50;
 
-export interface PasswordMatch {
+interface PasswordMatch {
   readonly matches: boolean;
   /** Whether the stored hash is cheaper than those made today, so that it should be made anew. */
   readonly outdated: boolean;

@@ -35,7 +35,7 @@ export interface Tokens {
   readonly refresh: SecretText;
 }
 
-export interface SessionUser {
+interface SessionUser {
   readonly id: string;
   /** As it was when the user was looked at. */
   readonly token_version: number;

@@ -28,7 +28,7 @@ import { columnsOf, sealedOf } from '../sealing/sealing.ts';
 import { createKeyCache, type SigningKey } from './signing-key-cache.ts';
 
 /** Who a token is for, and for how long. */
-export interface SignOptions {
+interface SignOptions {
   /** `at+jwt` takes the key for access tokens, anything else the one for identities. */
   readonly typ: 'at+jwt' | 'JWT';
   readonly issuer: string;
@@ -38,7 +38,7 @@ export interface SignOptions {
 }
 
 /** A key as people see it. */
-export interface SigningKeyFacts {
+interface SigningKeyFacts {
   readonly id: string;
   readonly purpose: SigningKeyPurpose;
   readonly algorithm: string;

@@ -26,9 +26,9 @@ const failureLimits = {
   oidc: { attempts: 300, seconds: 5 * MINUTE },
 } as const satisfies Readonly<Record<string, AttemptLimit>>;
 
-export type FailureKind = keyof typeof failureLimits;
+type FailureKind = keyof typeof failureLimits;
 
-export interface LoginAttempt {
+interface LoginAttempt {
   /** For a password that was right, or was not looked at. */
   giveBack(): Promise<void>;
 }

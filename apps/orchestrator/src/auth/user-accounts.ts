@@ -36,12 +36,6 @@ export async function findUserBy(db: Queryable, ref: string): Promise<UserRow> {
   throw RivetError.of('RIVET_USER_NOT_FOUND', facts);
 }
 
-export interface NewAccount {
-  readonly user: UserRow;
-  /** Undefined for a user without a password. */
-  readonly password: SecretText | undefined;
-}
-
 /** A temporary password with its hash, which is made before a transaction begins. */
 export async function hashTemporaryPassword(
   passwords: Passwords,

@@ -15,7 +15,7 @@ interface RealProvider {
 const Provider = UntypedProvider as new (issuer: string, configuration: object) => RealProvider;
 
 /** Claims of an account at the provider, by its subject. */
-export type Accounts = Map<string, Readonly<Record<string, unknown>>>;
+type Accounts = Map<string, Readonly<Record<string, unknown>>>;
 
 export interface TestProvider {
   readonly issuer: string;
