@@ -105,6 +105,22 @@ test('what is no HTTP request at all', async () => {
   }
 });
 
+test('over TLS, also that of a trusted proxy, browsers are told to come back over TLS only', async () => {
+  const behind = await startTestOrchestrator(testDatabase.url, { trustedProxies: ['127.0.0.1'] });
+  try {
+    const address = `${behind.orchestrator.url}/login`;
+    const secure = await fetch(address, { headers: { 'x-forwarded-proto': 'https' } });
+    expect(secure.headers.get('strict-transport-security')).toBe('max-age=63072000');
+    const plain = await fetch(address, { headers: { 'x-forwarded-proto': 'http' } });
+    expect(plain.headers.get('strict-transport-security')).toBeNull();
+    // From somebody who is no trusted proxy it says nothing.
+    const forged = await fetch(`${url}/login`, { headers: { 'x-forwarded-proto': 'https' } });
+    expect(forged.headers.get('strict-transport-security')).toBeNull();
+  } finally {
+    await behind.orchestrator.stop();
+  }
+});
+
 test('a raw log is a file of plain text, whatever was printed', async () => {
   const database = openTestDatabase(testDatabase.url);
   try {

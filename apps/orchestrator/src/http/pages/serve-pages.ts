@@ -36,6 +36,7 @@ export function pageRoutes(handlers: Handlers<RouteName>): PageRoute[] {
 export async function servePages(app: FastifyInstance, options: PageOptions): Promise<void> {
   // A scope of its own: forms are taken by pages only, never by the API.
   await app.register(async (scope) => {
+    scope.removeAllContentTypeParsers();
     scope.addContentTypeParser(
       'application/x-www-form-urlencoded',
       { parseAs: 'string', bodyLimit: FORM_BYTES_MAX },
@@ -55,10 +56,12 @@ async function servePage(
   page: PageRoute,
   { authenticator, logger, refusals }: PageOptions,
 ): Promise<void> {
-  const { params, query }: Route = routes[page.like];
+  const { params, query, body }: Route = routes[page.like];
   const permission = permissionOf(page.like);
   const checkParams = params && (await createValidator(params, 'path', { anyText: false }));
   const checkQuery = query && (await createValidator(query, 'query', { anyText: false }));
+  const checkBody =
+    page.method === 'POST' && body && (await createValidator(body, 'body', { anyText: false }));
   scope.route({
     method: page.method,
     url: page.path,
@@ -71,7 +74,7 @@ async function servePage(
       const parts = {
         params: checkParams?.(request.params),
         query: checkQuery?.(request.query) ?? request.query,
-        body: request.body,
+        body: checkBody ? checkBody(fieldsOf(request.body)) : undefined,
       };
       const caller = { principal, person: () => personOf(principal), request, reply };
       const markup = await page.handle({ ...parts, ...caller } as Call<RouteName>);
@@ -85,6 +88,12 @@ async function servePage(
       return sendProblemPage(request, reply, known);
     },
   });
+}
+
+/** What a form says besides where to go after it. */
+function fieldsOf(form: unknown): Record<string, unknown> {
+  const { next: _, ...fields } = (form ?? {}) as Record<string, unknown>;
+  return fields;
 }
 
 /** Whether somebody looks at a browser; programs are answered with problem documents. */

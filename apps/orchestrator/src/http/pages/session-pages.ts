@@ -38,11 +38,10 @@ export function sessionPages(
       path: '/login',
       like: 'signInBrowser',
       handle: async (call) => {
-        const form = (call.request.body ?? {}) as Record<string, string>;
-        const { name = '', password = '', new_password, next } = form;
-        const body = { name, password, ...(new_password !== undefined && { new_password }) };
+        const { name, new_password } = call.body;
+        const { next } = call.request.body as Record<string, unknown>;
         try {
-          await handlers.signInBrowser({ ...call, body });
+          await handlers.signInBrowser(call);
         } catch (error) {
           if (!isRivetError(error) || !SAID_IN_THE_FORM.has(error.code)) throw error;
           const { status, detail, solve = '' } = toProblem(error);
