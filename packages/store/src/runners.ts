@@ -50,7 +50,8 @@ const find = repeatable(
 
 /** The runner of that name, or up to four whose id begins with it. */
 export async function findRunners(db: Queryable, ref: string): Promise<RunnerRow[]> {
-  const range = idRange(ref);
+  // A letter or two is no beginning that somebody has looked at: it could mean any of few runners.
+  const range = ref.length < 4 ? undefined : idRange(ref);
   const found = await db.query<RunnerRow>(find, [ref, range?.from ?? null, range?.to ?? null]);
   return found[0]?.name === ref ? found.slice(0, 1) : found;
 }
