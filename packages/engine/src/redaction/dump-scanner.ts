@@ -40,6 +40,25 @@ const CUT_BYTES_MIN = 8;
  */
 type Place = 'word' | 'between' | 'number' | 'prefix' | 'column';
 
+/** Where something begins that may be a dump: most of a log is passed over here. */
+function endOfWords(buffer: Uint8Array, from: number, to: number): number {
+  let at = from;
+  while (at < to) {
+    const kind = CLASS[buffer[at] ?? 0] ?? LETTER;
+    if (kind < BETWEEN) at += 1;
+    else if (kind === BETWEEN && at + 1 < to && beginsWord(buffer, at + 1)) at += 2;
+    else return at;
+  }
+  return at;
+}
+
+function beginsWord(buffer: Uint8Array, at: number): boolean {
+  const byte = buffer[at] ?? 0;
+  const kind = CLASS[byte] ?? LETTER;
+  // `\x74` begins with a letter too.
+  return kind === MARK || (kind === LETTER && byte !== X);
+}
+
 export class DumpScanner implements Scanner {
   spans: Span[] = [];
   readonly #readings: readonly DumpReading[];
@@ -51,8 +70,12 @@ export class DumpScanner implements Scanner {
   #lineEnds = 0;
   /** The last byte of what is between; 0 before the first. */
   #before = 0;
-  /** Numbers that were not read as bytes yet: most of a log's stand alone and never are. */
-  #waiting: Span[] = [];
+  /**
+   * Beginnings and ends of numbers that were not read as bytes yet: most of a log's stand alone and
+   * never are.
+   */
+  readonly #waiting: number[] = [];
+  #waitingCount = 0;
   #waitingDigits = 0;
   /** Nothing of this line was read but its offset. */
   #atLineStart = true;
@@ -69,7 +92,7 @@ export class DumpScanner implements Scanner {
     let at = from;
     while (at < to) {
       if (this.#place === 'word') {
-        while (at < to && (CLASS[buffer[at] ?? 0] ?? 0) < BETWEEN) at += 1;
+        at = endOfWords(buffer, at, to);
         if (at === to) break;
         this.#beginGap(at);
       } else if (this.#place === 'number') {
@@ -135,7 +158,7 @@ export class DumpScanner implements Scanner {
   #forgetAll(): void {
     this.#place = 'word';
     this.#atLineStart = false;
-    this.#waiting.length = 0;
+    this.#waitingCount = 0;
     this.#waitingDigits = 0;
     if (!this.#open) return;
     for (const reading of this.#readings) reading.forget();
@@ -234,13 +257,17 @@ export class DumpScanner implements Scanner {
 
   #await(end: number): void {
     this.#atLineStart = false;
-    this.#waiting.push({ start: this.#since, end });
+    this.#waiting[this.#waitingCount] = this.#since;
+    this.#waiting[this.#waitingCount + 1] = end;
+    this.#waitingCount += 2;
     this.#waitingDigits += end - this.#since;
   }
 
   #readWaiting(buffer: Uint8Array): void {
-    if (this.#waiting.length === 0) return;
-    for (const { start, end } of this.#waiting) {
+    if (this.#waitingCount === 0) return;
+    for (let index = 0; index < this.#waitingCount; index += 2) {
+      const start = this.#waiting[index] ?? 0;
+      const end = this.#waiting[index + 1] ?? 0;
       for (const reading of this.#readings) {
         for (const span of reading.take(buffer, start, end)) {
           this.#note(span);
@@ -249,7 +276,7 @@ export class DumpScanner implements Scanner {
       }
     }
     this.#open = this.#readings.some(({ depth }) => depth > 0);
-    this.#waiting.length = 0;
+    this.#waitingCount = 0;
     this.#waitingDigits = 0;
   }
 
