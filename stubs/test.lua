@@ -30,6 +30,7 @@ local tested_pipeline = {}
 ---@field stage? string run only this stage and what it needs
 ---@field source? "none"|"tree"|"git" what `job.source` says; `"tree"` when absent
 ---@field launched_by? string what `job.launched_by` says
+---@field event? "manual"|"api" what `job.event` says; `manual` when absent
 ---@field cancel_after? Duration the job is canceled when it has run for so long
 
 ---Runs the pipeline to its end. A failing job is no error: look at `run.state`, or `expect(run):was("succeeded")`.

@@ -423,6 +423,22 @@ describe('somebody', () => {
     }
   });
 
+  it('can make a hundred grants of a secret, and change those', async () => {
+    const { name } = await seedSecret();
+    for (let n = 1; n <= 100; n += 1) {
+      await admin.grantSecret({ name, body: { pipelines: `p${n}` } });
+    }
+    expect(await refusal(admin.grantSecret({ name, body: { pipelines: 'x' } }))).toMatchObject({
+      code: 'RIVET_REQUEST_INVALID',
+      message: expect.stringContaining('has 100 grants'),
+    });
+    const { grants } = await admin.grantSecret({
+      name,
+      body: { pipelines: 'p7', events: ['api'] },
+    });
+    expect(grants.find(({ pipelines }) => pipelines === 'p7')?.events).toEqual(['api']);
+  });
+
   it('needs the right to edit a pipeline to give it a secret of its own', async () => {
     const pipeline = await seedPipeline(database);
     const name = newName();

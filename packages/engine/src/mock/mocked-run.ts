@@ -104,6 +104,7 @@ async function runIn(
       pipeline: definition.name,
       version: 1,
       launchedBy: request.options.launched_by ?? 'rivet test',
+      event: request.options.event ?? 'manual',
       url: undefined,
       source: request.options.source ?? 'tree',
       bundle,

@@ -1,6 +1,7 @@
 // What `p:run` of a test asks for, read from Lua.
 import { parseDuration } from '@rivet/base';
 import { asRecord, LuaFunction, type LuaRecord, type LuaValue } from '@rivet/lua';
+import { type LaunchEvent, launchEvents } from '@rivet/protocol';
 import {
   anyValue,
   choice,
@@ -30,6 +31,7 @@ export const runOptions = options({
   stage: text,
   source: choice('none', 'tree', 'git'),
   launched_by: text,
+  event: choice(...launchEvents),
   cancel_after: duration,
 });
 
@@ -40,6 +42,7 @@ export interface RunRequest {
     stage: Reader<string>;
     source: Reader<'none' | 'tree' | 'git'>;
     launched_by: Reader<string>;
+    event: Reader<LaunchEvent>;
     cancel_after: Reader<number>;
   }>;
   /** Content by path in the workspace. */

@@ -49,6 +49,7 @@ type Names =
   | 'fetchJobSecrets';
 
 const LIMIT_DEFAULT = 50;
+const GRANTS_MAX = 100;
 /** A scope and a name, neither of which has a NUL; the first may be empty. */
 const POSITION = /^[^\0]{0,200}\/[A-Za-z0-9_]{1,200}$/;
 
@@ -129,6 +130,7 @@ export function secretRoutes(services: Services): Handlers<Names> {
         const events = launchEvents.filter((event) => asked.includes(event));
         requireGrant(person, row, pipelines);
         requireOwnPipeline(row, pipelines);
+        await requireRoom(tx, row, pipelines);
         await putSecretGrant(tx, { secretId: row.id, pipelines, events, by: person.name });
         const details = { pipelines, events };
         await audit.record(tx, call.principal, {
@@ -208,6 +210,15 @@ function requireOwnPipeline({ scope, name }: SecretRow, pipelines: string): void
   if (scope === '' || pipelines === scope) return;
   const found = JSON.stringify(pipelines);
   const summary = `body.pipelines is ${found}; ${name} is of the pipeline ${scope}, expected that`;
+  throw RivetError.of('RIVET_REQUEST_INVALID', { summary });
+}
+
+/** Lists show all grants of each secret: there are so many at most. */
+async function requireRoom(tx: Queryable, row: SecretRow, pipelines: string): Promise<void> {
+  const grants = await listSecretGrants(tx, [row.id]);
+  const known = grants.some((grant) => grant.pipelines === pipelines);
+  if (known || grants.length < GRANTS_MAX) return;
+  const summary = `${row.name} has ${GRANTS_MAX} grants, the most that one has; use patterns`;
   throw RivetError.of('RIVET_REQUEST_INVALID', { summary });
 }
 
