@@ -32,7 +32,8 @@ export interface SubjectGrantRow extends GrantRow {
 
 const COLUMNS = `g.id, u.name AS user_name, t.name AS team_name, g.object_kind, g.pattern,
   g.permissions, g.created_by, g.created_at`;
-const FROM = `FROM grants g LEFT JOIN users u ON u.id = g.user_id LEFT JOIN teams t ON t.id = g.team_id`;
+const FROM = `FROM grants g
+   LEFT JOIN users u ON u.id = g.user_id LEFT JOIN teams t ON t.id = g.team_id`;
 
 /** Whom a grant is for: exactly one of the two is there. */
 export interface GrantSubject {

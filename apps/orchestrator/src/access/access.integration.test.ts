@@ -181,7 +181,7 @@ describe('a right on one pipeline', () => {
     );
   });
 
-  test("launches no job of another pipeline again, and sees nothing of it by the job's id", async () => {
+  test('launches no job of another pipeline again, and sees nothing of it by its id', async () => {
     const other = await seedPipeline(database);
     const { id } = await admin.launchPipeline({ ref: other, body: {} });
     await admin.cancelJob({ id });
@@ -208,7 +208,7 @@ describe('a right on one pipeline', () => {
     expect(await codeOf(create)).toBe('RIVET_ACCESS_DENIED');
   });
 
-  test('is for the name: a pipeline made anew under it has its old jobs, and only there', async () => {
+  test('is for the name: a pipeline made anew under it has its old jobs', async () => {
     const name = `${mine}-again`;
     await client.createPipeline({ body: { bundle: bundleOf(name) } });
     const job = await client.launchPipeline({ ref: name, body: {} });
@@ -242,7 +242,7 @@ describe('an idempotency key', () => {
     expect(again.id).toBe(first.id);
   });
 
-  test('gives no job any more to who has lost the right, nor to a key with fewer rights', async () => {
+  test('gives no job to who has lost the right, nor to a key with fewer rights', async () => {
     const person = await someone();
     const ref = await seedPipeline(database);
     const body = { user: person.name, kind: 'pipeline', pattern: ref } as const;
@@ -410,7 +410,7 @@ describe('an API key', () => {
     expect(await codeOf(admin.revokeApiKey({ id }))).toBe('RIVET_API_KEY_NOT_FOUND');
   });
 
-  test('is made for a program by an administrator, and has the rights of that program', async () => {
+  test('is made for a program by an administrator, with the rights of that program', async () => {
     const program = await someone('viewer');
     const { token, user } = await make(admin, { user: program.name });
     expect(user).toBe(program.name);

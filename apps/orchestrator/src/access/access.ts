@@ -10,7 +10,7 @@ import {
 import type { GrantRow, NameFilter } from '@rivet/store';
 import { matchesPattern } from './pattern.ts';
 
-/** The most that an account of each role can ever do; docs/reference/permissions.md shows the same table. */
+/** The most that an account of each role can ever do, as docs/reference/permissions.md shows. */
 export const roleCeilings: Readonly<Record<Role, readonly AccessPermission[]>> = {
   admin: [...pipelinePermissions, ...secretPermissions, ...administrationPermissions],
   user: [...pipelinePermissions, ...secretPermissions, 'runners.view'],

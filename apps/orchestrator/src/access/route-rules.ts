@@ -83,8 +83,7 @@ export const routeRules = {
     answers: object({ user: '403', userElsewhere: '403', keyElsewhere: '403' }),
   },
   secretGive: {
-    meaning:
-      'saying which pipelines get a secret: for who may write it, or use it and edit those pipelines',
+    meaning: 'saying which pipelines get a secret: for who may write it, or use it and edit those',
     answers: { ...object({ userSees: 'ok' }), keyElsewhere: '403' },
   },
   secretAct: {

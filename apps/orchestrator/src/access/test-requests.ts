@@ -48,7 +48,8 @@ const unique = (world: World): string => `${world.base}-${randomUUID()}`;
 const secretName = (world: World): string =>
   `${world.base.toUpperCase().replaceAll('-', '_')}_${randomBytes(8).toString('hex')}`;
 const lua = (name: string): string =>
-  `return pipeline.define({ name = "${name}", stages = { { name = "s", script = function() end } } })`;
+  `return pipeline.define({ name = "${name}",
+     stages = { { name = "s", script = function() end } } })`;
 const bundle = (name: string) => ({ main: 'p.lua', files: { 'p.lua': lua(name) } });
 
 const pipeline = async (world: World) => {

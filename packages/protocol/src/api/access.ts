@@ -26,7 +26,7 @@ export const permissionMeanings = {
   'grants.manage': 'manage teams and grants',
   'runners.view': 'see runners',
   'runners.manage': 'let runners register, and revoke them',
-  'secrets.manage': 'see all secrets by name and move them to a new master key',
+  'secrets.manage': 'see which master key holds sealed values, and move them to a new one',
   'keys.manage': 'rotate the keys that tokens are signed with',
   'audit.view': 'read and verify the audit log',
 } as const satisfies Readonly<Record<AccessPermission, string>>;
