@@ -14,7 +14,7 @@ interface Key {
   readonly accepts: (value: string) => boolean;
 }
 
-export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const;
+const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 
 /** Every setting of the configuration file with the variable that overrides it. */
 export const configKeys = {

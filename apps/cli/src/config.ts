@@ -18,7 +18,7 @@ import { pluginsDirectory } from './installation.ts';
 export type { Environment } from './config-file.ts';
 
 /** Where the server is when nobody says it: where `rivet dev` listens. */
-export const DEFAULT_URL = 'http://127.0.0.1:7450';
+const DEFAULT_URL = 'http://127.0.0.1:7450';
 
 export interface Config {
   /** Where the server is, without a path. */
