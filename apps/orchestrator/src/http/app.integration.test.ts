@@ -1,7 +1,7 @@
 // The route table as it is served, and every kind of bad input against it.
 import { randomUUID } from 'node:crypto';
 import { connect } from 'node:net';
-import { type Client, createClient, type Route, routePath, routes } from '@rivet/protocol';
+import { type Client, type Route, routePath, routes } from '@rivet/protocol';
 import type { Database } from '@rivet/store';
 import { useTestDatabase } from '@rivet/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';

@@ -12,12 +12,12 @@ export interface LogSpan {
   readonly href?: string;
 }
 
-/** Characters shown of a line: more than a runner ever puts into one (65,536). */
-export const SHOWN_MAX = 70_000;
+/** Characters shown of a line: several screens. A runner puts up to 65,536 into one. */
+export const SHOWN_MAX = 10_000;
 /** Spans of a line: a change of colour at each character would be heavier than its text. */
-const SPANS_MAX = 4000;
+const SPANS_MAX = 2000;
 /** Terminal sequences of a line: many that show nothing take time too. */
-const SEQUENCES_MAX = 40_000;
+const SEQUENCES_MAX = 20_000;
 
 const SPECIAL = new RegExp(`[${ESCAPE_BEGINNINGS}]`, 'g');
 
@@ -25,8 +25,8 @@ const SPECIAL = new RegExp(`[${ESCAPE_BEGINNINGS}]`, 'g');
  * The spans of a line. Colours and styles are kept, within the line. All other terminal sequences
  * are dropped when they are whole; what is not a whole sequence is shown. A carriage return begins
  * the line anew, as on a terminal; that something was there before is marked. Characters that
- * cannot be seen are named. Takes time in proportion to the text and gives about 70,000 characters
- * in 4,000 spans at most, and then says how much was cut.
+ * cannot be seen are named. Takes time in proportion to the text and gives about 10,000 characters
+ * in 2,000 spans at most, and then says how much was cut.
  */
 export function readLogSpans(line: string): LogSpan[] {
   const { text, overwritten } = afterReturns(line.replace(/(\r\n|\r|\n)$/, ''));

@@ -4,10 +4,24 @@ import { renderLogLine } from '../log-line/render-log-line.ts';
 import { type Html, html } from '../template/html.ts';
 import { userText } from '../visible-text.ts';
 
-/** Lines of one fetch. */
-export const LOG_LINES = 1000;
+/** Lines of one fetch at most. */
+export const LOG_LINES = 500;
+/** Characters of one fetch: whoever writes long lines makes more of them, not larger ones. */
+const FETCH_CHARACTERS_MAX = 512 * 1024;
 /** A browser with more lines than this becomes slow; the rest is in the raw log. */
 const LINES_MAX = 20_000;
+
+/** As many lines of `page` as fit into one fetch, at least one. */
+export function firstLines(page: LogPage): LogPage {
+  let characters = 0;
+  const end = page.lines.findIndex(({ text }) => {
+    characters += text.length;
+    return characters > FETCH_CHARACTERS_MAX;
+  });
+  if (end < 0) return page;
+  const lines = page.lines.slice(0, Math.max(1, end));
+  return { ...page, lines, last: lines.at(-1)?.n ?? page.last, complete: false };
+}
 
 export function logLines(lines: readonly LogLine[]): Html {
   return html`${lines.map(
@@ -18,9 +32,12 @@ export function logLines(lines: readonly LogLine[]): Html {
   )}`;
 }
 
-/** What stands below the lines: fetches more as long as there may be more. */
-export function logFollower(jobId: string, page: LogPage): Html {
-  const { attempt, last, complete, lines } = page;
+/**
+ * What stands below the lines: fetches more as long as there may be more.
+ * @param more whether there are more already
+ */
+export function logFollower(jobId: string, page: LogPage, more: boolean): Html {
+  const { attempt, last, complete } = page;
   if (last >= LINES_MAX) {
     return html`
       <div id="log-more" class="waits">
@@ -32,11 +49,11 @@ export function logFollower(jobId: string, page: LogPage): Html {
     const empty = last === 0 ? 'Nothing was printed.' : null;
     return html`<div id="log-more" class="waits">${empty}</div>`;
   }
-  return lines.length < LOG_LINES
+  return more
     ? html`
         <div id="log-more" class="waits" hx-get="/jobs/${jobId}/log?attempt=${attempt}&after=${last}"
-          hx-trigger="every 1s" hx-swap="outerHTML">Waiting for more …</div>`
+          hx-trigger="load, every 3s" hx-swap="outerHTML">Loading …</div>`
     : html`
         <div id="log-more" class="waits" hx-get="/jobs/${jobId}/log?attempt=${attempt}&after=${last}"
-          hx-trigger="load, every 3s" hx-swap="outerHTML">Loading …</div>`;
+          hx-trigger="every 1s" hx-swap="outerHTML">Waiting for more …</div>`;
 }

@@ -2,7 +2,7 @@
 import type { JobDetail, LogPage } from '@rivet/protocol';
 import { html } from '../template/html.ts';
 import { jobHead } from './job-head.ts';
-import { logFollower, logLines } from './job-log.ts';
+import { firstLines, logFollower, logLines } from './job-log.ts';
 import { renderPage } from './page.ts';
 
 export interface JobView {
@@ -13,6 +13,7 @@ export interface JobView {
 
 /** The whole page. */
 export function jobPage({ job, log, now }: JobView, user: string): string {
+  const shown = firstLines(log);
   return renderPage({
     title: `${job.pipeline} ${job.id.slice(-8)}`,
     user,
@@ -23,16 +24,22 @@ export function jobPage({ job, log, now }: JobView, user: string): string {
         <a href="/api/jobs/${job.id}/logs/raw" download>Raw log</a>
       </div>
       <div class="card log">
-        <ol id="log-lines">${logLines(log.lines)}</ol>
-        ${logFollower(job.id, log)}
+        <ol id="log-lines">${logLines(shown.lines)}</ol>
+        ${logFollower(job.id, shown, hasMore(shown, job))}
       </div>`,
   });
 }
 
 /** What an open page takes in: lines after those it has, and the head as it is now. */
 export function jobUpdate({ job, log, now }: JobView): string {
+  const shown = firstLines(log);
   return String(html`
-    ${logFollower(job.id, log)}
-    <ol hx-swap-oob="beforeend:#log-lines">${logLines(log.lines)}</ol>
+    ${logFollower(job.id, shown, hasMore(shown, job))}
+    <ol hx-swap-oob="beforeend:#log-lines">${logLines(shown.lines)}</ol>
     ${jobHead(job, now, true)}`);
+}
+
+/** Whether lines are stored already that `shown` does not have. */
+function hasMore(shown: LogPage, job: JobDetail): boolean {
+  return shown.last < job.log_lines;
 }

@@ -87,6 +87,6 @@ const ESCAPES: Readonly<Record<string, string>> = {
 };
 
 /** `text` as text or as the value of a quoted attribute. */
-export function escapeHtml(text: string): string {
+function escapeHtml(text: string): string {
   return text.toWellFormed().replaceAll(/[&<>"'`\0]/g, (character) => ESCAPES[character] ?? '');
 }

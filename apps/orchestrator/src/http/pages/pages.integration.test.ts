@@ -281,6 +281,17 @@ describe('the page of a job', () => {
     expect(alarms).toEqual([]);
   });
 
+  it('brings a long log in pieces, whole and in order', async () => {
+    const job = await claimed();
+    const texts = Array.from({ length: 1700 }, (_, index) => `line ${index + 1}`);
+    await runner.report(job, { logs: lines(texts), outcome: { state: 'succeeded' } });
+    await signIn(page, `/jobs/${job.id}`);
+    await page.waitForSelector('#L1700', { state: 'attached' });
+    expect(await page.locator('.log .text').allTextContents()).toEqual(texts);
+    expect(await page.locator('#log-more[hx-get]').count()).toBe(0);
+    expect(alarms).toEqual([]);
+  });
+
   it('goes to the sign-in when its session ends', async () => {
     const job = await claimed();
     await signIn(page, `/jobs/${job.id}`);
