@@ -6,7 +6,7 @@ import type { Principal } from '../auth/principal.ts';
 
 const MEGABYTE = 1024 * 1024;
 
-export interface BodyLimits {
+interface BodyLimits {
   /** Smaller bodies are not counted. */
   readonly countedBytes: number;
   readonly totalBytes: number;
@@ -15,7 +15,7 @@ export interface BodyLimits {
 }
 
 /** A quarter for each caller: at least the largest body, and another one beside it. */
-export const bodyLimits: BodyLimits = {
+const bodyLimits: BodyLimits = {
   countedBytes: 64 * 1024,
   totalBytes: 256 * MEGABYTE,
   callerBytes: 64 * MEGABYTE,

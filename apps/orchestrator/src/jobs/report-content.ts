@@ -14,7 +14,7 @@ const CHANGES_MAX = 8;
 const OUTPUT_NAME_LENGTH_MAX = 200;
 
 /** Outputs of an attempt: how many, and their bytes as JSON. */
-export const outputLimits = { count: 10_000, bytes: 32 * 1024 * 1024 };
+const outputLimits = { count: 10_000, bytes: 32 * 1024 * 1024 };
 
 /** @throws RIVET_REQUEST_INVALID */
 export function checkReport({ outcome, outputs }: ReportRequest): void {
