@@ -22,7 +22,7 @@ Every error of Rivet has a code. This page is made from the catalogue in \`packa
 
 The HTTP status is that of the [problem document](https://www.rfc-editor.org/rfc/rfc9457) an API call is
 answered with; the exit code is that of the \`rivet\` command: 1 the job or the command failed, 2 usage,
-3 the server cannot be reached, 4 not found, 130 interrupted.
+3 the server cannot be reached, 4 not found, 5 not signed in or not allowed, 130 interrupted.
 `;
 
 function renderEntry(code: string, entry: ErrorEntry): string {
