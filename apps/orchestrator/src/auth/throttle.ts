@@ -22,7 +22,6 @@ const failureLimits = {
   token: { attempts: 300, seconds: 5 * MINUTE },
   refresh: { attempts: 60, seconds: 5 * MINUTE },
   setup: { attempts: 20, seconds: 15 * MINUTE },
-  registration: { attempts: 60, seconds: 15 * MINUTE },
   oidc: { attempts: 300, seconds: 5 * MINUTE },
 } as const satisfies Readonly<Record<string, AttemptLimit>>;
 

@@ -14,6 +14,7 @@ import {
   type UserRow,
 } from '@rivet/store';
 import type { Passwords } from './passwords.ts';
+import type { Person } from './principal.ts';
 import { makeTemporaryPassword, TEMPORARY_SECONDS } from './temporary-password.ts';
 
 /** @throws RIVET_USER_NOT_FOUND, RIVET_ID_AMBIGUOUS */
@@ -34,6 +35,17 @@ export async function findUserBy(db: Queryable, ref: string): Promise<UserRow> {
   );
   const facts = { user: JSON.stringify(ref), suggestion: didYouMean(ref, names) };
   throw RivetError.of('RIVET_USER_NOT_FOUND', facts);
+}
+
+/**
+ * Holds an API key with limits: it must not come by an account that may more than the key.
+ * @param what continues "an API key with limits cannot"
+ * @throws RIVET_USER_KEY_LIMITED
+ */
+export function requireWholeRights({ access }: Person, what: string): void {
+  const { permissions, pipelines } = access.limits;
+  if (permissions === undefined && pipelines === undefined) return;
+  throw RivetError.of('RIVET_USER_KEY_LIMITED', { what });
 }
 
 /** A temporary password with its hash, which is made before a transaction begins. */

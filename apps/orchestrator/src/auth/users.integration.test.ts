@@ -112,6 +112,32 @@ describe('users', () => {
   });
 });
 
+test('an API key with limits comes by no account that may more than itself', async () => {
+  const { client } = server;
+  const { token } = await client.createApiKey({
+    body: { name: 'provisioning', permissions: ['users.manage'] },
+  });
+  const key = createClient({ url, token, triesMax: 1 });
+  const { name } = await seedPersonWithPassword(database, 'user');
+  const refused = { code: 'RIVET_USER_KEY_LIMITED' };
+  for (const attempt of [
+    () => key.createUser({ body: { name: newName(), role: 'viewer' } }),
+    () => key.createUser({ body: { name: newName(), role: 'admin', password: false } }),
+    () => key.createUser({ body: { name: newName(), role: 'user', password: false, link: true } }),
+    () => key.changeUser({ ref: name, body: { role: 'admin' } }),
+    () => key.changeUser({ ref: name, body: { link: true } }),
+    () => key.resetUserPassword({ ref: name }),
+  ]) {
+    await expect(attempt()).rejects.toMatchObject(refused);
+  }
+  const made = await key.createUser({ body: { name: newName(), role: 'user', password: false } });
+  expect(made.temporary_password).toBeNull();
+  expect(await key.changeUser({ ref: name, body: { disabled: true } })).toMatchObject({
+    disabled: true,
+  });
+  await key.logOutUser({ ref: name });
+});
+
 describe('the last administrator', () => {
   /** A database of its own, in which these are all the users who can sign in. */
   async function withAdmins(

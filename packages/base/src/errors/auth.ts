@@ -122,6 +122,13 @@ export const authErrors = defineErrors({
     exit: 1,
     fault: 'user',
   },
+  RIVET_USER_KEY_LIMITED: {
+    message: 'an API key with limits cannot {what}: that account could do more than the key',
+    solve: 'Sign in with `rivet login`, or use a key without limits.',
+    status: 403,
+    exit: 5,
+    fault: 'user',
+  },
   RIVET_USER_NAME: {
     message: '{found} is no name of a user; expected lower-case letters, digits and . _ @ + -',
     solve: 'Choose a name of at most 100 such characters that begins with a letter or digit.',

@@ -112,8 +112,9 @@ export function authRoutes(services: Services): Handlers<Names> {
     },
     changePassword: async (call) => {
       const { browser } = requireSession(call.person());
-      const session = await changePassword(services, call);
-      return { tokens: browser ? null : presentTokens(await sessions.tokensOf(session)) };
+      const session = await changePassword(services, call, browser);
+      const tokens = session === undefined ? null : await sessions.tokensOf(session);
+      return { tokens: tokens && presentTokens(tokens) };
     },
     listSessions: async (call) => {
       const { userId, via } = call.person();
@@ -150,11 +151,12 @@ export function authRoutes(services: Services): Handlers<Names> {
   };
 }
 
-/** All sessions end; the one that is returned begins. */
+/** All sessions end; the one that is returned begins, but for browsers, which sign in again. */
 async function changePassword(
   { database, audit, auth }: Services,
   call: Call<'changePassword'>,
-): Promise<NewSession> {
+  browser: boolean,
+): Promise<NewSession | undefined> {
   const { userId, name } = call.person();
   const { password, new_password: next } = call.body;
   const user = await checkPassword(auth, name, password, call.request.ip).catch((error) => {
@@ -174,7 +176,7 @@ async function changePassword(
         action: 'auth.password',
         object: userObject(user),
       });
-      return auth.sessions.begin(tx, after, clientOf(call.request));
+      return browser ? undefined : auth.sessions.begin(tx, after, clientOf(call.request));
     },
     { repeatable: false },
   );

@@ -13,6 +13,7 @@ import {
   deleteAccount,
   findUserBy,
   hashTemporaryPassword,
+  requireWholeRights,
 } from '../../auth/user-accounts.ts';
 import type { Services } from '../../services.ts';
 import { decodeCursor, encodeCursor, toPage } from '../cursor.ts';
@@ -44,6 +45,9 @@ export function userRoutes({ database, audit, auth }: Services): Handlers<Names>
     },
     createUser: async (call) => {
       const { body } = call;
+      if (body.password !== false || body.link === true || body.role === 'admin') {
+        requireWholeRights(call.person(), 'make a user that somebody can sign in as');
+      }
       const made =
         body.password === false ? undefined : await hashTemporaryPassword(auth.passwords);
       const user = await database.transaction(
@@ -65,11 +69,14 @@ export function userRoutes({ database, audit, auth }: Services): Handlers<Names>
     },
     getUser: async ({ params }) => presentUser(await findUserBy(database, params.ref)),
     changeUser: async (call) => {
+      const { link, role } = call.body;
+      if (link === true || (role !== undefined && role !== 'viewer')) {
+        requireWholeRights(call.person(), 'raise a role or link a user');
+      }
       const { id } = await findUserBy(database, call.params.ref);
       return database.transaction(
         async (tx) => {
           const { user, changed } = await changeAccount(tx, id, call.body);
-          const { link } = call.body;
           if (link === true) await allowUserLink(tx, id, LINK_SECONDS);
           if (changed || link === true) {
             const details = { role: user.role, disabled: user.disabled_at !== null, link };
@@ -96,6 +103,7 @@ export function userRoutes({ database, audit, auth }: Services): Handlers<Names>
       return undefined;
     },
     resetUserPassword: async (call) => {
+      requireWholeRights(call.person(), "change somebody's password");
       const { id } = await findUserBy(database, call.params.ref);
       const made = await hashTemporaryPassword(auth.passwords);
       const { passwordHash, passwordSeconds: seconds } = made;
