@@ -65,7 +65,14 @@ test('a database that is away makes 503 with Retry-After, and all is well after 
   });
   expect(response.status).toBe(503);
   expect(response.headers.get('retry-after')).toBe('1');
-  expect(await response.json()).toMatchObject({ code: 'RIVET_DATABASE_UNREACHABLE' });
+  const problem = await response.text();
+  expect(JSON.parse(problem)).toMatchObject({ code: 'RIVET_DATABASE_UNREACHABLE' });
+  // Where the database is, and what it said, is for the log.
+  const health = await fetch(`${orchestrator.url}/readyz`);
+  for (const text of [problem, await health.text()]) {
+    expect(text).not.toMatch(/127\.0\.0\.1|postgres|refused|ECONN|DATABASE_URL|SELECT/);
+    expect(text).not.toContain(String(postgres.port));
+  }
   expect(await waiting).toMatchObject({ code: 'RIVET_DATABASE_UNREACHABLE' });
   expect(await client.getHealth()).toMatchObject({ status: 'ok' });
   await expect(client.getReadiness()).rejects.toMatchObject({ entry: { status: 503 } });

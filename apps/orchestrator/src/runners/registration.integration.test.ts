@@ -1,4 +1,4 @@
-// Registration tokens and the tokens of runners: used twice, expired, stolen, rotated, revoked (S7).
+// Registration tokens and tokens of runners: used twice, expired, stolen, rotated, revoked (S7).
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { Client, RegistrationTokenRequest } from '@rivet/protocol';
 import type { Database } from '@rivet/store';
