@@ -3,14 +3,15 @@ import { findInvisible, nameInvisible } from './log-line/invisible.ts';
 import { type Html, html } from './template/html.ts';
 
 /** Characters of one text that a page shows; a value may have megabytes. */
-const LENGTH_MAX = 20_000;
+const LENGTH_MAX = 2000;
 
 /**
  * Text that users wrote: invisible characters named, its direction of writing kept to itself, cut
  * when it is very long. Line feeds and tabs stay. Whatever it looks like, htmx finds nothing in it.
+ * @param lengthMax characters that are shown
  */
-export function userText(text: string): Html {
-  const shown = text.slice(0, LENGTH_MAX);
+export function userText(text: string, lengthMax = LENGTH_MAX): Html {
+  const shown = text.slice(0, lengthMax);
   const parts: Html[] = [];
   let from = 0;
   let search = 0;

@@ -4,6 +4,10 @@ import { type Html, html } from '../template/html.ts';
 import { userText } from '../visible-text.ts';
 import { duration, state, time } from './values.ts';
 
+/** The head comes again with every change, so it stays small whatever a job tells. */
+const SUMMARY_CHARACTERS_MAX = 20_000;
+const ROWS_MAX = 200;
+
 /** @param replaces whether it takes the place of the one that a page has */
 export function jobHead(job: JobDetail, now: Date, replaces: boolean): Html {
   const content = html`
@@ -34,11 +38,11 @@ function took({ started_at, finished_at }: JobDetail, now: Date): Html {
 }
 
 function summary(text: string): Html {
-  return html`<h2>Summary</h2><pre class="card summary">${userText(text)}</pre>`;
+  return html`<h2>Summary</h2><pre class="card summary">${userText(text, SUMMARY_CHARACTERS_MAX)}</pre>`;
 }
 
 function stages(list: readonly JobStage[], now: Date): Html {
-  const rows = list.map(
+  const rows = list.slice(0, ROWS_MAX).map(
     (stage) => html`
       <tr>
         <td class="narrow">${state(stage.state)}</td>
@@ -46,7 +50,14 @@ function stages(list: readonly JobStage[], now: Date): Html {
         <td class="narrow">${duration(stage.started_at, stage.finished_at, now)}</td>
       </tr>`,
   );
-  return html`<h2>Stages</h2><div class="card"><table><tbody>${rows}</tbody></table></div>`;
+  return html`<h2>Stages</h2>${table(rows, list.length)}`;
+}
+
+/** @param count of what there is, which may be more than the rows that are shown */
+function table(rows: readonly Html[], count: number): Html {
+  const left = count - rows.length;
+  const more = left > 0 ? html`<p class="hint">… and ${left.toLocaleString('en')} more</p>` : null;
+  return html`<div class="card"><table><tbody>${rows}</tbody></table></div>${more}`;
 }
 
 function reason(text: string): Html {
@@ -56,14 +67,14 @@ function reason(text: string): Html {
 function values(title: string, map: Readonly<Record<string, unknown>>): Html | null {
   const entries = Object.entries(map);
   if (entries.length === 0) return null;
-  const rows = entries.map(
+  const rows = entries.slice(0, ROWS_MAX).map(
     ([name, value]) => html`
       <tr>
         <td class="narrow">${userText(name)}</td>
         <td><code>${userText(shown(value))}</code></td>
       </tr>`,
   );
-  return html`<h2>${title}</h2><div class="card"><table><tbody>${rows}</tbody></table></div>`;
+  return html`<h2>${title}</h2>${table(rows, entries.length)}`;
 }
 
 function shown(value: unknown): string {

@@ -45,8 +45,8 @@ describe('what stands below the lines', () => {
     const page = pageOf(['a'], { complete: false, attempt: 2, last: 7 });
     const path = '/jobs/0190a0a0-0000-7000-8000-000000000000/log?attempt=2&after=7';
     expect(follower(page)).toContain(`hx-get="${path}"`);
-    expect(follower(page)).toContain('hx-trigger="every 1s"');
-    expect(follower(page, true)).toContain('hx-trigger="load, every 3s"');
+    expect(follower(page)).toContain('hx-trigger="every 2s"');
+    expect(follower(page, true)).toContain('hx-trigger="load, every 4s"');
   });
 
   it('asks for nothing after the end, and not for more than a browser can show', () => {

@@ -52,8 +52,8 @@ export function logFollower(jobId: string, page: LogPage, more: boolean): Html {
   return more
     ? html`
         <div id="log-more" class="waits" hx-get="/jobs/${jobId}/log?attempt=${attempt}&after=${last}"
-          hx-trigger="load, every 3s" hx-swap="outerHTML">Loading …</div>`
+          hx-trigger="load, every 4s" hx-swap="outerHTML">Loading …</div>`
     : html`
         <div id="log-more" class="waits" hx-get="/jobs/${jobId}/log?attempt=${attempt}&after=${last}"
-          hx-trigger="every 1s" hx-swap="outerHTML">Waiting for more …</div>`;
+          hx-trigger="every 2s" hx-swap="outerHTML">Waiting for more …</div>`;
 }
