@@ -19,13 +19,13 @@ import {
 } from '@rivet/store';
 import { createAuditKeys } from './audit/audit-keys.ts';
 import { createAuditLog } from './audit/audit-log.ts';
-import { chainAuditLog } from './audit/chain-rows.ts';
 import { createRefusals } from './audit/refusals.ts';
 import { createAuthParts, signingKeysService } from './auth/auth-parts.ts';
 import { createAuthenticator } from './auth/authenticate.ts';
 import { createProvider } from './auth/oidc/provider.ts';
 import { offerSetup } from './auth/setup-token.ts';
 import type { Config } from './config.ts';
+import { chainAuditLog } from './duties/chain-audit-log.ts';
 import { createDuties } from './duties/duty.ts';
 import { expireLeases } from './duties/expire-leases.ts';
 import { forgetAttempts } from './duties/forget-attempts.ts';

@@ -6,11 +6,11 @@ import type { AuditVerification } from '@rivet/protocol';
 import { type Database, listAuditRows } from '@rivet/store';
 import { createTestDatabase, type TestDatabase } from '@rivet/testing';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { chainAuditLog } from '../duties/chain-audit-log.ts';
 import { createMetrics } from '../metrics.ts';
 import { openTestDatabase } from '../test-orchestrator.ts';
 import { createAuditKeys } from './audit-keys.ts';
 import { createAuditLog } from './audit-log.ts';
-import { chainAuditLog } from './chain-rows.ts';
 import { verifyPart } from './verify-part.ts';
 
 const secret = randomBytes(32);

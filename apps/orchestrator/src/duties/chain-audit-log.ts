@@ -12,8 +12,8 @@ import {
   moveAuditHead,
   type Queryable,
 } from '@rivet/store';
-import type { Duty } from '../duties/duty.ts';
-import { type AuditKeys, sameMac } from './audit-keys.ts';
+import { type AuditKeys, sameMac } from '../audit/audit-keys.ts';
+import type { Duty } from './duty.ts';
 
 export interface ChainOptions {
   readonly database: Database;
