@@ -1,4 +1,4 @@
-// A real browser for tests: Debian's Chromium, which talks to the machine itself and to nobody else.
+// A real browser for tests: Debian's Chromium, which talks to this machine and to nobody else.
 import { existsSync } from 'node:fs';
 import { type Browser, chromium } from 'playwright-core';
 

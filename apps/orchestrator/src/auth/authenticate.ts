@@ -33,8 +33,8 @@ export interface Authenticator {
    */
   authenticate(request: FastifyRequest): Promise<Principal>;
   /**
-   * Who sent a request that may have begun long ago, with the rights of now; undefined when it would
-   * be refused today.
+   * Who sent a request that may have begun long ago, with the rights of now; undefined when it
+   * would be refused today.
    */
   stillValid(request: FastifyRequest): Promise<Principal | undefined>;
 }
@@ -125,8 +125,8 @@ async function bySession(database: Database, session: NamedSession): Promise<Per
 }
 
 /**
- * A cookie comes with whatever a browser is made to send, so it counts only for requests that a page
- * of ours makes. A token in a header is sent by nobody who does not have it.
+ * A cookie comes with whatever a browser is made to send, so it counts only for requests that a
+ * page of ours makes. A token in a header is sent by nobody who does not have it.
  */
 async function byBrowserCookie(database: Database, request: FastifyRequest): Promise<Principal> {
   const hash = readBrowserCookie(request);

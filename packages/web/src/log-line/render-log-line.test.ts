@@ -1,4 +1,4 @@
-// What becomes of hostile log lines: styles stay, everything else is shown or dropped, never obeyed.
+// What becomes of hostile log lines: styles stay, all else is shown or dropped, never obeyed.
 import { hostileMarkup, hostileSequences } from '@rivet/testing';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';

@@ -39,7 +39,8 @@ const placesByTemplate = new WeakMap<TemplateStringsArray, readonly Place[]>();
  * Markup with values. A value may stand in text or inside a quoted attribute; in attributes that
  * hold an address only http, https and addresses of this site stay, anything else becomes
  * `about:invalid`; after a beginning that the template gives (`/jobs/`) a value is one segment of a
- * path or one value of a query, whatever is in it. A template with a value anywhere else throws the first time it is used.
+ * path or one value of a query, whatever is in it. A template with a value anywhere else throws the
+ * first time it is used.
  */
 export function html(strings: TemplateStringsArray, ...values: readonly HtmlValue[]): Html {
   let places = placesByTemplate.get(strings);
