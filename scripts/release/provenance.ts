@@ -21,7 +21,7 @@ export interface ProvenanceFacts {
   readonly finishedOn: string;
 }
 
-export const PAYLOAD_TYPE = 'application/vnd.in-toto+json';
+const PAYLOAD_TYPE = 'application/vnd.in-toto+json';
 /** What `externalParameters` mean; docs/operating/releases.md describes it. */
 const BUILD_TYPE = 'urn:rivet:build:source-archive:1';
 

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from './run.ts';
 
-export interface Component {
+interface Component {
   readonly type: string;
   readonly name: string;
   readonly version: string;

@@ -1,4 +1,4 @@
-// The keyed hashes of the audit log: over what a row says, over its place, over the end of the chain.
+// The keyed hashes of the audit log: over what a row says, its place, and the end of the chain.
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { AuditContent, AuditHead } from '@rivet/store';
 

@@ -21,7 +21,7 @@ export interface ChangeWorld {
 }
 
 /** A change that was got ready; done as often as it fails. */
-export interface Change {
+interface Change {
   readonly action: AuditAction;
   /** Name or id of what it is done to, where it is known before. */
   readonly object?: string;
