@@ -30,6 +30,7 @@ export function planLines(plan: Plan, style: Style): string[] {
 function needLines(plan: Plan, style: Style): string[] {
   const rows: [string, readonly string[]][] = [
     ['secrets', plan.secrets],
+    ['identity', plan.id_tokens],
     ['plugins', plan.plugins],
     ['runner', plan.runner.map(({ key, value }) => `${key}=${value}`)],
     ['images', plan.images],

@@ -13,6 +13,8 @@ export interface Plan {
   readonly missing: readonly string[];
   /** Names of the secrets that it may read. */
   readonly secrets: readonly string[];
+  /** Whom its jobs may prove their identity to. */
+  readonly id_tokens: readonly string[];
   /** Names and versions. */
   readonly plugins: readonly string[];
   /** Tags that a runner must have. */
@@ -92,6 +94,7 @@ export function makePlan(options: PlanOptions): Plan {
     inputs: maskSecretInputs(definition, inputs),
     missing: options.missing,
     secrets: definition.secrets,
+    id_tokens: definition.id_tokens ?? [],
     plugins: definition.plugins.map(({ name, version }) => `${name} ${version}`),
     runner: definition.runner,
     images: [...new Set(running.map(({ image }) => image))].sort(),

@@ -20,7 +20,7 @@ const modules: LuaModuleSpec[] = [
   { name: 'fs', functions: ['read', 'write'] },
   { name: 'yaml', functions: ['encode', 'decode'] },
   { name: 'log', functions: ['info', 'print', 'group'] },
-  { name: 'job', functions: [], fields: { id: null, attempt: null } },
+  { name: 'job', functions: ['id_token'], fields: { id: null, attempt: null } },
 ];
 const globals = { print: 'log.print' };
 
@@ -125,6 +125,12 @@ const found: readonly [script: string, warnings: string[]][] = [
   [
     'process.sh("x", { env = secret.env({ A = "OTHER", B = "NPM_TOKEN" }) })',
     ['undeclared-secret 5:42 the secret "OTHER" is used but not declared: reading it will fail'],
+  ],
+  [
+    'job.id_token("sts.example.com")',
+    [
+      'undeclared-id-token 5:14 the audience "sts.example.com" is not declared: its token will be refused',
+    ],
   ],
   [
     'container.with("rust", function() end)',

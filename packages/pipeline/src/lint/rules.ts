@@ -2,7 +2,7 @@
 import type { LintRule } from './rule.ts';
 import { shadowedModule } from './rules/shadowed-module.ts';
 import { oneWordCommand, splicedShell } from './rules/shell-slips.ts';
-import { undeclaredInput, undeclaredSecret } from './rules/undeclared.ts';
+import { undeclaredIdToken, undeclaredInput, undeclaredSecret } from './rules/undeclared.ts';
 import { globalAssignment, unknownGlobal, unknownMember } from './rules/unknown-names.ts';
 import { unpinnedImage } from './rules/unpinned-image.ts';
 import { unreachableStage } from './rules/unreachable-stage.ts';
@@ -17,6 +17,7 @@ export const lintRules: readonly LintRule[] = [
   unreachableStage,
   undeclaredInput,
   undeclaredSecret,
+  undeclaredIdToken,
   unpinnedImage,
   oneWordCommand,
   splicedShell,

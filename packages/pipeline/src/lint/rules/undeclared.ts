@@ -1,4 +1,4 @@
-// Inputs and secrets that scripts ask for and the definition does not have.
+// Inputs, secrets and audiences that scripts ask for and the definition does not have.
 import type { Node } from 'luaparse';
 import { globalCall, type LintedFile, type LintRule } from '../rule.ts';
 import { literalText, walk } from '../syntax-tree.ts';
@@ -9,6 +9,7 @@ interface Use {
 }
 
 const SECRET_CALLS = new Set(['secret.get', 'secret.file', 'secret.has']);
+const ID_TOKEN_CALLS = new Set(['job.id_token']);
 const INPUT_CALLS = new Set(['input.get', 'input.require', 'input.has']);
 
 export const undeclaredSecret: LintRule = {
@@ -39,6 +40,23 @@ export const undeclaredInput: LintRule = {
       file.report(node, {
         message: `the pipeline has no input "${name}": nobody can ever give it`,
         hint: `add ${name} to inputs in the definition`,
+        misspelt: { name, known },
+      });
+    }
+  },
+};
+
+export const undeclaredIdToken: LintRule = {
+  name: 'undeclared-id-token',
+  finds: 'an audience of job.id_token that the definition does not list',
+  check(file) {
+    if (file.definition === undefined) return;
+    const known = file.definition.id_tokens ?? [];
+    for (const { name, node } of uses(file, ID_TOKEN_CALLS)) {
+      if (known.includes(name)) continue;
+      file.report(node, {
+        message: `the audience "${name}" is not declared: its token will be refused`,
+        hint: `add "${name}" to id_tokens in the definition`,
         misspelt: { name, known },
       });
     }
