@@ -56,6 +56,31 @@ describe('a secret', () => {
     expect(redactor(key.replaceAll('\n', '\r\n')).text(key)).toBe('***\n***\n***\n***\n***\n');
   });
 
+  it('of 64 KB is hidden line by line, whatever its ends and those of the log', () => {
+    const line = (at: number): string => base64(`${at}`.repeat(20)).slice(0, 62).padEnd(62, 'x');
+    const lines = Array.from({ length: 1020 }, (_, at) => line(at + 1000));
+    for (const [own, told] of [
+      ['\n', '\r\n'],
+      ['\r\n', '\n'],
+    ] as const) {
+      const made = redactor(['-----BEGIN-----', ...lines, '-----END-----'].join(own));
+      const shown = throughStream(made, [lines.map((each) => `  ${each}`).join(told)]);
+      expect(shown).toBe(lines.map(() => '  ***').join(told));
+      expect(made.text(`| ${lines[500]} |`)).toBe('| *** |');
+    }
+  });
+
+  it('is hidden on both streams of a command, however their pieces come in turn', () => {
+    const made = redactor('s3cr3t-token');
+    const [out, err] = [made.stream(), made.stream()];
+    let shown = '';
+    for (const letter of 's3cr3t-token\n') {
+      shown += Buffer.from(out.push(Buffer.from(letter))).toString();
+      shown += Buffer.from(err.push(Buffer.from(letter))).toString();
+    }
+    expect(shown).toBe('***\n***\n');
+  });
+
   it('is hidden in base64 and hexadecimal that a tool has broken into lines', () => {
     const secret = Array.from({ length: 40 }, (_, at) => `line ${at} of it`).join('; ');
     for (const before of ['', 'u:', 'user:', 'someone']) {
