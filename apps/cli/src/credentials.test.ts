@@ -104,9 +104,20 @@ describe('the token', () => {
     expect(await tokenFor({}, env)).toEqual({ url: URL_B, kind: 'variable', token: KEY });
   });
 
-  it('is that of RIVET_TOKEN for the current server where RIVET_URL is not set', async () => {
-    await keep({ a: { url: URL_A, api_key: 'stored' } }, 'a');
+  it('is that of RIVET_TOKEN for the address of the file where RIVET_URL is not set', async () => {
+    await writeFile(path, JSON.stringify({ url: URL_A }));
     expect(await tokenFor({}, { RIVET_TOKEN: KEY })).toMatchObject({ url: URL_A, token: KEY });
+  });
+
+  it('of RIVET_TOKEN does not follow the current context, which somebody may change', async () => {
+    await keep({ a: { url: URL_A, api_key: 'stored' }, b: { url: URL_B, api_key: 'two' } }, 'a');
+    const error = await tokenFor({}, { RIVET_TOKEN: KEY }).catch((thrown) => thrown);
+    expect(error).toMatchObject({
+      code: 'RIVET_CLI_TOKEN_ELSEWHERE',
+      message: expect.stringMatching(/the server of RIVET_URL, which is not set/),
+    });
+    const other = await tokenFor({ context: 'b' }, { RIVET_TOKEN: KEY });
+    expect(other).toMatchObject({ url: URL_B, token: 'two' });
   });
 
   it('of RIVET_TOKEN goes to no other server than its own', async () => {

@@ -40,10 +40,14 @@ async function chooseCredentials(server: Server, env: Environment): Promise<Cred
   const { RIVET_TOKEN: token = '' } = env;
   if (token !== '') {
     requireToken(token);
-    // Without RIVET_URL it is for the server that commands go to when they say nothing.
-    const home = (await loadConfig(env)).url;
+    const used = await loadConfig(env);
+    // A context can be changed at any time, and in another terminal: a token is for an address.
+    const home = used.context === undefined ? used.url : undefined;
     if (home === url) return fixed('variable', token);
-    if (stored === undefined) throw RivetError.of('RIVET_CLI_TOKEN_ELSEWHERE', { home, url });
+    if (stored === undefined || (home === undefined && used.url === url)) {
+      const named = home ?? 'the server of RIVET_URL, which is not set';
+      throw RivetError.of('RIVET_CLI_TOKEN_ELSEWHERE', { home: named, url });
+    }
   }
   if (stored === undefined) return fixed('none', undefined);
   const { name, context } = stored;

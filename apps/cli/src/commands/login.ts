@@ -170,7 +170,7 @@ async function nameAndPassword(
 /** Who has signed in expects that it counts. */
 async function warnOfVariables({ env, output }: CommandContext, url: string): Promise<void> {
   if ((env.RIVET_TOKEN ?? '') !== '') {
-    output.note('RIVET_TOKEN is set: commands use it, and not this session, until you unset it.');
+    output.note('RIVET_TOKEN is set: unset it, or commands cannot use this session.');
   }
   const used = (await loadConfig(env)).url;
   if (used !== url) output.note(`RIVET_URL or RIVET_CONTEXT is set: commands go to ${used}.`);
