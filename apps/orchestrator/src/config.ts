@@ -93,8 +93,9 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   }
   requireAtLeast('RIVET_LEASE', values.RIVET_LEASE, LEASE_MS_MIN, env);
   requireAtLeast('RIVET_POLL', values.RIVET_POLL, POLL_MS_MIN, env);
+  const network = readNetwork(values);
   return {
-    ...readNetwork(values),
+    ...network,
     databaseUrl: values.DATABASE_URL,
     databaseConnectionsMax: values.RIVET_DATABASE_CONNECTIONS,
     logLevel: values.RIVET_LOG_LEVEL,
@@ -106,7 +107,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     masterKey: readMasterKey('RIVET_MASTER_KEY', values, env),
     otherMasterKey: readMasterKey('RIVET_MASTER_KEY_PREVIOUS', values, env),
     secretSources: readSecretSources(values, env),
-    oidc: readOidc(values),
+    oidc: readOidc(values, network.publicUrl),
   };
 }
 

@@ -52,9 +52,10 @@ type Values = SettingsOf<typeof oidcSettings>;
 
 /**
  * Checks the settings against each other; undefined when there is no sign-in elsewhere.
+ * @param publicUrl where the provider sends people back to
  * @throws RIVET_OIDC_CONFIG
  */
-export function readOidc(values: Values): OidcConfig | undefined {
+export function readOidc(values: Values, publicUrl: string | undefined): OidcConfig | undefined {
   const { RIVET_OIDC_ISSUER: issuer, RIVET_OIDC_CLIENT_ID: clientId } = values;
   if (issuer === '') {
     if (clientId === '') return undefined;
@@ -62,6 +63,9 @@ export function readOidc(values: Values): OidcConfig | undefined {
   }
   const host = checkIssuer(issuer);
   if (clientId === '') throw wrong('RIVET_OIDC_ISSUER is set and RIVET_OIDC_CLIENT_ID is not');
+  if (publicUrl === undefined) {
+    throw wrong('RIVET_OIDC_ISSUER is set and RIVET_PUBLIC_URL, to which people come back, is not');
+  }
   const scopes = values.RIVET_OIDC_SCOPES;
   if (!scopes.split(' ').includes('openid')) throw wrong('RIVET_OIDC_SCOPES lacks openid');
   return {
