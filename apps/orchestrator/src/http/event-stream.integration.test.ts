@@ -18,6 +18,9 @@ import {
 } from '../test-orchestrator.ts';
 import { RECHECK_MS } from './event-stream.ts';
 
+/** A machine that runs many tests at once is slow. */
+const PATIENCE = { timeout: 20_000 };
+
 const testDatabase = useTestDatabase();
 let database: Database;
 let server: TestOrchestrator;
@@ -170,7 +173,7 @@ describe('a stream of a job', () => {
     for (const stream of Object.values(streams)) expect(stream.status).toBe(200);
     await runner.report(job, { logs: [logLine(1, 'before')] });
     for (const stream of Object.values(streams)) {
-      await expect.poll(() => stream.text()).toContain('before');
+      await expect.poll(() => stream.text(), PATIENCE).toContain('before');
     }
 
     const begin = performance.now();
@@ -185,7 +188,7 @@ describe('a stream of a job', () => {
       expect(took, name).toBeLessThan(5000);
     }
     await runner.report(job, { seq: 2, logs: [logLine(2, 'after')] });
-    await expect.poll(() => kept?.text()).toContain('after');
+    await expect.poll(() => kept?.text(), PATIENCE).toContain('after');
     for (const [name, stream] of Object.entries(lost)) {
       expect(stream.text(), name).not.toContain('after');
     }
@@ -212,7 +215,7 @@ describe('a stream of a job', () => {
     expect(others.status).toBe(200);
     streams[0]?.close();
     await expect
-      .poll(async () => (await follow(path, bearer(one.token))).status, { timeout: 10_000 })
+      .poll(async () => (await follow(path, bearer(one.token))).status, PATIENCE)
       .toBe(200);
   });
 

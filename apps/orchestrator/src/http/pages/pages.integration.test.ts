@@ -25,6 +25,9 @@ import {
   type TestOrchestrator,
 } from '../../test-orchestrator.ts';
 
+/** A machine that runs many tests at once is slow. */
+const PATIENCE = { timeout: 20_000 };
+
 const testDatabase = useTestDatabase();
 let database: Database;
 let server: TestOrchestrator;
@@ -292,6 +295,22 @@ describe('the page of a job', () => {
     expect(alarms).toEqual([]);
   });
 
+  it('can follow the events of the API with its cookie; a page of another origin cannot', async () => {
+    const job = await claimed();
+    await signIn(page, `/jobs/${job.id}`);
+    const follow = (on: Page): Promise<string> =>
+      on.evaluate<string>(`new Promise((resolve) => {
+        const events = new EventSource('${site}/api/jobs/${job.id}/events', { withCredentials: true });
+        events.addEventListener('job', (event) => resolve(JSON.parse(event.data).state));
+        events.addEventListener('error', () => resolve('refused ' + events.readyState));
+      })`);
+    expect(await follow(page)).toBe('running');
+    const { page: victim } = await lure('localhost', '<p>x</p>');
+    await victim.waitForLoadState();
+    expect(await follow(victim)).toMatch(/^refused/);
+    await runner.finish(job, { state: 'succeeded' });
+  });
+
   it('goes to the sign-in when its session ends', async () => {
     const job = await claimed();
     await signIn(page, `/jobs/${job.id}`);
@@ -339,8 +358,12 @@ describe('hostile text', () => {
 
   it('would be noticed by this test: without escaping it does what it wants', async () => {
     const { noticed } = await lure('localhost', hostileMarkup.join('\n'));
-    await expect.poll(() => noticed.some((alarm) => alarm.startsWith('dialog'))).toBe(true);
-    await expect.poll(() => noticed.some((alarm) => alarm.includes('evil-request'))).toBe(true);
+    await expect
+      .poll(() => noticed.some((alarm) => alarm.startsWith('dialog')), PATIENCE)
+      .toBe(true);
+    await expect
+      .poll(() => noticed.some((alarm) => alarm.includes('evil-request')), PATIENCE)
+      .toBe(true);
   });
 
   it('that were not escaped would be stopped by the content policy', async () => {
@@ -376,7 +399,9 @@ describe('hostile text', () => {
     expect(alarms).toEqual([]);
     // Anywhere else it is: that is what this test would see.
     await process('h2');
-    await expect.poll(() => alarms).toEqual([expect.stringContaining('evil-request-htmx')]);
+    await expect
+      .poll(() => alarms, PATIENCE)
+      .toEqual([expect.stringContaining('evil-request-htmx')]);
   });
 
   it('of a terminal becomes spans with classes and nothing else', async () => {
@@ -424,7 +449,7 @@ describe('another site in the same browser', () => {
       const form = `<form method=post action="${site}/api/jobs/${job.id}/cancel" enctype="${type}">
         <input name='{"reason":"' value='x"}'></form><script>document.forms[0].submit()</script>`;
       const { page: victim, answers } = await lure(host, form);
-      await expect.poll(() => answers).toEqual([refused]);
+      await expect.poll(() => answers, PATIENCE).toEqual([refused]);
       await victim.close();
     }
     const row = await readJob(database, job.id);
@@ -484,7 +509,7 @@ describe('another site in the same browser', () => {
         host,
         `${attack}<script>document.forms[0].submit()</script>`,
       );
-      await expect.poll(() => answers).toEqual([403]);
+      await expect.poll(() => answers, PATIENCE).toEqual([403]);
       await victim.close();
     }
     expect((await context.cookies(site))[0]?.value).toBe(before?.value);
