@@ -1,4 +1,4 @@
-// Makes somebody an administrator from the server itself: the first one, or whoever lost the password.
+// Makes somebody an administrator from the server itself: the first one, or who lost the password.
 import { uuidv7 } from '@rivet/base';
 import {
   findUser,

@@ -1,4 +1,4 @@
-// Signing in and out over HTTP, with two orchestrators: what is ended at one has ended at the other.
+// Signing in and out, with two orchestrators: what is ended at one has ended at the other.
 import { randomUUID } from 'node:crypto';
 import { createClient, type SessionTokens } from '@rivet/protocol';
 import { type Database, findUser } from '@rivet/store';

@@ -1,4 +1,4 @@
-// Signing keys: made once for all orchestrators, replaced without signing anybody out, never readable.
+// Signing keys: made once for all orchestrators, replaced in use, readable by nobody.
 import { randomBytes } from 'node:crypto';
 import type { OpenIdConfiguration } from '@rivet/protocol';
 import { type Database, listSigningKeys } from '@rivet/store';

@@ -1,4 +1,4 @@
-// Passwords that an administrator hands on: read out on the telephone, good for setting another one.
+// Passwords that an administrator hands on: easy to read out, good for setting another one.
 import { randomInt } from 'node:crypto';
 import { SecretText } from '@rivet/base';
 
