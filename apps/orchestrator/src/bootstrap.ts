@@ -13,10 +13,13 @@ import {
   migrate,
   type Queryable,
 } from '@rivet/store';
+import { createAuditKeys } from './audit/audit-keys.ts';
+import { type AuditLog, createAuditLog } from './audit/audit-log.ts';
 import { hashToken, makeToken } from './auth/token.ts';
 import { readBootstrapKey } from './bootstrap-config.ts';
 import { readConfig } from './config.ts';
 import { announce, runToExit } from './exit.ts';
+import { createSealing } from './sealing/sealing.ts';
 
 const ADMINISTRATOR = 'admin';
 const KEY_NAME = 'rivet dev';
@@ -28,7 +31,7 @@ const KEPT_MS_MIN = 100 * DAY_MS;
 const REGISTRATION_SECONDS = 600;
 
 await runToExit(async () => {
-  const { databaseUrl, logLevel } = readConfig(process.env);
+  const { databaseUrl, logLevel, masterKey, otherMasterKey } = readConfig(process.env);
   const logger = createLogger({ name: 'bootstrap', level: logLevel });
   const database = createDatabase({
     url: databaseUrl,
@@ -38,11 +41,14 @@ await runToExit(async () => {
   try {
     const migrations = await migrate(database);
     await checkSchema(database);
+    const keys = { current: masterKey, other: otherMasterKey };
+    const sealing = createSealing({ database, ...keys, logger });
+    await sealing.start();
+    const audit = createAuditLog(createAuditKeys(() => sealing.sealer.mac('audit')));
     const earlier = readBootstrapKey(process.env);
-    const apiKey = await database.transaction((tx) => findOrMakeKey(tx, earlier), {
-      repeatable: false,
-    });
-    const token = await makeRegistrationToken(database);
+    const once = { repeatable: false } as const;
+    const apiKey = await database.transaction((tx) => findOrMakeKey(tx, audit, earlier), once);
+    const token = await database.transaction((tx) => makeRegistrationToken(tx, audit), once);
     announce({
       event: 'prepared',
       migrations,
@@ -56,10 +62,11 @@ await runToExit(async () => {
 });
 
 /** For the runner of this installation, at its first start. */
-async function makeRegistrationToken(db: Queryable): Promise<string> {
+async function makeRegistrationToken(tx: Queryable, audit: AuditLog): Promise<string> {
   const { token, hash, shown } = makeToken('registration');
-  await insertRegistrationToken(db, {
-    id: uuidv7(),
+  const id = uuidv7();
+  await insertRegistrationToken(tx, {
+    id,
     tokenHash: hash,
     prefix: shown,
     description: KEY_NAME,
@@ -70,24 +77,40 @@ async function makeRegistrationToken(db: Queryable): Promise<string> {
     createdBy: ADMINISTRATOR,
     expiresInSeconds: REGISTRATION_SECONDS,
   });
+  const object = { kind: 'registration_token', id, name: KEY_NAME };
+  await audit.record(tx, undefined, { action: 'runner.token_create', object });
   return token.reveal();
 }
 
 /** The earlier key while it is good: only its hash is kept here, so it cannot be told again. */
-async function findOrMakeKey(tx: Queryable, earlier: SecretText | undefined): Promise<string> {
+async function findOrMakeKey(
+  tx: Queryable,
+  audit: AuditLog,
+  earlier: SecretText | undefined,
+): Promise<string> {
   const text = earlier?.reveal() ?? '';
   const holder = await findApiKeyHolder(tx, hashToken(text));
   const key = holder === undefined ? undefined : await lockApiKey(tx, holder.api_key_id);
   const until = key?.expires_at?.getTime() ?? 0;
-  return until - Date.now() > KEPT_MS_MIN ? text : await makeKey(tx);
+  return until - Date.now() > KEPT_MS_MIN ? text : await makeKey(tx, audit);
 }
 
-async function makeKey(tx: Queryable): Promise<string> {
+async function makeKey(tx: Queryable, audit: AuditLog): Promise<string> {
   const made = { id: uuidv7(), name: ADMINISTRATOR, role: 'admin', passwordHash: null } as const;
-  const user = (await insertUser(tx, made)) ?? (await findUser(tx, ADMINISTRATOR));
+  const inserted = await insertUser(tx, made);
+  if (inserted !== undefined) {
+    const object = { kind: 'user', id: made.id, name: ADMINISTRATOR };
+    await audit.record(tx, undefined, {
+      action: 'user.create',
+      object,
+      details: { role: 'admin' },
+    });
+  }
+  const user = inserted ?? (await findUser(tx, ADMINISTRATOR));
   const { token, hash, shown } = makeToken('apiKey');
+  const id = uuidv7();
   await insertApiKey(tx, {
-    id: uuidv7(),
+    id,
     userId: user?.id ?? made.id,
     name: KEY_NAME,
     hash,
@@ -95,6 +118,12 @@ async function makeKey(tx: Queryable): Promise<string> {
     permissions: null,
     pipelines: null,
     expiresAt: new Date(Date.now() + KEY_MS),
+  });
+  const object = { kind: 'api_key', id, name: KEY_NAME };
+  await audit.record(tx, undefined, {
+    action: 'api_key.create',
+    object,
+    details: { user: ADMINISTRATOR },
   });
   return token.reveal();
 }

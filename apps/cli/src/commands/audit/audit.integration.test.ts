@@ -73,6 +73,10 @@ describe('the log of an installation', () => {
       items: [{ action: 'pipeline.create' }],
       next_cursor: null,
     });
+    const own = await rivet('audit', 'list', '--actor', 'rivet', '--json').exits(0).run();
+    const { items } = JSON.parse(own.stdout) as { items: AuditEntry[] };
+    const prepared = ['runner.token_create', 'api_key.create', 'user.create'];
+    expect(items.map(({ action }) => action)).toEqual(prepared);
     await rivet('audit', 'list', '--actor', 'nobody')
       .exits(0)
       .stderr(/Nothing in the audit log fits/)
