@@ -1,7 +1,7 @@
 // Users: made, changed and removed by administrators; the last administrator stays; the first one.
 import { randomUUID } from 'node:crypto';
 import { createClient, type Role } from '@rivet/protocol';
-import { type Database, insertSetupToken } from '@rivet/store';
+import { type Database, insertSetupToken, listUsers } from '@rivet/store';
 import { createTestDatabase, useTestDatabase } from '@rivet/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
@@ -9,7 +9,7 @@ import {
   startTestOrchestrator,
   type TestOrchestrator,
 } from '../test-orchestrator.ts';
-import { offerSetup } from './setup-token.ts';
+import { makeFirstAdministrator, offerSetup } from './setup-token.ts';
 import { clientWith, PASSWORD, seedPersonWithPassword, send, signIn } from './test-people.ts';
 import { makeToken } from './token.ts';
 
@@ -235,6 +235,27 @@ describe('the first administrator', () => {
       expect(await offerSetup(db)).toBeUndefined();
     } finally {
       await orchestrator.stop();
+      await db.close();
+      await own.drop();
+    }
+  });
+
+  test('of several at the same moment there is one', async () => {
+    const own = await createTestDatabase();
+    const db = openTestDatabase(own.url);
+    try {
+      const token = (await offerSetup(db))?.reveal() ?? '';
+      const results = await Promise.allSettled(
+        Array.from({ length: 8 }, (_, n) =>
+          db.transaction(
+            (tx) => makeFirstAdministrator(tx, { token, name: `ada-${n}`, passwordHash: 'x' }),
+            { repeatable: false },
+          ),
+        ),
+      );
+      expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+      expect(await listUsers(db, { after: '', search: '', limit: 10 })).toHaveLength(1);
+    } finally {
       await db.close();
       await own.drop();
     }
