@@ -11,6 +11,7 @@ import { createThrottle, type Throttle } from './throttle.ts';
 
 export interface AuthParts {
   readonly database: Database;
+  readonly audit: AuditLog;
   readonly passwords: Passwords;
   readonly throttle: Throttle;
   readonly signingKeys: SigningKeys;
@@ -29,6 +30,7 @@ export function createAuthParts(options: {
   const accessTokens = createAccessTokens({ database, signingKeys });
   return {
     database,
+    audit,
     passwords: createPasswords(),
     throttle,
     signingKeys,

@@ -95,10 +95,12 @@ describe('signing in', () => {
     const { name } = await seedPersonWithPassword(database);
     const one = createPasswords({ parallel: 1 });
     const free = { login: async () => ({ giveBack: async () => {} }), failed: async () => {} };
-    const parts = { database, passwords: one, throttle: free };
+    const audit = { record: async () => {} };
+    const parts = { database, passwords: one, throttle: free, audit };
+    const from = { address: '127.0.0.1', requestId: '' };
     const timed = async (who: string): Promise<number> => {
       const start = performance.now();
-      const refused = checkCredentials(parts, { name: who, password: 'wrong' }, '127.0.0.1');
+      const refused = checkCredentials(parts, { name: who, password: 'wrong' }, from);
       await expect(refused).rejects.toMatchObject({ code: 'RIVET_AUTH_LOGIN_FAILED' });
       return performance.now() - start;
     };

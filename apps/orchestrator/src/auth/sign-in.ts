@@ -8,9 +8,11 @@ import {
   setUserPassword,
   type UserRow,
 } from '@rivet/store';
+import type { AuditLog } from '../audit/audit-log.ts';
 import { RefusedAccount } from '../audit/refusals.ts';
 import { checkNewPassword } from './password-rule.ts';
 import type { Passwords } from './passwords.ts';
+import { anonymous, type Origin } from './principal.ts';
 import type { Throttle } from './throttle.ts';
 
 export interface Credentials {
@@ -24,6 +26,7 @@ export interface SignInParts {
   readonly database: Database;
   readonly passwords: Passwords;
   readonly throttle: Throttle;
+  readonly audit: AuditLog;
 }
 
 /**
@@ -34,12 +37,12 @@ export interface SignInParts {
 export async function checkCredentials(
   parts: SignInParts,
   credentials: Credentials,
-  ip: string,
+  from: Origin,
 ): Promise<UserRow> {
-  const { database } = parts;
+  const { database, audit } = parts;
   // Names are lower case; nobody should have to know.
   const name = credentials.name.toLowerCase();
-  const user = await checkPassword(parts, name, credentials.password, ip);
+  const user = await checkPassword(parts, name, credentials.password, from.address);
   if (!user.password_temporary) {
     if (credentials.newPassword !== undefined) {
       const summary = 'body.new_password is for temporary passwords, and this one is not';
@@ -57,7 +60,13 @@ export async function checkCredentials(
       const now = await lockUser(tx, user.id);
       // An administrator may have been faster.
       if (now?.password_hash !== user.password_hash || now.disabled_at !== null) throw failed();
-      return (await setUserPassword(tx, { id: user.id, passwordHash })) ?? user;
+      const after = (await setUserPassword(tx, { id: user.id, passwordHash })) ?? user;
+      const object = { kind: 'user', id: user.id, name };
+      // Whoever had the temporary password: nobody is signed in yet.
+      const who = { ...anonymous, from };
+      const details = { temporary: true };
+      await audit.record(tx, who, { action: 'auth.password', object, details });
+      return after;
     },
     { repeatable: false },
   );

@@ -115,6 +115,17 @@ describe('in a browser', () => {
     expect(await codeOf(await browser.open(back))).toBe('RIVET_OIDC_FAILED');
   });
 
+  test('a return after ten minutes is refused', async () => {
+    const server = await startWith();
+    const browser = new TestBrowser();
+    const back = await browser.signIn(startOf(server), account().subject, callbackOf(server));
+    const text = 'UPDATE oidc_sign_ins SET expires_at = now()';
+    await database.query({ name: '', text, repeatable: true });
+    const sessions = await count('sessions');
+    expect(await codeOf(await browser.open(back))).toBe('RIVET_OIDC_FAILED');
+    expect(await count('sessions')).toBe(sessions);
+  });
+
   test('a return in another browser is refused: nobody is signed in as somebody else', async () => {
     const server = await startWith();
     const { subject } = account();
@@ -324,6 +335,16 @@ describe('from a command line', () => {
     await expect(plain.exchangeOidcCode({ body: { code, verifier } })).rejects.toMatchObject({
       code: 'RIVET_AUTH_INVALID',
     });
+  });
+
+  test('a code is worth nothing after a minute', async () => {
+    const server = await startWith();
+    const code = (await returnToCli(server, account().subject)).searchParams.get('code') ?? '';
+    const text = 'UPDATE oidc_codes SET expires_at = now()';
+    await database.query({ name: '', text, repeatable: true });
+    const plain = createClient({ url: server.orchestrator.url, triesMax: 1 });
+    const late = plain.exchangeOidcCode({ body: { code, verifier } });
+    await expect(late).rejects.toMatchObject({ code: 'RIVET_AUTH_INVALID' });
   });
 
   test('a code is worth nothing without the verifier, and after that with it neither', async () => {
