@@ -9,12 +9,11 @@ import {
   type JobSecretRow,
   markSecretsUsed,
   type Queryable,
-  readAttempt,
-  readJob,
 } from '@rivet/store';
 import type { AuditLog } from '../audit/audit-log.ts';
 import type { RunnerPrincipal } from '../auth/principal.ts';
 import { versionOf } from '../find.ts';
+import { findHeldJob } from '../jobs/held-lease.ts';
 import type { Sealer } from '../sealing/sealer.ts';
 import type { SecretSources } from './providers/secret-source.ts';
 import { openSecret } from './secret-box.ts';
@@ -38,7 +37,11 @@ export async function giveJobSecrets(
   request: JobSecretsRequest,
 ): Promise<JobSecretsResponse> {
   const { database, audit } = services;
-  const job = await leasedJob(database, runner, jobId, request);
+  const job = await findHeldJob(database, runner.runnerId, {
+    jobId,
+    attempt: request.attempt,
+    leaseId: request.lease_id,
+  });
   const { definition } = await versionOf(database, job.pipeline_id, job.version);
   const names = [...new Set(request.names)];
   const declared = names.filter((name) => definition.secrets.includes(name));
@@ -88,26 +91,6 @@ export async function missingSecrets(db: Queryable, job: JobRow): Promise<string
     const reason = whyNotGiven(job, name, row);
     return reason === undefined ? [] : [`The secret ${name} has no value for it: ${reason}.`];
   });
-}
-
-async function leasedJob(
-  db: Queryable,
-  runner: RunnerPrincipal,
-  id: string,
-  { attempt: number, lease_id }: JobSecretsRequest,
-): Promise<JobRow> {
-  const job = await readJob(db, id);
-  const attempt = await readAttempt(db, id, number);
-  // What others run is as if it were not there.
-  if (job === undefined || attempt?.runner_id !== runner.runnerId) {
-    throw RivetError.of('RIVET_JOB_NOT_FOUND', { id });
-  }
-  const lost = (why: string): RivetError =>
-    RivetError.of('RIVET_LEASE_LOST', { id, attempt: number, why });
-  if (attempt.lease_id !== lease_id) throw lost('another lease holds it');
-  if (attempt.result !== null) throw lost(`it has ended: ${attempt.result}`);
-  if (attempt.expired) throw lost('its lease ran out');
-  return job;
 }
 
 function whyNotGiven(job: JobRow, name: string, row: JobSecretRow | undefined): string | undefined {

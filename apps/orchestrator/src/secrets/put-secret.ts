@@ -22,7 +22,7 @@ import { openSecret, sealSecret } from './secret-box.ts';
 import { fullSecretName } from './secret-name.ts';
 
 /** Versions of a secret that are kept, the current one among them. */
-export const VERSIONS_KEPT = 10;
+const VERSIONS_KEPT = 10;
 
 /** What a request asks for, checked. */
 type Content =

@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { cli } from '../../testing/run-cli.ts';
 import { type RunningCli, startCli } from '../../testing/running-cli.ts';
+import { openTerminal, terminalMissing } from '../../testing/terminal.ts';
 
 const run = promisify(execFile);
 const VALUE = 'npm_4f2e9a7c1b8d6035';
@@ -147,6 +148,24 @@ describe('a value', () => {
     expect(JSON.stringify(shown)).not.toContain('line 1');
   }, 60_000);
 });
+
+const missing = terminalMissing();
+
+it.skipIf(missing !== undefined)(
+  `is asked for at a terminal, which does not show it${missing === undefined ? '' : `: ${missing}`}`,
+  async () => {
+    const terminal = openTerminal(['secret', 'set', 'ASKED'], { env, cwd: directory });
+    try {
+      await terminal.waitFor(/Value of ASKED/);
+      terminal.type(`${VALUE}\r`);
+      await terminal.waitFor(/Set ASKED: version 1/);
+      expect((await terminal.exit).code).toBe(0);
+      expect(terminal.text()).not.toContain(VALUE);
+    } finally {
+      terminal.kill();
+    }
+  },
+);
 
 it('reaches exactly the command that is given it, and nothing else on this machine', async () => {
   await rivet('set', 'NPM_TOKEN').stdin(VALUE).exits(0).run();
