@@ -1,9 +1,11 @@
 // Pages show nobody more than the API does: each is like a route, and asks for the same rights.
 import { randomUUID } from 'node:crypto';
+import { get } from 'node:http';
 import { type RouteName, routes } from '@rivet/protocol';
 import type { Database } from '@rivet/store';
 import { useTestDatabase } from '@rivet/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { PASSWORD, seedPersonWithPassword } from '../../auth/test-people.ts';
 import {
   openTestDatabase,
   seedPerson,
@@ -113,6 +115,58 @@ test.each([
   expect(answer.status).toBe(status);
   expect(answer.headers.get('set-cookie')).toBeNull();
 });
+
+test('a sign-in that is refused on the page is in the audit log, and so is one that works', async () => {
+  const { name, id } = await seedPersonWithPassword(database);
+  const enter = (password: string): Promise<Response> =>
+    fetch(`${url}/login`, {
+      method: 'POST',
+      redirect: 'manual',
+      body: new URLSearchParams({ name, password, next: '/' }),
+    });
+  expect((await enter('wrong')).status).toBe(401);
+  expect((await enter(PASSWORD)).status).toBe(303);
+  const actions = async (): Promise<string[]> => {
+    const { items } = await server.client.listAuditEntries({ query: { limit: 50 } });
+    return items
+      .filter(({ object }) => object.id === id)
+      .map(({ action, actor }) => `${action} ${actor.via}`.trim());
+  };
+  await expect
+    .poll(actions, { timeout: 20_000 })
+    .toEqual(expect.arrayContaining(['auth.refused', 'auth.login browser']));
+});
+
+test('over plain HTTP from elsewhere the sign-in page says that no session is kept', async () => {
+  const behind = await startTestOrchestrator(testDatabase.url, {
+    allowedHosts: ['rivet.example.com'],
+    trustedProxies: ['127.0.0.1'],
+  });
+  const read = (headers: Record<string, string>): Promise<string> =>
+    askAs('rivet.example.com', `${behind.orchestrator.url}/login`, headers);
+  try {
+    expect(await read({})).toContain('plain HTTP');
+    expect(await read({ 'x-forwarded-proto': 'https' })).not.toContain('plain HTTP');
+    expect(await read({ 'sec-fetch-site': 'none' })).not.toContain('plain HTTP');
+  } finally {
+    await behind.orchestrator.stop();
+  }
+  expect(await (await fetch(`${url}/login`)).text()).not.toContain('plain HTTP');
+});
+
+/** What a server answers whoever knows it by another name; fetch would not say so. */
+function askAs(host: string, address: string, headers: Record<string, string>): Promise<string> {
+  return new Promise((resolve, reject) => {
+    get(address, { headers: { ...headers, host } }, (response) => {
+      let text = '';
+      response.setEncoding('utf8');
+      response.on('data', (piece: string) => {
+        text += piece;
+      });
+      response.on('end', () => resolve(text));
+    }).on('error', reject);
+  });
+}
 
 test('the API takes no forms', async () => {
   const headers = {

@@ -1,4 +1,5 @@
 // One page: where it is, which route of the API it is like, how it is made.
+import type { RivetError } from '@rivet/base';
 import type { RouteName } from '@rivet/protocol';
 import type { Call } from '../handler.ts';
 
@@ -12,6 +13,8 @@ interface PageRouteOf<Name extends RouteName> {
   readonly like: Name;
   /** The markup; undefined when the handler has answered itself. */
   handle(call: Call<Name>): Promise<string | undefined>;
+  /** The markup for an error of `handle` that this page shows itself; undefined for any other. */
+  refuse?(call: Call<Name>, error: RivetError): Promise<string | undefined>;
 }
 
 export type PageRoute = PageRouteOf<RouteName>;

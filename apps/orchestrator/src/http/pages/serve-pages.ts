@@ -1,6 +1,6 @@
 // The pages: served beside the API, by its own handlers, with the rights that those ask for.
 
-import type { Logger, RivetError } from '@rivet/base';
+import { isRivetError, type Logger, type RivetError } from '@rivet/base';
 import { createValidator, type Route, type RouteName, routes } from '@rivet/protocol';
 import { assets, problemPage } from '@rivet/web';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
@@ -77,7 +77,14 @@ async function servePage(
         body: checkBody ? checkBody(fieldsOf(request.body)) : undefined,
       };
       const caller = { principal, person: () => personOf(principal), request, reply };
-      const markup = await page.handle({ ...parts, ...caller } as Call<RouteName>);
+      const call = { ...parts, ...caller } as Call<RouteName>;
+      const markup = await page.handle(call).catch(async (error: unknown) => {
+        const shown = isRivetError(error) ? await page.refuse?.(call, error) : undefined;
+        if (!isRivetError(error) || shown === undefined) throw error;
+        refusals.note(principal, `${request.method} ${page.path}`, error);
+        reply.status(error.entry.status);
+        return shown;
+      });
       return markup === undefined ? reply : sendMarkup(reply, markup);
     },
     errorHandler: (error, request, reply) => {

@@ -1,7 +1,7 @@
 // Signing in and out on pages: forms, so that both work without any script.
-import { isRivetError } from '@rivet/base';
 import type { RouteName } from '@rivet/protocol';
-import { signInPage } from '@rivet/web';
+import { type SignIn, signInPage } from '@rivet/web';
+import type { FastifyRequest } from 'fastify';
 import type { Call, Handlers } from '../handler.ts';
 import { toProblem } from '../problem.ts';
 import { type PageRoute, page } from './page-route.ts';
@@ -30,7 +30,12 @@ export function sessionPages(
       like: 'getSignInOptions',
       handle: async (call) => {
         const { next } = call.request.query as Record<string, unknown>;
-        return signInPage({ next: ownPath(next), elsewhere: await elsewhere(call) });
+        const problem = notKept(call.request);
+        return signInPage({
+          next: ownPath(next),
+          elsewhere: await elsewhere(call),
+          ...(problem !== undefined && { problem }),
+        });
       },
     }),
     page({
@@ -38,24 +43,21 @@ export function sessionPages(
       path: '/login',
       like: 'signInBrowser',
       handle: async (call) => {
-        const { name, new_password } = call.body;
-        const { next } = call.request.body as Record<string, unknown>;
-        try {
-          await handlers.signInBrowser(call);
-        } catch (error) {
-          if (!isRivetError(error) || !SAID_IN_THE_FORM.has(error.code)) throw error;
-          const { status, detail, solve = '' } = toProblem(error);
-          call.reply.status(status);
-          return signInPage({
-            next: ownPath(next),
-            elsewhere: await elsewhere(call),
-            name,
-            problem: { detail, solve },
-            temporary: new_password !== undefined || error.code === TEMPORARY,
-          });
-        }
-        call.reply.status(303).header('location', ownPath(next)).send('');
+        await handlers.signInBrowser(call);
+        call.reply.status(303).header('location', nextOf(call)).send('');
         return undefined;
+      },
+      refuse: async (call, error) => {
+        if (!SAID_IN_THE_FORM.has(error.code)) return undefined;
+        const { name, new_password } = call.body;
+        const { detail, solve = '' } = toProblem(error);
+        return signInPage({
+          next: nextOf(call),
+          elsewhere: await elsewhere(call),
+          name,
+          problem: { detail, solve },
+          temporary: new_password !== undefined || error.code === TEMPORARY,
+        });
       },
     }),
     page({
@@ -69,6 +71,23 @@ export function sessionPages(
       },
     }),
   ];
+}
+
+function nextOf({ request }: Call<'signInBrowser'>): string {
+  return ownPath((request.body as Record<string, unknown>).next);
+}
+
+/**
+ * Why the browser would not keep a session. It tells where requests come from only where it would:
+ * over TLS, whoever ends it, and on the machine itself.
+ */
+function notKept({ protocol, hostname, headers }: FastifyRequest): SignIn['problem'] {
+  const local = /^(localhost|127\..*|\[::1\])$/.test(hostname);
+  if (protocol === 'https' || local || headers['sec-fetch-site'] !== undefined) return undefined;
+  return {
+    detail: 'this page comes over plain HTTP, so the browser will not keep you signed in',
+    solve: 'Use the address of Rivet that begins with https. Whoever runs Rivet can give it one.',
+  };
 }
 
 /**
