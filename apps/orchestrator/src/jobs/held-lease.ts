@@ -1,6 +1,6 @@
 // Says whether a runner holds the lease of an attempt: what it may ask about a job hangs on it.
 import { RivetError } from '@rivet/base';
-import { findJobs, type JobRow, type Queryable, readAttempt } from '@rivet/store';
+import { type JobRow, type Queryable, readAttempt, readJob } from '@rivet/store';
 
 export interface LeaseClaim {
   /** The whole id. */
@@ -20,7 +20,7 @@ export async function findHeldJob(
   { jobId, attempt: number, leaseId }: LeaseClaim,
 ): Promise<JobRow> {
   const attempt = await readAttempt(db, jobId, number);
-  const [job] = attempt?.runner_id === runnerId ? await findJobs(db, jobId, undefined) : [];
+  const job = attempt?.runner_id === runnerId ? await readJob(db, jobId) : undefined;
   if (attempt === undefined || job === undefined) {
     throw RivetError.of('RIVET_JOB_NOT_FOUND', { id: jobId });
   }
