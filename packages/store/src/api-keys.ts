@@ -13,6 +13,8 @@ export interface ApiKeyHolderRow {
   readonly name: string;
   readonly role: Role;
   readonly grants: GrantRow[];
+  /** Whether it was noted as used within the last minute. */
+  readonly used_lately: boolean;
 }
 
 const insert = once(
@@ -47,7 +49,8 @@ export async function insertApiKey(
 const holder = repeatable(
   'api_key_holder',
   `SELECT k.id AS api_key_id, k.permissions, k.pipelines, u.id AS user_id, u.name, u.role,
-     ${grantsOf('u.id')} AS grants
+     ${grantsOf('u.id')} AS grants,
+     COALESCE(k.last_used_at > now() - interval '1 minute', false) AS used_lately
    FROM api_keys k JOIN users u ON u.id = k.user_id
    WHERE k.hash = $1 AND k.revoked_at IS NULL AND u.disabled_at IS NULL
      AND (k.expires_at IS NULL OR k.expires_at > now())`,

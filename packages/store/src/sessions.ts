@@ -13,6 +13,8 @@ export interface SessionHolderRow {
   readonly name: string;
   readonly role: Role;
   readonly grants: GrantRow[];
+  /** Whether it was noted as used within the last minute. */
+  readonly used_lately: boolean;
 }
 
 export interface SessionRow {
@@ -46,7 +48,7 @@ const LIVE = `s.ended_at IS NULL AND s.expires_at > now()
   AND s.token_version = u.token_version AND u.disabled_at IS NULL`;
 
 const HOLDER = `SELECT s.id AS session_id, s.kind, u.id AS user_id, u.name, u.role,
-    ${grantsOf('u.id')} AS grants
+    ${grantsOf('u.id')} AS grants, s.used_at > now() - interval '1 minute' AS used_lately
   FROM sessions s JOIN users u ON u.id = s.user_id`;
 
 const byId = repeatable(

@@ -97,7 +97,7 @@ export function createAuthenticator(options: {
 async function byApiKey(database: Database, token: string): Promise<Person> {
   const holder = await findApiKeyHolder(database, hashToken(token));
   if (holder === undefined) throw invalid();
-  await touchApiKey(database, holder.api_key_id);
+  if (!holder.used_lately) await touchApiKey(database, holder.api_key_id);
   const { permissions, pipelines } = holder;
   return {
     kind: 'person',
@@ -114,7 +114,7 @@ async function byApiKey(database: Database, token: string): Promise<Person> {
 async function bySession(database: Database, session: NamedSession): Promise<Person> {
   const holder = await findSessionHolder(database, session);
   if (holder === undefined) throw invalid();
-  await touchSession(database, session.id);
+  if (!holder.used_lately) await touchSession(database, session.id);
   return {
     kind: 'person',
     userId: holder.user_id,
@@ -134,7 +134,7 @@ async function byBrowserCookie(database: Database, request: FastifyRequest): Pro
   requireOwnPage(request);
   const holder = hash === 'invalid' ? undefined : await findBrowserSessionHolder(database, hash);
   if (holder === undefined) throw invalid();
-  await touchSession(database, holder.session_id);
+  if (!holder.used_lately) await touchSession(database, holder.session_id);
   return browserPerson(holder);
 }
 

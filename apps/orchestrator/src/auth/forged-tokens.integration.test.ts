@@ -225,3 +225,17 @@ test('headers that are no bearer token are refused alike', async () => {
     expect([response.status, code], authorization).toEqual([401, 'RIVET_AUTH_INVALID']);
   }
 });
+
+// The last one, as it uses the attempts of this address up.
+test('after three hundred wrong tokens more are told to wait, and valid ones work', async () => {
+  const codes = new Map<string, number>();
+  const tries = Array.from({ length: 320 }, () => makeToken('apiKey').token.reveal());
+  for (const token of tries) {
+    const { code = '' } = await send(`${url}/api/auth/me`, { token });
+    codes.set(code, (codes.get(code) ?? 0) + 1);
+  }
+  expect([...codes.keys()].sort()).toEqual(['RIVET_AUTH_INVALID', 'RIVET_AUTH_THROTTLED']);
+  for (const token of [server.token, real.token]) {
+    expect((await send(`${url}/api/auth/me`, { token })).status).toBe(200);
+  }
+});
