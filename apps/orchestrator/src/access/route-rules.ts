@@ -27,7 +27,7 @@ export const callers = {
 export type Caller = keyof typeof callers;
 
 /** `ok`, or the HTTP status of the refusal. */
-export type Answer = 'ok' | '401' | '403' | '404';
+type Answer = 'ok' | '401' | '403' | '404';
 
 type Answers = Readonly<Record<Caller, Answer>>;
 

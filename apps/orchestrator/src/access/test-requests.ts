@@ -336,7 +336,7 @@ export async function sendRequest(
 }
 
 /** Sends what need not be a request of ours. */
-export async function sendRaw(
+async function sendRaw(
   url: string,
   options: { method: string; headers: Readonly<Record<string, string>>; content?: string },
 ): Promise<TestAnswer> {
