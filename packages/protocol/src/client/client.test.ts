@@ -178,3 +178,15 @@ test('leaving a stream early closes its connection', async () => {
 test.each(['', 'localhost:1', 'ftp://x', 'http://x/?a=b'])('%j is no address', (url) => {
   expect(() => createClient({ url })).toThrow('is not the address of a Rivet server');
 });
+
+test('an answer that is no JSON is not quoted, as it may hold a secret', async () => {
+  const url = await serve((_, response) => {
+    response.writeHead(200, { 'content-type': 'application/json' });
+    response.end('{"token":hvs.0123456789}');
+  });
+  const id = '01980000-0000-7000-8000-000000000001';
+  const body = { attempt: 1, lease_id: 'l', audience: 'a' };
+  const error = (await failure(createClient({ url }).issueIdToken({ id, body }))) as Error;
+  expect(error).toMatchObject({ code: 'RIVET_SERVER_ANSWER_INVALID' });
+  expect([error.message, error.stack, String(error.cause)].join()).not.toContain('hvs');
+});

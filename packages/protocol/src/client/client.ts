@@ -143,7 +143,9 @@ async function readJson(route: Route, response: Response): Promise<unknown> {
   try {
     if (type.includes('json')) return await response.json();
   } catch (error) {
-    throw answerInvalid(response, 'JSON that is cut off or malformed', error);
+    // What cannot be read as JSON is quoted by the error, and may be part of a secret.
+    const cause = error instanceof SyntaxError ? undefined : error;
+    throw answerInvalid(response, 'JSON that is cut off or malformed', cause);
   }
   await response.body?.cancel();
   throw answerInvalid(response, `${response.status} with ${type}`);
