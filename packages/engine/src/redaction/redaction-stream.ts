@@ -69,7 +69,7 @@ export function createRedactionStream(automata: () => Automata): RedactionStream
   const take = (end: number, spans: readonly Span[]): Uint8Array => {
     const taken = spans.length === 0 ? buffer.subarray(0, end) : masked(buffer, end, spans);
     // A copy: the chunk is the caller's, who may fill it again.
-    buffer = Uint8Array.from(buffer.subarray(end));
+    buffer = end === buffer.length ? NOTHING : new Uint8Array(buffer.subarray(end));
     scanned -= end;
     for (const scanner of scanners) scanner.drop(end);
     return taken;
