@@ -161,6 +161,23 @@ test('a new version of a pipeline is an update, and the same files again are not
   ]);
 });
 
+test('a password in place of a temporary one is set with its row, or not at all', async () => {
+  const { name } = await seedPersonWithPassword(database);
+  const { temporary_password: password } = await world.admin.resetUserPassword({ ref: name });
+  const next = 'a password of my own';
+  const setIt = () => {
+    const body = { name, password, new_password: next };
+    return createClient({ url: world.url, triesMax: 1 }).login({ body });
+  };
+  await sql(faults['after everything, at the commit']);
+  await expect(setIt()).rejects.toThrow();
+  await sql('DROP TRIGGER fault ON audit_log');
+  await expect(signIn(world.url, name, next)).rejects.toThrow();
+  await setIt();
+  const { items } = await world.admin.listAuditEntries({ query: { object: name, limit: 2 } });
+  expect(items.map(({ action }) => action)).toEqual(['auth.login', 'auth.password']);
+});
+
 test('the first administrator is in the log from the beginning', async () => {
   const empty = await createTestDatabase();
   const own = openTestDatabase(empty.url);

@@ -39,6 +39,7 @@ export const unrecorded: Readonly<Partial<Record<RouteName, string>>> = {
   setUp: 'has a test of its own: it needs an installation without users',
   refreshSession:
     'goes on with a session that was begun; one that comes twice is auth.session_stolen',
+  exchangeOidcCode: 'needs a provider: auth/oidc has its test',
   checkPipeline: 'stores nothing',
   connectRunner: 'says what a runner offers, within what its registration lets it',
   claimJobs: 'the job has it: attempts with their runners',

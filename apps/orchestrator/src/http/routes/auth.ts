@@ -18,6 +18,7 @@ import type { Client, NewSession, Tokens } from '../../auth/sessions.ts';
 import { checkSetupToken, makeFirstAdministrator } from '../../auth/setup-token.ts';
 import { checkCredentials, checkPassword } from '../../auth/sign-in.ts';
 import type { Services } from '../../services.ts';
+import { originOf } from '../authorize.ts';
 import type { Call, Handlers } from '../handler.ts';
 
 type Names =
@@ -40,7 +41,7 @@ export function authRoutes(services: Services): Handlers<Names> {
     }),
     login: async ({ body, request }) => {
       const { name, password, new_password: newPassword } = body;
-      const user = await checkCredentials(auth, { name, password, newPassword }, request.ip);
+      const user = await checkCredentials(auth, { name, password, newPassword }, originOf(request));
       const session = await database.transaction(
         async (tx) => {
           const begun = await sessions.begin(tx, user, clientOf(request));

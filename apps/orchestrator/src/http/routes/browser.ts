@@ -21,7 +21,7 @@ export function browserRoutes({ database, audit, auth }: Services): Handlers<Nam
     signInBrowser: async ({ body, request, reply }) => {
       requireNoForeignPage(request);
       const { name, password, new_password: newPassword } = body;
-      const user = await checkCredentials(auth, { name, password, newPassword }, request.ip);
+      const user = await checkCredentials(auth, { name, password, newPassword }, originOf(request));
       // Always a new token: one that somebody else put into this browser before is worth nothing.
       const cookie = makeBrowserToken();
       const before = readBrowserCookie(request);
