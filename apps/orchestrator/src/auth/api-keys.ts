@@ -12,7 +12,7 @@ import {
   type Queryable,
   revokeApiKey,
 } from '@rivet/store';
-import { findSubjectUser } from '../access/find-subject.ts';
+import { findSubjectUser, whileThere } from '../access/find-subject.ts';
 import { denied } from '../access/guard.ts';
 import { coversPattern, readPattern } from '../access/pattern.ts';
 import type { AccessServices } from '../access/teams.ts';
@@ -44,37 +44,38 @@ export async function createApiKey(
   const limits = limitsOf(person, request);
   const { token, hash, shown } = makeToken('apiKey');
   const id = uuidv7();
-  const row = await database.transaction(
-    async (tx) => {
-      await forgetApiKeys(tx, owner.id);
-      if ((await countApiKeys(tx, owner.id)) >= KEYS_MAX) {
-        throw RivetError.of('RIVET_API_KEY_LIMIT', { user: owner.name, limit: KEYS_MAX });
-      }
-      const parent = await lockMaker(tx, person);
-      const expiresAt = expiryOf(request.expires_in_seconds, parent?.expires_at ?? null);
-      await insertApiKey(tx, {
-        id,
-        userId: owner.id,
-        name: request.name,
-        hash,
-        prefix: shown,
-        ...limits,
-        expiresAt,
-        ...(parent && { parentId: parent.id }),
-      });
-      await audit.record(tx, person, {
-        action: 'api_key.create',
-        object: { kind: 'api_key', id, name: request.name },
-        details: {
-          user: owner.name,
-          permissions: limits.permissions,
-          pipelines: limits.pipelines,
-          expires_at: expiresAt.toISOString(),
-        },
-      });
-      return await lockApiKey(tx, id);
-    },
-    { repeatable: false },
+  const store = async (tx: Queryable): Promise<ApiKeyRow | undefined> => {
+    await forgetApiKeys(tx, owner.id);
+    if ((await countApiKeys(tx, owner.id)) >= KEYS_MAX) {
+      throw RivetError.of('RIVET_API_KEY_LIMIT', { user: owner.name, limit: KEYS_MAX });
+    }
+    const parent = await lockMaker(tx, person);
+    const expiresAt = expiryOf(request.expires_in_seconds, parent?.expires_at ?? null);
+    await insertApiKey(tx, {
+      id,
+      userId: owner.id,
+      name: request.name,
+      hash,
+      prefix: shown,
+      ...limits,
+      expiresAt,
+      ...(parent && { parentId: parent.id }),
+    });
+    await audit.record(tx, person, {
+      action: 'api_key.create',
+      object: { kind: 'api_key', id, name: request.name },
+      details: {
+        user: owner.name,
+        permissions: limits.permissions,
+        pipelines: limits.pipelines,
+        expires_at: expiresAt.toISOString(),
+      },
+    });
+    return await lockApiKey(tx, id);
+  };
+  const row = await whileThere(
+    () => database.transaction(store, { repeatable: false }),
+    () => (request.user === undefined ? signedOut() : findSubjectUser(database, request.user)),
   );
   if (row === undefined) throw RivetError.of('RIVET_API_KEY_NOT_FOUND', { id });
   return { row, token: token.reveal() };
@@ -188,6 +189,11 @@ function expiryOf(seconds: number | undefined, parentEnds: Date | null): Date {
   if (parentEnds === null || end <= parentEnds) return end;
   if (seconds !== undefined) throw exceeds('lives longer');
   return parentEnds;
+}
+
+/** The user of the request is not there any more. */
+function signedOut(): Promise<never> {
+  return Promise.reject(RivetError.of('RIVET_AUTH_INVALID', {}));
 }
 
 function exceeds(what: string): RivetError {

@@ -95,20 +95,20 @@ test('of many at once few are hashed, some wait, and the others are refused at o
 });
 
 test('"no" takes as long for nobody as for somebody with a wrong password', async () => {
-  const real = createPasswords({ cost: { memoryKib: 4096, passes: 2, lanes: 1 } });
+  const real = createPasswords({ cost: { memoryKib: 2048, passes: 2, lanes: 1 } });
   const stored = await real.hash('correct horse battery');
   await real.compare(null, 'warm-up');
   const [somebody, nobody]: number[][] = [[], []];
   // One after the other in turns: whatever else the machine does falls on both.
-  for (let turn = 0; turn < 60; turn += 1) {
+  for (let turn = 0; turn < 40; turn += 1) {
     somebody?.push(await timed(() => real.compare(stored, 'wrong')));
     nobody?.push(await timed(() => real.compare(undefined, 'wrong')));
   }
-  const ratio = median(nobody ?? []) / median(somebody ?? []);
+  const ratio = fast(nobody ?? []) / fast(somebody ?? []);
   // Without the hash of nobody it would be near 0.
   expect(ratio).toBeGreaterThan(0.7);
   expect(ratio).toBeLessThan(1.4);
-});
+}, 60_000);
 
 async function timed(work: () => Promise<unknown>): Promise<number> {
   const start = performance.now();
@@ -116,6 +116,7 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
   return performance.now() - start;
 }
 
-function median(values: number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+/** What the fastest tenth takes: the others tell how busy the machine is. */
+function fast(values: number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 10)] ?? 0;
 }

@@ -110,10 +110,10 @@ describe('signing in', () => {
       known?.push(await timed(name));
       unknown?.push(await timed(`nobody-${turn}`));
     }
-    const ratio = median(unknown ?? []) / median(known ?? []);
+    const ratio = fast(unknown ?? []) / fast(known ?? []);
     expect(ratio).toBeGreaterThan(0.7);
     expect(ratio).toBeLessThan(1.4);
-  });
+  }, 120_000);
 
   test('hashes a password anew whose hash has become too cheap, once', async () => {
     const person = await seedPersonWithPassword(database);
@@ -288,8 +288,9 @@ describe('one’s own account', () => {
   });
 });
 
-function median(values: number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+/** What the fastest tenth takes: the others tell how busy the machine is. */
+function fast(values: number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 10)] ?? 0;
 }
 
 test('passwords are hashed, in the table and in what it was made from', async () => {
