@@ -49,6 +49,13 @@ async function codeOf(call: Promise<unknown>): Promise<string> {
   );
 }
 
+/** Whether somebody waits for a transaction of somebody else to end. */
+async function isWaiting(): Promise<boolean> {
+  const text = `SELECT 1 FROM pg_stat_activity
+    WHERE datname = current_database() AND wait_event_type = 'Lock'`;
+  return (await database.query({ name: '', text, repeatable: true })).length > 0;
+}
+
 const names = async (client: Client): Promise<string[]> =>
   (await client.listPipelines({})).items.map(({ name }) => name);
 
@@ -141,6 +148,33 @@ describe('a grant', () => {
     await admin.deleteUser({ ref: user });
     expect(await codeOf(admin.deleteGrant({ id }))).toBe('RIVET_GRANT_NOT_FOUND');
   });
+});
+
+test.each([
+  ['a grant', 'createGrant'],
+  ['a place in a team', 'addTeamMember'],
+  ['an API key', 'createApiKey'],
+] as const)('%s for a user who is being deleted is for nobody', async (_, call) => {
+  const { name: user, userId } = await seedPerson(database, 'user');
+  const team = `team-${userId}`;
+  await admin.createTeam({ body: { name: team } });
+  const body = { user, kind: 'pipeline', pattern: 'a' } as const;
+  const calls = {
+    createGrant: () => admin.createGrant({ body: { ...body, permissions: ['pipelines.view'] } }),
+    addTeamMember: () => admin.addTeamMember({ ref: team, user }),
+    createApiKey: () => admin.createApiKey({ body: { name: 'k', user } }),
+  };
+  let asked: Promise<string> = Promise.resolve('');
+  await database.transaction(
+    async (tx) => {
+      const text = 'DELETE FROM users WHERE id = $1';
+      await tx.query({ name: '', text, repeatable: false }, [userId]);
+      asked = codeOf(calls[call]());
+      await expect.poll(isWaiting, { timeout: 10_000 }).toBe(true);
+    },
+    { repeatable: false },
+  );
+  expect(await asked).toBe('RIVET_USER_NOT_FOUND');
 });
 
 describe('a right on one pipeline', () => {
@@ -380,11 +414,7 @@ describe('an API key', () => {
           over = true;
         });
         // It waits for the key that is being made, which it could not see yet.
-        const text = `SELECT 1 FROM pg_stat_activity
-          WHERE datname = current_database() AND wait_event_type = 'Lock'`;
-        const waits = async () =>
-          over || (await database.query({ name: '', text, repeatable: true })).length > 0;
-        await expect.poll(waits, { timeout: 10_000 }).toBe(true);
+        await expect.poll(async () => over || (await isWaiting()), { timeout: 10_000 }).toBe(true);
       },
       { repeatable: false },
     );

@@ -10,6 +10,7 @@ import {
   type SubjectGrantRow,
   type TeamRow,
   type UserRow,
+  violatedConstraint,
 } from '@rivet/store';
 import { onlyOne } from '../find.ts';
 
@@ -51,4 +52,20 @@ export async function findGrant(db: Queryable, prefix: string): Promise<SubjectG
   const found = onlyOne(prefix, await findGrants(db, prefix));
   if (found !== undefined) return found;
   throw RivetError.of('RIVET_GRANT_NOT_FOUND', { id: prefix });
+}
+
+/**
+ * Makes a change about a user or team that was found before. When it was deleted meanwhile, that is
+ * said as `lookUp` says it.
+ */
+export async function whileThere<T>(
+  change: () => Promise<T>,
+  lookUp: () => Promise<unknown>,
+): Promise<T> {
+  try {
+    return await change();
+  } catch (error) {
+    if (violatedConstraint(error)?.endsWith('_fkey') === true) await lookUp();
+    throw error;
+  }
 }

@@ -17,7 +17,7 @@ import {
 } from '@rivet/store';
 import type { AuditEvent } from '../audit/audit-log.ts';
 import type { Person, Principal } from '../auth/principal.ts';
-import { findGrant, findSubjectUser, findTeam } from './find-subject.ts';
+import { findGrant, findSubjectUser, findTeam, whileThere } from './find-subject.ts';
 import { readPattern } from './pattern.ts';
 import type { AccessServices } from './teams.ts';
 
@@ -45,22 +45,23 @@ export async function createGrant(
   const subject = await findSubject(database, request);
   const content = { object_kind: kind, pattern, permissions };
   const id = uuidv7();
-  return database.transaction(
-    async (tx) => {
-      const createdBy = person.name;
-      const found = await insertGrant(tx, { id, ...subject, ...content, createdBy });
-      // Only for a moment between two statements: somebody else has just taken it back.
-      if (found === undefined) throw RivetError.of('RIVET_GRANT_NOT_FOUND', { id });
-      const { row, made } = found;
-      if (!made) return row;
-      if ((await countGrants(tx, subject)) > GRANTS_MAX) {
-        const whose = row.user_name ?? `the team ${row.team_name}`;
-        throw RivetError.of('RIVET_GRANT_LIMIT', { subject: whose, limit: GRANTS_MAX });
-      }
-      await audit.record(tx, person, { action: 'grant.create', ...grantEvent(row) });
-      return row;
-    },
-    { repeatable: true },
+  const make = async (tx: Queryable): Promise<SubjectGrantRow> => {
+    const createdBy = person.name;
+    const found = await insertGrant(tx, { id, ...subject, ...content, createdBy });
+    // Only for a moment between two statements: somebody else has just taken it back.
+    if (found === undefined) throw RivetError.of('RIVET_GRANT_NOT_FOUND', { id });
+    const { row, made } = found;
+    if (!made) return row;
+    if ((await countGrants(tx, subject)) > GRANTS_MAX) {
+      const whose = row.user_name ?? `the team ${row.team_name}`;
+      throw RivetError.of('RIVET_GRANT_LIMIT', { subject: whose, limit: GRANTS_MAX });
+    }
+    await audit.record(tx, person, { action: 'grant.create', ...grantEvent(row) });
+    return row;
+  };
+  return whileThere(
+    () => database.transaction(make, { repeatable: true }),
+    () => findSubject(database, request),
   );
 }
 

@@ -5,12 +5,13 @@ import {
   type Database,
   deleteTeam,
   insertTeam,
+  type Queryable,
   removeTeamMember,
   type TeamRow,
 } from '@rivet/store';
 import type { AuditLog } from '../audit/audit-log.ts';
 import type { Principal } from '../auth/principal.ts';
-import { findSubjectUser, findTeam } from './find-subject.ts';
+import { findSubjectUser, findTeam, whileThere } from './find-subject.ts';
 
 export interface AccessServices {
   readonly database: Database;
@@ -70,16 +71,17 @@ export async function changeMember(
   const found = await findSubjectUser(database, user);
   const member = { teamId: team.id, userId: found.id };
   const act = change === 'add' ? addTeamMember : removeTeamMember;
-  await database.transaction(
-    async (tx) => {
-      if (!(await act(tx, member))) return;
-      await audit.record(tx, principal, {
-        action: change === 'add' ? 'team.add' : 'team.remove',
-        object: teamObject(team),
-        details: { user: found.name },
-      });
-    },
-    { repeatable: true },
+  const make = async (tx: Queryable): Promise<void> => {
+    if (!(await act(tx, member))) return;
+    await audit.record(tx, principal, {
+      action: change === 'add' ? 'team.add' : 'team.remove',
+      object: teamObject(team),
+      details: { user: found.name },
+    });
+  };
+  await whileThere(
+    () => database.transaction(make, { repeatable: true }),
+    async () => [await findTeam(database, ref), await findSubjectUser(database, user)],
   );
 }
 
