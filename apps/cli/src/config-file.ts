@@ -184,6 +184,15 @@ export async function changeConfigFile(
 }
 
 /**
+ * Makes the file that RIVET_CONFIG names, where it is missing: for commands that write into it.
+ * @throws RIVET_CLI_CONFIG_INVALID, RIVET_CLI_CONFIG_LOCKED
+ */
+export async function createConfigFile(env: Environment): Promise<void> {
+  if ((env.RIVET_CONFIG ?? '') === '') return;
+  await changeConfigFile(env, (file) => (file === EMPTY ? file : undefined));
+}
+
+/**
  * Takes away what others may do with a file that holds tokens.
  * @returns the mode that it had, such as `0644`; undefined when it was right or holds none
  */

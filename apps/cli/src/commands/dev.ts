@@ -13,6 +13,7 @@ import {
 import { type EmbeddedDatabase, startEmbeddedDatabase } from '@rivet/embedded-database';
 import { defineCommand, flag, integer, text } from '../command.ts';
 import { type Config, type Environment, loadConfig } from '../config.ts';
+import { createConfigFile } from '../config-file.ts';
 import { devMasterKey } from '../dev-master-key.ts';
 import {
   createPreparationService,
@@ -55,6 +56,7 @@ export const dev = defineCommand({
   },
   async run(context, _args, options) {
     const { output, interrupt, env } = context;
+    await createConfigFile(env);
     const config = await loadConfig(env);
     const port = options.port ?? 7450;
     const directory = resolve(context.cwd, options.dataDir ?? config.dataDirectory);

@@ -1,7 +1,7 @@
 // `rivet login` at a server with a certificate of an authority of its own, and for the first
 // administrator; the server is a stand-in.
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -94,6 +94,13 @@ describe('a server whose certificate is from an authority of its own', () => {
       .run();
     const { contexts, context } = JSON.parse(await readFile(join(directory, 'config'), 'utf8'));
     expect(contexts[context]).toEqual({ url, user: 'ada', ca_file: authority.caFile });
+  });
+
+  it('is kept in the file that RIVET_CONFIG names, also when there is none yet', async () => {
+    const path = join(directory, 'of', 'somebody');
+    await login().env({ RIVET_CA_FILE: authority.caFile, RIVET_CONFIG: path }).exits(0).run();
+    expect((await stat(path)).mode & 0o777).toBe(0o600);
+    expect(await readFile(path, 'utf8')).toContain('rvf_of-ada');
   });
 
   it('is an error that names the file when that is no certificate', async () => {

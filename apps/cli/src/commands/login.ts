@@ -12,7 +12,13 @@ import {
   type ValueOption,
 } from '../command.ts';
 import { loadConfig, parseServerUrl } from '../config.ts';
-import { configKeys, isContextName, readConfigFile, readSetting } from '../config-file.ts';
+import {
+  configKeys,
+  createConfigFile,
+  isContextName,
+  readConfigFile,
+  readSetting,
+} from '../config-file.ts';
 import { chooseServer, keepContext, refuseTakenName } from '../contexts.ts';
 import { refusePlaintext, storedTokens } from '../credentials.ts';
 import { exitCodes } from '../exit-codes.ts';
@@ -71,6 +77,7 @@ export const login = defineCommand({
   },
   async run(context, args, options) {
     const { env, output } = context;
+    await createConfigFile(env);
     const server = await chooseServer(env, { url: serverUrl(args.url) });
     const { url } = server;
     refuseTogether(options);
