@@ -22,7 +22,8 @@ let world: ChangeWorld;
 
 beforeAll(async () => {
   database = openTestDatabase(testDatabase.url);
-  server = await startTestOrchestrator(testDatabase.url);
+  // Longer than the tests: a lease that runs out is a change as well.
+  server = await startTestOrchestrator(testDatabase.url, { leaseSeconds: 3600 });
   const { url } = server.orchestrator;
   world = { database, url, admin: clientFor(url, server.token, 1) };
   await watchTransactions();
