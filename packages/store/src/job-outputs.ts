@@ -2,25 +2,30 @@
 import { once, type Queryable, repeatable } from './statement.ts';
 
 const set = once(
-  'set_output',
-  `INSERT INTO job_outputs (job_id, attempt, name, value) VALUES ($1, $2, $3, $4)
+  'set_outputs',
+  `INSERT INTO job_outputs (job_id, attempt, name, value)
+   SELECT $1, $2, o.name, o.value::json FROM unnest($3::text[], $4::text[]) AS o(name, value)
    ON CONFLICT (job_id, attempt, name) DO UPDATE SET value = EXCLUDED.value`,
 );
 const clear = once(
-  'clear_output',
-  `DELETE FROM job_outputs WHERE job_id = $1 AND attempt = $2 AND name = $3`,
+  'clear_outputs',
+  `DELETE FROM job_outputs WHERE job_id = $1 AND attempt = $2 AND name = ANY ($3::text[])`,
 );
 
-/** Stores an output; null clears it. */
-export async function setOutput(
+/** Stores outputs by name; null clears one. */
+export async function setOutputs(
   tx: Queryable,
   jobId: string,
   attempt: number,
-  name: string,
-  value: unknown,
+  outputs: ReadonlyMap<string, unknown>,
 ): Promise<void> {
-  if (value === null) await tx.query(clear, [jobId, attempt, name]);
-  else await tx.query(set, [jobId, attempt, name, JSON.stringify(value)]);
+  const entries = [...outputs];
+  const cleared = entries.filter(([, value]) => value === null).map(([name]) => name);
+  const kept = entries.filter(([, value]) => value !== null);
+  if (cleared.length > 0) await tx.query(clear, [jobId, attempt, cleared]);
+  if (kept.length === 0) return;
+  const values = kept.map(([, value]) => JSON.stringify(value));
+  await tx.query(set, [jobId, attempt, kept.map(([name]) => name), values]);
 }
 
 const read = repeatable(

@@ -21,7 +21,13 @@ export function checkReport({ outcome, outputs }: ReportRequest): void {
   if (outcome?.state === 'failed' && outcome.reason === undefined) {
     throw invalid('body.outcome.reason is missing; a failed job has one');
   }
-  const long = Object.keys(outputs).find((name) => name.length > OUTPUT_NAME_LENGTH_MAX);
+  const names = Object.keys(outputs);
+  if (names.length > outputLimits.count) {
+    throw invalid(
+      `body.outputs has ${names.length} values; expected at most ${outputLimits.count}`,
+    );
+  }
+  const long = names.find((name) => name.length > OUTPUT_NAME_LENGTH_MAX);
   if (long === undefined) return;
   const found = `a name of ${long.length} characters`;
   throw invalid(`body.outputs has ${found}; expected at most ${OUTPUT_NAME_LENGTH_MAX}`);

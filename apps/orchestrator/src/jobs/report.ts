@@ -14,7 +14,7 @@ import {
   readAttempt,
   readOutputTotals,
   setAttemptSummary,
-  setOutput,
+  setOutputs,
   touchRunner,
   violatedConstraint,
 } from '@rivet/store';
@@ -122,9 +122,12 @@ async function storeContent(
     checkStages(report.stages, await stageNames.of(tx, job.pipeline_id, job.version));
     for (const round of roundsOf(report.stages)) await applyStageChanges(tx, jobId, number, round);
   }
-  const outputs = Object.entries(report.outputs);
-  for (const [name, value] of outputs) await setOutput(tx, jobId, number, clean(name), value);
-  if (outputs.length > 0) checkOutputTotals(await readOutputTotals(tx, jobId, number));
+  // Names that differ only in what cannot be stored are the same: the last one counts.
+  const outputs = new Map(Object.entries(report.outputs).map(([name, at]) => [clean(name), at]));
+  if (outputs.size > 0) {
+    await setOutputs(tx, jobId, number, outputs);
+    checkOutputTotals(await readOutputTotals(tx, jobId, number));
+  }
   if (report.summary !== undefined) {
     await setAttemptSummary(tx, jobId, number, clean(report.summary));
   }
