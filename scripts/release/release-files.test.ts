@@ -108,6 +108,8 @@ describe('the files of a release', () => {
     const { bomFormat, specVersion, metadata, components } = parse('rivet-1.2.3.cdx.json');
     expect({ bomFormat, specVersion }).toEqual({ bomFormat: 'CycloneDX', specVersion: '1.5' });
     expect(metadata.component).toMatchObject({ type: 'application', name: 'rivet' });
+    const refs = components.map((component: { 'bom-ref': string }) => component['bom-ref']);
+    expect(new Set(refs).size).toBe(refs.length);
     expect(components).toMatchObject([
       {
         purl: 'pkg:npm/left@1.0.4',

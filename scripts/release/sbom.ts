@@ -54,7 +54,8 @@ function vendored(directory: string): Component[] {
     throw new Error(`${manifest} does not say name, version and license of what is vendored`);
   }
   const component = {
-    'bom-ref': `${name}@${version}`,
+    // The package of the same name and version may be there too, for comparisons.
+    'bom-ref': `vendored/${name}@${version}`,
     type: 'library',
     name,
     version,
