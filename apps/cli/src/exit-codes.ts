@@ -16,7 +16,7 @@ export const exitCodeMeanings: readonly (readonly [number, string])[] = [
   [exitCodes.failed, 'the job failed or was canceled, or something needed is broken'],
   [exitCodes.usage, 'wrong usage: command, option, input, configuration or an invalid pipeline'],
   [exitCodes.unreachable, 'the server cannot be reached'],
-  [exitCodes.notFound, 'the pipeline, job or runner does not exist'],
+  [exitCodes.notFound, 'what was named does not exist, or you may not see it'],
   [exitCodes.denied, 'not signed in, or not allowed'],
   [exitCodes.interrupted, 'interrupted (Ctrl-C, TERM, or the reader of the output went away)'],
 ];

@@ -59,7 +59,8 @@ async function keepTokens(
   tokens: SessionTokens,
 ): Promise<void> {
   const { stored } = await chooseServer(env, options);
-  if (stored === undefined) return;
+  // With RIVET_TOKEN it was another session than the one that the file keeps.
+  if (stored === undefined || (env.RIVET_TOKEN ?? '') !== '') return;
   await changeConfigFile(env, (file) => {
     const now = file.contexts.get(stored.name) ?? stored.context;
     const changed = { ...now, ...storedTokens(tokens) };
