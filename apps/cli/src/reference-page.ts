@@ -51,7 +51,16 @@ key is an error.
 |---|---|---|
 ${keys.join('\n')}
 
-\`RIVET_DEBUG=1\` adds the stack to errors, for a report of a defect.
+Besides, the file keeps under \`contexts\` what \`rivet login\` needs to go on: servers by name, with
+tokens. So it is written for its owner alone (0600), in one step, by one process at a time.
+
+| variable | meaning |
+|---|---|
+| \`RIVET_TOKEN\` | an API key, for the server of \`RIVET_URL\` and no other; it wins over the file |
+| \`RIVET_SETUP_TOKEN\` | what \`rivet login --setup-token\` would ask for |
+| \`RIVET_ALLOW_PLAINTEXT\` | \`yes\` sends tokens and passwords over plain HTTP to other machines too |
+| \`RIVET_CONFIG\` | the file itself |
+| \`RIVET_DEBUG\` | \`1\` adds the stack to errors, for a report of a defect |
 
 ## JSON
 
