@@ -196,6 +196,10 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
     schemaService(services, config.migrate),
     sealing,
     signingKeysService(auth),
+    createService('sign-in elsewhere', {
+      start: async () => services.oidc?.prepare(),
+      stop: async () => undefined,
+    }),
     closing('notifier', () => notifier.close()),
     listener,
     watcher,

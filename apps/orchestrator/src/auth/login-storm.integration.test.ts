@@ -68,9 +68,9 @@ test('of 500 at once few are hashed at a time, the surplus gets 429, and the API
   expect(waits.length).toBeGreaterThan(3);
   const slowest = Math.max(...waits);
   // Generous, as the clients of the storm are in this process too.
-  expect(slowest).toBeLessThan(5000);
+  expect(slowest).toBeLessThan(10_000);
   console.info(
     `storm of 500: ${[...codes].map(([code, count]) => `${code} ${count}`).join(', ')}; ` +
       `+${Math.round((peak - before) / 2 ** 20)} MB; slowest other request ${Math.round(slowest)} ms`,
   );
-});
+}, 180_000);

@@ -400,6 +400,13 @@ describe('the provider', () => {
     await new Promise((resolve) => impostor.close(resolve));
   });
 
+  test('a secret that cannot be read is told at the start, without its path', async () => {
+    const path = '/nowhere/secret-of-the-client';
+    const started = startWith({ clientSecret: { kind: 'file', path } });
+    await expect(started).rejects.toMatchObject({ code: 'RIVET_OIDC_CONFIG' });
+    await expect(started).rejects.toThrow(/cannot be read: ENOENT$/);
+  });
+
   test('without one the routes say so', async () => {
     const server = await startTestOrchestrator(testDatabase.url);
     servers.push(server);

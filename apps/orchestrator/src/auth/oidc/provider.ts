@@ -14,6 +14,11 @@ export interface Claims {
 export interface Provider {
   readonly config: OidcConfig;
   /**
+   * Looks whether the secret of the client can be read; the provider itself may be away.
+   * @throws RIVET_OIDC_CONFIG
+   */
+  prepare(): Promise<void>;
+  /**
    * Where to send the browser.
    * @throws RIVET_OIDC_UNREACHABLE
    */
@@ -53,6 +58,9 @@ export function createProvider(config: OidcConfig, logger: Logger): Provider {
     );
   return {
     config,
+    async prepare() {
+      await readSecret(config);
+    },
     async authorizationUrl({ state, nonce, codeVerifier }, redirectUri) {
       const metadata = await discover().catch((error: unknown) => {
         throw unreachable(error);
@@ -116,10 +124,17 @@ async function fetchMetadata(config: OidcConfig): Promise<client.Configuration> 
   return metadata;
 }
 
+/** Read anew with the metadata, so that it can be replaced in use. */
 async function readSecret({ clientSecret }: OidcConfig): Promise<string | undefined> {
   if (clientSecret === undefined) return undefined;
   if (clientSecret.kind === 'value') return clientSecret.text.reveal();
-  return (await readFile(clientSecret.path, 'utf8')).trim();
+  const setting = 'RIVET_OIDC_CLIENT_SECRET_FILE';
+  const text = await readFile(clientSecret.path, 'utf8').catch((error: unknown) => {
+    const reason = `the file of ${setting} cannot be read: ${codeOf(error) ?? describeThrown(error)}`;
+    throw RivetError.of('RIVET_OIDC_CONFIG', { reason }, error);
+  });
+  if (text.trim() !== '') return text.trim();
+  throw RivetError.of('RIVET_OIDC_CONFIG', { reason: `the file of ${setting} is empty` });
 }
 
 function isNetworkError(error: unknown): boolean {
@@ -131,9 +146,13 @@ function refusedThere(error: unknown): boolean {
   return error instanceof client.AuthorizationResponseError && error.error === 'access_denied';
 }
 
+/** Never more than a code, or what the library says: whoever asks need not know the network. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return describeThrown(error);
-  const { cause } = error;
-  const { code } = (cause ?? {}) as { code?: unknown };
-  return typeof code === 'string' ? code : describeThrown(error);
+  return codeOf(error.cause) ?? codeOf(error) ?? describeThrown(error);
+}
+
+function codeOf(error: unknown): string | undefined {
+  const { code } = (error ?? {}) as { code?: unknown };
+  return typeof code === 'string' ? code : undefined;
 }
