@@ -20,7 +20,7 @@ export const auditErrors = defineErrors({
   RIVET_AUDIT_ACTION_UNKNOWN: {
     message: 'the audit log knows no action {found}{suggestion}',
     solve:
-      'docs/operating/audit.md lists the actions; `*` stands for any text, for example `pipeline.*`.',
+      '`docs/operating/audit.md` lists the actions; `*` stands for any text, for example `pipeline.*`.',
     status: 400,
     exit: 2,
     fault: 'user',
