@@ -49,8 +49,9 @@ interface Counted {
 
 /**
  * The first refusal of its kind has a row at once; the same from the same address within ten
- * minutes is counted, and written when they are over. Beyond 100 rows, and 5 each minute, only the number
- * of refusals is written, once a minute. Counts that were not written are lost with the process.
+ * minutes is counted, and written when they are over. Beyond 100 rows, and 5 each minute, only the
+ * number of refusals is written, once a minute. Counts that were not written are lost with the
+ * process.
  */
 export function createRefusals(options: RefusalOptions): Refusals {
   const { database, audit, logger } = options;
