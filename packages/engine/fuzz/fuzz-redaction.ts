@@ -7,7 +7,7 @@ import { randomShape, type Shape } from './shapes.ts';
 import { type Written, writeForm } from './written-forms.ts';
 
 /** Of one set of secrets: making the automaton takes longer than using it. */
-const CASES_PER_ROUND = 20;
+const CASES_PER_ROUND = 40;
 
 export interface FuzzReport {
   readonly cases: number;

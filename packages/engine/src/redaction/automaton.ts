@@ -30,8 +30,10 @@ export class Automaton {
   readonly #hasChild: Uint8Array;
   /** Few states have a sibling, as most forms share only their beginnings. */
   readonly #nextSibling = new Map<number, number>();
-  /** The children of the start and of the states after one byte, by byte. */
-  readonly #top: Int32Array;
+  /** The children of the start, by byte. */
+  readonly #top = new Int32Array(256);
+  /** The children of the states after one byte, by that and the next byte. */
+  readonly #second: (Int32Array | undefined)[] = new Array(256);
 
   /** @param forms all of them wrap, or none does */
   constructor(forms: readonly SecretForm[]) {
@@ -45,7 +47,6 @@ export class Automaton {
     this.#fail = new Int32Array(states);
     this.#byte = new Uint8Array(states);
     this.#hasChild = new Uint8Array(states);
-    this.#top = new Int32Array(257 * 256);
     this.#link(this.#insertAll(sorted), forms[0]?.wraps === true);
     const bits = Math.min(18, Math.max(12, Math.ceil(Math.log2(forms.length * 32 + 1))));
     this.filterShift = 32 - bits;
@@ -78,7 +79,7 @@ export class Automaton {
   #child(state: number, byte: number): number {
     const depth = this.depth[state];
     if (depth === 0) return this.#top[byte] ?? 0;
-    if (depth === 1) return this.#top[256 * (1 + (this.#byte[state] ?? 0)) + byte] ?? 0;
+    if (depth === 1) return this.#second[this.#byte[state] ?? 0]?.[byte] ?? 0;
     let child = this.#firstChild(state);
     while (child !== 0 && this.#byte[child] !== byte) child = this.#nextSibling.get(child) ?? 0;
     return child;
@@ -111,7 +112,11 @@ export class Automaton {
     this.depth[child] = depth + 1;
     this.#byte[child] = byte;
     if (depth === 0) this.#top[byte] = child;
-    if (depth === 1) this.#top[256 * (1 + (this.#byte[parent] ?? 0)) + byte] = child;
+    if (depth === 1) {
+      const first = this.#byte[parent] ?? 0;
+      this.#second[first] ??= new Int32Array(256);
+      this.#second[first][byte] = child;
+    }
     if (this.#hasChild[parent] === 0) {
       this.#hasChild[parent] = 1;
       return;

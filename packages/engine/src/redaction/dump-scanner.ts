@@ -135,9 +135,11 @@ export class DumpScanner implements Scanner {
   }
 
   drop(count: number): void {
-    this.spans = this.spans
-      .filter(({ end }) => end > count)
-      .map(({ start, end }) => ({ start: start - count, end: end - count }));
+    if (this.spans.length > 0) {
+      this.spans = this.spans
+        .filter(({ end }) => end > count)
+        .map(({ start, end }) => ({ start: start - count, end: end - count }));
+    }
     this.#since -= count;
     if (this.#open) for (const reading of this.#readings) reading.drop(count);
   }

@@ -163,17 +163,19 @@ describe('numbers that are no secret', () => {
   });
 
   it('are read in proportion to their length, whatever they are', () => {
-    const text = '41 '.repeat(1024 * 1024);
+    const text = '41 '.repeat(128 * 1024);
     const redactor = createRedactor();
-    redactor.add(`${'A'.repeat(60_000)}B`, 'the secret');
-    const beganAt = performance.now();
+    redactor.add(`${'A'.repeat(20_000)}B`, 'the secret');
+    const before = process.cpuUsage();
     const stream = redactor.stream();
     const parts: Uint8Array[] = [];
     for (let at = 0; at < text.length; at += 65_536) {
       parts.push(stream.push(Buffer.from(text.slice(at, at + 65_536))));
     }
     expect(Buffer.concat([...parts, stream.end()]).toString()).toBe(text);
-    expect(performance.now() - beganAt).toBeLessThan(20_000);
+    // Comparing at each place would take hours.
+    const { user, system } = process.cpuUsage(before);
+    expect((user + system) / 1e6).toBeLessThan(10);
   });
 });
 

@@ -82,6 +82,7 @@ export class FormScanner implements Scanner {
   }
 
   drop(count: number): void {
+    if (count === 0 || (this.spans.length === 0 && this.#gaps.length === 0)) return;
     const shift = ({ start, end }: Span): Span => ({ start: start - count, end: end - count });
     this.spans = this.spans.filter(({ end }) => end > count).map(shift);
     this.#gaps = this.#gaps.filter(({ end }) => end > count).map(shift);
