@@ -48,7 +48,8 @@ const allPermissions: readonly AccessPermission[] = [
 
 beforeAll(async () => {
   database = openTestDatabase(testDatabase.url);
-  server = await startTestOrchestrator(testDatabase.url);
+  // No lease ends meanwhile: its job would change by itself.
+  server = await startTestOrchestrator(testDatabase.url, { leaseSeconds: 3600 });
   admin = server.client;
   url = server.orchestrator.url;
   world = { admin, database, base };
