@@ -1,4 +1,4 @@
-// The identity tokens of one attempt: for declared audiences, hidden like secrets, kept while fresh.
+// Identity tokens of one attempt: for declared audiences, hidden like secrets, kept while fresh.
 import { didYouMean, RivetError, type SecretText } from '@rivet/base';
 import type { PipelineDefinition } from '@rivet/protocol';
 import type { Clock } from '../clock.ts';
