@@ -1,6 +1,13 @@
 // Whatever changes something through the API is in the audit log, in the transaction of the change.
 import { randomUUID } from 'node:crypto';
-import { auditActions, createClient, type Route, type RouteName, routes } from '@rivet/protocol';
+import {
+  type AuditQuery,
+  auditActions,
+  createClient,
+  type Route,
+  type RouteName,
+  routes,
+} from '@rivet/protocol';
 import type { Database } from '@rivet/store';
 import { createTestDatabase, useTestDatabase } from '@rivet/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -276,6 +283,62 @@ describe('what was refused is in the log', () => {
       object: { kind: 'route', name: 'GET /api/audit' },
       details: { permission: 'audit.view' },
     });
+  });
+});
+
+describe('the list', () => {
+  const count = async (query: AuditQuery) =>
+    (await world.admin.listAuditEntries({ query: { limit: 500, ...query } })).items.length;
+
+  test.each([
+    '1h',
+    '90m',
+    '7d',
+    '3600s',
+    '2020-01-01',
+    '2020-01-01T12:00',
+    '2020-01-01T12:00+02:00',
+  ])('takes the time %s', async (time) => {
+    expect(await count({ since: time })).toBeGreaterThan(10);
+    expect(await count({ until: time })).toBe(0);
+  });
+
+  test.each(['yesterday', '', '2026-13-45', '12', '999999d', '1.5h', "1h'; SELECT 1"])(
+    'refuses the time %j',
+    async (time) => {
+      await expect(count({ since: time })).rejects.toMatchObject({
+        code: expect.stringMatching(/^RIVET_(AUDIT_TIME_INVALID|REQUEST_INVALID)$/),
+      });
+    },
+  );
+
+  test('takes actions by pattern, and refuses those that there are not', async () => {
+    const [runners, users] = [
+      await count({ action: 'runner.*' }),
+      await count({ action: 'user.*' }),
+    ];
+    expect(runners).toBeGreaterThan(3);
+    expect(users).toBeGreaterThan(3);
+    expect(await count({ action: '*.create' })).toBeGreaterThan(3);
+    for (const action of ['runner_*', 'user.?', '%', 'nothing', 'user.create*x']) {
+      await expect(count({ action })).rejects.toMatchObject({ code: 'RIVET_AUDIT_ACTION_UNKNOWN' });
+    }
+  });
+
+  test('comes in pages that overlap nowhere and leave nothing out', async () => {
+    const ids: string[] = [];
+    const until = new Date().toISOString();
+    for (let cursor: string | undefined; ; ) {
+      const query = { limit: 7, until, ...(cursor === undefined ? {} : { cursor }) };
+      const page = await world.admin.listAuditEntries({ query });
+      ids.push(...page.items.map(({ id }) => id));
+      if (page.next_cursor === null) break;
+      cursor = page.next_cursor;
+    }
+    const stored = await sql(
+      `SELECT id FROM audit_log WHERE at < '${until}' ORDER BY at DESC, id DESC`,
+    );
+    expect(ids).toEqual(stored.map(({ id }) => id));
   });
 });
 
