@@ -5,6 +5,7 @@ import type { ClaimedJob, ClaimRequest, ClaimResponse } from '@rivet/protocol';
 import {
   type ClaimedRow,
   fulfilledTags,
+  listRevokedRunners,
   offerRunnerToken,
   seeRunner,
   violatedConstraint,
@@ -101,7 +102,12 @@ async function claim(
         tokenSecondsMax: TOKEN_SECONDS_MAX,
       })
     : undefined;
-  if (seen === undefined) throw RivetError.of('RIVET_RUNNER_UNKNOWN', { name });
+  if (seen === undefined) {
+    // Revoked since its token was looked at: it is told so, and not that another took its place.
+    const revoked = await listRevokedRunners(database, [runnerId]);
+    if (revoked.length > 0) throw RivetError.of('RIVET_AUTH_INVALID', {});
+    throw RivetError.of('RIVET_RUNNER_UNKNOWN', { name });
+  }
   // A runner that says over and over that it has room is not believed. Twice, because one that was
   // killed and started again has room while its old leases last.
   const room = Math.max(0, 2 * seen.capacity - seen.running);
