@@ -183,6 +183,12 @@ describe('whoever writes to the database is found when', () => {
     ['all rows were removed', 'DELETE FROM audit_log', 'missing 1'],
     ['the head was removed', 'DELETE FROM audit_head', 'head null'],
     ['the head was set back', 'UPDATE audit_head SET position = 5', 'head null'],
+    [
+      'rows were cut off at the end, and the head was made to fit',
+      `WITH cut AS (DELETE FROM audit_log WHERE position > 5)
+       UPDATE audit_head SET position = 5, link = (SELECT link FROM audit_log WHERE position = 5)`,
+      'head null',
+    ],
   ])('%s', async (_, statement, expected) => {
     await recordAndChain(names);
     await tamper(statement);
