@@ -23,6 +23,8 @@ import {
   insertPipelineVersion,
   insertUser,
 } from '@rivet/store';
+import { useTestDatabase } from '@rivet/testing';
+import { afterAll, beforeAll } from 'vitest';
 import { makeToken } from './auth/token.ts';
 import { createOrchestrator, type Orchestrator } from './compose.ts';
 import type { Config } from './config.ts';
@@ -42,6 +44,53 @@ export interface TestOrchestrator {
   readonly client: Client;
   /** The API key of that administrator. */
   readonly token: string;
+}
+
+/** An orchestrator for the tests of a file, with a database of its own. */
+export interface UsedOrchestrator extends TestOrchestrator {
+  readonly url: string;
+  readonly databaseUrl: string;
+  /** A connection of the test's own. */
+  readonly database: Database;
+}
+
+/** For the top of a test file: an orchestrator is there from `beforeAll` to `afterAll`. */
+export function useTestOrchestrator(changes: Partial<Config> = {}): UsedOrchestrator {
+  const testDatabase = useTestDatabase();
+  let database: Database | undefined;
+  let server: TestOrchestrator | undefined;
+  beforeAll(async () => {
+    database = openTestDatabase(testDatabase.url);
+    server = await startTestOrchestrator(testDatabase.url, changes);
+  });
+  afterAll(async () => {
+    await server?.orchestrator.stop();
+    await database?.close();
+  });
+  const there = <T>(part: T | undefined): T => {
+    if (part === undefined) throw new Error('the orchestrator is there from beforeAll on');
+    return part;
+  };
+  return {
+    get orchestrator() {
+      return there(server).orchestrator;
+    },
+    get client() {
+      return there(server).client;
+    },
+    get token() {
+      return there(server).token;
+    },
+    get url() {
+      return there(server).orchestrator.url;
+    },
+    get databaseUrl() {
+      return testDatabase.url;
+    },
+    get database() {
+      return there(database);
+    },
+  };
 }
 
 /** Starts an orchestrator on a free port; the caller stops it. */

@@ -15,25 +15,12 @@ import {
   routes,
   secretPermissions,
 } from '@rivet/protocol';
-import type { Database } from '@rivet/store';
-import { useTestDatabase } from '@rivet/testing';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import {
-  clientFor,
-  FakeRunner,
-  openTestDatabase,
-  seedPerson,
-  startTestOrchestrator,
-  type TestOrchestrator,
-} from '../test-orchestrator.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { clientFor, FakeRunner, seedPerson, useTestOrchestrator } from '../test-orchestrator.ts';
 import { type Caller, callers, type RouteRule } from './route-rules.ts';
 import { recipes, type Sender, sendRequest, type TestAnswer, type World } from './test-requests.ts';
 
-const testDatabase = useTestDatabase();
-let database: Database;
-let server: TestOrchestrator;
-let admin: Client;
-let url: string;
+const server = useTestOrchestrator({ leaseSeconds: 3600 });
 let world: World;
 
 /** Names of the objects that grants are for begin with it. */
@@ -47,17 +34,8 @@ const allPermissions: readonly AccessPermission[] = [
 ];
 
 beforeAll(async () => {
-  database = openTestDatabase(testDatabase.url);
   // No lease ends meanwhile: its job would change by itself.
-  server = await startTestOrchestrator(testDatabase.url, { leaseSeconds: 3600 });
-  admin = server.client;
-  url = server.orchestrator.url;
-  world = { admin, database, base };
-});
-
-afterAll(async () => {
-  await server.orchestrator.stop();
-  await database.close();
+  world = { admin: server.client, database: server.database, base };
 });
 
 describe('docs/reference/permissions.md', () => {
@@ -101,7 +79,7 @@ describe('docs/reference/permissions.md', () => {
     const target = await recipes[name].make(world, { token: undefined });
     const before = await fingerprint();
     for (const [caller, sender, what] of refused) {
-      const answer = await sendRequest(url, name, target, sender.token);
+      const answer = await sendRequest(server.url, name, target, sender.token);
       const label = `${what} at ${name}: ${answer.text}`;
       expect(shown(answer), label).toBe(answerOf(caller, rule));
       if (answer.status === 404) await expectLikeAbsent(name, target, sender, answer);
@@ -110,7 +88,7 @@ describe('docs/reference/permissions.md', () => {
     for (const [caller, sender, what] of senders) {
       if (answerOf(caller, rule) !== 'ok') continue;
       const request = await recipes[name].make(world, sender);
-      const answer = await sendRequest(url, name, request, sender.token);
+      const answer = await sendRequest(server.url, name, request, sender.token);
       const passes = answer.status < 300 || (recipes[name].ok ?? []).includes(answer.code);
       expect(passes, `${what} at ${name}: ${answer.status} ${answer.text}`).toBe(true);
     }
@@ -138,7 +116,7 @@ async function expectLikeAbsent(
   // Of the same length and from the same characters.
   const absent = param === 'id' ? uuidv7() : value.replace(/[0-9a-f]{6}$/, '000000');
   const other = await sendRequest(
-    url,
+    server.url,
     name,
     { ...target, params: { ...target.params, [param]: absent } },
     sender.token,
@@ -152,11 +130,13 @@ type Tried = readonly [caller: Caller, sender: Sender, what: string];
 /** Somebody for each row of the page, for a route with that permission. */
 async function sendersFor(permission: Route['permission']): Promise<Tried[]> {
   const object = [...pipelinePermissions, ...secretPermissions].find((each) => each === permission);
-  const runner = await FakeRunner.register(admin, { pipelines: [`${base}-*`] });
-  const { token: registration } = await admin.createRegistrationToken({ body: { uses_max: 100 } });
+  const runner = await FakeRunner.register(server.client, { pipelines: [`${base}-*`] });
+  const { token: registration } = await server.client.createRegistrationToken({
+    body: { uses_max: 100 },
+  });
   const limited = allPermissions.filter((each) => each !== permission);
-  const [boss, session] = [await seedPerson(database, 'admin'), await signedIn('admin')];
-  const bossClient = clientFor(url, boss.token);
+  const [boss, session] = [await seedPerson(server.database, 'admin'), await signedIn('admin')];
+  const bossClient = clientFor(server.url, boss.token);
   const keyWithout = await keyOf(bossClient, boss.userId, { permissions: limited });
   const keyElsewhere = await keyOf(bossClient, boss.userId, { pipelines: ['elsewhere-*'] });
   return [
@@ -195,12 +175,12 @@ async function personWith(
   permissions: readonly ObjectPermission[],
   place = base,
 ): Promise<Sender> {
-  const { name: user, token, userId } = await seedPerson(database, role);
+  const { name: user, token, userId } = await seedPerson(server.database, role);
   for (const kind of ['pipeline', 'secret'] as const) {
     const some = permissions.filter((each) => each.startsWith(`${kind}s.`));
     const pattern = kind === 'secret' && place === base ? `${secretBase}_*` : `${place}-*`;
     if (some.length > 0)
-      await admin.createGrant({ body: { user, kind, pattern, permissions: some } });
+      await server.client.createGrant({ body: { user, kind, pattern, permissions: some } });
   }
   return { token, userId };
 }
@@ -216,9 +196,9 @@ async function keyOf(
 
 async function signedIn(role: 'admin'): Promise<Sender> {
   const name = `s-${uuidv7()}`;
-  const { user, temporary_password } = await admin.createUser({ body: { name, role } });
+  const { user, temporary_password } = await server.client.createUser({ body: { name, role } });
   const password = 'correct horse battery';
-  const { access_token } = await admin.login({
+  const { access_token } = await server.client.login({
     body: { name, password: temporary_password ?? '', new_password: password },
   });
   return { token: access_token, userId: user.id };
@@ -234,19 +214,19 @@ async function wrongTokens(): Promise<Tried[]> {
 
 async function makeWrongTokens(): Promise<Tried[]> {
   const [expired, revoked, disabled] = [
-    await seedPerson(database, 'admin'),
-    await seedPerson(database, 'admin'),
-    await seedPerson(database, 'admin'),
+    await seedPerson(server.database, 'admin'),
+    await seedPerson(server.database, 'admin'),
+    await seedPerson(server.database, 'admin'),
   ];
   await change('UPDATE api_keys SET expires_at = now() WHERE user_id = $1', expired.userId);
   await change('UPDATE api_keys SET revoked_at = now() WHERE user_id = $1', revoked.userId);
-  await admin.changeUser({ ref: disabled.name, body: { disabled: true } });
+  await server.client.changeUser({ ref: disabled.name, body: { disabled: true } });
   const ended = await signedIn('admin');
-  await clientFor(url, ended.token ?? '').logout({ body: {} });
-  const runner = await FakeRunner.register(admin);
-  await admin.revokeRunner({ ref: runner.name });
-  const used = await admin.createRegistrationToken({ body: {} });
-  await admin.deleteRegistrationToken({ id: used.id });
+  await clientFor(server.url, ended.token ?? '').logout({ body: {} });
+  const runner = await FakeRunner.register(server.client);
+  await server.client.revokeRunner({ ref: runner.name });
+  const used = await server.client.createRegistrationToken({ body: {} });
+  await server.client.deleteRegistrationToken({ id: used.id });
   const tokens: Readonly<Record<string, string>> = {
     garbage: 'garbage',
     'an API key that nobody has': `rvt_${'A'.repeat(43)}`,
@@ -267,7 +247,7 @@ async function makeWrongTokens(): Promise<Tried[]> {
 test('every token that is worth nothing is answered with the same words', async () => {
   const texts = new Set<string>();
   for (const [, sender] of await wrongTokens()) {
-    const { status, text } = await sendRequest(url, 'listJobs', {}, sender.token);
+    const { status, text } = await sendRequest(server.url, 'listJobs', {}, sender.token);
     expect(status).toBe(401);
     texts.add(text);
   }
@@ -275,7 +255,7 @@ test('every token that is worth nothing is answered with the same words', async 
 });
 
 async function change(text: string, id: string): Promise<void> {
-  await database.query({ name: '', text, repeatable: true }, [id]);
+  await server.database.query({ name: '', text, repeatable: true }, [id]);
 }
 
 /** A digest of everything that requests change, but for notes of when something was used. */
@@ -302,5 +282,5 @@ async function fingerprint(): Promise<string> {
       ORDER BY ROW${columns}::text), '')) AS digest FROM ${name}`;
   });
   const text = parts.join(' UNION ALL ');
-  return JSON.stringify(await database.query({ name: '', text, repeatable: true }));
+  return JSON.stringify(await server.database.query({ name: '', text, repeatable: true }));
 }

@@ -12,43 +12,32 @@ import {
   routePath,
   routes,
 } from '@rivet/protocol';
-import type { Database } from '@rivet/store';
-import { useTestDatabase } from '@rivet/testing';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import {
   clientFor,
   FakeRunner,
   logLine,
-  openTestDatabase,
   seedPerson,
   seedPipeline,
-  startTestOrchestrator,
-  type TestOrchestrator,
+  useTestOrchestrator,
 } from '../test-orchestrator.ts';
 import { recipes, sendRequest, type World } from './test-requests.ts';
 
-const testDatabase = useTestDatabase();
-let database: Database;
-let server: TestOrchestrator;
-let admin: Client;
-let url: string;
+const server = useTestOrchestrator();
 let world: World;
 let runner: FakeRunner;
 let registration: string;
 
 beforeAll(async () => {
-  database = openTestDatabase(testDatabase.url);
-  server = await startTestOrchestrator(testDatabase.url);
-  admin = server.client;
-  url = server.orchestrator.url;
-  world = { admin, database, base: `x-${randomBytes(4).toString('hex')}` };
-  runner = await FakeRunner.register(admin, { pipelines: [`${world.base}-*`] });
-  ({ token: registration } = await admin.createRegistrationToken({ body: { uses_max: 1000 } }));
-});
-
-afterAll(async () => {
-  await server.orchestrator.stop();
-  await database.close();
+  world = {
+    admin: server.client,
+    database: server.database,
+    base: `x-${randomBytes(4).toString('hex')}`,
+  };
+  runner = await FakeRunner.register(server.client, { pipelines: [`${world.base}-*`] });
+  ({ token: registration } = await server.client.createRegistrationToken({
+    body: { uses_max: 1000 },
+  }));
 });
 
 const allRoutes = Object.keys(routes) as RouteName[];
@@ -60,7 +49,7 @@ function tokenFor(permission: Route['permission']): string {
 
 /** Sends a path as it stands here: a URL would be tidied up first. */
 async function sendPath(method: string, path: string, token: string) {
-  const { hostname, port } = new URL(url);
+  const { hostname, port } = new URL(server.url);
   const sent = request({
     ...{ hostname, port, method, path, agent: false },
     headers: { authorization: `Bearer ${token}` },
@@ -168,7 +157,7 @@ describe('a body', () => {
         encodeURIComponent(sample.params?.[param] ?? ''),
       );
       for (const [what, { text, type = 'application/json' }] of Object.entries(bodies)) {
-        const response = await fetch(url + path, {
+        const response = await fetch(server.url + path, {
           method: route.method,
           headers: { authorization: `Bearer ${token}`, 'content-type': type },
           body: text,
@@ -190,7 +179,7 @@ describe('a body', () => {
   );
 
   test('of somebody who may not send it is not read', async () => {
-    const { hostname, port } = new URL(url);
+    const { hostname, port } = new URL(server.url);
     for (const name of ['createPipeline', 'checkPipeline', 'reportJob'] as const) {
       const path = routePath(routes[name]).replace(':id', '00000000-0000-0000-0000-000000000000');
       const sent = request({
@@ -214,7 +203,7 @@ describe('a body', () => {
     }, 20);
     const bomb = Buffer.from(`{"bundle":${deep(1_000_000)}}`);
     const send = () =>
-      fetch(`${url}/api/pipelines/check`, {
+      fetch(`${server.url}/api/pipelines/check`, {
         method: 'POST',
         headers: { authorization: `Bearer ${server.token}`, 'content-type': 'application/json' },
         body: bomb,
@@ -236,17 +225,17 @@ describe("what is somebody else's", () => {
   let token: string;
 
   beforeAll(async () => {
-    const other = await seedPipeline(database, { name: `${world.base}-theirs` });
-    mine = await seedPipeline(database, { name: `y-${world.base}-mine` });
-    theirs = await admin.launchPipeline({ ref: other, body: {} });
-    const own = await FakeRunner.register(admin, { pipelines: [other] });
+    const other = await seedPipeline(server.database, { name: `${world.base}-theirs` });
+    mine = await seedPipeline(server.database, { name: `y-${world.base}-mine` });
+    theirs = await server.client.launchPipeline({ ref: other, body: {} });
+    const own = await FakeRunner.register(server.client, { pipelines: [other] });
     await own.report(await own.claimOne(), { logs: [logLine(1, 'a line of theirs')] });
-    const seeded = await seedPerson(database, 'user');
+    const seeded = await seedPerson(server.database, 'user');
     token = seeded.token;
-    person = clientFor(url, token);
+    person = clientFor(server.url, token);
     const permissions = ['pipelines.launch', 'pipelines.cancel', 'pipelines.edit'] as const;
     const body = { user: seeded.name, kind: 'pipeline', pattern: mine } as const;
-    await admin.createGrant({ body: { ...body, permissions: [...permissions] } });
+    await server.client.createGrant({ body: { ...body, permissions: [...permissions] } });
   });
 
   test.each([
@@ -266,7 +255,7 @@ describe("what is somebody else's", () => {
         { 'last-event-id': `${theirs.id}:1` },
         { 'idempotency-key': 'theirs' },
       ]) {
-        const answer = await sendRequest(url, name, { params: { id }, headers }, token);
+        const answer = await sendRequest(server.url, name, { params: { id }, headers }, token);
         expect(answer).toMatchObject({ status: 404, code: 'RIVET_JOB_NOT_FOUND' });
         expect(answer.text).not.toContain('theirs');
       }
@@ -275,8 +264,8 @@ describe("what is somebody else's", () => {
 
   test('comes through no cursor, filter or search of a list', async () => {
     const own = await person.launchPipeline({ ref: mine, body: {} });
-    const jobs = await admin.listJobs({ query: { limit: 1 } });
-    const pipelines = await admin.listPipelines({ query: { limit: 1 } });
+    const jobs = await server.client.listJobs({ query: { limit: 1 } });
+    const pipelines = await server.client.listPipelines({ query: { limit: 1 } });
     const lists = [
       await person.listJobs({ query: { cursor: jobs.next_cursor ?? '' } }),
       await person.listJobs({ query: { pipeline: theirs.pipeline } }),
@@ -300,7 +289,7 @@ describe("what is somebody else's", () => {
     ].map((content) => Buffer.from(JSON.stringify(content)).toString('base64url'));
     for (const cursor of [...cursors, 'x', 'e30', '']) {
       for (const name of ['listJobs', 'listPipelines', 'listApiKeys'] as const) {
-        const { status, text } = await sendRequest(url, name, { query: { cursor } }, token);
+        const { status, text } = await sendRequest(server.url, name, { query: { cursor } }, token);
         expect([200, 400], `${name} ${cursor}`).toContain(status);
         if (status === 200) expect(text).not.toContain('theirs');
       }
@@ -313,7 +302,7 @@ describe("what is somebody else's", () => {
     const shared = [...own.id].findIndex((character, index) => character !== theirs.id[index]);
     const prefix = own.id.slice(0, Math.max(4, shared));
     const mineOnly = (await person.listJobs({})).items.filter(({ id }) => id.startsWith(prefix));
-    const answer = await sendRequest(url, 'getJob', { params: { id: prefix } }, token);
+    const answer = await sendRequest(server.url, 'getJob', { params: { id: prefix } }, token);
     expect(answer.text).not.toContain(theirs.id);
     if (mineOnly.length === 1) expect(JSON.parse(answer.text)).toMatchObject({ id: own.id });
     else expect(answer.code).toBe('RIVET_ID_AMBIGUOUS');

@@ -1,28 +1,20 @@
 // Texts that try to be SQL, in every place of every request that takes text: each is a value, and
 // nothing else. Nobody's rows change, and no answer has words of the database.
 import { randomBytes } from 'node:crypto';
-import { type Client, type Route, type RouteName, routePath, routes } from '@rivet/protocol';
-import type { Database } from '@rivet/store';
-import { useTestDatabase } from '@rivet/testing';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Route, type RouteName, routePath, routes } from '@rivet/protocol';
+import { beforeAll, expect, test } from 'vitest';
 import {
   FakeRunner,
   logLine,
-  openTestDatabase,
   seedPerson,
   seedPipeline,
-  startTestOrchestrator,
-  type TestOrchestrator,
+  useTestOrchestrator,
 } from '../test-orchestrator.ts';
 import { hostileStrings } from './hostile-strings.ts';
 import { type StringField, stringFields, withText } from './string-fields.ts';
 import { recipes, type TestRequest, type World } from './test-requests.ts';
 
-const testDatabase = useTestDatabase();
-let database: Database;
-let server: TestOrchestrator;
-let admin: Client;
-let url: string;
+const server = useTestOrchestrator();
 let world: World;
 let runner: FakeRunner;
 let registration: string;
@@ -30,20 +22,17 @@ let registration: string;
 let bystanders: string[];
 
 beforeAll(async () => {
-  database = openTestDatabase(testDatabase.url);
-  server = await startTestOrchestrator(testDatabase.url);
-  admin = server.client;
-  url = server.orchestrator.url;
-  world = { admin, database, base: `h-${randomBytes(4).toString('hex')}` };
-  runner = await FakeRunner.register(admin, { pipelines: [`${world.base}-*`] });
-  ({ token: registration } = await admin.createRegistrationToken({ body: { uses_max: 1000 } }));
+  world = {
+    admin: server.client,
+    database: server.database,
+    base: `h-${randomBytes(4).toString('hex')}`,
+  };
+  runner = await FakeRunner.register(server.client, { pipelines: [`${world.base}-*`] });
+  ({ token: registration } = await server.client.createRegistrationToken({
+    body: { uses_max: 1000 },
+  }));
   await seedBystanders();
   bystanders = await rows();
-});
-
-afterAll(async () => {
-  await server.orchestrator.stop();
-  await database.close();
 });
 
 /** What PostgreSQL, Node and our own code say when something is wrong in them. */
@@ -120,9 +109,9 @@ test.each([
 });
 
 test('a search finds what has the text in its name, and % and _ are no wildcards', async () => {
-  await seedPipeline(database, { name: `${world.base}-100% sure_ly` });
+  await seedPipeline(server.database, { name: `${world.base}-100% sure_ly` });
   const found = async (search: string) =>
-    (await admin.listPipelines({ query: { search } })).items.map(({ name }) => name);
+    (await server.client.listPipelines({ query: { search } })).items.map(({ name }) => name);
   for (const text of ['%', '_', '0% s', 'e_l']) {
     expect(await found(text), text).toEqual([`${world.base}-100% sure_ly`]);
   }
@@ -132,14 +121,14 @@ test('a search finds what has the text in its name, and % and _ are no wildcards
 });
 
 test('a key for a pattern with % or _ in the name of its pipeline fits nothing else', async () => {
-  const { userId, name: user } = await seedPerson(database, 'user');
+  const { userId, name: user } = await seedPerson(server.database, 'user');
   expect(userId).not.toBe('');
   const [one, other] = [`${world.base}-a_b`, `${world.base}-axb`];
-  await seedPipeline(database, { name: one });
-  await seedPipeline(database, { name: other });
+  await seedPipeline(server.database, { name: one });
+  await seedPipeline(server.database, { name: other });
   const body = { user, kind: 'pipeline', pattern: one } as const;
-  await admin.createGrant({ body: { ...body, permissions: ['pipelines.view'] } });
-  const { token } = await admin.createApiKey({ body: { name: 'k', user } });
+  await server.client.createGrant({ body: { ...body, permissions: ['pipelines.view'] } });
+  const { token } = await server.client.createApiKey({ body: { name: 'k', user } });
   const answer = await send('listPipelines', {}, token);
   const { items } = JSON.parse(answer.text) as { items: { name: string }[] };
   expect(items.map(({ name }) => name)).toEqual([one]);
@@ -147,40 +136,44 @@ test('a key for a pattern with % or _ in the name of its pipeline fits nothing e
 
 test('what was stored comes back as it was, also where it is read again', async () => {
   const texts = hostileStrings.filter((text) => text.length <= 100 && /^[^\p{Cc}]*$/u.test(text));
-  const { name: user } = await seedPerson(database, 'user');
+  const { name: user } = await seedPerson(server.database, 'user');
   for (const text of everyNth(4).filter((each) => texts.includes(each) && each.trim() !== '')) {
-    const { id, name } = await admin.createApiKey({ body: { name: text, user } });
+    const { id, name } = await server.client.createApiKey({ body: { name: text, user } });
     expect(name).toBe(text);
-    const { items } = await admin.listApiKeys({ query: { user } });
+    const { items } = await server.client.listApiKeys({ query: { user } });
     expect(items.map((key) => key.name)).toEqual([text, 'test']);
-    await admin.revokeApiKey({ id });
+    await server.client.revokeApiKey({ id });
   }
-  const audit = await admin.listAuditEntries({ query: { limit: 500, action: 'api_key.revoke' } });
+  const audit = await server.client.listAuditEntries({
+    query: { limit: 500, action: 'api_key.revoke' },
+  });
   expect(audit.items.map(({ object }) => object.name)).toContain("' OR 1=1--");
 });
 
 test('a log keeps them line by line', async () => {
-  const pipeline = await seedPipeline(database, { name: `${world.base}-log` });
-  const launched = await admin.launchPipeline({ ref: pipeline, body: {} });
-  const own = await FakeRunner.register(admin, { pipelines: [pipeline] });
+  const pipeline = await seedPipeline(server.database, { name: `${world.base}-log` });
+  const launched = await server.client.launchPipeline({ ref: pipeline, body: {} });
+  const own = await FakeRunner.register(server.client, { pipelines: [pipeline] });
   const job = await own.claimOne();
   const logs = hostileStrings.map((text, index) => logLine(index + 1, text));
   await own.report(job, { logs });
-  const { lines } = await admin.getJobLogs({ id: launched.id, query: { limit: 1000 } });
+  const { lines } = await server.client.getJobLogs({ id: launched.id, query: { limit: 1000 } });
   expect(lines.map(({ text }) => text)).toEqual(hostileStrings);
   for (const stage of everyNth(5).filter((text) => text.length <= 200 && !text.includes('\0'))) {
-    expect((await admin.getJobLogs({ id: launched.id, query: { stage } })).lines).toEqual([]);
+    expect((await server.client.getJobLogs({ id: launched.id, query: { stage } })).lines).toEqual(
+      [],
+    );
   }
 });
 
 async function seedBystanders(): Promise<void> {
-  const { name: user } = await seedPerson(database, 'user');
-  const ref = await seedPipeline(database);
-  await admin.createGrant({
+  const { name: user } = await seedPerson(server.database, 'user');
+  const ref = await seedPipeline(server.database);
+  await server.client.createGrant({
     body: { user, kind: 'pipeline', pattern: ref, permissions: ['pipelines.view'] },
   });
-  await admin.launchPipeline({ ref, body: {} });
-  await admin.putSecret({ name: 'BYSTANDER', body: { value: 'a value of eight' } });
+  await server.client.launchPipeline({ ref, body: {} });
+  await server.client.putSecret({ name: 'BYSTANDER', body: { value: 'a value of eight' } });
 }
 
 /** They are all there, as they were. */
@@ -210,7 +203,7 @@ async function send(
     encodeURIComponent(params?.[param] ?? ''),
   );
   const search = query === undefined ? '' : `?${new URLSearchParams(query)}`;
-  const response = await fetch(url + path + search, {
+  const response = await fetch(server.url + path + search, {
     method: route.method,
     redirect: 'manual',
     headers: {
@@ -252,6 +245,6 @@ async function rows(): Promise<string[]> {
     ([table, columns]) => `SELECT '${table} ' || ROW(${columns})::text AS row FROM ${table}`,
   );
   const text = parts.join(' UNION ALL ');
-  const found = await database.query<{ row: string }>({ name: '', text, repeatable: true });
+  const found = await server.database.query<{ row: string }>({ name: '', text, repeatable: true });
   return found.map(({ row }) => row);
 }

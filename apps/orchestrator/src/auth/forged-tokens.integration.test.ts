@@ -8,26 +8,17 @@ import {
 } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type Database, listSigningKeys, readInstallationRoot } from '@rivet/store';
-import { useTestDatabase } from '@rivet/testing';
+import { listSigningKeys, readInstallationRoot } from '@rivet/store';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parseMasterKey } from '../sealing/master-key.ts';
 import { createSealer } from '../sealing/sealer.ts';
 import { sealedOf } from '../sealing/sealing.ts';
-import {
-  openTestDatabase,
-  startTestOrchestrator,
-  type TestOrchestrator,
-  testMasterKey,
-} from '../test-orchestrator.ts';
+import { testMasterKey, useTestOrchestrator } from '../test-orchestrator.ts';
 import { createSigningKeys } from './signing-keys.ts';
 import { seedPersonWithPassword, send, signIn } from './test-people.ts';
 import { makeToken } from './token.ts';
 
-const testDatabase = useTestDatabase();
-let database: Database;
-let server: TestOrchestrator;
-let url: string;
+const server = useTestOrchestrator();
 /** Whoever asks here follows an address that a token brings. */
 let trap: Server;
 let trapUrl: string;
@@ -37,16 +28,13 @@ type Json = Record<string, unknown>;
 let real: { token: string; header: Json; claims: Json; privateKey: string; publicKey: KeyObject };
 
 beforeAll(async () => {
-  database = openTestDatabase(testDatabase.url);
-  server = await startTestOrchestrator(testDatabase.url);
-  url = server.orchestrator.url;
-  const { name } = await seedPersonWithPassword(database);
-  const { access_token: token } = await signIn(url, name);
+  const { name } = await seedPersonWithPassword(server.database);
+  const { access_token: token } = await signIn(server.url, name);
   const [header, claims] = token
     .split('.')
     .slice(0, 2)
     .map((part) => JSON.parse(Buffer.from(part, 'base64url').toString()) as Json);
-  const row = (await listSigningKeys(database)).find(({ purpose }) => purpose === 'access');
+  const row = (await listSigningKeys(server.database)).find(({ purpose }) => purpose === 'access');
   if (row === undefined || header === undefined || claims === undefined) throw new Error('no key');
   const sealer = testSealer();
   const privateKey = sealer.open(sealedOf(row), ['signing-key', 'access', row.id]).toString();
@@ -62,8 +50,6 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await new Promise((resolve) => trap?.close(resolve));
-  await server?.orchestrator.stop();
-  await database?.close();
 });
 
 const testSealer = () =>
@@ -150,7 +136,7 @@ const forgeries: Record<string, () => string | Promise<string>> = {
   'a session that nobody has': () => forge({ claims: { sid: OTHER_UUID } }),
   'a session that is SQL': () => forge({ claims: { sid: "' OR true --" } }),
   'a session of somebody else': async () => {
-    const other = await seedPersonWithPassword(database, 'admin');
+    const other = await seedPersonWithPassword(server.database, 'admin');
     return forge({ claims: { sub: other.id } });
   },
   'no subject': () => forge({ claims: { sub: undefined } }),
@@ -163,8 +149,8 @@ const forgeries: Record<string, () => string | Promise<string>> = {
   'one letter of the signature changed': () =>
     real.token.slice(0, -10) + (real.token.at(-10) === 'A' ? 'B' : 'A') + real.token.slice(-9),
   'a refresh token': async () => {
-    const { name } = await seedPersonWithPassword(database);
-    return (await signIn(url, name)).refresh_token;
+    const { name } = await seedPersonWithPassword(server.database);
+    return (await signIn(server.url, name)).refresh_token;
   },
   'an API key with one letter changed': () =>
     server.token.slice(0, -1) + (server.token.endsWith('A') ? 'E' : 'A'),
@@ -179,16 +165,16 @@ const forgeries: Record<string, () => string | Promise<string>> = {
 
 test('the forger has what it takes: the real header and claims, signed alike, are taken', async () => {
   const token = forge({});
-  expect(await send(`${url}/api/auth/me`, { token })).toMatchObject({ status: 200 });
+  expect(await send(`${server.url}/api/auth/me`, { token })).toMatchObject({ status: 200 });
 });
 
 test('every forged token gets the same answer, and no address of theirs is asked', async () => {
-  const expected = await send(`${url}/api/auth/me`, { token: 'nonsense' });
+  const expected = await send(`${server.url}/api/auth/me`, { token: 'nonsense' });
   expect(expected).toMatchObject({ status: 401, code: 'RIVET_AUTH_INVALID' });
   expect(expected.headers.get('www-authenticate')).toMatch(/^Bearer/);
   const wrong: string[] = [];
   for (const [what, make] of Object.entries(forgeries)) {
-    const { status, text } = await send(`${url}/api/auth/me`, { token: await make() });
+    const { status, text } = await send(`${server.url}/api/auth/me`, { token: await make() });
     if (status !== 401 || text !== expected.text) wrong.push(`${what}: ${status} ${text}`);
   }
   expect(wrong).toEqual([]);
@@ -197,8 +183,8 @@ test('every forged token gets the same answer, and no address of theirs is asked
 });
 
 test('a token that this installation signed for somebody else opens nothing here', async () => {
-  const { id } = await readInstallationRoot(database);
-  const signingKeys = createSigningKeys({ database, sealer: testSealer() });
+  const { id } = await readInstallationRoot(server.database);
+  const signingKeys = createSigningKeys({ database: server.database, sealer: testSealer() });
   const claims = { sub: real.claims.sub as string, sid: real.claims.sid as string };
   const issuer = `urn:rivet:${id}`;
   const ours = { issuer, audience: 'rivet-api', ttlSeconds: 600 } as const;
@@ -206,8 +192,10 @@ test('a token that this installation signed for somebody else opens nothing here
     await signingKeys.sign(claims, { ...ours, typ: 'at+jwt' }),
     await signingKeys.sign(claims, { ...ours, typ: 'JWT' }),
   ];
-  expect((await send(`${url}/api/auth/me`, { token: access })).status).toBe(200);
-  expect((await send(`${url}/api/auth/me`, { token: identity })).code).toBe('RIVET_AUTH_INVALID');
+  expect((await send(`${server.url}/api/auth/me`, { token: access })).status).toBe(200);
+  expect((await send(`${server.url}/api/auth/me`, { token: identity })).code).toBe(
+    'RIVET_AUTH_INVALID',
+  );
 });
 
 test('headers that are no bearer token are refused alike', async () => {
@@ -220,7 +208,7 @@ test('headers that are no bearer token are refused alike', async () => {
     real.token,
     '',
   ]) {
-    const response = await fetch(`${url}/api/auth/me`, { headers: { authorization } });
+    const response = await fetch(`${server.url}/api/auth/me`, { headers: { authorization } });
     const { code } = (await response.json()) as { code: string };
     expect([response.status, code], authorization).toEqual([401, 'RIVET_AUTH_INVALID']);
   }
@@ -231,11 +219,11 @@ test('after three hundred wrong tokens more are told to wait, and valid ones wor
   const codes = new Map<string, number>();
   const tries = Array.from({ length: 320 }, () => makeToken('apiKey').token.reveal());
   for (const token of tries) {
-    const { code = '' } = await send(`${url}/api/auth/me`, { token });
+    const { code = '' } = await send(`${server.url}/api/auth/me`, { token });
     codes.set(code, (codes.get(code) ?? 0) + 1);
   }
   expect([...codes.keys()].sort()).toEqual(['RIVET_AUTH_INVALID', 'RIVET_AUTH_THROTTLED']);
   for (const token of [server.token, real.token]) {
-    expect((await send(`${url}/api/auth/me`, { token })).status).toBe(200);
+    expect((await send(`${server.url}/api/auth/me`, { token })).status).toBe(200);
   }
 });

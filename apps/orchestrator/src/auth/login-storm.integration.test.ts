@@ -1,39 +1,18 @@
-// Five hundred sign-ins at once: others are served, memory stays bounded, the surplus is told so.
-import type { Database } from '@rivet/store';
-import { useTestDatabase } from '@rivet/testing';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import {
-  openTestDatabase,
-  startTestOrchestrator,
-  type TestOrchestrator,
-} from '../test-orchestrator.ts';
+import { expect, test } from 'vitest';
+import { useTestOrchestrator } from '../test-orchestrator.ts';
 import { PASSWORD, seedPersonWithPassword, send, signIn } from './test-people.ts';
 
-const testDatabase = useTestDatabase();
-let database: Database;
-let server: TestOrchestrator;
-let url: string;
-
-beforeAll(async () => {
-  database = openTestDatabase(testDatabase.url);
-  server = await startTestOrchestrator(testDatabase.url);
-  url = server.orchestrator.url;
-});
-
-afterAll(async () => {
-  await server?.orchestrator.stop();
-  await database?.close();
-});
+const server = useTestOrchestrator();
 
 test('of 500 at once few are hashed at a time, the surplus gets 429, and the API answers', async () => {
-  const { name } = await seedPersonWithPassword(database);
+  const { name } = await seedPersonWithPassword(server.database);
   // Signed in once: the address is known, so its limit for strangers does not hide the queue.
-  await signIn(url, name);
+  await signIn(server.url, name);
   const before = process.memoryUsage().rss;
   const storm = Promise.all(
     Array.from({ length: 500 }, (_, n) => {
       const body = n % 2 ? { name, password: PASSWORD } : { name: `no-${n}`, password: PASSWORD };
-      return send(`${url}/api/auth/login`, { method: 'POST', body });
+      return send(`${server.url}/api/auth/login`, { method: 'POST', body });
     }),
   );
   let over = false;
@@ -45,7 +24,7 @@ test('of 500 at once few are hashed at a time, the surplus gets 429, and the API
   let peak = before;
   while (!over) {
     const start = performance.now();
-    expect((await send(`${url}/api/auth/me`, { token })).status).toBe(200);
+    expect((await send(`${server.url}/api/auth/me`, { token })).status).toBe(200);
     waits.push(performance.now() - start);
     peak = Math.max(peak, process.memoryUsage().rss);
   }

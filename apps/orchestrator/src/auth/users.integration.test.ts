@@ -2,32 +2,19 @@
 import { randomUUID } from 'node:crypto';
 import { createClient, type Role } from '@rivet/protocol';
 import { type Database, insertSetupToken, listUsers } from '@rivet/store';
-import { createTestDatabase, useTestDatabase } from '@rivet/testing';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createTestDatabase } from '@rivet/testing';
+import { describe, expect, test } from 'vitest';
 import {
   openTestDatabase,
   startTestOrchestrator,
   type TestOrchestrator,
+  useTestOrchestrator,
 } from '../test-orchestrator.ts';
 import { makeFirstAdministrator, offerSetup } from './setup-token.ts';
 import { clientWith, PASSWORD, seedPersonWithPassword, send, signIn } from './test-people.ts';
 import { makeToken } from './token.ts';
 
-const testDatabase = useTestDatabase();
-let database: Database;
-let server: TestOrchestrator;
-let url: string;
-
-beforeAll(async () => {
-  database = openTestDatabase(testDatabase.url);
-  server = await startTestOrchestrator(testDatabase.url);
-  url = server.orchestrator.url;
-});
-
-afterAll(async () => {
-  await server?.orchestrator.stop();
-  await database?.close();
-});
+const server = useTestOrchestrator();
 
 const newName = (): string => `ada-${randomUUID().slice(0, 8)}`;
 
@@ -43,8 +30,8 @@ describe('users', () => {
     expect(days).toBeCloseTo(7, 1);
     const password = made.temporary_password ?? '';
     const body = { name, password, new_password: PASSWORD };
-    const tokens = await createClient({ url, triesMax: 1 }).login({ body });
-    expect(await clientWith(url, tokens).getMe()).toMatchObject({ name, role: 'viewer' });
+    const tokens = await createClient({ url: server.url, triesMax: 1 }).login({ body });
+    expect(await clientWith(server.url, tokens).getMe()).toMatchObject({ name, role: 'viewer' });
     const shown = await server.client.getUser({ ref: name });
     expect(shown).toMatchObject({ password: 'password', last_login_at: expect.any(String) });
     expect(JSON.stringify(shown)).not.toMatch(/argon2|hash/);
@@ -55,7 +42,7 @@ describe('users', () => {
     const made = await server.client.createUser({ body: { name, role: 'user', password: false } });
     expect(made).toMatchObject({ user: { password: 'none' }, temporary_password: null });
     for (const password of ['null', 'undefined', ' ', PASSWORD]) {
-      await expect(signIn(url, name, password)).rejects.toMatchObject({
+      await expect(signIn(server.url, name, password)).rejects.toMatchObject({
         code: 'RIVET_AUTH_LOGIN_FAILED',
       });
     }
@@ -77,7 +64,7 @@ describe('users', () => {
   });
 
   test('they are found by name, by the beginning of the id, and with a hint when misspelt', async () => {
-    const { id, name } = await seedPersonWithPassword(database);
+    const { id, name } = await seedPersonWithPassword(server.database);
     expect(await server.client.getUser({ ref: name })).toMatchObject({ id });
     expect(await server.client.getUser({ ref: id })).toMatchObject({ name });
     const missing = server.client.getUser({ ref: `${name}x` });
@@ -88,7 +75,7 @@ describe('users', () => {
   test('lists go in pages, and searching takes the text literally', async () => {
     const tag = randomUUID().slice(0, 8);
     for (const each of ['c', 'a', 'b']) {
-      await seedPersonWithPassword(database, 'user', `${each}-${tag}`);
+      await seedPersonWithPassword(server.database, 'user', `${each}-${tag}`);
     }
     const names: string[] = [];
     for (let cursor: string | null | undefined; cursor !== null; ) {
@@ -102,10 +89,10 @@ describe('users', () => {
   });
 
   test('only administrators manage them; others learn nothing from asking', async () => {
-    const { name } = await seedPersonWithPassword(database, 'user');
-    const token = (await signIn(url, name)).access_token;
+    const { name } = await seedPersonWithPassword(server.database, 'user');
+    const token = (await signIn(server.url, name)).access_token;
     const answers = await Promise.all(
-      [name, 'nobody-of-that-name'].map((ref) => send(`${url}/api/users/${ref}`, { token })),
+      [name, 'nobody-of-that-name'].map((ref) => send(`${server.url}/api/users/${ref}`, { token })),
     );
     expect(answers.map(({ status }) => status)).toEqual([403, 403]);
     expect(answers[0]?.text).toBe(answers[1]?.text);
@@ -117,8 +104,8 @@ test('an API key with limits comes by no account that may more than itself', asy
   const { token } = await client.createApiKey({
     body: { name: 'provisioning', permissions: ['users.manage'] },
   });
-  const key = createClient({ url, token, triesMax: 1 });
-  const { name } = await seedPersonWithPassword(database, 'user');
+  const key = createClient({ url: server.url, token, triesMax: 1 });
+  const { name } = await seedPersonWithPassword(server.database, 'user');
   const refused = { code: 'RIVET_USER_KEY_LIMITED' };
   for (const attempt of [
     () => key.createUser({ body: { name: newName(), role: 'viewer' } }),

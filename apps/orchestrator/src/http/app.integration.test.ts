@@ -1,36 +1,15 @@
 // The route table as it is served, and every kind of bad input against it.
 import { randomUUID } from 'node:crypto';
 import { connect } from 'node:net';
-import { type Client, type Route, routePath, routes } from '@rivet/protocol';
-import type { Database } from '@rivet/store';
-import { useTestDatabase } from '@rivet/testing';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import {
-  FakeRunner,
-  openTestDatabase,
-  seedPipeline,
-  startTestOrchestrator,
-  type TestOrchestrator,
-} from '../test-orchestrator.ts';
+import { type Route, routePath, routes } from '@rivet/protocol';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { FakeRunner, seedPipeline, useTestOrchestrator } from '../test-orchestrator.ts';
 
-const testDatabase = useTestDatabase();
-let database: Database;
-let server: TestOrchestrator;
-let client: Client;
-let url: string;
+const server = useTestOrchestrator();
 let runner: FakeRunner;
 
 beforeAll(async () => {
-  database = openTestDatabase(testDatabase.url);
-  server = await startTestOrchestrator(testDatabase.url);
-  client = server.client;
-  url = server.orchestrator.url;
-  runner = await FakeRunner.register(client);
-});
-
-afterAll(async () => {
-  await server.orchestrator.stop();
-  await database.close();
+  runner = await FakeRunner.register(server.client);
 });
 
 interface Answer {
@@ -48,7 +27,7 @@ async function ask(
   body?: string | object,
   token = server.token,
 ): Promise<Answer> {
-  const response = await fetch(url + path, {
+  const response = await fetch(server.url + path, {
     method,
     headers: {
       authorization: `Bearer ${token}`,
@@ -71,7 +50,7 @@ const offered = { tags: [], capacity: 1, version: '1' };
 
 describe('the route table', () => {
   test('is what the client, the server and the OpenAPI document have', async () => {
-    const document = (await client.getOpenApi()) as {
+    const document = (await server.client.getOpenApi()) as {
       paths: Record<string, Record<string, { operationId: string }>>;
     };
     const described = Object.entries(document.paths).flatMap(([path, operations]) =>
@@ -83,13 +62,13 @@ describe('the route table', () => {
       routePath(route).replaceAll(/:(\w+)/g, '{$1}'),
     ]);
     expect(described.sort()).toEqual(table.sort());
-    expect(Object.keys(client).sort()).toEqual(Object.keys(routes).sort());
+    expect(Object.keys(server.client).sort()).toEqual(Object.keys(routes).sort());
   });
 
   test.each(Object.entries<Route>(routes))('%s is served', async (_, route) => {
     const path = routePath(route).replaceAll(/:\w+/g, randomUUID());
     const controller = new AbortController();
-    const response = await fetch(url + path, {
+    const response = await fetch(server.url + path, {
       method: route.method,
       signal: controller.signal,
       headers: { ...signedIn(), ...(route.body && { 'content-type': 'application/json' }) },
@@ -102,7 +81,7 @@ describe('the route table', () => {
 
   test('has every method; another one is refused with those that are possible', async () => {
     for (const method of ['PATCH', 'PUT', 'HEAD', 'OPTIONS']) {
-      const response = await fetch(`${url}/api/pipelines/x`, { method });
+      const response = await fetch(`${server.url}/api/pipelines/x`, { method });
       expect(response.status).toBe(405);
       expect(response.headers.get('allow')).toBe('GET, DELETE');
     }
@@ -145,7 +124,7 @@ describe('bad input', () => {
   });
 
   test('text that the database could not store is refused with its field', async () => {
-    const ref = await seedPipeline(database);
+    const ref = await seedPipeline(server.database);
     for (const text of ['a\0b', 'half \ud800']) {
       const answer = await ask('POST', `/api/pipelines/${ref}/launch`, { inputs: { a: text } });
       expect(answer).toMatchObject({ status: 400, errors: [{ path: 'body.inputs.a' }] });
@@ -205,7 +184,11 @@ describe('bad input', () => {
 
   test('a body of another type is refused with its name', async () => {
     const headers = signedIn();
-    const response = await fetch(`${url}/api/pipelines`, { method: 'POST', body: 'x=1', headers });
+    const response = await fetch(`${server.url}/api/pipelines`, {
+      method: 'POST',
+      body: 'x=1',
+      headers,
+    });
     expect(response.status).toBe(415);
     expect(await response.json()).toMatchObject({ code: 'RIVET_REQUEST_MEDIA_TYPE' });
   });
@@ -218,14 +201,14 @@ describe('bad input', () => {
 
   test('a search takes every character literally', async () => {
     const name = `100%_\\ ${randomUUID()}`;
-    await seedPipeline(database, { name });
-    await seedPipeline(database, { name: `1000 ${randomUUID()}` });
-    const { items } = await client.listPipelines({ query: { search: '100%_\\' } });
+    await seedPipeline(server.database, { name });
+    await seedPipeline(server.database, { name: `1000 ${randomUUID()}` });
+    const { items } = await server.client.listPipelines({ query: { search: '100%_\\' } });
     expect(items.map((item) => item.name)).toEqual([name]);
   });
 
   test('headers that never end are cut off', async () => {
-    const { hostname, port } = new URL(url);
+    const { hostname, port } = new URL(server.url);
     const socket = connect(Number(port), hostname);
     socket.write('GET /healthz HTTP/1.1\r\nhost: localhost\r\nx-a: ');
     const closed = new Promise((resolve) => socket.once('close', resolve));
@@ -234,23 +217,24 @@ describe('bad input', () => {
     socket.on('error', () => undefined);
     socket.resume();
     await closed;
-    expect((await client.getHealth()).status).toBe('ok');
+    expect((await server.client.getHealth()).status).toBe('ok');
   });
 });
 
 describe('a list', () => {
   test('is read page by page without a gap or a repeat', async () => {
-    const ref = await seedPipeline(database);
+    const ref = await seedPipeline(server.database);
     const launched: string[] = [];
     for (let count = 0; count < 7; count += 1) {
-      launched.push((await client.launchPipeline({ ref, body: {} })).id);
+      launched.push((await server.client.launchPipeline({ ref, body: {} })).id);
     }
     const seen: string[] = [];
     let cursor: string | null = null;
     do {
-      const page: { items: { id: string }[]; next_cursor: string | null } = await client.listJobs({
-        query: { pipeline: ref, limit: 3, ...(cursor !== null && { cursor }) },
-      });
+      const page: { items: { id: string }[]; next_cursor: string | null } =
+        await server.client.listJobs({
+          query: { pipeline: ref, limit: 3, ...(cursor !== null && { cursor }) },
+        });
       seen.push(...page.items.map(({ id }) => id));
       cursor = page.next_cursor;
     } while (cursor !== null);
@@ -260,14 +244,16 @@ describe('a list', () => {
 
 describe('an id', () => {
   test('may be cut short as long as it is unique', async () => {
-    const ref = await seedPipeline(database);
-    const one = await client.launchPipeline({ ref, body: {} });
-    const two = await client.launchPipeline({ ref, body: {} });
-    expect((await client.getJob({ id: one.id.slice(0, 30) })).id).toBe(one.id);
-    expect((await client.getJob({ id: one.id.toUpperCase() })).id).toBe(one.id);
+    const ref = await seedPipeline(server.database);
+    const one = await server.client.launchPipeline({ ref, body: {} });
+    const two = await server.client.launchPipeline({ ref, body: {} });
+    expect((await server.client.getJob({ id: one.id.slice(0, 30) })).id).toBe(one.id);
+    expect((await server.client.getJob({ id: one.id.toUpperCase() })).id).toBe(one.id);
     let same = 0;
     while (one.id[same] === two.id[same]) same += 1;
-    await expect(client.getJob({ id: one.id.slice(0, Math.max(4, same)) })).rejects.toMatchObject({
+    await expect(
+      server.client.getJob({ id: one.id.slice(0, Math.max(4, same)) }),
+    ).rejects.toMatchObject({
       code: 'RIVET_ID_AMBIGUOUS',
       entry: { exit: 2 },
     });
@@ -275,16 +261,16 @@ describe('an id', () => {
 });
 
 test('a pipeline that does not exist is answered with the nearest name', async () => {
-  await seedPipeline(database, { name: 'release-everything' });
-  await expect(client.getPipeline({ ref: 'release-everthing' })).rejects.toMatchObject({
+  await seedPipeline(server.database, { name: 'release-everything' });
+  await expect(server.client.getPipeline({ ref: 'release-everthing' })).rejects.toMatchObject({
     message: 'there is no pipeline "release-everthing"; did you mean "release-everything"?',
   });
 });
 
 test('metrics tell how many jobs wait', async () => {
-  await FakeRunner.register(client);
+  await FakeRunner.register(server.client);
   let text = '';
-  for await (const piece of client.getMetrics()) text += piece;
+  for await (const piece of server.client.getMetrics()) text += piece;
   expect(text).toMatch(/^rivet_jobs_queued \d+$/m);
   expect(text).toContain('rivet_http_request_seconds_bucket');
 });

@@ -2,45 +2,28 @@
 import { request as httpRequest } from 'node:http';
 import { uuidv7 } from '@rivet/base';
 import { type Route, routePath, routes } from '@rivet/protocol';
-import { type Database, insertUser, readJob } from '@rivet/store';
-import { useTestDatabase } from '@rivet/testing';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { insertUser, readJob } from '@rivet/store';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { createPasswords } from '../auth/passwords.ts';
-import {
-  openTestDatabase,
-  seedPipeline,
-  startTestOrchestrator,
-  type TestOrchestrator,
-} from '../test-orchestrator.ts';
+import { seedPipeline, useTestOrchestrator } from '../test-orchestrator.ts';
 
-const testDatabase = useTestDatabase();
-let database: Database;
-let server: TestOrchestrator;
-let url: string;
+const server = useTestOrchestrator();
 const PASSWORD = 'correct horse battery staple';
 const passwords = createPasswords({ cost: { memoryKib: 1024, passes: 2, lanes: 1 } });
 
 beforeAll(async () => {
-  database = openTestDatabase(testDatabase.url);
-  server = await startTestOrchestrator(testDatabase.url);
-  url = server.orchestrator.url;
   await makeUser('ada');
-});
-
-afterAll(async () => {
-  await server.orchestrator.stop();
-  await database.close();
 });
 
 async function makeUser(name: string): Promise<string> {
   const id = uuidv7();
   const passwordHash = await passwords.hash(PASSWORD);
-  await insertUser(database, { id, name, role: 'admin', passwordHash });
+  await insertUser(server.database, { id, name, role: 'admin', passwordHash });
   return id;
 }
 
 async function sql(statement: string, values: unknown[] = []): Promise<Record<string, unknown>[]> {
-  const client = await database.connect();
+  const client = await server.database.connect();
   try {
     return (await client.query(statement, values)).rows;
   } finally {
@@ -64,7 +47,7 @@ function send(
   return new Promise((resolve, reject) => {
     const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) };
     const options = { method, headers: { ...headers, ...length } };
-    const sent = httpRequest(`${url}${path}`, options, (response) => {
+    const sent = httpRequest(`${server.url}${path}`, options, (response) => {
       let text = '';
       response.setEncoding('utf8');
       response.on('data', (piece: string) => {
@@ -222,22 +205,22 @@ describe('another site', () => {
   });
 
   it('changes nothing: the job that it would cancel runs on, and a page of ours cancels it', async () => {
-    const ref = await seedPipeline(database);
+    const ref = await seedPipeline(server.database);
     const { id } = await server.client.launchPipeline({ ref, body: {} });
     const cookie = cookieOf(await signIn());
     for (const [, headers] of foreign) {
       await send('POST', `/api/jobs/${id}/cancel`, { cookie, ...headers });
-      expect((await readJob(database, id))?.state).toBe('queued');
+      expect((await readJob(server.database, id))?.state).toBe('queued');
     }
     expect((await send('POST', `/api/jobs/${id}/cancel`, { cookie, ...SAME })).status).toBe(200);
-    expect((await readJob(database, id))?.state).toBe('canceled');
+    expect((await readJob(server.database, id))?.state).toBe('canceled');
   });
 
   it('is told from a page of ours by its origin where a browser says nothing else', async () => {
-    const ref = await seedPipeline(database);
+    const ref = await seedPipeline(server.database);
     const { id } = await server.client.launchPipeline({ ref, body: {} });
     const cookie = cookieOf(await signIn());
-    const answer = await send('POST', `/api/jobs/${id}/cancel`, { cookie, origin: url });
+    const answer = await send('POST', `/api/jobs/${id}/cancel`, { cookie, origin: server.url });
     expect(answer.status).toBe(200);
   });
 
@@ -287,7 +270,7 @@ describe('another site', () => {
   });
 
   it('does not matter to a program with an API key, which nobody sends for it', async () => {
-    const ref = await seedPipeline(database);
+    const ref = await seedPipeline(server.database);
     const { id } = await server.client.launchPipeline({ ref, body: {} });
     const answer = await send('POST', `/api/jobs/${id}/cancel`, {
       authorization: `Bearer ${server.token}`,
@@ -302,7 +285,7 @@ describe('another site', () => {
 describe('a request that only reads', () => {
   it('changes nothing in the database, on any route', async () => {
     const cookie = cookieOf(await signIn());
-    const ref = await seedPipeline(database);
+    const ref = await seedPipeline(server.database);
     const { id } = await server.client.launchPipeline({ ref, body: {} });
     // What is made when it is first asked for, such as a signing key, is there after this.
     await readEverything(cookie, { id, ref });

@@ -3,45 +3,31 @@ import { randomUUID } from 'node:crypto';
 import { type ClientRequest, get, type IncomingMessage } from 'node:http';
 import { uuidv7 } from '@rivet/base';
 import type { ClaimedJob } from '@rivet/protocol';
-import type { Database } from '@rivet/store';
-import { useTestDatabase } from '@rivet/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PASSWORD, seedPersonWithPassword, signIn } from '../auth/test-people.ts';
 import {
   FakeRunner,
   logLine,
-  openTestDatabase,
   seedPerson,
   seedPipeline,
-  startTestOrchestrator,
-  type TestOrchestrator,
+  useTestOrchestrator,
 } from '../test-orchestrator.ts';
 import { RECHECK_MS } from './event-stream.ts';
 
 /** A machine that runs many tests at once is slow. */
 const PATIENCE = { timeout: 20_000 };
 
-const testDatabase = useTestDatabase();
-let database: Database;
-let server: TestOrchestrator;
-let url: string;
-let runner: FakeRunner;
 const STREAMS_MAX = 4;
 
+const server = useTestOrchestrator({ streamsPerUser: STREAMS_MAX });
+let runner: FakeRunner;
+
 beforeAll(async () => {
-  database = openTestDatabase(testDatabase.url);
-  server = await startTestOrchestrator(testDatabase.url, { streamsPerUser: STREAMS_MAX });
-  url = server.orchestrator.url;
   runner = await FakeRunner.register(server.client);
 });
 
-afterAll(async () => {
-  await server.orchestrator.stop();
-  await database.close();
-});
-
 async function sql(statement: string, values: unknown[] = []): Promise<void> {
-  const client = await database.connect();
+  const client = await server.database.connect();
   try {
     await client.query(statement, values);
   } finally {
@@ -50,7 +36,7 @@ async function sql(statement: string, values: unknown[] = []): Promise<void> {
 }
 
 async function claimed(): Promise<ClaimedJob & { name: string }> {
-  const name = await seedPipeline(database);
+  const name = await seedPipeline(server.database);
   await server.client.launchPipeline({ ref: name, body: {} });
   return { ...(await runner.claimOne()), name };
 }
@@ -72,7 +58,7 @@ afterAll(() => {
 
 function follow(path: string, headers: Record<string, string>): Promise<Stream> {
   return new Promise((resolve, reject) => {
-    const request = get(`${url}${path}`, { headers, agent: false }, (response) => {
+    const request = get(`${server.url}${path}`, { headers, agent: false }, (response) => {
       let text = '';
       response.setEncoding('utf8');
       response.on('data', (piece: string) => {
@@ -105,7 +91,7 @@ async function grant(userId: string, pattern: string): Promise<void> {
 describe('a stream of a job', () => {
   it('is not there for who may not see the job, like one of a job that is not there', async () => {
     const job = await claimed();
-    const { token, userId } = await seedPerson(database, 'user');
+    const { token, userId } = await seedPerson(server.database, 'user');
     await grant(userId, `not-${job.name}`);
     for (const kind of ['logs/stream', 'events']) {
       const foreign = await follow(`/api/jobs/${job.id}/${kind}`, bearer(token));
@@ -143,7 +129,7 @@ describe('a stream of a job', () => {
     const job = await claimed();
     const path = `/api/jobs/${job.id}/logs/stream`;
     const person = async (): Promise<{ userId: string; token: string }> => {
-      const made = await seedPerson(database, 'user');
+      const made = await seedPerson(server.database, 'user');
       await grant(made.userId, job.name);
       return made;
     };
@@ -153,10 +139,10 @@ describe('a stream of a job', () => {
       revoked: await person(),
       kept: await person(),
     };
-    const cli = await seedPersonWithPassword(database, 'admin');
-    const session = await signIn(url, cli.name);
-    const web = await seedPersonWithPassword(database, 'admin');
-    const entered = await fetch(`${url}/api/auth/browser`, {
+    const cli = await seedPersonWithPassword(server.database, 'admin');
+    const session = await signIn(server.url, cli.name);
+    const web = await seedPersonWithPassword(server.database, 'admin');
+    const entered = await fetch(`${server.url}/api/auth/browser`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ name: web.name, password: PASSWORD }),
@@ -181,7 +167,7 @@ describe('a stream of a job', () => {
     await sql('DELETE FROM grants WHERE user_id = $1', [people.ungranted.userId]);
     await sql('UPDATE api_keys SET revoked_at = now() WHERE user_id = $1', [people.revoked.userId]);
     await sql('UPDATE sessions SET ended_at = now() WHERE user_id = $1', [cli.id]);
-    await fetch(`${url}/api/auth/browser`, { method: 'DELETE', headers: { cookie } });
+    await fetch(`${server.url}/api/auth/browser`, { method: 'DELETE', headers: { cookie } });
     const { kept, ...lost } = streams;
     for (const [name, stream] of Object.entries(lost)) {
       const took = (await stream.ended) - begin;
@@ -199,7 +185,7 @@ describe('a stream of a job', () => {
   it('is refused to who has as many as allowed, until one ends; others have theirs', async () => {
     const job = await claimed();
     const path = `/api/jobs/${job.id}/events`;
-    const one = await seedPerson(database, 'admin');
+    const one = await seedPerson(server.database, 'admin');
     const streams: Stream[] = [];
     for (let count = 0; count < STREAMS_MAX; count += 1) {
       streams.push(await follow(path, bearer(one.token)));
@@ -210,7 +196,7 @@ describe('a stream of a job', () => {
     expect(surplus.status).toBe(429);
     expect(surplus.headers['retry-after']).toBe('10');
     expect(JSON.parse(surplus.text())).toMatchObject({ code: 'RIVET_WEB_STREAMS' });
-    const other = await seedPerson(database, 'admin');
+    const other = await seedPerson(server.database, 'admin');
     const others = await follow(path, bearer(other.token));
     expect(others.status).toBe(200);
     streams[0]?.close();
@@ -221,7 +207,7 @@ describe('a stream of a job', () => {
 
   it('gives its slot back when the job ends', async () => {
     const job = await claimed();
-    const { token } = await seedPerson(database, 'admin');
+    const { token } = await seedPerson(server.database, 'admin');
     const streams: Stream[] = [];
     for (let count = 0; count < STREAMS_MAX; count += 1) {
       streams.push(await follow(`/api/jobs/${job.id}/events`, bearer(token)));

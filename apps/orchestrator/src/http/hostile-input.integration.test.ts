@@ -1,42 +1,27 @@
 // Input that is meant to break the server: too large, too deep, out of range, hardly HTTP at all.
 import { connect } from 'node:net';
 import type { ClaimedJob, ReportRequest } from '@rivet/protocol';
-import type { Database } from '@rivet/store';
-import { useTestDatabase } from '@rivet/testing';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import {
   FakeRunner,
   logLine,
-  openTestDatabase,
   reportOf,
   seedPipeline,
   stageDefinition,
-  startTestOrchestrator,
-  type TestOrchestrator,
+  useTestOrchestrator,
 } from '../test-orchestrator.ts';
 
-const testDatabase = useTestDatabase();
-let database: Database;
-let server: TestOrchestrator;
-let url: string;
+const server = useTestOrchestrator();
 let ref: string;
 
 beforeAll(async () => {
-  database = openTestDatabase(testDatabase.url);
-  server = await startTestOrchestrator(testDatabase.url);
-  url = server.orchestrator.url;
-  ref = await seedPipeline(database);
-});
-
-afterAll(async () => {
-  await server.orchestrator.stop();
-  await database.close();
+  ref = await seedPipeline(server.database);
 });
 
 const signedIn = () => ({ authorization: `Bearer ${server.token}` });
 
 async function post(path: string, body: string | object, token = server.token) {
-  const response = await fetch(url + path, {
+  const response = await fetch(server.url + path, {
     method: 'POST',
     headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
     body: typeof body === 'string' ? body : JSON.stringify(body),
@@ -47,7 +32,7 @@ async function post(path: string, body: string | object, token = server.token) {
 
 /** What comes back for bytes that need not be HTTP. */
 async function send(text: string): Promise<string> {
-  const { hostname, port } = new URL(url);
+  const { hostname, port } = new URL(server.url);
   const socket = connect(Number(port), hostname);
   let answer = '';
   socket.setEncoding('utf8').on('data', (part: string) => {
@@ -136,7 +121,7 @@ describe('a report', () => {
   const stage = { stage: 's', state: 'running', t, run: 1 };
 
   beforeEach(async () => {
-    const staged = await seedPipeline(database, { stages: [stageDefinition('s')] });
+    const staged = await seedPipeline(server.database, { stages: [stageDefinition('s')] });
     await server.client.launchPipeline({ ref: staged, body: {} });
     runner = await FakeRunner.register(server.client);
     job = await runner.claimOne();
@@ -186,7 +171,9 @@ test.each(['after=2147483647', 'after=2147483648', 'attempt=2147483648', 'after=
   'the part %s of a log is empty or refused',
   async (query) => {
     const { id } = await server.client.launchPipeline({ ref, body: {} });
-    const response = await fetch(`${url}/api/jobs/${id}/logs?${query}`, { headers: signedIn() });
+    const response = await fetch(`${server.url}/api/jobs/${id}/logs?${query}`, {
+      headers: signedIn(),
+    });
     const answer = (await response.json()) as { code?: string; lines?: object[] };
     expect([200, 400]).toContain(response.status);
     if (response.ok) expect(answer.lines).toEqual([]);
@@ -204,7 +191,7 @@ test.each(['-1', '1e18', 'abc', '0:0', '1:99', '999999999:999999999'])(
   async (lastEventId) => {
     const { id } = await server.client.launchPipeline({ ref, body: {} });
     const headers = { ...signedIn(), 'last-event-id': lastEventId };
-    const response = await fetch(`${url}/api/jobs/${id}/logs/stream`, { headers });
+    const response = await fetch(`${server.url}/api/jobs/${id}/logs/stream`, { headers });
     expect(response.status).toBe(400);
     expect(await response.json()).toMatchObject({ code: 'RIVET_CURSOR_INVALID' });
   },

@@ -1,26 +1,18 @@
 // Every answer there is carries the headers that make browsers careful.
 import { connect } from 'node:net';
 import { type Route, routePath, routes } from '@rivet/protocol';
-import { useTestDatabase } from '@rivet/testing';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import {
   FakeRunner,
   logLine,
   openTestDatabase,
   seedPipeline,
   startTestOrchestrator,
-  type TestOrchestrator,
+  useTestOrchestrator,
 } from '../test-orchestrator.ts';
 import { API_CONTENT_POLICY, PAGE_CONTENT_POLICY, securityHeaders } from './security-headers.ts';
 
-const testDatabase = useTestDatabase();
-let server: TestOrchestrator;
-let url: string;
-
-beforeAll(async () => {
-  server = await startTestOrchestrator(testDatabase.url);
-  url = server.orchestrator.url;
-});
+const server = useTestOrchestrator();
 
 afterAll(() => server.orchestrator.stop());
 
@@ -30,7 +22,7 @@ const withoutPolicy = Object.entries(securityHeaders).filter(
 
 async function answerTo(path: string, options: RequestInit = {}): Promise<Response> {
   const signal = AbortSignal.timeout(20_000);
-  const answer = await fetch(`${url}${path}`, { redirect: 'manual', signal, ...options });
+  const answer = await fetch(`${server.url}${path}`, { redirect: 'manual', signal, ...options });
   for (const [name, value] of withoutPolicy) {
     expect(answer.headers.get(name), `${name} of ${path}`).toBe(value);
   }
@@ -88,7 +80,7 @@ test('what is not there, a wrong method and a path that cannot be read', async (
 });
 
 test('what is no HTTP request at all', async () => {
-  const { hostname, port } = new URL(url);
+  const { hostname, port } = new URL(server.url);
   const text = await new Promise<string>((resolve, reject) => {
     let received = '';
     const socket = connect(Number(port), hostname);
@@ -106,7 +98,7 @@ test('what is no HTTP request at all', async () => {
 });
 
 test('over TLS, also that of a trusted proxy, browsers are told to come back over TLS only', async () => {
-  const behind = await startTestOrchestrator(testDatabase.url, { trustedProxies: ['127.0.0.1'] });
+  const behind = await startTestOrchestrator(server.databaseUrl, { trustedProxies: ['127.0.0.1'] });
   try {
     const address = `${behind.orchestrator.url}/login`;
     const secure = await fetch(address, { headers: { 'x-forwarded-proto': 'https' } });
@@ -114,7 +106,9 @@ test('over TLS, also that of a trusted proxy, browsers are told to come back ove
     const plain = await fetch(address, { headers: { 'x-forwarded-proto': 'http' } });
     expect(plain.headers.get('strict-transport-security')).toBeNull();
     // From somebody who is no trusted proxy it says nothing.
-    const forged = await fetch(`${url}/login`, { headers: { 'x-forwarded-proto': 'https' } });
+    const forged = await fetch(`${server.url}/login`, {
+      headers: { 'x-forwarded-proto': 'https' },
+    });
     expect(forged.headers.get('strict-transport-security')).toBeNull();
   } finally {
     await behind.orchestrator.stop();
@@ -122,7 +116,7 @@ test('over TLS, also that of a trusted proxy, browsers are told to come back ove
 });
 
 test('a raw log is a file of plain text, whatever was printed', async () => {
-  const database = openTestDatabase(testDatabase.url);
+  const database = openTestDatabase(server.databaseUrl);
   try {
     await server.client.launchPipeline({ ref: await seedPipeline(database), body: {} });
     const runner = await FakeRunner.register(server.client);
@@ -136,6 +130,5 @@ test('a raw log is a file of plain text, whatever was printed', async () => {
     expect(answer.headers.get('content-disposition')).toBe(`attachment; filename="${job.id}.log"`);
     expect(await answer.text()).toBe(`${html}\n`);
   } finally {
-    await database.close();
   }
 });

@@ -1,33 +1,16 @@
 // Requests that come slowly, or never end, hold a connection for as long as is allowed; large ones
 // that come together wait for their turn.
 import { connect, type Socket } from 'node:net';
-import type { Database } from '@rivet/store';
-import { useTestDatabase } from '@rivet/testing';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import {
-  FakeRunner,
-  logLine,
-  openTestDatabase,
-  startTestOrchestrator,
-  type TestOrchestrator,
-} from '../test-orchestrator.ts';
+import { beforeAll, expect, test } from 'vitest';
+import { FakeRunner, logLine, useTestOrchestrator } from '../test-orchestrator.ts';
 
 const REQUEST_MS_MAX = 2000;
 
-const testDatabase = useTestDatabase();
-let database: Database;
-let server: TestOrchestrator;
+const server = useTestOrchestrator({ requestMsMax: REQUEST_MS_MAX });
 let runner: FakeRunner;
 
 beforeAll(async () => {
-  database = openTestDatabase(testDatabase.url);
-  server = await startTestOrchestrator(testDatabase.url, { requestMsMax: REQUEST_MS_MAX });
   runner = await FakeRunner.register(server.client);
-});
-
-afterAll(async () => {
-  await server.orchestrator.stop();
-  await database.close();
 });
 
 /** A connection that has sent `head`, and what it was answered. */

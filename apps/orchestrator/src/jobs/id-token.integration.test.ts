@@ -1,34 +1,17 @@
 // Identity tokens of jobs, as a cloud sees them: found by discovery, verified by OpenSSL.
 import { createPublicKey, type JsonWebKey, verify } from 'node:crypto';
 import type { ClaimedJob, InputDefinition } from '@rivet/protocol';
-import type { Database } from '@rivet/store';
-import { useTestDatabase } from '@rivet/testing';
 import { allowInsecureRequests, discovery } from 'openid-client';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import {
-  FakeRunner,
-  openTestDatabase,
-  seedPipeline,
-  startTestOrchestrator,
-  type TestOrchestrator,
-} from '../test-orchestrator.ts';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { FakeRunner, seedPipeline, useTestOrchestrator } from '../test-orchestrator.ts';
 
-const testDatabase = useTestDatabase();
 const AUDIENCE = 'sts.example.com';
 
-let server: TestOrchestrator;
-let database: Database;
+const server = useTestOrchestrator();
 let runner: FakeRunner;
 
 beforeAll(async () => {
-  server = await startTestOrchestrator(testDatabase.url);
-  database = openTestDatabase(testDatabase.url);
   runner = await FakeRunner.register(server.client, { name: 'build-1' });
-});
-
-afterAll(async () => {
-  await database.close();
-  await server.orchestrator.stop();
 });
 
 const branchInput = (secret: boolean): InputDefinition => ({
@@ -41,7 +24,7 @@ const branchInput = (secret: boolean): InputDefinition => ({
 
 /** Launches a job of a pipeline that declares AUDIENCE, and has the runner claim it. */
 async function claimedJob(branch?: string, secret = false): Promise<ClaimedJob> {
-  const name = await seedPipeline(database, {
+  const name = await seedPipeline(server.database, {
     id_tokens: [AUDIENCE],
     inputs: [branchInput(secret)],
   });

@@ -1,69 +1,52 @@
 // The life of a job over HTTP: launch, claim, report, cancel, loss and retry.
 import { randomUUID } from 'node:crypto';
 import { silentLogger } from '@rivet/base';
-import type { Client, PipelineDefinition } from '@rivet/protocol';
-import { createNotifier, type Database } from '@rivet/store';
-import { useTestDatabase } from '@rivet/testing';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { PipelineDefinition } from '@rivet/protocol';
+import { createNotifier } from '@rivet/store';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { expireOnce } from '../duties/expire-leases.ts';
 import { createMetrics } from '../metrics.ts';
 import {
   FakeRunner,
   logLine,
-  openTestDatabase,
   reportOf,
   seedPipeline,
   stageDefinition,
-  startTestOrchestrator,
-  type TestOrchestrator,
+  useTestOrchestrator,
 } from '../test-orchestrator.ts';
 import { undoClaim } from './transitions.ts';
 
-const testDatabase = useTestDatabase();
-let database: Database;
-let server: TestOrchestrator;
-let client: Client;
+const server = useTestOrchestrator();
 let runner: FakeRunner;
-
-beforeAll(async () => {
-  database = openTestDatabase(testDatabase.url);
-  server = await startTestOrchestrator(testDatabase.url);
-  client = server.client;
-});
-
-afterAll(async () => {
-  await server.orchestrator.stop();
-  await database.close();
-});
 
 beforeEach(async () => {
   // Each test has the queue for itself.
   for (const state of ['queued', 'running'] as const) {
-    const { items } = await client.listJobs({ query: { state, limit: 500 } });
-    for (const { id } of items) await client.cancelJob({ id });
+    const { items } = await server.client.listJobs({ query: { state, limit: 500 } });
+    for (const { id } of items) await server.client.cancelJob({ id });
   }
-  runner = await FakeRunner.register(client);
+  runner = await FakeRunner.register(server.client);
 });
 
 async function launch(changes: Partial<PipelineDefinition> = {}, body: object = {}) {
-  return client.launchPipeline({ ref: await seedPipeline(database, changes), body });
+  return server.client.launchPipeline({ ref: await seedPipeline(server.database, changes), body });
 }
 
 /** Lets the lease of every attempt run out, and does what the duty does then. */
 async function expireLeases(): Promise<void> {
   const text = `UPDATE job_attempts SET lease_until = now() - interval '1 s'
     WHERE ended_at IS NULL`;
-  await database.query({ name: 'expire_all', text, repeatable: true });
-  const notifier = createNotifier(database, silentLogger);
+  await server.database.query({ name: 'expire_all', text, repeatable: true });
+  const notifier = createNotifier(server.database, silentLogger);
   const logger = silentLogger;
-  await expireOnce({ database, notifier, metrics: createMetrics(), logger });
+  await expireOnce({ database: server.database, notifier, metrics: createMetrics(), logger });
   await notifier.close();
 }
 
 /** Puts back the pause before another attempt, so that the test need not wait for it. */
 async function skipBackoff(): Promise<void> {
   const text = 'UPDATE job_queue SET run_after = now()';
-  await database.query({ name: 'skip_backoff', text, repeatable: true });
+  await server.database.query({ name: 'skip_backoff', text, repeatable: true });
 }
 
 describe('a job', () => {
@@ -82,7 +65,7 @@ describe('a job', () => {
         summary: '# Build',
       }),
     });
-    expect(await client.getJob({ id: job.id })).toMatchObject({
+    expect(await server.client.getJob({ id: job.id })).toMatchObject({
       state: 'running',
       log_lines: 2,
       summary: '# Build',
@@ -100,11 +83,11 @@ describe('a job', () => {
         outcome: { state: 'succeeded' },
       }),
     });
-    const done = await client.getJob({ id: job.id });
+    const done = await server.client.getJob({ id: job.id });
     const summary = '# Build\nwith a NUL \ufffd';
     expect(done).toMatchObject({ state: 'succeeded', outputs: { version: '1.2' }, summary });
     expect(done.stages.map(({ state }) => state)).toEqual(['succeeded', 'skipped']);
-    const { lines, complete, last } = await client.getJobLogs({ id: job.id });
+    const { lines, complete, last } = await server.client.getJobLogs({ id: job.id });
     expect(lines.map(({ text }) => text)).toEqual(['line 1', 'NUL \0 and half \ud800 a pair']);
     expect({ complete, last }).toEqual({ complete: true, last: 2 });
   });
@@ -117,8 +100,10 @@ describe('a job', () => {
       ],
     });
     const tags = [{ key: 'os', value: 'linux' }];
-    const plain = await FakeRunner.register(client, { tags });
-    const able = await FakeRunner.register(client, { tags: [...tags, { key: 'gpu', value: 'x' }] });
+    const plain = await FakeRunner.register(server.client, { tags });
+    const able = await FakeRunner.register(server.client, {
+      tags: [...tags, { key: 'gpu', value: 'x' }],
+    });
     expect(await plain.claim()).toEqual([]);
     expect(await able.claim()).toHaveLength(1);
   });
@@ -141,40 +126,45 @@ describe('a job', () => {
 
   test('that is queued is canceled at once, and nobody gets it', async () => {
     const { id } = await launch();
-    expect(await client.cancelJob({ id })).toMatchObject({ state: 'canceled' });
-    expect(await client.cancelJob({ id })).toMatchObject({ state: 'canceled' });
+    expect(await server.client.cancelJob({ id })).toMatchObject({ state: 'canceled' });
+    expect(await server.client.cancelJob({ id })).toMatchObject({ state: 'canceled' });
     expect(await runner.claim()).toEqual([]);
   });
 
   test('that runs is canceled through its runner', async () => {
     await launch();
     const job = await runner.claimOne();
-    const canceling = await client.cancelJob({ id: job.id });
+    const canceling = await server.client.cancelJob({ id: job.id });
     expect(canceling).toMatchObject({ state: 'running', cancel_requested: true });
     const answer = await runner.client.reportJob({ id: job.id, body: reportOf(job, {}) });
     expect(answer.cancel).toBe(true);
     await runner.finish(job, { state: 'canceled' }, 2);
-    expect(await client.getJob({ id: job.id })).toMatchObject({ state: 'canceled', reason: null });
+    expect(await server.client.getJob({ id: job.id })).toMatchObject({
+      state: 'canceled',
+      reason: null,
+    });
   });
 
   test('that has ended stays as it is', async () => {
     await launch();
     const job = await runner.claimOne();
     await runner.finish(job, { state: 'succeeded' });
-    await expect(client.cancelJob({ id: job.id })).rejects.toMatchObject({
+    await expect(server.client.cancelJob({ id: job.id })).rejects.toMatchObject({
       code: 'RIVET_JOB_FINISHED',
     });
     await expect(runner.finish(job, { state: 'canceled' }, 2)).rejects.toMatchObject({
       code: 'RIVET_LEASE_LOST',
     });
-    expect(await client.getJob({ id: job.id })).toMatchObject({ state: 'succeeded' });
+    expect(await server.client.getJob({ id: job.id })).toMatchObject({ state: 'succeeded' });
   });
 
   test('that has ended can be launched again as a new one', async () => {
     const { id } = await launch();
-    await expect(client.retryJob({ id })).rejects.toMatchObject({ code: 'RIVET_JOB_NOT_FINISHED' });
-    await client.cancelJob({ id });
-    const again = await client.retryJob({ id });
+    await expect(server.client.retryJob({ id })).rejects.toMatchObject({
+      code: 'RIVET_JOB_NOT_FINISHED',
+    });
+    await server.client.cancelJob({ id });
+    const again = await server.client.retryJob({ id });
     expect(again).toMatchObject({ state: 'queued', version: 1 });
     expect(again.id).not.toBe(id);
   });
@@ -183,60 +173,62 @@ describe('a job', () => {
 describe('a launch', () => {
   test('that has ended, launched again with a key, is one new job however often', async () => {
     const first = await launch();
-    await client.cancelJob({ id: first.id });
+    await server.client.cancelJob({ id: first.id });
     const idempotencyKey = randomUUID();
     const again = await Promise.all(
-      Array.from({ length: 5 }, () => client.retryJob({ id: first.id, idempotencyKey })),
+      Array.from({ length: 5 }, () => server.client.retryJob({ id: first.id, idempotencyKey })),
     );
     expect(new Set(again.map(({ id }) => id)).size).toBe(1);
     const other = await launch();
-    await client.cancelJob({ id: other.id });
-    await expect(client.retryJob({ id: other.id, idempotencyKey })).rejects.toMatchObject({
+    await server.client.cancelJob({ id: other.id });
+    await expect(server.client.retryJob({ id: other.id, idempotencyKey })).rejects.toMatchObject({
       code: 'RIVET_IDEMPOTENCY_KEY_REUSED',
     });
   });
 
   test('repeated with its key gives the same job, 20 times at once too', async () => {
-    const ref = await seedPipeline(database);
+    const ref = await seedPipeline(server.database);
     const args = { ref, body: { priority: 1 }, idempotencyKey: randomUUID() };
-    const jobs = await Promise.all(Array.from({ length: 20 }, () => client.launchPipeline(args)));
+    const jobs = await Promise.all(
+      Array.from({ length: 20 }, () => server.client.launchPipeline(args)),
+    );
     expect(new Set(jobs.map(({ id }) => id)).size).toBe(1);
-    const { items } = await client.listJobs({ query: { pipeline: ref } });
+    const { items } = await server.client.listJobs({ query: { pipeline: ref } });
     expect(items).toHaveLength(1);
-    await expect(client.launchPipeline({ ...args, body: {} })).rejects.toMatchObject({
+    await expect(server.client.launchPipeline({ ...args, body: {} })).rejects.toMatchObject({
       code: 'RIVET_IDEMPOTENCY_KEY_REUSED',
     });
   });
 
   test('with wrong inputs makes no job and names every mistake', async () => {
-    const ref = await seedPipeline(database, {
+    const ref = await seedPipeline(server.database, {
       inputs: [
         { name: 'level', type: 'string', required: true, secret: false, has_validate: false },
         { name: 'count', type: 'number', required: false, secret: false, has_validate: false },
       ],
     });
-    const error = await client
+    const error = await server.client
       .launchPipeline({ ref, body: { inputs: { count: 'many', levle: 'x' } } })
       .catch((reason: unknown) => reason);
     expect(error).toMatchObject({ code: 'RIVET_LAUNCH_INPUTS_INVALID', entry: { exit: 2 } });
     const { issues: errors } = (error as { details: { issues: { path: string }[] } }).details;
     expect(errors.length).toBeGreaterThanOrEqual(2);
-    expect((await client.listJobs({ query: { pipeline: ref } })).items).toEqual([]);
+    expect((await server.client.listJobs({ query: { pipeline: ref } })).items).toEqual([]);
   });
 
   test('keeps its pipeline from being deleted until the job has ended', async () => {
-    const ref = await seedPipeline(database);
-    const { id } = await client.launchPipeline({ ref, body: {} });
-    await expect(client.deletePipeline({ ref })).rejects.toMatchObject({
+    const ref = await seedPipeline(server.database);
+    const { id } = await server.client.launchPipeline({ ref, body: {} });
+    await expect(server.client.deletePipeline({ ref })).rejects.toMatchObject({
       code: 'RIVET_PIPELINE_IN_USE',
     });
-    await client.cancelJob({ id });
-    await client.deletePipeline({ ref });
-    await expect(client.getPipeline({ ref })).rejects.toMatchObject({
+    await server.client.cancelJob({ id });
+    await server.client.deletePipeline({ ref });
+    await expect(server.client.getPipeline({ ref })).rejects.toMatchObject({
       code: 'RIVET_PIPELINE_NOT_FOUND',
       entry: { exit: 4 },
     });
-    expect(await client.getJob({ id })).toMatchObject({ pipeline: ref, state: 'canceled' });
+    expect(await server.client.getJob({ id })).toMatchObject({ pipeline: ref, state: 'canceled' });
   });
 });
 
@@ -258,7 +250,7 @@ describe('a claim', () => {
     const launched = await launch();
     gone.abort();
     await claiming;
-    const other = await FakeRunner.register(client);
+    const other = await FakeRunner.register(server.client);
     const [job] = await other.claim({ waitMs: 10_000 });
     expect(job?.id).toBe(launched.id);
   });
@@ -267,29 +259,32 @@ describe('a claim', () => {
     const { id } = await launch({}, { priority: 3 });
     const [lost] = await runner.claim();
     const attempt = { job_id: id, attempt: 1 };
-    expect(await undoClaim(database, [attempt])).toBe(1);
-    expect(await undoClaim(database, [attempt])).toBe(0);
-    const other = await FakeRunner.register(client);
+    expect(await undoClaim(server.database, [attempt])).toBe(1);
+    expect(await undoClaim(server.database, [attempt])).toBe(0);
+    const other = await FakeRunner.register(server.client);
     const again = await other.claimOne();
     expect(again).toMatchObject({ id, attempt: 2 });
     await expect(runner.finish(lost!, { state: 'succeeded' })).rejects.toMatchObject({
       code: 'RIVET_LEASE_LOST',
     });
     await other.finish(again, { state: 'succeeded' });
-    expect(await client.getJob({ id })).toMatchObject({ state: 'succeeded' });
+    expect(await server.client.getJob({ id })).toMatchObject({ state: 'succeeded' });
   });
 
   test('that has been reported on is not undone', async () => {
     await launch();
     const [job] = await runner.claim();
     await runner.client.reportJob({ id: job!.id, body: reportOf(job!, {}) });
-    expect(await undoClaim(database, [{ job_id: job!.id, attempt: 1 }])).toBe(0);
-    expect(await client.getJob({ id: job!.id })).toMatchObject({ state: 'running', attempt: 1 });
+    expect(await undoClaim(server.database, [{ job_id: job!.id, attempt: 1 }])).toBe(0);
+    expect(await server.client.getJob({ id: job!.id })).toMatchObject({
+      state: 'running',
+      attempt: 1,
+    });
   });
 
   test('under a session that was replaced is refused', async () => {
     const name = `twin-${randomUUID()}`;
-    const first = await FakeRunner.register(client, { name });
+    const first = await FakeRunner.register(server.client, { name });
     const second = await first.reconnect();
     expect(await second.claim()).toEqual([]);
     await expect(first.claim()).rejects.toMatchObject({ code: 'RIVET_RUNNER_UNKNOWN' });
@@ -298,10 +293,10 @@ describe('a claim', () => {
   test('of a runner that drains gets nothing, and says so in the list', async () => {
     await launch();
     const name = `drains-${randomUUID()}`;
-    const draining = await FakeRunner.register(client, { name });
+    const draining = await FakeRunner.register(server.client, { name });
     expect(await draining.claim({ draining: true })).toEqual([]);
     expect(await draining.claim({ draining: true, waitMs: 50 })).toEqual([]);
-    const { items } = await client.listRunners();
+    const { items } = await server.client.listRunners();
     expect(items.find((item) => item.name === name)).toMatchObject({ state: 'draining' });
   });
 
@@ -319,7 +314,7 @@ describe('a report', () => {
     const body = reportOf(job, { logs: [logLine(1)], outcome: { state: 'succeeded' } });
     const first = await runner.client.reportJob({ id: job.id, body });
     expect(await runner.client.reportJob({ id: job.id, body })).toEqual(first);
-    expect((await client.getJobLogs({ id: job.id })).lines).toHaveLength(1);
+    expect((await server.client.getJobLogs({ id: job.id })).lines).toHaveLength(1);
   });
 
   test('sent ten times at once is stored once', async () => {
@@ -329,7 +324,9 @@ describe('a report', () => {
     await Promise.all(
       Array.from({ length: 10 }, () => runner.client.reportJob({ id: job.id, body })),
     );
-    expect((await client.getJobLogs({ id: job.id })).lines.map(({ n }) => n)).toEqual([1, 2]);
+    expect((await server.client.getJobLogs({ id: job.id })).lines.map(({ n }) => n)).toEqual([
+      1, 2,
+    ]);
   });
 
   test('with a gap is refused, says what is expected, and stores nothing', async () => {
@@ -347,7 +344,7 @@ describe('a report', () => {
     await gap({ seq: 2, logs: [logLine(1)] }, 2);
     await gap({ seq: 2, logs: [logLine(2), logLine(4)] }, 3);
     await gap({ seq: 3, logs: [logLine(2)] }, 2);
-    expect((await client.getJob({ id: job.id })).log_lines).toBe(1);
+    expect((await server.client.getJob({ id: job.id })).log_lines).toBe(1);
   });
 
   test('of a stale attempt changes nothing', async () => {
@@ -368,23 +365,33 @@ describe('a report', () => {
       lost,
     );
     await runner.finish(current, { state: 'succeeded' });
-    expect(await client.getJob({ id: current.id })).toMatchObject({
+    expect(await server.client.getJob({ id: current.id })).toMatchObject({
       state: 'succeeded',
       attempt: 2,
     });
-    expect((await client.getJobLogs({ id: stale.id, query: { attempt: 1 } })).lines).toEqual([]);
+    expect((await server.client.getJobLogs({ id: stale.id, query: { attempt: 1 } })).lines).toEqual(
+      [],
+    );
   });
 
   test('keeps the lease: an attempt that reports is not lost', async () => {
     await launch();
     const job = await runner.claimOne();
     const text = `UPDATE job_attempts SET lease_until = now() - interval '1 s' WHERE job_id = $1`;
-    await database.query({ name: 'expire_one', text, repeatable: true }, [job.id]);
+    await server.database.query({ name: 'expire_one', text, repeatable: true }, [job.id]);
     await runner.client.reportJob({ id: job.id, body: reportOf(job, {}) });
-    const notifier = createNotifier(database, silentLogger);
-    await expireOnce({ database, notifier, metrics: createMetrics(), logger: silentLogger });
+    const notifier = createNotifier(server.database, silentLogger);
+    await expireOnce({
+      database: server.database,
+      notifier,
+      metrics: createMetrics(),
+      logger: silentLogger,
+    });
     await notifier.close();
-    expect(await client.getJob({ id: job.id })).toMatchObject({ state: 'running', attempt: 1 });
+    expect(await server.client.getJob({ id: job.id })).toMatchObject({
+      state: 'running',
+      attempt: 1,
+    });
   });
 
   test('of a failure without a reason, or of an impossible stage, is refused', async () => {
@@ -411,7 +418,7 @@ describe('a lost runner', () => {
     const job = await runner.claimOne();
     await runner.client.reportJob({ id: job.id, body: reportOf(job, {}) });
     await expireLeases();
-    expect(await client.getJob({ id: job.id })).toMatchObject({
+    expect(await server.client.getJob({ id: job.id })).toMatchObject({
       state: 'failed',
       reason: 'runner_lost',
       message: expect.stringContaining('lease'),
@@ -435,9 +442,9 @@ describe('a lost runner', () => {
   test('is not waited for when somebody asked to cancel', async () => {
     await launch({ retry: { max: 2, on: ['runner_lost'] } });
     const job = await runner.claimOne();
-    await client.cancelJob({ id: job.id });
+    await server.client.cancelJob({ id: job.id });
     await expireLeases();
-    expect(await client.getJob({ id: job.id })).toMatchObject({ state: 'canceled' });
+    expect(await server.client.getJob({ id: job.id })).toMatchObject({ state: 'canceled' });
   });
 });
 
@@ -445,18 +452,18 @@ test('a failure is tried again after a pause where the pipeline says so', async 
   await launch({ retry: { max: 1, on: ['stage_failed'] } });
   const job = await runner.claimOne();
   await runner.finish(job, { state: 'failed', reason: 'stage_failed', message: 'no' });
-  expect(await client.getJob({ id: job.id })).toMatchObject({ state: 'queued', attempt: 1 });
-  const { reasons } = await client.explainJob({ id: job.id });
+  expect(await server.client.getJob({ id: job.id })).toMatchObject({ state: 'queued', attempt: 1 });
+  const { reasons } = await server.client.explainJob({ id: job.id });
   expect(reasons[0]).toBe('Attempt 1 is over: no.');
   await skipBackoff();
   const again = await runner.claimOne();
   expect(again.attempt).toBe(2);
   await runner.finish(again, { state: 'failed', reason: 'stage_failed', message: 'no' });
-  expect(await client.getJob({ id: job.id })).toMatchObject({ state: 'failed' });
+  expect(await server.client.getJob({ id: job.id })).toMatchObject({ state: 'failed' });
 });
 
 test('an explanation names the tag that no runner has', async () => {
   const { id } = await launch({ runner: [{ key: 'arch', value: 'vax' }] });
-  const { reasons } = await client.explainJob({ id });
+  const { reasons } = await server.client.explainJob({ id });
   expect(reasons).toContain('No runner that is online has the tag arch=vax.');
 });

@@ -1,60 +1,45 @@
 // A registered runner that lies: about jobs that are not its own, about numbers, times and amounts
 // (S8, S23). Each lie is refused and changes nothing, or is bounded.
 import { randomUUID } from 'node:crypto';
-import type { ClaimedJob, Client, ReportRequest } from '@rivet/protocol';
-import type { Database } from '@rivet/store';
-import { useTestDatabase } from '@rivet/testing';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { ClaimedJob, ReportRequest } from '@rivet/protocol';
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import {
   FakeRunner,
   logLine,
-  openTestDatabase,
   reportOf,
   seedPipeline,
   stageDefinition,
-  startTestOrchestrator,
-  type TestOrchestrator,
+  useTestOrchestrator,
 } from '../test-orchestrator.ts';
 import { findHeldJob } from './held-lease.ts';
 
 const MEGABYTE = 1024 * 1024;
 const LOG_BYTES_MAX = 3 * MEGABYTE;
 
-const testDatabase = useTestDatabase();
-let database: Database;
-let server: TestOrchestrator;
-let client: Client;
+const server = useTestOrchestrator({ logBytesMax: LOG_BYTES_MAX });
 let ref: string;
 let honest: FakeRunner;
 let liar: FakeRunner;
 let job: ClaimedJob;
 
 beforeAll(async () => {
-  database = openTestDatabase(testDatabase.url);
-  server = await startTestOrchestrator(testDatabase.url, { logBytesMax: LOG_BYTES_MAX });
-  client = server.client;
-  ref = await seedPipeline(database, { stages: [stageDefinition('build')] });
-});
-
-afterAll(async () => {
-  await server.orchestrator.stop();
-  await database.close();
+  ref = await seedPipeline(server.database, { stages: [stageDefinition('build')] });
 });
 
 beforeEach(async () => {
-  honest = await FakeRunner.register(client);
-  liar = await FakeRunner.register(client);
-  await client.launchPipeline({ ref, body: {} });
+  honest = await FakeRunner.register(server.client);
+  liar = await FakeRunner.register(server.client);
+  await server.client.launchPipeline({ ref, body: {} });
   job = await honest.claimOne();
 });
 
 /** What the API and the database have about the job, to compare before and after. */
 async function known(): Promise<string> {
-  const detail = await client.getJob({ id: job.id });
+  const detail = await server.client.getJob({ id: job.id });
   const text = `SELECT * FROM job_attempts WHERE job_id = $1`;
   return JSON.stringify([
     detail,
-    await database.query({ name: '', text, repeatable: true }, [job.id]),
+    await server.database.query({ name: '', text, repeatable: true }, [job.id]),
   ]);
 }
 
@@ -80,7 +65,7 @@ describe('about a job of another runner', () => {
   });
 
   test('a report does not even wait for the lock of that job', async () => {
-    const answered = database.transaction(
+    const answered = server.database.transaction(
       async (tx) => {
         const text = 'SELECT 1 FROM jobs WHERE id = $1 FOR UPDATE';
         await tx.query({ name: '', text, repeatable: true }, [job.id]);
@@ -94,7 +79,7 @@ describe('about a job of another runner', () => {
   test('nothing that hangs on the lease is given out', async () => {
     const claim = { jobId: job.id, attempt: 1, leaseId: job.lease_id };
     const code = (runnerId: string, changes: object) =>
-      findHeldJob(database, runnerId, { ...claim, ...changes }).then(
+      findHeldJob(server.database, runnerId, { ...claim, ...changes }).then(
         ({ id }) => id,
         (error: { code: string }) => error.code,
       );
@@ -104,7 +89,7 @@ describe('about a job of another runner', () => {
     expect(await code(honest.id, { attempt: 2 })).toBe('RIVET_JOB_NOT_FOUND');
     expect(await code(honest.id, { leaseId: randomUUID() })).toBe('RIVET_LEASE_LOST');
     const expire = `UPDATE job_attempts SET lease_until = now() - interval '1 s' WHERE job_id = $1`;
-    await database.query({ name: '', text: expire, repeatable: true }, [job.id]);
+    await server.database.query({ name: '', text: expire, repeatable: true }, [job.id]);
     expect(await code(honest.id, {})).toBe('RIVET_LEASE_LOST');
     await honest.finish(job, { state: 'succeeded' });
     expect(await code(honest.id, {})).toBe('RIVET_LEASE_LOST');
@@ -121,7 +106,7 @@ describe('about a job of another runner', () => {
 
   test('a repeated claim with the request id of another gives nothing', async () => {
     await honest.finish(job, { state: 'succeeded' });
-    await client.launchPipeline({ ref, body: {} });
+    await server.client.launchPipeline({ ref, body: {} });
     const requestId = randomUUID();
     expect(await honest.claim({ requestId, waitMs: 5000 })).toHaveLength(1);
     expect(await liar.claim({ requestId })).toEqual([]);
@@ -164,8 +149,8 @@ describe('about its own job', () => {
     const running = { stage: 'build', state: 'running', t, run: 1 } as const;
     const done = { ...running, state: 'succeeded' } as const;
     await honest.report(job, { logs: [{ ...logLine(1), t }], stages: [running, done] });
-    const { stages } = await client.getJob({ id: job.id });
-    const [line] = (await client.getJobLogs({ id: job.id })).lines;
+    const { stages } = await server.client.getJob({ id: job.id });
+    const [line] = (await server.client.getJobLogs({ id: job.id })).lines;
     for (const time of [stages[0]?.started_at, stages[0]?.finished_at, line?.t]) {
       expect(Math.abs(Date.parse(time ?? '') - Date.now())).toBeLessThan(60_000);
     }
@@ -178,7 +163,7 @@ describe('about its own job', () => {
     });
     // The number of the first report: answered like it, and not looked at.
     await honest.finish(job, { state: 'succeeded' }, 1);
-    expect(await client.getJob({ id: job.id })).toMatchObject({
+    expect(await server.client.getJob({ id: job.id })).toMatchObject({
       state: 'failed',
       message: 'first',
     });
@@ -198,10 +183,10 @@ describe('about its own job', () => {
     await send();
     await expect(send()).rejects.toMatchObject({ code: 'RIVET_LEASE_LOST' });
     await expect(send()).rejects.toMatchObject({ code: 'RIVET_LEASE_LOST' });
-    const detail = await client.getJob({ id: job.id });
+    const detail = await server.client.getJob({ id: job.id });
     expect(detail).toMatchObject({ state: 'failed', reason: 'log_limit', log_lines: 32 });
     expect(detail.message).toContain('its log is larger than 3MB');
-    const [row] = await database.query<{ bytes: number }>(
+    const [row] = await server.database.query<{ bytes: number }>(
       {
         name: '',
         text: 'SELECT log_bytes::float8 AS bytes FROM job_attempts WHERE job_id = $1',
@@ -239,7 +224,7 @@ describe('about its own job', () => {
   test('a message of megabytes is cut before it fills every list', async () => {
     const message = 'm'.repeat(5 * MEGABYTE);
     await honest.finish(job, { state: 'failed', reason: 'stage_failed', message });
-    const detail = await client.getJob({ id: job.id });
+    const detail = await server.client.getJob({ id: job.id });
     expect(detail.message?.length).toBe(16_384);
   });
 });
@@ -250,15 +235,16 @@ describe('about itself', () => {
   });
 
   test('it gets no more than its capacity in a claim, and no more than twice in all', async () => {
-    const small = await FakeRunner.register(client, { capacity: 2 });
-    for (let count = 0; count < 7; count += 1) await client.launchPipeline({ ref, body: {} });
+    const small = await FakeRunner.register(server.client, { capacity: 2 });
+    for (let count = 0; count < 7; count += 1)
+      await server.client.launchPipeline({ ref, body: {} });
     const given: number[] = [];
     for (let times = 0; times < 4; times += 1) {
       given.push((await small.claim({ capacity: 1000, waitMs: 100 })).length);
     }
     expect(given).toEqual([2, 2, 0, 0]);
-    const { items } = await client.listJobs({ query: { state: 'queued', limit: 100 } });
-    for (const { id } of items) await client.cancelJob({ id });
+    const { items } = await server.client.listJobs({ query: { state: 'queued', limit: 100 } });
+    for (const { id } of items) await server.client.cancelJob({ id });
   });
 
   test('a hundred polls at once hold the place of a few', async () => {

@@ -1,18 +1,10 @@
 // Pipelines over HTTP with real Lua: versions, refusals, and the inputs of a launch.
 import { randomUUID } from 'node:crypto';
-import type { Client, PipelineBundle } from '@rivet/protocol';
-import { useTestDatabase } from '@rivet/testing';
+import type { PipelineBundle } from '@rivet/protocol';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startTestOrchestrator, type TestOrchestrator } from '../test-orchestrator.ts';
+import { useTestOrchestrator } from '../test-orchestrator.ts';
 
-const testDatabase = useTestDatabase();
-let server: TestOrchestrator;
-let client: Client;
-
-beforeAll(async () => {
-  server = await startTestOrchestrator(testDatabase.url);
-  client = server.client;
-});
+const server = useTestOrchestrator();
 
 afterAll(() => server.orchestrator.stop());
 
@@ -36,7 +28,7 @@ function source(name: string, description = 'first'): string {
   })`;
 }
 
-const create = (text: string) => client.createPipeline({ body: { bundle: bundle(text) } });
+const create = (text: string) => server.client.createPipeline({ body: { bundle: bundle(text) } });
 const failure = (promise: Promise<unknown>) =>
   promise.then(
     () => 'no error',
@@ -49,16 +41,16 @@ describe('a pipeline', () => {
     expect(await create(source(name))).toMatchObject({ name, version: 1, changed: true });
     expect(await create(source(name))).toMatchObject({ version: 1, changed: false });
     expect(await create(source(name, 'new'))).toMatchObject({ version: 2, description: 'new' });
-    const back = await client.rollbackPipeline({ ref: name, body: { version: 1 } });
+    const back = await server.client.rollbackPipeline({ ref: name, body: { version: 1 } });
     expect(back).toMatchObject({ version: 3, description: 'first', changed: true });
-    const { items } = await client.listPipelineVersions({ ref: name });
+    const { items } = await server.client.listPipelineVersions({ ref: name });
     expect(items.map(({ version, current }) => [version, current])).toEqual([
       [3, true],
       [2, false],
       [1, false],
     ]);
     expect(items[0]?.digest).toBe(items[2]?.digest);
-    const shown = await client.getPipeline({ ref: name });
+    const shown = await server.client.getPipeline({ ref: name });
     expect(shown.definition.inputs.map((input) => input.name)).toEqual([
       'level',
       'jobs',
@@ -66,7 +58,7 @@ describe('a pipeline', () => {
       'token',
     ]);
     await expect(
-      client.rollbackPipeline({ ref: name, body: { version: 9 } }),
+      server.client.rollbackPipeline({ ref: name, body: { version: 9 } }),
     ).rejects.toMatchObject({ code: 'RIVET_PIPELINE_VERSION_NOT_FOUND', entry: { exit: 4 } });
   });
 
@@ -87,29 +79,29 @@ describe('a pipeline', () => {
         { name = "a", needs = { "b" }, script = function() end },
       },
     })`;
-    const { items: before } = await client.listPipelines({ query: { limit: 500 } });
+    const { items: before } = await server.client.listPipelines({ query: { limit: 500 } });
     const error = await failure(create(text));
     expect(error).toMatchObject({ code: 'RIVET_PIPELINE_INVALID' });
     const { issues: errors } = (error as { details: { issues: { path: string; line?: number }[] } })
       .details;
     expect(errors.length).toBeGreaterThanOrEqual(4);
-    const checked = await client.checkPipeline({ body: { bundle: bundle(text) } });
+    const checked = await server.client.checkPipeline({ body: { bundle: bundle(text) } });
     expect(checked).toMatchObject({ valid: false, definition: null });
     expect(checked.issues).toEqual(errors);
-    const { items } = await client.listPipelines({ query: { limit: 500 } });
+    const { items } = await server.client.listPipelines({ query: { limit: 500 } });
     expect(items).toHaveLength(before.length);
   });
 
   test('that never ends is stopped, and the server answers meanwhile', async () => {
     const endless = failure(create('while true do end'));
     const started = performance.now();
-    expect(await client.getHealth()).toMatchObject({ status: 'ok' });
+    expect(await server.client.getHealth()).toMatchObject({ status: 'ok' });
     expect(performance.now() - started).toBeLessThan(2000);
     expect(await endless).toMatchObject({ code: 'RIVET_PIPELINE_INVALID' });
   });
 
   test('that is no Lua is refused with its line', async () => {
-    const checked = await client.checkPipeline({
+    const checked = await server.client.checkPipeline({
       body: { bundle: bundle('return {\n  a = = 1\n}') },
     });
     expect(checked.issues).toMatchObject([{ file: 'pipeline.lua', line: 2 }]);
@@ -122,8 +114,8 @@ describe('a launch', () => {
 
   test('fills in defaults, keeps types and masks secrets', async () => {
     const inputs = { level: 'debug', token: 'hunter2' };
-    const { id } = await client.launchPipeline({ ref: name, body: { inputs } });
-    const { inputs: shown } = await client.getJob({ id });
+    const { id } = await server.client.launchPipeline({ ref: name, body: { inputs } });
+    const { inputs: shown } = await server.client.getJob({ id });
     expect(shown).toEqual({ level: 'debug', jobs: 4, token: '***' });
   });
 
@@ -135,7 +127,7 @@ describe('a launch', () => {
     [{ level: 'debug', version: 'one' }, 'version'],
     [{ level: 'debug', jbos: 4 }, 'jbos'],
   ])('with the inputs %j is refused and names %s', async (inputs, path) => {
-    const error = await failure(client.launchPipeline({ ref: name, body: { inputs } }));
+    const error = await failure(server.client.launchPipeline({ ref: name, body: { inputs } }));
     expect(error).toMatchObject({ code: 'RIVET_LAUNCH_INPUTS_INVALID', entry: { status: 400 } });
     expect(JSON.stringify((error as { details: unknown }).details)).toContain(`inputs.${path}`);
   });

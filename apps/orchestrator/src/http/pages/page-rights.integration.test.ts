@@ -2,36 +2,19 @@
 import { randomUUID } from 'node:crypto';
 import { get } from 'node:http';
 import { type RouteName, routes } from '@rivet/protocol';
-import type { Database } from '@rivet/store';
-import { useTestDatabase } from '@rivet/testing';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { PASSWORD, seedPersonWithPassword } from '../../auth/test-people.ts';
 import {
-  openTestDatabase,
   seedPerson,
   seedPipeline,
   startTestOrchestrator,
-  type TestOrchestrator,
+  useTestOrchestrator,
 } from '../../test-orchestrator.ts';
 import type { Handlers } from '../handler.ts';
 import { pageRoutes } from './serve-pages.ts';
 import { ownPath } from './session-pages.ts';
 
-const testDatabase = useTestDatabase();
-let database: Database;
-let server: TestOrchestrator;
-let url: string;
-
-beforeAll(async () => {
-  database = openTestDatabase(testDatabase.url);
-  server = await startTestOrchestrator(testDatabase.url);
-  url = server.orchestrator.url;
-});
-
-afterAll(async () => {
-  await server.orchestrator.stop();
-  await database.close();
-});
+const server = useTestOrchestrator();
 
 const pages = pageRoutes({} as Handlers<RouteName>);
 
@@ -53,34 +36,34 @@ test('the pages are these, each with the rights of a route', () => {
 test('whoever is not signed in is sent to the sign-in, and back after it', async () => {
   for (const page of pages.filter(({ like }) => routes[like].permission !== 'public')) {
     const path = page.path.replace(':id', '0190a0a0');
-    const answer = await fetch(`${url}${path}?attempt=1`, { redirect: 'manual' });
+    const answer = await fetch(`${server.url}${path}?attempt=1`, { redirect: 'manual' });
     expect(answer.status).toBe(303);
     const next = encodeURIComponent(`${path}?attempt=1`);
     expect(answer.headers.get('location')).toBe(`/login?next=${next}`);
     const wrong = { authorization: `Bearer rvt_${'A'.repeat(43)}` };
-    const refused = await fetch(`${url}${path}`, { redirect: 'manual', headers: wrong });
+    const refused = await fetch(`${server.url}${path}`, { redirect: 'manual', headers: wrong });
     expect(refused.status).toBe(303);
-    const piece = await fetch(`${url}${path}`, { headers: { 'hx-request': 'true' } });
+    const piece = await fetch(`${server.url}${path}`, { headers: { 'hx-request': 'true' } });
     expect(piece.status).toBe(401);
     expect(piece.headers.get('hx-redirect')).toBe('/login');
   }
 });
 
 test('a job that one may not see is not there, and in no list', async () => {
-  const ref = await seedPipeline(database);
+  const ref = await seedPipeline(server.database);
   const { id } = await server.client.launchPipeline({ ref, body: {} });
-  const { token } = await seedPerson(database, 'user');
+  const { token } = await seedPerson(server.database, 'user');
   const headers = { authorization: `Bearer ${token}` };
   const unknown = randomUUID();
   for (const end of ['', '/log?attempt=1']) {
-    const foreign = await fetch(`${url}/jobs/${id}${end}`, { headers });
-    const missing = await fetch(`${url}/jobs/${unknown}${end}`, { headers });
+    const foreign = await fetch(`${server.url}/jobs/${id}${end}`, { headers });
+    const missing = await fetch(`${server.url}/jobs/${unknown}${end}`, { headers });
     expect([foreign.status, missing.status]).toEqual([404, 404]);
     expect((await foreign.text()).replaceAll(id, unknown)).toBe(await missing.text());
   }
-  expect(await (await fetch(`${url}/`, { headers })).text()).not.toContain(ref);
+  expect(await (await fetch(`${server.url}/`, { headers })).text()).not.toContain(ref);
   const admin = { authorization: `Bearer ${server.token}` };
-  expect(await (await fetch(`${url}/`, { headers: admin })).text()).toContain(ref);
+  expect(await (await fetch(`${server.url}/`, { headers: admin })).text()).toContain(ref);
 });
 
 test.each([
@@ -94,7 +77,7 @@ test.each([
   ['/<script>alert(1)</script>', 404],
 ])('%s is refused by a page in which it stands as text', async (path, status) => {
   const headers = { authorization: `Bearer ${server.token}`, accept: 'text/html' };
-  const answer = await fetch(`${url}${path}`, { headers });
+  const answer = await fetch(`${server.url}${path}`, { headers });
   expect(answer.status).toBe(status);
   expect(answer.headers.get('content-type')).toBe('text/html; charset=utf-8');
   const text = await answer.text();
@@ -111,15 +94,20 @@ test.each([
   ['no text', 'application/x-www-form-urlencoded', 'name=%00&password=%ff', 400],
 ])('a sign-in with %s is refused', async (_, type, body, status) => {
   const headers = { 'content-type': type, 'sec-fetch-site': 'same-origin' };
-  const answer = await fetch(`${url}/login`, { method: 'POST', headers, body, redirect: 'manual' });
+  const answer = await fetch(`${server.url}/login`, {
+    method: 'POST',
+    headers,
+    body,
+    redirect: 'manual',
+  });
   expect(answer.status).toBe(status);
   expect(answer.headers.get('set-cookie')).toBeNull();
 });
 
 test('a sign-in that is refused on the page is in the audit log, and so is one that works', async () => {
-  const { name, id } = await seedPersonWithPassword(database);
+  const { name, id } = await seedPersonWithPassword(server.database);
   const enter = (password: string): Promise<Response> =>
-    fetch(`${url}/login`, {
+    fetch(`${server.url}/login`, {
       method: 'POST',
       redirect: 'manual',
       body: new URLSearchParams({ name, password, next: '/' }),
@@ -138,7 +126,7 @@ test('a sign-in that is refused on the page is in the audit log, and so is one t
 });
 
 test('over plain HTTP from elsewhere the sign-in page says that no session is kept', async () => {
-  const behind = await startTestOrchestrator(testDatabase.url, {
+  const behind = await startTestOrchestrator(server.databaseUrl, {
     allowedHosts: ['rivet.example.com'],
     trustedProxies: ['127.0.0.1'],
   });
@@ -151,7 +139,7 @@ test('over plain HTTP from elsewhere the sign-in page says that no session is ke
   } finally {
     await behind.orchestrator.stop();
   }
-  expect(await (await fetch(`${url}/login`)).text()).not.toContain('plain HTTP');
+  expect(await (await fetch(`${server.url}/login`)).text()).not.toContain('plain HTTP');
 });
 
 /** What a server answers whoever knows it by another name; fetch would not say so. */
@@ -173,7 +161,11 @@ test('the API takes no forms', async () => {
     authorization: `Bearer ${server.token}`,
     'content-type': 'application/x-www-form-urlencoded',
   };
-  const answer = await fetch(`${url}/api/auth/login`, { method: 'POST', headers, body: 'name=x' });
+  const answer = await fetch(`${server.url}/api/auth/login`, {
+    method: 'POST',
+    headers,
+    body: 'name=x',
+  });
   expect(answer.status).toBe(415);
 });
 

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { ClaimedJob, LogLine } from '@rivet/protocol';
-import { type Database, readJob } from '@rivet/store';
+import { readJob } from '@rivet/store';
 import {
   type Browser,
   type BrowserContext,
@@ -11,26 +11,21 @@ import {
   hostileSequences,
   type Page,
   startBrowser,
-  useTestDatabase,
 } from '@rivet/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { PASSWORD, seedPersonWithPassword } from '../../auth/test-people.ts';
 import {
   FakeRunner,
   logLine,
-  openTestDatabase,
   seedPipeline,
   stageDefinition,
-  startTestOrchestrator,
-  type TestOrchestrator,
+  useTestOrchestrator,
 } from '../../test-orchestrator.ts';
 
 /** A machine that runs many tests at once is slow. */
 const PATIENCE = { timeout: 20_000 };
 
-const testDatabase = useTestDatabase();
-let database: Database;
-let server: TestOrchestrator;
+const server = useTestOrchestrator();
 /** By the name that browsers know to be this machine. */
 let site: string;
 let browser: Browser;
@@ -41,17 +36,13 @@ let user: string;
 let alarms: string[];
 
 beforeAll(async () => {
-  database = openTestDatabase(testDatabase.url);
-  server = await startTestOrchestrator(testDatabase.url);
   site = server.orchestrator.url.replace('127.0.0.1', 'localhost');
   browser = await startBrowser();
-  user = (await seedPersonWithPassword(database, 'admin')).name;
+  user = (await seedPersonWithPassword(server.database, 'admin')).name;
 });
 
 afterAll(async () => {
   await browser?.close();
-  await server?.orchestrator.stop();
-  await database?.close();
 });
 
 beforeEach(async () => {
@@ -129,7 +120,7 @@ async function claimed(
   stages: string[] = [],
   inputs: Record<string, string> = {},
 ): Promise<ClaimedJob> {
-  const seeded = await seedPipeline(database, {
+  const seeded = await seedPipeline(server.database, {
     name,
     stages: stages.map(stageDefinition),
     inputs: Object.keys(inputs).map((input) => ({
@@ -452,7 +443,7 @@ describe('another site in the same browser', () => {
       await expect.poll(() => answers, PATIENCE).toEqual([refused]);
       await victim.close();
     }
-    const row = await readJob(database, job.id);
+    const row = await readJob(server.database, job.id);
     expect(row).toMatchObject({ state: 'running', cancel_requested: false });
   });
 
@@ -489,7 +480,7 @@ describe('another site in the same browser', () => {
       await victim.waitForLoadState('networkidle');
       // A preflight of another method or type is 404 or 405; nothing is 200.
       for (const status of answers) expect([refused, 303, 404, 405]).toContain(status);
-      expect(await readJob(database, job.id)).toMatchObject({
+      expect(await readJob(server.database, job.id)).toMatchObject({
         state: 'running',
         cancel_requested: false,
       });
