@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -60,6 +60,18 @@ describe.skipIf(nginx === undefined)('behind nginx (needs nginx)', () => {
     expect(arrivals[0]! - launchedAt, 'the waiting poll was answered at once').toBeLessThan(10_000);
   });
 
+  it('what an orchestrator takes at most comes through, and is judged by it', async () => {
+    const response = await fetch(`${url}/api/pipelines`, {
+      method: 'POST',
+      headers: {
+        authorization: `Bearer ${installation.token}`,
+        'content-type': 'application/json',
+      },
+      body: 'x'.repeat(23 * 1024 ** 2),
+    });
+    expect(await response.text()).toContain('RIVET_REQUEST_JSON');
+  });
+
   it('a runner goes on with the other orchestrator when one is killed', async () => {
     const [first] = installation.orchestrators;
     const client = createClient({ url, token: installation.token });
@@ -81,6 +93,8 @@ describe.skipIf(nginx === undefined)('behind nginx (needs nginx)', () => {
 async function startNginx(installation: Installation, port: number): Promise<() => Promise<void>> {
   const shipped = new URL('../containerfiles/nginx.conf', import.meta.url);
   const directory = await mkdtemp(join(tmpdir(), 'rivet-nginx-'));
+  // Started by root, it works as another user, who keeps large bodies there.
+  await chmod(directory, 0o755);
   let text = readFileSync(shipped, 'utf8');
   const replace = (from: string, to: string): void => {
     expect(text, 'the shipped configuration').toContain(from);
