@@ -13,8 +13,8 @@ import {
   migrate,
   type Queryable,
 } from '@rivet/store';
-import { createAuditKeys } from './audit/audit-keys.ts';
 import { type AuditLog, createAuditLog } from './audit/audit-log.ts';
+import { auditKeysOf, beginAuditLog } from './audit/begin-audit-log.ts';
 import { hashToken, makeToken } from './auth/token.ts';
 import { readBootstrapKey } from './bootstrap-config.ts';
 import { readConfig } from './config.ts';
@@ -42,9 +42,9 @@ await runToExit(async () => {
     const migrations = await migrate(database);
     await checkSchema(database);
     const keys = { current: masterKey, other: otherMasterKey };
-    const sealing = createSealing({ database, ...keys, logger });
+    const sealing = createSealing({ database, ...keys, onFirstStart: beginAuditLog, logger });
     await sealing.start();
-    const audit = createAuditLog(createAuditKeys(() => sealing.sealer.mac('audit')));
+    const audit = createAuditLog(auditKeysOf(sealing.sealer));
     const earlier = readBootstrapKey(process.env);
     const once = { repeatable: false } as const;
     const apiKey = await database.transaction((tx) => findOrMakeKey(tx, audit, earlier), once);

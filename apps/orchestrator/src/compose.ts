@@ -17,8 +17,8 @@ import {
   migrate,
   QUEUE_CHANNEL,
 } from '@rivet/store';
-import { createAuditKeys } from './audit/audit-keys.ts';
 import { createAuditLog } from './audit/audit-log.ts';
+import { auditKeysOf, beginAuditLog } from './audit/begin-audit-log.ts';
 import { createRefusals } from './audit/refusals.ts';
 import { createAuthParts, signingKeysService } from './auth/auth-parts.ts';
 import { createAuthenticator } from './auth/authenticate.ts';
@@ -97,9 +97,10 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
     database,
     current: config.masterKey,
     other: config.otherMasterKey,
+    onFirstStart: beginAuditLog,
     logger,
   });
-  const auditKeys = createAuditKeys(() => sealing.sealer.mac('audit'));
+  const auditKeys = auditKeysOf(sealing.sealer);
   const audit = createAuditLog(auditKeys);
   const refusals = createRefusals({ database, audit, logger });
   const auth = createAuthParts({ database, sealer: sealing.sealer, audit });

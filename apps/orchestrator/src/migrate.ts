@@ -3,8 +3,8 @@
 import { parseArgs } from 'node:util';
 import { createLogger, type Logger, RivetError } from '@rivet/base';
 import { checkSchema, createDatabase, type Database, migrate } from '@rivet/store';
-import { createAuditKeys } from './audit/audit-keys.ts';
 import { createAuditLog } from './audit/audit-log.ts';
+import { auditKeysOf, beginAuditLog } from './audit/begin-audit-log.ts';
 import { ensureAdministrator } from './auth/administrator.ts';
 import { checkNewPassword } from './auth/password-rule.ts';
 import { createPasswords } from './auth/passwords.ts';
@@ -75,9 +75,9 @@ async function makeAdministrator(
   password: string,
 ): Promise<void> {
   // Only with the master key can the audit log tell of it.
-  const sealing = createSealing({ database, current, other, logger });
+  const sealing = createSealing({ database, current, other, onFirstStart: beginAuditLog, logger });
   await sealing.start();
-  const audit = createAuditLog(createAuditKeys(() => sealing.sealer.mac('audit')));
+  const audit = createAuditLog(auditKeysOf(sealing.sealer));
   const passwordHash = await createPasswords().hash(password);
   const created = await database.transaction(
     (tx) => ensureAdministrator(tx, audit, { name, passwordHash }),

@@ -104,16 +104,18 @@ export function listAuditRows(
 
 const chained = repeatable(
   'chained_audit_rows',
-  `SELECT ${COLUMNS} FROM audit_log a WHERE a.position > $1::bigint ORDER BY a.position LIMIT $2`,
+  // The id too: whoever drops the constraint can put in a second row of the same position.
+  `SELECT ${COLUMNS} FROM audit_log a WHERE (a.position, a.id) > ($1::bigint, $2::uuid)
+   ORDER BY a.position, a.id LIMIT $3`,
 );
 
-/** Rows of the chain in its order, after a position. */
+/** Rows that have a position in their order, also those whose position Rivet never gives. */
 export function listChainedAuditRows(
   db: Queryable,
-  after: string,
+  after: { readonly position: string; readonly id: string },
   limit: number,
 ): Promise<AuditRow[]> {
-  return db.query(chained, [after, limit]);
+  return db.query(chained, [after.position, after.id, limit]);
 }
 
 const unchained = repeatable(

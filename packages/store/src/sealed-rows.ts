@@ -99,10 +99,14 @@ const insertRoot = repeatable(
   'insert_installation_root',
   `UPDATE installation SET master_key_id = $1, wrapped_key = $2, box = $3
    -- Two orchestrators may start for the first time together: the first one wins.
-   WHERE master_key_id IS NULL`,
+   WHERE master_key_id IS NULL RETURNING id`,
 );
 
-/** Stores the root unless there is one. */
-export async function insertInstallationRoot(db: Queryable, sealed: SealedColumns): Promise<void> {
-  await db.query(insertRoot, [sealed.master_key_id, sealed.wrapped_key, sealed.box]);
+/** Stores the root unless there is one; whether it did. */
+export async function insertInstallationRoot(
+  tx: Queryable,
+  sealed: SealedColumns,
+): Promise<boolean> {
+  const values = [sealed.master_key_id, sealed.wrapped_key, sealed.box];
+  return (await tx.query(insertRoot, values)).length > 0;
 }

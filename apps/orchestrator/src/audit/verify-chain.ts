@@ -28,6 +28,7 @@ export function checkRow(
   const findings: AuditFinding[] = [];
   const position = BigInt(row.position ?? '0');
   const stored = row.link ?? Buffer.alloc(0);
+  if (position <= place.position) return { place, findings: [outside(keys, row)] };
   const gap = position > place.position + 1n;
   if (gap) findings.push(missing(place.position + 1n, position - 1n));
   const intact = sameMac(row.mac, keys.rowMac(row));
@@ -46,6 +47,13 @@ export function checkRow(
   };
 }
 
+/** A row at a position that another row has, or that none ever has: 0 and less. */
+function outside(keys: AuditKeys, row: AuditRow): AuditFinding {
+  const intact = sameMac(row.mac, keys.rowMac(row));
+  if (!intact) return found('changed', row, 'it does not say what Rivet wrote');
+  return found('moved', row, 'this is the place of another row, or of none');
+}
+
 /** Looks at a row that waits for its place. */
 export function checkWaiting(keys: AuditKeys, row: AuditRow): AuditFinding[] {
   if (sameMac(row.mac, keys.rowMac(row))) return [];
@@ -54,7 +62,8 @@ export function checkWaiting(keys: AuditKeys, row: AuditRow): AuditFinding[] {
 
 /**
  * Holds the end of the chain against what was written down about it.
- * @param before the head as it was before the last rows were read; undefined: there was none
+ * @param before the head as it was before the last rows were read; undefined: there is none, which
+ *   cannot be: it is made together with the installation
  * @param after the head as it was afterwards
  */
 export function checkEnd(
@@ -63,9 +72,7 @@ export function checkEnd(
   before: AuditHead | undefined,
   after: AuditHead | undefined,
 ): AuditFinding[] {
-  if (before === undefined || after === undefined) {
-    return place.position === 0n ? [] : [headFinding('it is gone')];
-  }
+  if (before === undefined || after === undefined) return [headFinding('it is gone')];
   if (!sameMac(before.mac, keys.headMac(before))) return [headFinding('Rivet has not written it')];
   const end = BigInt(before.position);
   if (place.position < end) return [missing(place.position + 1n, end)];

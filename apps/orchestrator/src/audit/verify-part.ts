@@ -1,6 +1,8 @@
 // Verifies the audit log a part at a time, so that a log of any length takes little memory.
+import { RivetError } from '@rivet/base';
 import type { AuditFinding, AuditVerification } from '@rivet/protocol';
 import {
+  type AuditRow,
   type Database,
   listChainedAuditRows,
   listUnchainedAuditRows,
@@ -33,7 +35,11 @@ const ROWS = 5000;
 const WAITING_MAX = 5000;
 const FINDINGS_MAX = 100;
 const CURSOR = 'audit-verify';
-const CURSOR_PATTERN = /^\d{1,19}:[0-9a-f]{64}:[0-9a-f]{64}$/;
+/** The row that was read last, then the place in the chain. */
+const CURSOR_PATTERN =
+  /^-?\d{1,19}:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}:\d{1,19}:[0-9a-f]{64}:[0-9a-f]{64}$/;
+/** Before all rows, those too that somebody has given a position below the first. */
+const BEGINNING = { position: '-9223372036854775808', id: '00000000-0000-0000-0000-000000000000' };
 
 /**
  * Looks at the next rows of the chain, and after the last of them at its end.
@@ -45,10 +51,11 @@ export async function verifyPart(
   { cursor, head: keptHead, rows: rowsMax = ROWS }: PartOptions,
 ): Promise<AuditVerification> {
   const kept = keptHead === undefined ? undefined : readKept(keptHead);
-  let place = cursor === undefined ? chainOrigin(keys) : readCursor(cursor);
+  const from = cursor === undefined ? undefined : readCursor(cursor);
+  let place = from?.place ?? chainOrigin(keys);
   const findings: AuditFinding[] = [];
   const before = await readAuditHead(database);
-  const rows = await listChainedAuditRows(database, String(place.position), rowsMax);
+  const rows = await listChainedAuditRows(database, from?.after ?? BEGINNING, rowsMax);
   for (const row of rows) {
     const looked = checkRow(keys, place, row);
     place = looked.place;
@@ -56,8 +63,9 @@ export async function verifyPart(
     if (kept !== undefined) findings.push(...checkKept(kept, place));
   }
   const part = { checked: rows.length, next_cursor: null, head: null, waiting: 0 };
-  if (rows.length === rowsMax) {
-    return { ...part, ...firstOf(findings), next_cursor: writeCursor(place) };
+  const last = rows.at(-1);
+  if (rows.length === rowsMax && last !== undefined) {
+    return { ...part, ...firstOf(findings), next_cursor: writeCursor(last, place) };
   }
   findings.push(...checkEnd(keys, place, before, await readAuditHead(database)));
   if (kept !== undefined) findings.push(...checkReach(kept, place));
@@ -74,22 +82,22 @@ function firstOf(
   return { findings: shown, findings_left_out: findings.length - shown.length };
 }
 
-function writeCursor({ position, expected, stored }: ChainPlace): string {
-  const text = `${position}:${expected.toString('hex')}:${stored.toString('hex')}`;
-  return encodeCursor(CURSOR, text);
+function writeCursor(last: AuditRow, { position, expected, stored }: ChainPlace): string {
+  const links = `${expected.toString('hex')}:${stored.toString('hex')}`;
+  return encodeCursor(CURSOR, `${last.position}:${last.id}:${position}:${links}`);
 }
 
-function readCursor(cursor: string): ChainPlace {
-  const [position = '', expected = '', stored = ''] = decodeCursor(
-    CURSOR,
-    cursor,
-    CURSOR_PATTERN,
-  ).split(':');
-  return {
-    position: BigInt(position),
-    expected: Buffer.from(expected, 'hex'),
-    stored: Buffer.from(stored, 'hex'),
-  };
+function readCursor(cursor: string): {
+  after: { position: string; id: string };
+  place: ChainPlace;
+} {
+  const text = decodeCursor(CURSOR, cursor, CURSOR_PATTERN);
+  const [after = '', id = '', position = '', expected = '', stored = ''] = text.split(':');
+  if (BigInt.asIntN(64, BigInt(after)) !== BigInt(after)) {
+    throw RivetError.of('RIVET_CURSOR_INVALID', { found: JSON.stringify(cursor) });
+  }
+  const links = { expected: Buffer.from(expected, 'hex'), stored: Buffer.from(stored, 'hex') };
+  return { after: { position: after, id }, place: { position: BigInt(position), ...links } };
 }
 
 /** The shape of the route has seen to it that there are two parts. */

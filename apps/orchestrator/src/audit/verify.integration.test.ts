@@ -11,6 +11,7 @@ import { createMetrics } from '../metrics.ts';
 import { openTestDatabase } from '../test-orchestrator.ts';
 import { createAuditKeys } from './audit-keys.ts';
 import { createAuditLog } from './audit-log.ts';
+import { createOrigin } from './begin-audit-log.ts';
 import { verifyPart } from './verify-part.ts';
 
 const secret = randomBytes(32);
@@ -22,6 +23,7 @@ let database: Database;
 beforeEach(async () => {
   testDatabase = await createTestDatabase();
   database = openTestDatabase(testDatabase.url);
+  await createOrigin(database, keys);
 });
 
 afterEach(async () => {
@@ -184,6 +186,11 @@ describe('whoever writes to the database is found when', () => {
     ['the head was removed', 'DELETE FROM audit_head', 'head null'],
     ['the head was set back', 'UPDATE audit_head SET position = 5', 'head null'],
     [
+      'the log was emptied, and its head',
+      'DELETE FROM audit_log; DELETE FROM audit_head',
+      'head null',
+    ],
+    [
       'rows were cut off at the end, and the head was made to fit',
       `WITH cut AS (DELETE FROM audit_log WHERE position > 5)
        UPDATE audit_head SET position = 5, link = (SELECT link FROM audit_log WHERE position = 5)`,
@@ -212,6 +219,31 @@ describe('whoever writes to the database is found when', () => {
       'UPDATE audit_log SET position = 7 - position WHERE position IN (2, 5)',
     );
     expect((await findings())[0]).toBe('moved 2');
+  });
+
+  test.each([
+    ['at the place of another', 2],
+    ['before the first', 0],
+    ['far before the first', -9_000_000_000_000_000_000n],
+  ])('a row was put in %s', async (_, position) => {
+    await recordAndChain(names);
+    await tamper(
+      'ALTER TABLE audit_log DROP CONSTRAINT audit_log_position_key, DROP CONSTRAINT audit_log_position_check',
+      `INSERT INTO audit_log SELECT 'ffffffff-ffff-ffff-ffff-ffffffffffff', at, actor_kind, actor_id,
+         'eve', via_kind, via_id, action, object_kind, object_id, object_name, address, request_id,
+         details, mac, ${position}, link
+       FROM audit_log WHERE position = 2`,
+    );
+    expect(await findings()).toEqual([`changed ${Number(position)}`]);
+    // Also where the parts meet.
+    const found: string[] = [];
+    for (let cursor: string | undefined; ; ) {
+      const part = await verifyPart(database, keys, { cursor, rows: 1 });
+      found.push(...part.findings.map(({ kind }) => kind));
+      if (part.next_cursor === null) break;
+      cursor = part.next_cursor;
+    }
+    expect(found).toEqual(['changed']);
   });
 
   test('a row was put in', async () => {
@@ -265,6 +297,21 @@ test('an orchestrator adds nothing to a chain that was cut off while it ran', as
   await duty.run();
   expect(lines).toEqual([expect.stringContaining('the end of the audit log is not what was')]);
   expect(await sql('SELECT object_name FROM audit_log WHERE position > 5')).toEqual([]);
+});
+
+test('an orchestrator begins no new chain where the log was emptied', async () => {
+  const lines: string[] = [];
+  const logger = {
+    ...silentLogger,
+    error: (_: object, message: string) => void lines.push(message),
+  };
+  await recordAndChain(names);
+  await tamper('DELETE FROM audit_log', 'DELETE FROM audit_head');
+  await record('later');
+  await chainAuditLog({ database, keys, logger }).run();
+  expect(lines).toEqual([expect.stringContaining('it is gone')]);
+  expect(await verify()).toMatchObject({ checked: 0, waiting: 1 });
+  expect(await findings()).toEqual(['head null']);
 });
 
 test('rows are listed newest first, by who, what, to what and when', async () => {

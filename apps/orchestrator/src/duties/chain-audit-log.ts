@@ -4,13 +4,10 @@ import {
   type AuditHead,
   type AuditRow,
   chainAuditRows,
-  createAuditHead,
   type Database,
-  listChainedAuditRows,
   listUnchainedAuditRows,
   lockAuditHead,
   moveAuditHead,
-  type Queryable,
 } from '@rivet/store';
 import { type AuditKeys, sameMac } from '../audit/audit-keys.ts';
 import type { Duty } from './duty.ts';
@@ -82,7 +79,9 @@ function chainBatch(
 ): Promise<{ head: AuditHead; full: boolean }> {
   return database.transaction(
     async (tx) => {
-      const head = (await lockAuditHead(tx)) ?? (await firstHead(tx, keys));
+      const head = await lockAuditHead(tx);
+      // It is made together with the installation.
+      if (head === undefined) throw broken('it is gone');
       checkHead(keys, head, seen);
       const rows = await listUnchainedAuditRows(tx, BATCH);
       if (rows.length === 0) return { head, full: false };
@@ -99,17 +98,6 @@ function chainBatch(
     // The rows that a lost commit has chained are not there the second time.
     { repeatable: true },
   );
-}
-
-/** Of a log that nothing was ever chained in. */
-async function firstHead(tx: Queryable, keys: AuditKeys): Promise<AuditHead> {
-  const [row] = await listChainedAuditRows(tx, '0', 1);
-  if (row !== undefined) throw broken('it is gone, and there are rows that are chained');
-  const origin = { position: '0', link: keys.origin() };
-  await createAuditHead(tx, { ...origin, mac: keys.headMac(origin) });
-  const head = await lockAuditHead(tx);
-  if (head === undefined) throw broken('it does not stay where it was written');
-  return head;
 }
 
 function checkHead(keys: AuditKeys, head: AuditHead, seen: AuditHead | undefined): void {

@@ -26,8 +26,13 @@ function newKey(): MasterKeySource {
   return { kind: 'value', setting: 'RIVET_MASTER_KEY', text };
 }
 
+let firstStarts = 0;
+
 function sealing(current: MasterKeySource | undefined, other?: MasterKeySource) {
-  return createSealing({ database, current, other, logger: silentLogger });
+  const onFirstStart = async () => {
+    firstStarts += 1;
+  };
+  return createSealing({ database, current, other, onFirstStart, logger: silentLogger });
 }
 
 const first = newKey();
@@ -44,6 +49,7 @@ it('makes one root for the installation, also when several start for the first t
   await Promise.all(all.map((service) => service.start()));
   const keys = all.map(({ sealer }) => sealer.mac('test').toString('hex'));
   expect(new Set(keys).size).toBe(1);
+  expect(firstStarts).toBe(1);
 });
 
 it('does not start with a key that the database does not know', async () => {
@@ -75,4 +81,30 @@ it('knows every table with sealed values', async () => {
     repeatable: true,
   });
   expect(rows.map(({ name }) => name)).toEqual([...sealedTables].sort());
+});
+
+it('makes no second root when the first is gone: an emptied audit log could begin anew', async () => {
+  const run = (name: string, text: string) => database.query({ name, text, repeatable: true });
+  await run(
+    'put_secret',
+    `INSERT INTO secrets (id, scope, name, provider, version, created_by, updated_by)
+     VALUES (gen_random_uuid(), '', 'N', 'database', 1, '', '')`,
+  );
+  await run(
+    'put_version',
+    `INSERT INTO secret_versions
+       (secret_id, version, master_key_id, wrapped_key, box, created_by)
+     SELECT id, 1, 'k', '', '', '' FROM secrets`,
+  );
+  await run(
+    'forget_root',
+    'UPDATE installation SET master_key_id = NULL, wrapped_key = NULL, box = NULL',
+  );
+  for (const key of [first, second]) {
+    await expect(sealing(key).start()).rejects.toMatchObject({
+      code: 'RIVET_SECRET_SEAL_BROKEN',
+      message: expect.stringContaining('it is gone from the table "installation"'),
+    });
+  }
+  expect(firstStarts).toBe(1);
 });

@@ -3,8 +3,10 @@
 import { randomBytes } from 'node:crypto';
 import { createService, type Logger, RivetError, type Service } from '@rivet/base';
 import {
+  countSealedByKey,
   type Database,
   insertInstallationRoot,
+  type Queryable,
   readInstallationRoot,
   type SealedColumns,
 } from '@rivet/store';
@@ -17,6 +19,8 @@ export interface SealingOptions {
   readonly current: MasterKeySource | undefined;
   /** Of the key before while it is replaced, or of the one to come. */
   readonly other: MasterKeySource | undefined;
+  /** Run once for an installation, in the transaction that makes its root. */
+  readonly onFirstStart: (tx: Queryable, sealer: Sealer) => Promise<void>;
   readonly logger: Logger;
 }
 
@@ -26,7 +30,8 @@ const NO_ROOT = Buffer.alloc(ROOT_BYTES);
 
 /**
  * A sealer that works from the start of its service on; the schema must be there by then. The start
- * fails with RIVET_MASTER_KEY_WRONG when the database was made with another key.
+ * fails with RIVET_MASTER_KEY_WRONG when the database was made with another key, and with
+ * RIVET_SECRET_SEAL_BROKEN when the root is gone that there was.
  */
 export function createSealing(options: SealingOptions): Service & { readonly sealer: Sealer } {
   let started: Sealer | undefined;
@@ -36,13 +41,13 @@ export function createSealing(options: SealingOptions): Service & { readonly sea
   };
   const service = createService('sealing', {
     async start() {
-      const { current, other, database, logger } = options;
+      const { current, other, logger } = options;
       if (current === undefined) throw RivetError.of('RIVET_MASTER_KEY_MISSING', {});
       const keyring: Keyring = {
         current: await loadMasterKey(current),
         other: other && (await loadMasterKey(other)),
       };
-      started = createSealer(keyring, await openRoot(database, keyring));
+      started = createSealer(keyring, await openRoot(options, keyring));
       logger.info({ master_key: keyring.current.id, other: keyring.other?.id }, 'unsealed');
     },
     async stop() {},
@@ -65,14 +70,12 @@ export function createSealing(options: SealingOptions): Service & { readonly sea
 }
 
 /** The root of the installation; made by whichever orchestrator is the first. */
-async function openRoot(database: Database, keyring: Keyring): Promise<Buffer> {
+async function openRoot(options: SealingOptions, keyring: Keyring): Promise<Buffer> {
+  const { database } = options;
   const keys = createSealer(keyring, NO_ROOT);
   const before = await readInstallationRoot(database);
   const context = ['installation', before.id];
-  if (before.sealed === undefined) {
-    const made = keys.seal(randomBytes(ROOT_BYTES), context);
-    await insertInstallationRoot(database, columnsOf(made));
-  }
+  if (before.sealed === undefined) await makeRoot(options, keyring, context);
   const { sealed } = before.sealed === undefined ? await readInstallationRoot(database) : before;
   if (sealed === undefined) throw RivetError.of('RIVET_INTERNAL', { reason: 'no root was stored' });
   const known = [keys.keyId, keys.otherKeyId].filter((id) => id !== undefined);
@@ -81,6 +84,31 @@ async function openRoot(database: Database, keyring: Keyring): Promise<Buffer> {
     throw RivetError.of('RIVET_MASTER_KEY_WRONG', facts);
   }
   return keys.open(sealedOf(sealed), context);
+}
+
+async function makeRoot(
+  { database, onFirstStart }: SealingOptions,
+  keyring: Keyring,
+  context: readonly string[],
+): Promise<void> {
+  const root = randomBytes(ROOT_BYTES);
+  const sealer = createSealer(keyring, root);
+  await database.transaction(
+    async (tx) => {
+      if (!(await insertInstallationRoot(tx, columnsOf(sealer.seal(root, context))))) return;
+      const sealed = await countSealedByKey(tx);
+      const others = sealed.reduce((sum, { count }) => sum + count, -1);
+      // With a new one the whole audit log would look forged, or, emptied, as if it had just begun.
+      if (others > 0) throw rootGone(others);
+      await onFirstStart(tx, sealer);
+    },
+    { repeatable: true },
+  );
+}
+
+function rootGone(others: number): RivetError {
+  const reason = `it is gone from the table "installation", and ${others} values are there that were sealed after it was made`;
+  return RivetError.of('RIVET_SECRET_SEAL_BROKEN', { what: 'root of the installation', reason });
 }
 
 /** A sealed value as the columns of a row. */
