@@ -7,6 +7,8 @@ import { FakeRunner, logLine, useTestOrchestrator } from '../test-orchestrator.t
 const REQUEST_MS_MAX = 2000;
 
 const server = useTestOrchestrator({ requestMsMax: REQUEST_MS_MAX });
+/** Waits a minute for bodies, so that those of a test are held as long as it needs them. */
+const patient = useTestOrchestrator();
 let runner: FakeRunner;
 
 beforeAll(async () => {
@@ -14,8 +16,11 @@ beforeAll(async () => {
 });
 
 /** A connection that has sent `head`, and what it was answered. */
-function open(head: string): { socket: Socket; answer: () => string; closed: Promise<unknown> } {
-  const { hostname, port } = new URL(server.orchestrator.url);
+function open(
+  head: string,
+  { url }: { url: string } = server,
+): { socket: Socket; answer: () => string; closed: Promise<unknown> } {
+  const { hostname, port } = new URL(url);
   const socket = connect(Number(port), hostname);
   let answer = '';
   socket.setEncoding('utf8').on('data', (part: string) => {
@@ -49,27 +54,25 @@ test.each([
 
 test('many large bodies of one caller are refused before they are read, others are served', async () => {
   const megabytes = 30 * 1024 * 1024;
-  const slow = Array.from({ length: 2 }, () => open(report(megabytes)));
-  // Once it is answered, the server has seen the heads of those before it.
-  await server.client.getHealth();
-  const third = open(report(megabytes));
-  await third.closed;
-  expect(third.answer()).toMatch(/^HTTP\/1.1 503 /);
-  expect(third.answer().toLowerCase()).toContain('retry-after: 1');
-  expect(third.answer()).toContain('RIVET_SERVER_BUSY');
-  const other = await FakeRunner.register(server.client);
-  const { socket, answer, closed } = open(report(megabytes, other.token));
-  socket.end('{');
-  await closed;
-  expect(answer()).not.toContain('RIVET_SERVER_BUSY');
-  for (const connection of slow) connection.socket.destroy();
-  await Promise.all(slow.map((connection) => connection.closed));
+  const caller = await FakeRunner.register(patient.client);
+  const other = await FakeRunner.register(patient.client);
+  // There is room for two of them.
+  const large = Array.from({ length: 4 }, () => open(report(megabytes, caller.token), patient));
+  const refused = (): string[] => large.map(({ answer }) => answer()).filter((text) => text !== '');
+  await expect.poll(refused, { timeout: 20_000 }).toHaveLength(2);
+  for (const text of refused()) {
+    expect(text).toMatch(/^HTTP\/1.1 503 /);
+    expect(text.toLowerCase()).toContain('retry-after: 1');
+    expect(text).toContain('RIVET_SERVER_BUSY');
+  }
   const logs = [logLine(1, 'x'.repeat(megabytes))];
   const body = { attempt: 1, lease_id: 'x', seq: 1, logs, stages: [], outputs: {} };
   const id = '01900000-0000-7000-8000-000000000000';
-  await expect(runner.client.reportJob({ id, body })).rejects.toMatchObject({
-    code: 'RIVET_JOB_NOT_FOUND',
-  });
+  const whole = { code: 'RIVET_JOB_NOT_FOUND' };
+  await expect(other.client.reportJob({ id, body })).rejects.toMatchObject(whole);
+  for (const { socket } of large) socket.destroy();
+  await Promise.all(large.map(({ closed }) => closed));
+  await expect(caller.client.reportJob({ id, body })).rejects.toMatchObject(whole);
 });
 
 test('somebody who is not known is read no more than 64 KB from', async () => {
