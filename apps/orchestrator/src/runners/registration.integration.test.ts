@@ -242,6 +242,21 @@ describe('a runner that is revoked', () => {
     });
   });
 
+  test('gets no job any more, also before anybody has ended its poll', async () => {
+    const ref = await seedPipeline(database);
+    const runner = await FakeRunner.register(client, { pipelines: [ref] });
+    const seenAt = async () =>
+      (await run('SELECT last_seen_at FROM runners WHERE id = $1', [runner.id]))[0]?.last_seen_at;
+    const connectedAt = await seenAt();
+    const waiting = runner.claim({ waitMs: 20_000 });
+    const refused = expect(waiting).rejects.toMatchObject(invalid);
+    await expect.poll(seenAt).not.toEqual(connectedAt);
+    await client.revokeRunner({ ref: runner.name });
+    const { id } = await client.launchPipeline({ ref, body: {} });
+    await refused;
+    expect(await client.getJob({ id })).toMatchObject({ state: 'queued', attempt: 0 });
+  });
+
   test('loses its jobs, which end or go on as their pipelines say', async () => {
     const runner = await FakeRunner.register(client);
     const again = await seedPipeline(database, { retry: { max: 1, on: ['runner_lost'] } });
