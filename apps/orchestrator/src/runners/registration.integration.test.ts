@@ -255,6 +255,7 @@ describe('a runner that is revoked', () => {
     const { id } = await client.launchPipeline({ ref, body: {} });
     await refused;
     expect(await client.getJob({ id })).toMatchObject({ state: 'queued', attempt: 0 });
+    await client.cancelJob({ id });
   });
 
   test('loses its jobs, which end or go on as their pipelines say', async () => {
