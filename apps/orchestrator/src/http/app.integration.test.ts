@@ -65,6 +65,23 @@ describe('the route table', () => {
     expect(Object.keys(server.client).sort()).toEqual(Object.keys(routes).sort());
   });
 
+  test('says in the OpenAPI document who may call what, and what they bring', async () => {
+    const document = (await server.client.getOpenApi()) as {
+      paths: Record<string, Record<string, { 'x-permission': string; security: object[] }>>;
+      components: { securitySchemes: object };
+    };
+    const schemes = Object.keys(document.components.securitySchemes);
+    for (const route of Object.values<Route>(routes)) {
+      const path = routePath(route).replaceAll(/:(\w+)/g, '{$1}');
+      const operation = document.paths[path]?.[route.method.toLowerCase()];
+      expect(operation?.['x-permission'], path).toBe(route.permission);
+      const names = operation?.security.flatMap((scheme) => Object.keys(scheme));
+      const runners = ['runner', 'registration'].includes(route.permission);
+      const expected = route.permission === 'public' ? [] : runners ? ['bearer'] : schemes;
+      expect(names, path).toEqual(expected);
+    }
+  });
+
   test.each(Object.entries<Route>(routes))('%s is served', async (_, route) => {
     const path = routePath(route).replaceAll(/:\w+/g, randomUUID());
     const controller = new AbortController();

@@ -7,7 +7,7 @@ import { hashToken } from '../auth/token.ts';
  * The prefix makes browsers hold what we promise: Secure, for this host only, for all of its paths;
  * no other host or plain HTTP can set or replace it. They allow it on http://localhost too.
  */
-const BROWSER_COOKIE = '__Host-rivet';
+export const BROWSER_COOKIE = '__Host-rivet';
 
 const FLAGS = 'Path=/; Secure; HttpOnly; SameSite=Lax';
 

@@ -1,10 +1,25 @@
 // This API as an OpenAPI 3.1 document, made from the route table.
 import { Problem, type Route, routePath, routes } from '@rivet/protocol';
+import { BROWSER_COOKIE } from './browser-cookie.ts';
 
 interface ObjectShape {
   readonly properties?: Readonly<Record<string, object>>;
   readonly required?: readonly string[];
 }
+
+const securitySchemes = {
+  bearer: {
+    type: 'http',
+    scheme: 'bearer',
+    description: 'An access token or an API key; of runners, their own or a registration token',
+  },
+  browser: {
+    type: 'apiKey',
+    in: 'cookie',
+    name: BROWSER_COOKIE,
+    description: 'The session of a browser; counts for requests from pages of this origin only',
+  },
+};
 
 /** The document; every shape stands where it is used. */
 export function openApiDocument(version: string): Record<string, unknown> {
@@ -17,7 +32,7 @@ export function openApiDocument(version: string): Record<string, unknown> {
     openapi: '3.1.0',
     info: { title: 'Rivet', version, license: { name: 'Apache-2.0', identifier: 'Apache-2.0' } },
     paths,
-    components: { schemas: { Problem } },
+    components: { schemas: { Problem }, securitySchemes },
   };
 }
 
@@ -32,6 +47,7 @@ function operation(name: string, route: Route): Record<string, unknown> {
     operationId: name,
     summary: route.summary,
     'x-permission': route.permission,
+    security: securityOf(route),
     ...(parameters.length > 0 && { parameters }),
     ...(route.body && {
       requestBody: { required: true, content: { 'application/json': { schema: route.body } } },
@@ -46,6 +62,13 @@ function operation(name: string, route: Route): Record<string, unknown> {
       },
     },
   };
+}
+
+/** What a caller must bring; nothing for what is public. */
+function securityOf({ permission }: Route): object[] {
+  if (permission === 'public') return [];
+  const ofPrograms = permission === 'runner' || permission === 'registration';
+  return ofPrograms ? [{ bearer: [] }] : [{ bearer: [] }, { browser: [] }];
 }
 
 function success(route: Route): Record<string, unknown> {
