@@ -1,3 +1,4 @@
+// Five hundred sign-ins at once: others are served, memory stays bounded, the surplus is told so.
 import { expect, test } from 'vitest';
 import { useTestOrchestrator } from '../test-orchestrator.ts';
 import { PASSWORD, seedPersonWithPassword, send, signIn } from './test-people.ts';
