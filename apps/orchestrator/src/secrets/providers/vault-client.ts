@@ -108,15 +108,15 @@ export function createVaultClient(
     async read({ mount, path, field }) {
       const deadline = AbortSignal.timeout(limits.readMs);
       const url = `/v1/${encodePath(mount)}/data/${encodePath(path)}`;
-      const ask = async (): Promise<Answer> => {
-        const token = await tokenNow(deadline);
-        return patiently(connection, { method: 'GET', path: url, token }, deadline);
-      };
-      let answer = await ask();
-      if (answer.status === 403 && options.auth.kind === 'approle' && session !== undefined) {
-        // The token may have been revoked; a new one tells whether it was that.
-        session = undefined;
-        answer = await ask();
+      const ask = (token: SecretText): Promise<Answer> =>
+        patiently(connection, { method: 'GET', path: url, token }, deadline);
+      const token = await tokenNow(deadline);
+      let answer = await ask(token);
+      if (answer.status === 403 && options.auth.kind === 'approle') {
+        // The token may have been revoked; a new one tells whether it was that. Another read may
+        // have one already.
+        if (session?.token === token) session = undefined;
+        answer = await ask(await tokenNow(deadline));
       }
       return fieldOf(answer, mount, path, field);
     },

@@ -99,6 +99,16 @@ describe('with an AppRole', () => {
     expect(vault.requests.filter(({ line }) => line.startsWith('POST'))).toHaveLength(3);
   });
 
+  it('signs in once for reads that begin together with a token that was revoked', async () => {
+    const { read } = source({ auth: approle() });
+    await read('secret/ci/npm#a');
+    vault.tokens.clear();
+    const fields = ['b', 'c', 'd', 'e', 'token'];
+    const values = await Promise.all(fields.map((field) => read(`secret/ci/npm#${field}`)));
+    expect(values.at(-1)?.reveal()).toBe('the value');
+    expect(vault.requests.filter(({ line }) => line.startsWith('POST'))).toHaveLength(2);
+  });
+
   it('says that its ids are refused, without naming them', async () => {
     await expect(
       source({ auth: approle('wrong-id') }).read('secret/ci/npm#token'),
