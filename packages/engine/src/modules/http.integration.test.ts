@@ -252,3 +252,32 @@ describe('http.download', () => {
     expect(seen).toEqual([]);
   });
 });
+
+it('a plugin reaches no more than its pipeline: what is not public is refused', async () => {
+  const urls = [`${server.url}/json`, 'http://169.254.169.254/latest/', 'http://0x7f.1/'];
+  const job = await recordJob({
+    driver: createFakeDriver(),
+    lua,
+    bundle: {
+      main: 'pipeline.lua',
+      files: {
+        'plugins/fetch/plugin.lua': `return { name = "fetch", version = "1.0.0",
+          needs = { modules = { "http" } },
+          functions = { get = function(url) return http.get(url).body end } }`,
+        'pipeline.lua': `local fetch = require("fetch")
+          return pipeline.define({ name = "t", plugins = { "fetch" }, stages = { { name = "s",
+            script = function()
+              for i, url in ipairs({ ${urls.map((url) => `"${url}"`).join(', ')} }) do
+                local ok, problem = pcall(fetch.get, url)
+                output.set("u" .. i, ok and "reached" or tostring(problem))
+              end
+            end } } })`,
+      },
+    },
+  });
+  expect(job.outcome).toEqual({ state: 'succeeded' });
+  expect([...job.outputs.values()]).toEqual(
+    urls.map(() => expect.stringContaining('not on the public internet')),
+  );
+  expect(seen).toEqual([]);
+});
