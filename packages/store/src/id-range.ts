@@ -12,6 +12,14 @@ export function idRange(
   return { from, to: format(hex.padEnd(32, 'f')) };
 }
 
+/**
+ * Whether `ref` is an id as it is shown, from beginning to end. Then it means that id and no name:
+ * whoever may choose a name must not be able to stand in somebody else's place.
+ */
+export function isWholeId(ref: string): boolean {
+  return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(ref);
+}
+
 function format(hex: string): string {
   const ends = [8, 12, 16, 20, 32];
   return ends.map((end, index) => hex.slice(ends[index - 1] ?? 0, end)).join('-');

@@ -1,6 +1,6 @@
 // Pipelines and their versions.
 import type { PipelineBundle, PipelineDefinition } from '@rivet/protocol';
-import { idRange } from './id-range.ts';
+import { idRange, isWholeId } from './id-range.ts';
 import { filterValues, type NameFilter, nameFits } from './name-filter.ts';
 import { once, type Queryable, repeatable } from './statement.ts';
 
@@ -49,7 +49,7 @@ export async function findPipelines(
   filter: NameFilter | undefined,
 ): Promise<PipelineRow[]> {
   const names = filterValues(filter);
-  const named = await db.query<PipelineRow>(byName, [ref, ...names]);
+  const named = isWholeId(ref) ? [] : await db.query<PipelineRow>(byName, [ref, ...names]);
   if (named.length > 0) return named;
   const range = ref.length < 4 ? undefined : idRange(ref);
   if (range === undefined) return [];

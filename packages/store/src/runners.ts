@@ -1,6 +1,6 @@
 // Runners: who they are, what they offer, when they were last heard of.
 import type { RunnerTag } from '@rivet/protocol';
-import { idRange } from './id-range.ts';
+import { idRange, isWholeId } from './id-range.ts';
 import { type Queryable, repeatable } from './statement.ts';
 
 export interface RunnerRow {
@@ -43,7 +43,7 @@ export function listRunners(
 const find = repeatable(
   'find_runners',
   `SELECT ${COLUMNS} FROM runners r
-   WHERE r.revoked_at IS NULL AND (r.name = $1 OR r.id BETWEEN $2 AND $3)
+   WHERE r.revoked_at IS NULL AND (r.name = $1::text OR r.id BETWEEN $2 AND $3)
    -- A name means the runner of that name, also where it looks like the beginning of an id.
    ORDER BY (r.name = $1) DESC, r.id LIMIT 4`,
 );
@@ -52,8 +52,9 @@ const find = repeatable(
 export async function findRunners(db: Queryable, ref: string): Promise<RunnerRow[]> {
   // A letter or two is no beginning that somebody has looked at: it could mean any of few runners.
   const range = ref.length < 4 ? undefined : idRange(ref);
-  const found = await db.query<RunnerRow>(find, [ref, range?.from ?? null, range?.to ?? null]);
-  return found[0]?.name === ref ? found.slice(0, 1) : found;
+  const name = isWholeId(ref) ? null : ref;
+  const found = await db.query<RunnerRow>(find, [name, range?.from ?? null, range?.to ?? null]);
+  return found[0]?.name === name ? found.slice(0, 1) : found;
 }
 
 const connect = repeatable(

@@ -1,5 +1,5 @@
 // Teams: users who are granted something together.
-import { idRange } from './id-range.ts';
+import { idRange, isWholeId } from './id-range.ts';
 import { once, type Queryable, repeatable } from './statement.ts';
 
 export interface TeamRow {
@@ -25,7 +25,7 @@ const byIdRange = repeatable(
 
 /** The teams that `ref` can mean: the one of that name, or up to four whose id begins so. */
 export async function findTeams(db: Queryable, ref: string): Promise<TeamRow[]> {
-  const named = await db.query<TeamRow>(byName, [ref]);
+  const named = isWholeId(ref) ? [] : await db.query<TeamRow>(byName, [ref]);
   if (named.length > 0) return named;
   const range = ref.length < 4 ? undefined : idRange(ref);
   return range === undefined ? [] : db.query<TeamRow>(byIdRange, [range.from, range.to]);

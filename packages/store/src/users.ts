@@ -1,6 +1,6 @@
 // Users: who may sign in, and as what.
 import type { Role } from '@rivet/protocol';
-import { idRange } from './id-range.ts';
+import { idRange, isWholeId } from './id-range.ts';
 import { once, type Queryable, repeatable } from './statement.ts';
 
 export interface UserRow {
@@ -58,7 +58,7 @@ export async function findUser(db: Queryable, name: string): Promise<UserRow | u
 
 /** The users that `ref` can mean: the one of that name, or up to four whose id begins so. */
 export async function findUsers(db: Queryable, ref: string): Promise<UserRow[]> {
-  const named = await db.query<UserRow>(byName, [ref]);
+  const named = isWholeId(ref) ? [] : await db.query<UserRow>(byName, [ref]);
   if (named.length > 0) return named;
   const range = ref.length < 4 ? undefined : idRange(ref);
   return range === undefined ? [] : db.query<UserRow>(byIdRange, [range.from, range.to]);
@@ -103,7 +103,7 @@ const lockAdmins = repeatable(
 const activeAdmins = repeatable(
   'active_administrators',
   `SELECT u.id FROM users u WHERE u.role = 'admin' AND u.disabled_at IS NULL
-     AND (u.password_hash IS NOT NULL
+     AND ((u.password_hash IS NOT NULL AND COALESCE(u.password_expires_at > now(), true))
        OR EXISTS (SELECT FROM user_identities i WHERE i.user_id = u.id))`,
 );
 

@@ -65,7 +65,8 @@ itself, and upper and lower case differ. The team \`everyone\` has everybody in 
 - **\`pipelines.edit\` is use of the pipeline's secrets**: whoever writes the program may print
   them in a form that nobody hides.
 - **\`grants.manage\` and \`users.manage\` are as good as everything**: whoever has one of them
-  can take the rest.
+  can take the rest. With \`runners.manage\` one can bring a runner that is given any job, with its
+  secrets, also through an API key that is for some pipelines only.
 - What changes counts from the next request on; streams that are open end within 5 seconds.
 
 ## API keys
@@ -78,7 +79,7 @@ A key stands for its owner and may what the owner may at that moment; limits nar
   them it has rights on pipelines and nothing else: it manages nothing and sees no secret.
 - A key can make keys, which can neither do more nor live longer than itself, and end with it: a
   stolen key leaves nothing behind when it is revoked. A key with limits sees and revokes only
-  itself and those that it made.
+  itself and those that it made, and neither sees nor ends sessions.
 - It ends when its time is over (90 days, 366 at most), when it is revoked, and when its owner is
   disabled or deleted. Signing out does not end keys.
 

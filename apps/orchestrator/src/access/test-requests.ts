@@ -119,7 +119,7 @@ export const recipes: Readonly<Record<RouteName, Recipe>> = {
     ...session,
     'RIVET_AUTH_PASSWORD_WRONG',
   ),
-  listSessions: none,
+  listSessions: { make: () => ({}), ok: session },
   endSession: {
     make: () => ({ params: { id: uuidv7() } }),
     ok: ['RIVET_AUTH_SESSION_NOT_FOUND', ...session],

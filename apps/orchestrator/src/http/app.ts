@@ -16,7 +16,7 @@ import type { Authenticator } from '../auth/authenticate.ts';
 import { anonymous, type Principal } from '../auth/principal.ts';
 import type { Metrics } from '../metrics.ts';
 import type { NetworkConfig } from '../network-config.ts';
-import { authorize, originOf } from './authorize.ts';
+import { authorize, authorizeAgain, originOf } from './authorize.ts';
 import { type BodyBudget, createBodyBudget } from './body-budget.ts';
 import type { CertificateOptions } from './certificate.ts';
 import type { Call, Handlers } from './handler.ts';
@@ -180,6 +180,7 @@ async function register<Name extends RouteName>(
       if (route.body !== undefined) bodies.reserve(request, reply);
     },
     handler: async (request, reply) => {
+      await authorizeAgain(authenticator, permission, request, reply);
       const parts = {
         params: validators.params?.(request.params),
         query: validators.query?.(request.query),

@@ -1,6 +1,7 @@
 // Streams about one job: how many one person may have, and that only who may see the job goes on.
 import type { JobRow } from '@rivet/store';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Authenticator } from '../auth/authenticate.ts';
 import type { Person } from '../auth/principal.ts';
 import type { Services } from '../services.ts';
 import { type EventStream, streamEvents } from './event-stream.ts';
@@ -24,13 +25,20 @@ export async function streamJob(
 ): Promise<void> {
   const { authenticator, streamSlots, stopping, logger } = services;
   const giveBack = streamSlots.take(person());
-  const mayGoOn = async (): Promise<boolean> => {
-    const now = await authenticator.stillValid(request);
-    return now?.kind === 'person' && now.access.mayOn('pipelines.view', job.pipeline_name);
-  };
+  const mayGoOn = (): Promise<boolean> => maySeeStill(authenticator, request, job);
   try {
     await streamEvents(reply, { stopping, mayGoOn, logger }, write);
   } finally {
     giveBack();
   }
+}
+
+/** Whether a request that began some time ago would be shown the job now. */
+export async function maySeeStill(
+  authenticator: Authenticator,
+  request: FastifyRequest,
+  job: JobRow,
+): Promise<boolean> {
+  const now = await authenticator.stillValid(request);
+  return now?.kind === 'person' && now.access.mayOn('pipelines.view', job.pipeline_name);
 }

@@ -118,7 +118,7 @@ export function authRoutes(services: Services): Handlers<Names> {
       return { tokens: tokens && presentTokens(tokens) };
     },
     listSessions: async (call) => {
-      const { userId, via } = call.person();
+      const { userId, via } = requireUnlimited(call.person());
       const current = via.kind === 'session' ? via.sessionId : '';
       const rows = await listSessions(database, userId);
       return {
@@ -135,7 +135,7 @@ export function authRoutes(services: Services): Handlers<Names> {
       };
     },
     endSession: async (call) => {
-      const { userId } = call.person();
+      const { userId } = requireUnlimited(call.person());
       const { id } = call.params;
       await database.transaction(
         async (tx) => {
@@ -192,6 +192,17 @@ function requireSession(person: Person): {
 } {
   const { userId, name, via } = person;
   if (via.kind === 'session') return { userId, name, ...via };
+  throw RivetError.of('RIVET_AUTH_SESSION_NEEDED', {});
+}
+
+/**
+ * Whoever is signed in, or has a key that may all that its owner may: where somebody works, and
+ * whether they stay signed in, is nothing for a key that was made for one pipeline.
+ * @throws RIVET_AUTH_SESSION_NEEDED
+ */
+function requireUnlimited(person: Person): Person {
+  const { permissions, pipelines } = person.access.limits;
+  if (permissions === undefined && pipelines === undefined) return person;
   throw RivetError.of('RIVET_AUTH_SESSION_NEEDED', {});
 }
 
