@@ -38,6 +38,18 @@ export function requireNoForeignPage(request: FastifyRequest): void {
   requireOwnPage(request);
 }
 
+/**
+ * Holds the start of a sign-in for a command line: a program opens it, or somebody clicks on what it
+ * has printed. A page of another site would have somebody signed in, unasked, for whatever program
+ * listens on that machine.
+ * @throws RIVET_OIDC_LURED
+ */
+export function requireNoOtherSite({ headers }: FastifyRequest): void {
+  const site = single(headers['sec-fetch-site']) ?? 'none';
+  if (site === 'none' || site === 'same-origin') return;
+  throw RivetError.of('RIVET_OIDC_LURED', { found: JSON.stringify(site) });
+}
+
 /** For browsers that send no Sec-Fetch-Site: without TLS, and old ones. */
 function requireOwnOrigin({ headers, protocol, host }: FastifyRequest): void {
   const { origin } = headers;

@@ -186,6 +186,15 @@ export const authErrors = defineErrors({
     exit: 5,
     fault: 'user',
   },
+  RIVET_OIDC_LURED: {
+    message:
+      'a page of another site has opened this sign-in for a command line: sec-fetch-site is {found}',
+    solve:
+      'Run `rivet login --sso` yourself. When you just have, paste the address that it printed into the browser.',
+    status: 403,
+    exit: 5,
+    fault: 'user',
+  },
   RIVET_OIDC_REDIRECT: {
     message: 'the address to return to is {found}; expected http://127.0.0.1:port/path',
     solve: 'Use a `rivet` of the same version as the server.',

@@ -337,6 +337,22 @@ describe('from a command line', () => {
     });
   });
 
+  test.each([
+    ['cross-site', 403],
+    ['same-site', 403],
+    ['none', 303],
+    [undefined, 303],
+  ])('a browser that is sent to the start by a page (%s) is answered %i', async (site, status) => {
+    const server = await startWith();
+    const headers = site === undefined ? {} : { 'sec-fetch-site': site };
+    const answer = await fetch(cliOf(server, LOOPBACK), { redirect: 'manual', headers });
+    expect(answer.status).toBe(status);
+    if (status === 403) expect(await codeOf(answer)).toBe('RIVET_OIDC_LURED');
+    // A browser that stays one gets nothing that somebody else could have.
+    const browser = await fetch(startOf(server), { redirect: 'manual', headers });
+    expect(browser.status).toBe(303);
+  });
+
   test('a code is worth nothing after a minute', async () => {
     const server = await startWith();
     const code = (await returnToCli(server, account().subject)).searchParams.get('code') ?? '';

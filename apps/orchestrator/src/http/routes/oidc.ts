@@ -29,6 +29,7 @@ import { makeBrowserToken, setBrowserCookie } from '../browser-cookie.ts';
 import type { Call, Handlers } from '../handler.ts';
 import { clearOidcCookie, readOidcCookie, setOidcCookie } from '../oidc-cookie.ts';
 import { sendProblemPage } from '../pages/serve-pages.ts';
+import { requireNoOtherSite } from '../same-origin.ts';
 import { clientOf, personOf, presentTokens, userObject } from './auth.ts';
 
 type Names = 'startOidc' | 'finishOidc' | 'exchangeOidcCode';
@@ -43,6 +44,7 @@ export function oidcRoutes(services: Services): Handlers<Names> {
     startOidc: async ({ query, request, reply }) => {
       const provider = requireProvider(services);
       const cli = readCli(query);
+      if (cli !== undefined) requireNoOtherSite(request);
       // Whoever starts ends there as a rule; nobody starts hundreds.
       await auth.throttle.failed('oidc', request.ip);
       const handshake = newHandshake();
