@@ -116,7 +116,9 @@ export function clientError(
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
     return RivetError.of('RIVET_REQUEST_INVALID', { summary: error.message });
   }
-  logger.error({ request: request.id, method, url, err: error }, 'a request failed');
+  // Without what follows the path: the return from a sign-in elsewhere has its code there.
+  const [path] = url.split('?', 1);
+  logger.error({ request: request.id, method, path, err: error }, 'a request failed');
   const reason = `an unexpected error; the log of the orchestrator has it as request ${request.id}`;
   return RivetError.of('RIVET_INTERNAL', { reason }, error);
 }
