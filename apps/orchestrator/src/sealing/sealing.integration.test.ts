@@ -83,6 +83,33 @@ it('knows every table with sealed values', async () => {
   expect(rows.map(({ name }) => name)).toEqual([...sealedTables].sort());
 });
 
+it('tells of values at its start whose master key was taken away too soon', async () => {
+  const lines: string[] = [];
+  const warn = (_: object, message: string) => void lines.push(message);
+  const logger = { ...silentLogger, warn };
+  const onFirstStart = async () => {};
+  const start = (other?: MasterKeySource) =>
+    createSealing({ database, current: first, other, onFirstStart, logger }).start();
+  const run = (name: string, text: string) => database.query({ name, text, repeatable: true });
+  await start(second);
+  expect(lines).toEqual([]);
+  await run(
+    'put_secret_of_another_key',
+    `INSERT INTO secrets (id, scope, name, provider, version, created_by, updated_by)
+     VALUES (gen_random_uuid(), '', 'LEFT', 'database', 1, '', '')`,
+  );
+  await run(
+    'put_version_of_another_key',
+    `INSERT INTO secret_versions
+       (secret_id, version, master_key_id, wrapped_key, box, created_by)
+     SELECT id, 1, 'another key', '', '', '' FROM secrets WHERE name = 'LEFT'`,
+  );
+  await start(second);
+  expect(lines).toEqual([
+    expect.stringContaining('1 values are sealed with the master key another key'),
+  ]);
+});
+
 it('makes no second root when the first is gone: an emptied audit log could begin anew', async () => {
   const run = (name: string, text: string) => database.query({ name, text, repeatable: true });
   await run(
@@ -94,7 +121,7 @@ it('makes no second root when the first is gone: an emptied audit log could begi
     'put_version',
     `INSERT INTO secret_versions
        (secret_id, version, master_key_id, wrapped_key, box, created_by)
-     SELECT id, 1, 'k', '', '', '' FROM secrets`,
+     SELECT id, 1, 'k', '', '', '' FROM secrets WHERE name = 'N'`,
   );
   await run(
     'forget_root',

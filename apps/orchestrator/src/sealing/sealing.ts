@@ -49,6 +49,7 @@ export function createSealing(options: SealingOptions): Service & { readonly sea
       };
       started = createSealer(keyring, await openRoot(options, keyring));
       logger.info({ master_key: keyring.current.id, other: keyring.other?.id }, 'unsealed');
+      await warnOfOtherKeys(options, started);
     },
     async stop() {},
   });
@@ -84,6 +85,19 @@ async function openRoot(options: SealingOptions, keyring: Keyring): Promise<Buff
     throw RivetError.of('RIVET_MASTER_KEY_WRONG', facts);
   }
   return keys.open(sealedOf(sealed), context);
+}
+
+/** Of a master key that was taken away before all values were wrapped anew. */
+async function warnOfOtherKeys(
+  { database, logger }: SealingOptions,
+  { keyId, otherKeyId }: Sealer,
+): Promise<void> {
+  for (const { key_id, count } of await countSealedByKey(database)) {
+    if (key_id === keyId || key_id === otherKeyId) continue;
+    const what = `${count} values are sealed with the master key ${key_id}, which is not there`;
+    const solve = 'set it as RIVET_MASTER_KEY_PREVIOUS and run `rivet secret rotate`';
+    logger.warn({ master_key: key_id, values: count }, `${what}: ${solve}`);
+  }
 }
 
 async function makeRoot(
