@@ -260,6 +260,17 @@ describe('one’s own account', () => {
     await expect(signIn(url, name)).rejects.toMatchObject({ code: 'RIVET_AUTH_LOGIN_FAILED' });
   });
 
+  test('an account that signs in elsewhere is told that it has no password to change', async () => {
+    const { id, name } = await seedPersonWithPassword(database);
+    const client = clientWith(url, await signIn(url, name));
+    const text = `UPDATE users SET password_hash = NULL WHERE id = '${id}'`;
+    await database.query({ name: '', text, repeatable: true });
+    const body = { password: PASSWORD, new_password: 'staple of the battery' };
+    await expect(client.changePassword({ body })).rejects.toMatchObject({
+      code: 'RIVET_AUTH_NO_PASSWORD',
+    });
+  });
+
   test('an API key changes no password and signs nobody out', async () => {
     const key = one.client;
     const body = { password: PASSWORD, new_password: 'staple of the battery' };

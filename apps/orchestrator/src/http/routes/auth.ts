@@ -4,6 +4,7 @@ import type { SessionTokens } from '@rivet/protocol';
 import {
   endSession,
   endUserSessions,
+  findUser,
   listSessions,
   lockUser,
   setUserPassword,
@@ -160,9 +161,12 @@ async function changePassword(
 ): Promise<NewSession | undefined> {
   const { userId, name } = call.person();
   const { password, new_password: next } = call.body;
-  const user = await checkPassword(auth, name, password, call.request.ip).catch((error) => {
-    const wrong = isRivetError(error, 'RIVET_AUTH_LOGIN_FAILED');
-    throw wrong ? RivetError.of('RIVET_AUTH_PASSWORD_WRONG', {}) : error;
+  const user = await checkPassword(auth, name, password, call.request.ip).catch(async (error) => {
+    if (!isRivetError(error, 'RIVET_AUTH_LOGIN_FAILED')) throw error;
+    // Of one's own account that may be said.
+    const own = await findUser(database, name);
+    if (own?.password_hash === null) throw RivetError.of('RIVET_AUTH_NO_PASSWORD', { name });
+    throw RivetError.of('RIVET_AUTH_PASSWORD_WRONG', {});
   });
   checkNewPassword(next, name);
   const passwordHash = await auth.passwords.hash(next);
