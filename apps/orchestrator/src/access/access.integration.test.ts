@@ -106,6 +106,9 @@ describe('a grant', () => {
     await admin.deleteGrant({ id });
     expect(await codeOf(admin.deleteTeam({ ref: 'everyone' }))).toBe('RIVET_TEAM_FIXED');
     expect(await codeOf(admin.addTeamMember({ ref: 'everyone', user }))).toBe('RIVET_TEAM_FIXED');
+    expect(await codeOf(admin.createTeam({ body: { name: 'everyone' } }))).toBe(
+      'RIVET_TEAM_EXISTS',
+    );
   });
 
   test('given again is the same grant, also by many at once', async () => {
