@@ -69,20 +69,31 @@ export async function useLinkPermission(tx: Queryable, name: string): Promise<Us
 const leaveTeams = repeatable(
   'leave_teams',
   `DELETE FROM team_members m USING teams t
-   WHERE m.team_id = t.id AND m.user_id = $1 AND NOT t.name = ANY($2)`,
+   WHERE m.team_id = t.id AND m.user_id = $1 AND NOT t.name = ANY($2)
+   RETURNING t.id, t.name`,
 );
 const joinTeams = repeatable(
   'join_teams',
-  `INSERT INTO team_members (team_id, user_id)
-   SELECT id, $1 FROM teams WHERE name = ANY($2) AND NOT everybody ON CONFLICT DO NOTHING`,
+  `WITH joined AS (
+     INSERT INTO team_members (team_id, user_id)
+     SELECT id, $1 FROM teams WHERE name = ANY($2) AND NOT everybody
+     ON CONFLICT DO NOTHING RETURNING team_id)
+   SELECT t.id, t.name FROM joined JOIN teams t ON t.id = joined.team_id`,
 );
 
-/** Makes a user a member of exactly those teams among `names` that there are. */
+interface TeamName {
+  readonly id: string;
+  readonly name: string;
+}
+
+/** Makes a user a member of exactly those teams among `names` that there are; what that changed. */
 export async function setTeamsOfUser(
   tx: Queryable,
   id: string,
   names: readonly string[],
-): Promise<void> {
-  await tx.query(leaveTeams, [id, names]);
-  await tx.query(joinTeams, [id, names]);
+): Promise<{ left: TeamName[]; joined: TeamName[] }> {
+  return {
+    left: await tx.query<TeamName>(leaveTeams, [id, names]),
+    joined: await tx.query<TeamName>(joinTeams, [id, names]),
+  };
 }

@@ -41,7 +41,7 @@ export async function accountOf(
   }
   await noteIdentityUse(tx, identity);
   const { role, teams } = identity;
-  if (teams !== undefined) await setTeamsOfUser(tx, user.id, teams);
+  if (teams !== undefined) await changeTeams(tx, parts, user, teams);
   if (role === undefined || role === user.role) return user;
   return changeRole(tx, parts, user, role);
 }
@@ -76,6 +76,20 @@ async function newAccount(
     return user;
   }
   throw refused(parts, 'its name is that of another account, which an administrator can link');
+}
+
+async function changeTeams(
+  tx: Queryable,
+  { audit, config }: AccountParts,
+  user: UserRow,
+  teams: readonly string[],
+): Promise<void> {
+  const { left, joined } = await setTeamsOfUser(tx, user.id, teams);
+  const details = { user: user.name, issuer: config.issuer };
+  const record = (action: 'team.add' | 'team.remove', team: { id: string; name: string }) =>
+    audit.record(tx, undefined, { action, object: { kind: 'team', ...team }, details });
+  for (const team of left) await record('team.remove', team);
+  for (const team of joined) await record('team.add', team);
 }
 
 async function changeRole(

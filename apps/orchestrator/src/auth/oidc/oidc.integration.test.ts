@@ -292,6 +292,13 @@ describe('accounts', () => {
     expect(await become(['dev', 'ops'], [])).toBe(303);
     expect(await findUser(database, name)).toMatchObject({ role: 'admin' });
     expect(await membersOf()).toEqual([]);
+    const { items } = await server.client.listAuditEntries({ query: { action: 'team.*' } });
+    const ofTeam = items.filter(({ object }) => object.name === team && object.kind === 'team');
+    expect(ofTeam.map(({ action, details }) => [action, details.user])).toEqual([
+      ['team.remove', name],
+      ['team.add', name],
+      ['team.create', undefined],
+    ]);
     await database.query({
       name: '',
       text: `UPDATE users SET disabled_at = now() WHERE role = 'admin' AND password_hash IS NOT NULL`,
