@@ -110,6 +110,13 @@ describe('the log of an installation', () => {
   });
 });
 
+it.each(['5', '0:00', `1:${'g'.repeat(64)}`])('holds no log against the end %j', async (head) => {
+  await rivet('audit', 'verify', `--head=${head}`)
+    .exits(2)
+    .stderr(/RIVET_AUDIT_HEAD_INVALID/)
+    .run();
+});
+
 describe('a log that was touched', () => {
   let server: Server;
   const asked: (string | undefined)[] = [];
