@@ -252,10 +252,16 @@ export class ClaimDispatcher {
     }
     for (const waiter of waiters) waiter.served = 'now';
     const rows = await start(database, { slots, fulfils, pipelines, leaseSeconds });
-    const byRequest = Map.groupBy(rows, (row) => row.request_id);
+    // Not by the request alone: its id is what the runner says, and another may say the same.
+    const runners = new Map(slots.map(({ leaseId, runnerId }) => [leaseId, runnerId]));
+    const keyOf = (runnerId = '', requestId: string): string => `${runnerId} ${requestId}`;
+    const byRequest = Map.groupBy(rows, (row) =>
+      keyOf(runners.get(row.lease_id), row.request_id.toLowerCase()),
+    );
     const unwanted: ClaimedRow[] = [];
     for (const waiter of waiters) {
-      const mine = byRequest.get(waiter.poll.requestId) ?? [];
+      const { runnerId, requestId } = waiter.poll;
+      const mine = byRequest.get(keyOf(runnerId, requestId.toLowerCase())) ?? [];
       waiter.served = 'before';
       // Its runner went away while the statement ran: nobody would get these.
       if (waiter.settled) unwanted.push(...mine);

@@ -111,6 +111,15 @@ describe('about a job of another runner', () => {
     expect(await honest.claim({ requestId, waitMs: 5000 })).toHaveLength(1);
     expect(await liar.claim({ requestId })).toEqual([]);
   });
+
+  test('a claim that waits with the request id of another gives nothing of its job', async () => {
+    await honest.finish(job, { state: 'succeeded' });
+    const requestId = randomUUID();
+    const polls = [honest, liar].map((runner) => runner.claim({ requestId, waitMs: 1500 }));
+    const { id } = await server.client.launchPipeline({ ref, body: {} });
+    const given = await Promise.all(polls);
+    expect(given.flat().map((claimed) => claimed.id)).toEqual([id]);
+  });
 });
 
 describe('about its own job', () => {
