@@ -106,13 +106,14 @@ const offer = repeatable(
   'offer_runner_token',
   `UPDATE runners SET next_token_hash = $2
    WHERE id = $1 AND revoked_at IS NULL
-     -- Repeated after the new token was used already: nothing is left to do.
-     AND token_hash <> $2`,
+     -- Repeated, also after the new token was used already: nothing is left to do.
+     AND token_hash <> $2 AND next_token_hash IS DISTINCT FROM $2
+   RETURNING id`,
 );
 
-/** The old token stays valid until the one with this hash is used. */
-export async function offerRunnerToken(db: Queryable, id: string, hash: Buffer): Promise<void> {
-  await db.query(offer, [id, hash]);
+/** The old token stays valid until the one with this hash is used. Whether it is a new one. */
+export async function offerRunnerToken(db: Queryable, id: string, hash: Buffer): Promise<boolean> {
+  return (await db.query(offer, [id, hash])).length > 0;
 }
 
 const ask = repeatable(

@@ -193,6 +193,9 @@ describe('a runner', () => {
     await renewed.changeRunnerToken({ body });
     await expect(session.changeRunnerToken({ body })).rejects.toMatchObject(invalid);
     await renewed.connectRunner({ body: { tags: [], capacity: 1, version: 'test' } });
+    // Four calls, one change.
+    const query = { action: 'runner.token', object: runner.name };
+    expect((await client.listAuditEntries({ query })).items).toHaveLength(1);
   });
 
   test('is asked to change its token when an administrator wants it, until it did', async () => {

@@ -53,7 +53,7 @@ export function runnerCallRoutes(services: Services): Handlers<Names> {
       const runner = runnerOf(principal);
       const offering = database.transaction(
         async (tx) => {
-          await offerRunnerToken(tx, runner.runnerId, hash);
+          if (!(await offerRunnerToken(tx, runner.runnerId, hash))) return;
           const object = { kind: 'runner', id: runner.runnerId, name: runner.name };
           await audit.record(tx, runner, { action: 'runner.token', object });
         },
