@@ -43,6 +43,20 @@ describe('a value', () => {
     expect(markup.isWellFormed()).toBe(true);
   });
 
+  it.each(['..', '.', '../logout', '%2e%2e', 'a/b', '?x', '#x', '\\..'])(
+    '%j in a path is one segment of it, and leads nowhere else',
+    (value) => {
+      const [, address] = /href="([^"]*)"/.exec(String(html`<a href="/a/${value}/c">x</a>`)) ?? [];
+      const { pathname, search, hash } = new URL(address ?? '', 'https://rivet.test');
+      expect(pathname).toMatch(/^\/a\/[^/]+\/c$/);
+      expect(search + hash).toBe('');
+    },
+  );
+
+  it('of dots in a query stays what it is', () => {
+    expect(String(html`<a href="/?q=${'..'}">x</a>`)).toBe('<a href="/?q=..">x</a>');
+  });
+
   it('in a title or a text area stays its text', () => {
     expect(String(html`<title>${'</title><script>'}</title>`)).toBe(
       '<title>&lt;/title&gt;&lt;script&gt;</title>',

@@ -72,7 +72,11 @@ function write(value: HtmlValue, place: Place): string {
   }
   const text = String(value);
   if (place === 'url') return escapeHtml(safeUrl(text));
-  if (place === 'url-part') return escapeHtml(encodeURIComponent(text.toWellFormed()));
+  // These would climb, and browsers read `%2E` as a dot too: no encoding helps.
+  if (place === 'url-segment' && /^\.{1,2}$/.test(text)) return '%EF%BF%BD';
+  if (place === 'url-segment' || place === 'url-part') {
+    return escapeHtml(encodeURIComponent(text.toWellFormed()));
+  }
   return escapeHtml(text);
 }
 

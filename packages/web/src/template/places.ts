@@ -2,9 +2,9 @@
 
 /**
  * Where a value stands: in text, in a quoted attribute, at the beginning of one that holds an
- * address, or further on in such a one.
+ * address, further on in its path, or in what comes after the path.
  */
-export type Place = 'text' | 'attribute' | 'url' | 'url-part';
+export type Place = 'text' | 'attribute' | 'url' | 'url-segment' | 'url-part';
 
 const URL_ATTRIBUTES = new Set([
   'href',
@@ -41,6 +41,8 @@ type State =
       readonly quote: string;
       /** Whether nothing of the value has been written yet. */
       readonly empty: boolean;
+      /** Whether the path of an address is over. */
+      readonly query: boolean;
     };
 
 /**
@@ -67,7 +69,8 @@ function placeIn(state: State): Place {
     throw new TypeError(`a value cannot stand inside ${describe(state)}`);
   }
   if (!URL_ATTRIBUTES.has(state.attribute)) return 'attribute';
-  return state.empty ? 'url' : 'url-part';
+  if (state.empty) return 'url';
+  return state.query ? 'url-part' : 'url-segment';
 }
 
 function describe(state: State): string {
@@ -113,7 +116,8 @@ function step(state: State, rest: string): [State, number] {
       return stepTag(state.element, rest);
     case 'value': {
       const end = rest.indexOf(state.quote);
-      if (end < 0) return [{ ...state, empty: false }, rest.length];
+      const query = state.query || /[?#]/.test(rest);
+      if (end < 0) return [{ ...state, empty: false, query }, rest.length];
       return [{ in: 'tag', element: state.element }, end + 1];
     }
   }
@@ -144,6 +148,7 @@ function stepTag(element: string, rest: string): [State, number] {
     return [{ in: 'tag', element }, skipped[0].length];
   }
   const [whole, name = '', quote = ''] = attribute;
-  const value: State = { in: 'value', element, attribute: name.toLowerCase(), quote, empty: true };
+  const begun = { empty: true, query: false };
+  const value: State = { in: 'value', element, attribute: name.toLowerCase(), quote, ...begun };
   return [value, whole.length];
 }
