@@ -1,4 +1,4 @@
-// The settings of the network: what may be listened on without TLS, whom it believes, what it is called.
+// The settings of the network: what may be listened on without TLS, whom it believes, its names.
 import { readSettings } from '@rivet/base';
 import { describe, expect, test } from 'vitest';
 import { networkSettings, readNetwork } from './network-config.ts';

@@ -39,9 +39,9 @@ export function requireNoForeignPage(request: FastifyRequest): void {
 }
 
 /**
- * Holds the start of a sign-in for a command line: a program opens it, or somebody clicks on what it
- * has printed. A page of another site would have somebody signed in, unasked, for whatever program
- * listens on that machine.
+ * Holds the start of a sign-in for a command line: a program opens it, or somebody clicks on what
+ * it has printed. A page of another site would have somebody signed in, unasked, for whatever
+ * program listens on that machine.
  * @throws RIVET_OIDC_LURED
  */
 export function requireNoOtherSite({ headers }: FastifyRequest): void {
