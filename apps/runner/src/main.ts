@@ -15,7 +15,7 @@ import { readConfig, runnerVariables } from './config.ts';
 
 /** Variables of the other programs, which may be set for all of them together. */
 const OTHER_PROGRAMS =
-  /^RIVET_(LISTEN|MIGRATE|LEASE|POLL|DATABASE|DATA|CONFIG|CLI|TOKEN|TLS|TRUSTED|ALLOWED|PUBLIC|MASTER|METRICS|OIDC|ATTEMPT|STREAMS|PLUGINS)/;
+  /^RIVET_(LISTEN|MIGRATE|LEASE|POLL|DATABASE|DATA|CONFIG|CLI|TOKEN|TLS|TRUSTED|ALLOWED|PUBLIC|MASTER|METRICS|OIDC|ATTEMPT|STREAMS|PLUGINS|VAULT|SECRETS|SETUP|CONTEXT)/;
 /** After a defect the program is given this long to say so, in milliseconds. */
 const DEFECT_EXIT_MS = 100;
 

@@ -117,7 +117,7 @@ export const init = defineCommand({
     output.note(`\nNext:`);
     if (directory !== context.cwd) output.note(`  ${cyan(`cd ${place}`)}`);
     output.note(`  ${cyan('rivet check pipeline.lua')}   every mistake at once`);
-    output.note(`  ${cyan('rivet test')}               what it does, in no time`);
+    output.note(`  ${cyan('rivet test')}                 what it does, in no time`);
     output.note(`  ${cyan('rivet run pipeline.lua')}     run it here, in containers`);
     return exitCodes.success;
   },

@@ -59,7 +59,8 @@ export const authErrors = defineErrors({
   },
   RIVET_AUTH_PASSWORD_TEMPORARY: {
     message: 'the password of {name} is a temporary one, for setting a new one with',
-    solve: 'Sign in again with `new_password`; `rivet login` asks for it.',
+    solve:
+      '`rivet login` asks for the new one at a terminal; with --password-stdin it is the second line. Programs send it as `new_password`.',
     status: 403,
     exit: 5,
     fault: 'user',

@@ -36,7 +36,7 @@ export const runnerErrors = defineErrors({
   RIVET_RUNNER_REFUSED: {
     message: 'the server at {url} does not take the token of the runner {name}: {why}',
     solve:
-      'It was revoked, or belongs to another server. To register again, remove the files token and token.next from the state directory and start with a new registration token (`rivet runner token create`).',
+      'If it never got as far as registering, start it with a registration token (`rivet runner token create`). Otherwise it was revoked, or belongs to another server: to register again, first remove the files token and token.next from its state directory.',
     status: 401,
     exit: 5,
     fault: 'operator',

@@ -10,6 +10,14 @@ export const serverErrors = defineErrors({
     exit: 3,
     fault: 'operator',
   },
+  RIVET_SERVER_CERTIFICATE: {
+    message: 'the certificate of the Rivet server at {url} is not trusted: {reason}',
+    solve:
+      'If an authority of your own has signed it, name its PEM file in RIVET_CA_FILE (`rivet runner start --ca-file`). Otherwise ask under a name that the certificate has, or renew it. Authorities that only the system knows do not count.',
+    status: 503,
+    exit: 3,
+    fault: 'operator',
+  },
   RIVET_SERVER_URL_INVALID: {
     message: '{found} is not the address of a Rivet server; expected http://host:port',
     solve: 'Write the address with its scheme, for example http://127.0.0.1:7450.',

@@ -74,6 +74,12 @@ async function trySend(request: Request, fetch: Fetch): Promise<Result> {
   } catch (error) {
     // A `fetch` of the caller's own may have more to say than that there was no answer.
     if (isRivetError(error)) return { error, mayRetry: false, retryAfterMs: 0 };
+    const untrusted = certificateFault(error);
+    if (untrusted !== undefined) {
+      const details = { url: originOf(request.url), reason: untrusted };
+      const refused = RivetError.of('RIVET_SERVER_CERTIFICATE', details, error);
+      return { error: refused, mayRetry: false, retryAfterMs: 0 };
+    }
     const reason = deadline.signal.aborted
       ? `no answer within ${formatDuration(request.timeoutMs)}`
       : describeNetworkError(error);
@@ -116,6 +122,18 @@ export function describeNetworkError(error: unknown): string {
 /** The address without path and query, which may hold what does not belong into a message. */
 export function originOf(url: string): string {
   return new URL(url).origin;
+}
+
+/** What OpenSSL and Node call the faults of a certificate; other errors of TLS are of the network. */
+const CERTIFICATE_FAULT =
+  /^(CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|ERR_TLS_CERT_|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE)/;
+
+function certificateFault(error: unknown): string | undefined {
+  const code = networkCode(error);
+  if (code === undefined || !CERTIFICATE_FAULT.test(code)) return undefined;
+  const cause = error instanceof Error ? (error.cause ?? error) : error;
+  // Node goes on with advice about its own command line.
+  return describeThrown(cause).split('; if the root CA')[0];
 }
 
 function networkCode(error: unknown): string | undefined {

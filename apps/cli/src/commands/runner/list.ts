@@ -15,7 +15,7 @@ export const runnerList = defineCommand({
     if (options.json) {
       output.json(page);
     } else if (page.items.length === 0) {
-      output.note('There are no runners yet. Start one with: rivet runner start');
+      output.note('There are no runners yet. Let one in with: rivet runner token create');
     } else {
       const rows = page.items.map((runner) => [
         runner.name,

@@ -72,7 +72,7 @@ function secondsOf(text: string): number {
   try {
     return Math.ceil(parseDuration(text) / 1000);
   } catch {
-    throw invalid('--expires', text, 'a duration such as 30m, 8h or 7d');
+    throw invalid('--expires', text, 'a duration such as 30m or 8h, at most 7d');
   }
 }
 
