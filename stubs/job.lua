@@ -7,7 +7,7 @@
 ---@field pipeline string name of the pipeline
 ---@field version integer version of the pipeline
 ---@field launched_by string who launched the job
----@field event "manual"|"api" what launched it: a person, or a program with an API key; a retry has that of the job before
+---@field event "manual"|"api" what launched it: a person, or a program with an API key; a retry is never more than the job before
 ---@field url string|nil page of the job; nil in `rivet run`
 ---@field started_at string when this attempt began: ISO 8601, UTC
 ---@field source "none"|"tree"|"git" how /workspace began: empty, as a copy of a directory, or as a checkout

@@ -1,7 +1,7 @@
 // Launches jobs: inputs are checked before a job exists, and a repeat makes no second one.
 import { createHmac } from 'node:crypto';
 import { RivetError, uuidv7 } from '@rivet/base';
-import type { DefinitionIssue, InputValues, LaunchRequest } from '@rivet/protocol';
+import type { DefinitionIssue, InputValues, LaunchEvent, LaunchRequest } from '@rivet/protocol';
 import {
   type Database,
   findIdempotencyKey,
@@ -71,7 +71,7 @@ export async function launchPipeline(
       version: pipeline.version,
       ...shown,
       launchedBy: person.name,
-      event: person.via.kind === 'session' ? 'manual' : 'api',
+      event: eventOf(person),
       tags: definition.runner,
       priority: request.priority ?? 0,
       retryOf: null,
@@ -120,8 +120,9 @@ export async function relaunch(
     version: job.version,
     ...shown,
     launchedBy: person.name,
-    // What it was launched by decides which secrets it gets: a retry gets no others.
-    event: job.event,
+    // What it was launched by decides which secrets it gets: a retry gets no others, neither than
+    // the job before nor than whoever retries would get.
+    event: job.event === 'manual' ? eventOf(person) : job.event,
     tags: content?.tags ?? [],
     priority: job.priority,
     retryOf: job.id,
@@ -129,6 +130,10 @@ export async function relaunch(
   if (typeof stored === 'object') return sameJob(database, key ?? '', digest, stored);
   services.notifier.queueChanged();
   return jobOf(database, id);
+}
+
+function eventOf(person: Person): LaunchEvent {
+  return person.via.kind === 'session' ? 'manual' : 'api';
 }
 
 /** Each person's keys are apart: nobody is given the job of somebody else's key. */

@@ -166,7 +166,7 @@ describe('a job', () => {
     expect((await fetchSecrets(one.runner, one.job, [shared.name])).secrets).toEqual([]);
   });
 
-  it('gets a secret only for the events that it is granted for, and a retry has the same', async () => {
+  it('gets a secret only for the events that it is granted for, and a retry gets no more', async () => {
     const secret = await seedSecret();
     await admin.grantSecret({ name: secret.name, body: { pipelines: 'p-*', events: ['manual'] } });
     const byKey = await startJob([secret.name]);
@@ -187,6 +187,11 @@ describe('a job', () => {
     expect((await fetchSecrets(manual.runner, manual.job, [secret.name])).secrets).toEqual([
       secret,
     ]);
+    // Nor does a program get what only people were to have, by retrying what one has launched.
+    await manual.runner.finish(manual.job, { state: 'succeeded' });
+    expect((await admin.retryJob({ id: manual.job.id })).event).toBe('api');
+    const narrower = await manual.runner.claimOne();
+    expect((await fetchSecrets(manual.runner, narrower, [secret.name])).secrets).toEqual([]);
   });
 
   it('sees what was changed meanwhile at the next question', async () => {
