@@ -27,7 +27,7 @@ export default defineConfig({
           include: ['{packages,apps}/**/*.integration.test.ts'],
           exclude: notTests,
           globalSetup: ['packages/testing/src/global-setup.ts'],
-          testTimeout: 60_000,
+          testTimeout: 120_000,
           hookTimeout: 60_000,
         },
       },
