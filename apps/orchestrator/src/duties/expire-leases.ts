@@ -1,20 +1,10 @@
 // Ends attempts whose lease has run out: their runner died, or cannot reach us.
 import type { Logger } from '@rivet/base';
-import {
-  type Database,
-  listExpiredAttempts,
-  lockJob,
-  type Notifier,
-  readAttempt,
-} from '@rivet/store';
-import { lose } from '../jobs/transitions.ts';
-import type { Metrics } from '../metrics.ts';
+import { listExpiredAttempts } from '@rivet/store';
+import { type LoseServices, loseAttempt } from '../jobs/lose-attempt.ts';
 import type { Duty } from './duty.ts';
 
-export interface ExpireLeasesServices {
-  readonly database: Database;
-  readonly notifier: Notifier;
-  readonly metrics: Metrics;
+export interface ExpireLeasesServices extends LoseServices {
   readonly logger: Logger;
   readonly leaseSeconds: number;
 }
@@ -47,35 +37,14 @@ export function expireLeases(services: ExpireLeasesServices): Duty {
 export async function expireOnce(
   services: Omit<ExpireLeasesServices, 'leaseSeconds'>,
 ): Promise<void> {
-  const { database, notifier, metrics, logger } = services;
+  const { database, logger } = services;
   for (;;) {
     const expired = await listExpiredAttempts(database, BATCH);
     for (const { job_id: id, attempt } of expired) {
-      const ending = await expire(database, id, attempt);
+      const ending = await loseAttempt(services, { id, attempt }, (_, current) => current.expired);
       if (ending === undefined) continue;
       logger.warn({ job: id, attempt, ending }, 'the lease of an attempt ran out');
-      notifier.jobChanged(id);
-      if (ending === 'queued') notifier.queueChanged();
-      else metrics.finished(ending);
     }
     if (expired.length < BATCH) return;
   }
-}
-
-function expire(
-  database: Database,
-  id: string,
-  attempt: number,
-): Promise<'failed' | 'canceled' | 'queued' | undefined> {
-  return database.transaction(
-    async (tx) => {
-      const job = await lockJob(tx, id);
-      const current = await readAttempt(tx, id, attempt);
-      // It may have reported since it was found.
-      const over = current?.result === null && current.expired;
-      if (job?.state !== 'running' || job.attempt !== attempt || !over) return undefined;
-      return lose(tx, job, current.last_seq === 0);
-    },
-    { repeatable: true },
-  );
 }
