@@ -115,13 +115,7 @@ async function bySession(database: Database, session: NamedSession): Promise<Per
   const holder = await findSessionHolder(database, session);
   if (holder === undefined) throw invalid();
   if (!holder.used_lately) await touchSession(database, session.id);
-  return {
-    kind: 'person',
-    userId: holder.user_id,
-    name: holder.name,
-    access: new Access(holder.role, holder.grants),
-    via: { kind: 'session', sessionId: holder.session_id, browser: false },
-  };
+  return sessionPerson(holder);
 }
 
 /**
@@ -135,17 +129,17 @@ async function byBrowserCookie(database: Database, request: FastifyRequest): Pro
   const holder = hash === 'invalid' ? undefined : await findBrowserSessionHolder(database, hash);
   if (holder === undefined) throw invalid();
   if (!holder.used_lately) await touchSession(database, holder.session_id);
-  return browserPerson(holder);
+  return sessionPerson(holder);
 }
 
-/** The person that the session of a browser stands for. */
-export function browserPerson(holder: SessionHolderRow): Person {
+/** The person that a session stands for. */
+export function sessionPerson(holder: SessionHolderRow): Person {
   return {
     kind: 'person',
     userId: holder.user_id,
     name: holder.name,
     access: new Access(holder.role, holder.grants),
-    via: { kind: 'session', sessionId: holder.session_id, browser: true },
+    via: { kind: 'session', sessionId: holder.session_id, browser: holder.kind === 'browser' },
   };
 }
 

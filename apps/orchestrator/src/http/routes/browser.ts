@@ -1,6 +1,6 @@
 // Routes of the sessions that a browser holds in a cookie: begin and end.
 import { BROWSER_SESSION_SECONDS, endSession, findBrowserSessionHolder } from '@rivet/store';
-import { browserPerson } from '../../auth/authenticate.ts';
+import { sessionPerson } from '../../auth/authenticate.ts';
 import { checkCredentials } from '../../auth/sign-in.ts';
 import type { Services } from '../../services.ts';
 import { originOf } from '../authorize.ts';
@@ -56,7 +56,7 @@ export function browserRoutes({ database, audit, auth }: Services): Handlers<Nam
           const { session_id: id, user_id: userId, name } = holder;
           await endSession(tx, { id, userId, reason: 'logout' });
           const object = { kind: 'user', id: userId, name };
-          const person = { ...browserPerson(holder), from: originOf(request) };
+          const person = { ...sessionPerson(holder), from: originOf(request) };
           await audit.record(tx, person, { action: 'auth.logout', object });
         },
         { repeatable: true },
