@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BASE_IMAGE, rivet, runCommand } from './command.ts';
-import { alternate, type Benchmark, timed } from './measure.ts';
+import { alternate, type Benchmark, ratioAtMost, row, timed } from './measure.ts';
 import { podmanFlags } from './podman-flags.ts';
 
 const oneCommand = `
@@ -21,7 +21,8 @@ export const startBenchmark: Benchmark = {
       () => timed(() => runCommand(rivet, ['--version'])),
       () => timed(() => runCommand(process.execPath, ['-e', '0'])),
     );
-    return { name: 'start', against: 'node -e 0', unit: 'ms', ...measured };
+    const target = ratioAtMost(1.5);
+    return row({ name: 'start', against: 'node -e 0', unit: 'ms', target, ...measured });
   },
 };
 
@@ -40,7 +41,8 @@ export const runBenchmark: Benchmark = {
         () => timed(() => runCommand(rivet, ['run', file, '--empty', '--image', BASE_IMAGE])),
         () => timed(() => runCommand('podman', bare)),
       );
-      return { name: 'run', against: 'podman run --rm', unit: 'ms', ...measured };
+      const target = ratioAtMost(1.3);
+      return row({ name: 'run', against: 'podman run --rm', unit: 'ms', target, ...measured });
     } finally {
       await rm(directory, { recursive: true, force: true });
     }

@@ -1,7 +1,7 @@
 // Lua work in Rivet's VM, beside three others in the same run.
 import { fengariPeer, type LuaPeer, pucPeer, rivetPeer, wasmoonPeer } from './lua-peers.ts';
 import { type LuaBenchProgram, programs } from './lua-programs.ts';
-import { type Benchmark, type Row, type Spread, spreadOf } from './measure.ts';
+import { type Benchmark, type Row, ratioAtMost, row } from './measure.ts';
 
 /** Plain fengari takes seconds for some of the programs. */
 const ROUNDS_MAX = 7;
@@ -30,23 +30,17 @@ async function measureProgram(program: LuaBenchProgram, rounds: number): Promise
   ];
   const machines = [ours, ...peers];
   try {
-    const spreads = await measure(program.name, machines, rounds);
-    const own = spreads.get(ours);
-    if (own === undefined) return [];
-    return peers.flatMap((peer) => {
-      const spread = spreads.get(peer);
-      if (spread === undefined) return [];
-      const promised = program.promised && peer === peers[0] ? { target: TARGET } : {};
-      return {
+    const times = await measure(program.name, machines, rounds);
+    return peers.map((peer) =>
+      row({
         name: program.name,
         against: peer.name,
-        unit: 'ms' as const,
-        ours: own,
-        peer: spread,
-        ratio: own.median / spread.median,
-        ...promised,
-      };
-    });
+        unit: 'ms',
+        ours: times.get(ours) ?? [],
+        peer: times.get(peer) ?? [],
+        ...(program.promised && peer === peers[0] && { target: ratioAtMost(TARGET) }),
+      }),
+    );
   } finally {
     for (const machine of machines) await machine.close();
   }
@@ -57,7 +51,7 @@ async function measure(
   name: string,
   machines: readonly LuaPeer[],
   rounds: number,
-): Promise<Map<LuaPeer, Spread>> {
+): Promise<Map<LuaPeer, readonly number[]>> {
   const times = new Map(machines.map((machine) => [machine, [] as number[]]));
   const results = new Set<unknown>();
   for (let round = -1; round < rounds; round += 1) {
@@ -70,5 +64,5 @@ async function measure(
   if (results.size !== 1) {
     throw new Error(`${name}: the machines returned ${[...results].join(' and ')}`);
   }
-  return new Map([...times].map(([machine, values]) => [machine, spreadOf(values)]));
+  return times;
 }

@@ -1,27 +1,39 @@
-// Measures two things in turn, so that whatever the machine does meanwhile hits both.
+// What a benchmark gives: rows of our figure beside a peer's, and how they are measured by turns.
 
 /** What several measurements of one thing gave, in the unit of the row. */
 export interface Spread {
   readonly min: number;
   readonly median: number;
+  readonly p99: number;
   readonly max: number;
   readonly runs: number;
+}
+
+export type Unit = 'ms' | '1/s' | 'MB/s' | 'MB' | 'KB' | '%' | '1/min' | 'count';
+
+/** What was promised: of the ratio, or of our own figure in the unit of the row. */
+export interface Target {
+  readonly of: 'ratio' | 'ours';
+  readonly bound: 'at most' | 'at least';
+  readonly value: number;
 }
 
 /** One line of the result: Rivet beside its peer. */
 export interface Row {
   readonly name: string;
-  /** What was run beside Rivet. */
-  readonly against: string;
+  /** What was run beside Rivet; absent where nothing was. */
+  readonly against?: string;
   readonly ours: Spread;
-  readonly peer: Spread;
-  /** Median of ours by median of the peer. */
-  readonly ratio: number;
-  readonly unit: 'ms' | '1/s' | 'MB/s';
-  /**
-   * What the ratio should not exceed (`ms`) or fall below (the others); absent when nobody promised one.
-   */
-  readonly target?: number;
+  readonly peer?: Spread;
+  /** Which figure of ours is compared; that of the peer is always the median. */
+  readonly figure: 'median' | 'p99';
+  /** Our figure by the median of the peer; absent without a peer. */
+  readonly ratio?: number;
+  readonly unit: Unit;
+  /** Absent when nobody promised one. */
+  readonly target?: Target;
+  /** What a reader must know to understand the figure, in a few words. */
+  readonly note?: string;
 }
 
 /** A benchmark: its name, what it says, and how it is run. */
@@ -31,21 +43,81 @@ export interface Benchmark {
   run(rounds: number): Promise<Row | readonly Row[]>;
 }
 
-/** Runs `ours` and `peer` alternately, each `rounds` times after one unmeasured run of both. */
+/** What `row` needs to make a row. */
+export interface Measured {
+  readonly name: string;
+  readonly against?: string;
+  readonly unit: Unit;
+  /** One value a round, or more. */
+  readonly ours: readonly number[];
+  readonly peer?: readonly number[];
+  /** `median` when absent. */
+  readonly figure?: 'median' | 'p99';
+  readonly target?: Target;
+  readonly note?: string;
+}
+
+/** Our figure may be at most `value` times that of the peer. */
+export function ratioAtMost(value: number): Target {
+  return { of: 'ratio', bound: 'at most', value };
+}
+
+/** Our figure must be at least `value` times that of the peer. */
+export function ratioAtLeast(value: number): Target {
+  return { of: 'ratio', bound: 'at least', value };
+}
+
+/** Our figure may be at most `value`, in the unit of the row. */
+export function oursAtMost(value: number): Target {
+  return { of: 'ours', bound: 'at most', value };
+}
+
+/** Our figure must be at least `value`, in the unit of the row. */
+export function oursAtLeast(value: number): Target {
+  return { of: 'ours', bound: 'at least', value };
+}
+
+/** Makes the row of some measurements. @throws when there are none */
+export function row(measured: Measured): Row {
+  const { ours: values, peer: peerValues, figure = 'median', ...rest } = measured;
+  const ours = spreadOf(values);
+  if (peerValues === undefined) return { ...rest, figure, ours };
+  const peer = spreadOf(peerValues);
+  return { ...rest, figure, ours, peer, ratio: ours[figure] / peer.median };
+}
+
+/** Whether the row keeps what was promised; undefined when nothing was. */
+export function isMet({ target, ratio, ours, figure }: Row): boolean | undefined {
+  if (target === undefined) return undefined;
+  const found = target.of === 'ours' ? ours[figure] : ratio;
+  if (found === undefined || Number.isNaN(found)) return false;
+  return target.bound === 'at most' ? found <= target.value : found >= target.value;
+}
+
+/** What was measured by turns. */
+export interface Pair {
+  readonly ours: readonly number[];
+  readonly peer: readonly number[];
+}
+
+/**
+ * Runs `ours` and `peer` alternately, each `rounds` times after one unmeasured run of both, so that
+ * whatever the machine does meanwhile hits both; which of them goes first changes every round.
+ */
 export async function alternate(
   rounds: number,
   ours: () => Promise<number | readonly number[]>,
   peer: () => Promise<number | readonly number[]>,
-): Promise<{ ours: Spread; peer: Spread; ratio: number }> {
+): Promise<Pair> {
   const values = { ours: [] as number[], peer: [] as number[] };
   await ours();
   await peer();
   for (let round = 0; round < rounds; round += 1) {
-    values.ours.push(...[await ours()].flat());
+    if (round % 2 === 0) values.ours.push(...[await ours()].flat());
     values.peer.push(...[await peer()].flat());
+    if (round % 2 === 1) values.ours.push(...[await ours()].flat());
   }
-  const spreads = { ours: spreadOf(values.ours), peer: spreadOf(values.peer) };
-  return { ...spreads, ratio: spreads.ours.median / spreads.peer.median };
+  return values;
 }
 
 /** Milliseconds that `action` takes. */
@@ -55,11 +127,20 @@ export async function timed(action: () => Promise<unknown>): Promise<number> {
   return performance.now() - start;
 }
 
-/** The spread of some values. */
+/** The spread of some values. @throws when there are none, or one is no number */
 export function spreadOf(values: readonly number[]): Spread {
+  if (values.length === 0 || values.some((value) => !Number.isFinite(value))) {
+    throw new Error(`a benchmark measured ${values.length} values: ${values.slice(0, 20)}`);
+  }
   const sorted = values.toSorted((a, b) => a - b);
   const at = (index: number): number => sorted[index] ?? Number.NaN;
   const middle = sorted.length / 2;
-  const median = (at(Math.floor(middle)) + at(Math.ceil(middle) - 1)) / 2;
-  return { min: at(0), median, max: at(sorted.length - 1), runs: sorted.length };
+  return {
+    min: at(0),
+    median: (at(Math.floor(middle)) + at(Math.ceil(middle) - 1)) / 2,
+    // The nearest rank: the smallest value that 99 of 100 do not exceed.
+    p99: at(Math.ceil(sorted.length * 0.99) - 1),
+    max: at(sorted.length - 1),
+    runs: sorted.length,
+  };
 }

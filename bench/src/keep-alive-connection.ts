@@ -1,0 +1,105 @@
+// One HTTP connection that costs little: requests of JSON one after the other, answers by length.
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+
+/** The head of an answer ends here. */
+const HEAD_END = Buffer.from('\r\n\r\n');
+
+export interface JsonAnswer {
+  readonly status: number;
+  /** What was answered; undefined when that was nothing. */
+  readonly body: unknown;
+}
+
+export interface ConnectionOptions {
+  readonly url: string;
+  /** One of 127.0.0.0/8 where one address has not enough ports; chosen by the system when absent. */
+  readonly localAddress?: string;
+}
+
+interface Waiting {
+  readonly resolve: (answer: JsonAnswer) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** A connection that is kept; one request at a time. */
+export class KeepAliveConnection {
+  readonly #socket: Socket;
+  readonly #host: string;
+  readonly #prefix: string;
+  #received: Buffer = Buffer.alloc(0);
+  #waiting: Waiting | undefined;
+  #ended: Error | undefined;
+
+  /** Connects at once; what goes wrong is told by the first request. */
+  constructor({ url, localAddress }: ConnectionOptions) {
+    const { hostname, port, pathname } = new URL(url);
+    this.#host = `${hostname}:${port}`;
+    this.#prefix = pathname.replace(/\/$/, '');
+    this.#socket = connect({
+      host: hostname,
+      port: Number(port),
+      noDelay: true,
+      ...(localAddress !== undefined && { localAddress }),
+    });
+    this.#socket.on('data', (chunk) => this.#receive(chunk));
+    this.#socket.on('error', (error) => this.#end(error));
+    this.#socket.on('close', () => this.#end(new Error('the server closed the connection')));
+  }
+
+  /** Whether the next request can be sent. */
+  get usable(): boolean {
+    return this.#ended === undefined && this.#waiting === undefined;
+  }
+
+  /** Sends one request and reads its answer. @throws when another one is still under way */
+  post(path: string, token: string, body: object): Promise<JsonAnswer> {
+    if (this.#waiting !== undefined) throw new Error('one request at a time');
+    if (this.#ended !== undefined) return Promise.reject(this.#ended);
+    const text = JSON.stringify(body);
+    const head = [
+      `POST ${this.#prefix}${path} HTTP/1.1`,
+      `host: ${this.#host}`,
+      `authorization: Bearer ${token}`,
+      'content-type: application/json',
+      `content-length: ${Buffer.byteLength(text)}`,
+    ].join('\r\n');
+    this.#socket.write(`${head}\r\n\r\n${text}`);
+    return new Promise((resolve, reject) => {
+      this.#waiting = { resolve, reject };
+    });
+  }
+
+  async close(): Promise<void> {
+    if (this.#socket.closed) return;
+    this.#socket.destroy();
+    await once(this.#socket, 'close');
+  }
+
+  #receive(chunk: Buffer): void {
+    this.#received = this.#received.length === 0 ? chunk : Buffer.concat([this.#received, chunk]);
+    const headEnd = this.#received.indexOf(HEAD_END);
+    if (headEnd < 0) return;
+    const head = this.#received.toString('latin1', 0, headEnd);
+    const status = Number(head.slice(9, 12));
+    const [, length = '0'] = /\r\ncontent-length: *(\d+)/i.exec(head) ?? [];
+    const bodyStart = headEnd + HEAD_END.length;
+    const bodyEnd = bodyStart + Number(length);
+    if (this.#received.length < bodyEnd) return;
+    const text = this.#received.toString('utf8', bodyStart, bodyEnd);
+    this.#received = this.#received.subarray(bodyEnd);
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    if (/\r\ntransfer-encoding:/i.test(head)) {
+      waiting?.reject(new Error('an answer in chunks is more than this client reads'));
+      return;
+    }
+    waiting?.resolve({ status, body: text === '' ? undefined : JSON.parse(text) });
+  }
+
+  #end(error: Error): void {
+    this.#ended ??= error;
+    this.#waiting?.reject(this.#ended);
+    this.#waiting = undefined;
+  }
+}
