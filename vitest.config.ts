@@ -16,7 +16,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['tidy.test.ts', '{packages,apps,scripts,docs}/**/*.test.ts'],
+          include: ['tidy.test.ts', '{packages,apps,bench,scripts,docs}/**/*.test.ts'],
           exclude: [...notTests, '**/*.integration.test.ts'],
           testTimeout: 20_000,
         },

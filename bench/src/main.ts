@@ -1,14 +1,18 @@
-// `npm run bench [-- --only NAME] [--json] [--rounds N]`: Rivet beside its peers; a table on
-// standard error, JSON on standard output.
-import { parseArgs } from 'node:util';
+// `npm run bench`: Rivet beside its peers; progress and a table on standard error, JSON on standard
+// output. Exit code 1 when a benchmark could not be run; a missed target is a result, not a failure.
 import { claimBenchmark } from './claims.ts';
 import { runBenchmark, startBenchmark } from './command-line.ts';
 import { commandBenchmark } from './container-command.ts';
 import { luaBenchmark } from './lua.ts';
-import type { Benchmark, Row } from './measure.ts';
+import { describeMachine } from './machine.ts';
+import type { Benchmark } from './measure.ts';
+import { type Options, readOptions, usage } from './options.ts';
 import { redactionBenchmark } from './redaction.ts';
+import { keepResult, mergeResults, type Outcome, readKeptResult, summaryOf } from './result.ts';
+import { runApart } from './run-apart.ts';
 import { tableLines } from './table.ts';
 
+/** In the order in which they run. */
 const benchmarks: readonly Benchmark[] = [
   startBenchmark,
   runBenchmark,
@@ -17,54 +21,59 @@ const benchmarks: readonly Benchmark[] = [
   redactionBenchmark,
   luaBenchmark,
 ];
-const ROUNDS = 15;
+const names = benchmarks.map(({ name }) => name);
 
-process.exitCode = await main();
+process.exitCode = await main(readOptions(process.argv.slice(2), names));
 
-async function main(): Promise<number> {
-  const options = readOptions();
+async function main(options: Options | string): Promise<number> {
   if (typeof options === 'string') {
-    const names = benchmarks.map(({ name, about }) => `  ${name.padEnd(10)}${about}`).join('\n');
-    process.stderr.write(`${options}\n\nbench [--only NAME]… [--json] [--rounds N]\n${names}\n`);
+    process.stderr.write(`${options}\n\n${usage}\n`);
     return 2;
   }
-  const rows: Row[] = [];
-  for (const benchmark of options.chosen) {
-    process.stderr.write(`bench: ${benchmark.about}\n`);
-    rows.push(...[await benchmark.run(options.rounds)].flat());
+  const chosen = benchmarks.filter(({ name }) => options.chosen.includes(name));
+  if (options.list) {
+    const lines = benchmarks.map(({ name, about }) => `${name.padEnd(14)}${about}\n`);
+    process.stdout.write(lines.join(''));
+    return 0;
   }
+  return options.here ? runHere(chosen, options) : runAllApart(chosen, options);
+}
+
+/** In this process; a failure shows as it is. */
+async function runHere(chosen: readonly Benchmark[], options: Options): Promise<number> {
+  const rows = [];
+  for (const benchmark of chosen) rows.push(...[await benchmark.run(options.rounds)].flat());
   if (!options.json) process.stderr.write(`\n${tableLines(rows).join('\n')}\n`);
-  process.stdout.write(`${JSON.stringify({ node: process.version, rows }, null, 2)}\n`);
+  process.stdout.write(`${JSON.stringify({ rows })}\n`);
   return 0;
 }
 
-interface Options {
-  readonly chosen: readonly Benchmark[];
-  readonly json: boolean;
-  readonly rounds: number;
-}
-
-/** The options, or what is wrong with them. */
-function readOptions(): Options | string {
-  try {
-    const { values } = parseArgs({
-      options: {
-        only: { type: 'string', multiple: true },
-        json: { type: 'boolean', default: false },
-        rounds: { type: 'string', default: String(ROUNDS) },
-      },
-    });
-    const rounds = /^[1-9]\d{0,3}$/.test(values.rounds) ? Number(values.rounds) : undefined;
-    if (rounds === undefined) return `--rounds is ${values.rounds}; expected 1 to 9999`;
-    const names = values.only ?? benchmarks.map(({ name }) => name);
-    const unknown = names.find((name) => !benchmarks.some((one) => one.name === name));
-    if (unknown !== undefined) return `there is no benchmark ${unknown}`;
-    return {
-      chosen: benchmarks.filter(({ name }) => names.includes(name)),
-      json: values.json,
-      rounds,
-    };
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+/** Each in a process of its own; those that fail keep no other from its turn. */
+async function runAllApart(chosen: readonly Benchmark[], options: Options): Promise<number> {
+  const stopping = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stopping.abort());
+  const { signal: stop } = stopping;
+  const machine = await describeMachine();
+  const outcomes: Outcome[] = [];
+  for (const { name, about } of chosen) {
+    if (stop.aborted) break;
+    process.stderr.write(`bench: ${name}: ${about}\n`);
+    const program = 'bench/src/main.ts';
+    outcomes.push(await runApart({ name, about, rounds: options.rounds, program, stop }));
   }
+  const result = { machine, benchmarks: outcomes };
+  if (!options.json) {
+    const rows = outcomes.flatMap((outcome) => outcome.rows);
+    process.stderr.write(`\n${tableLines(rows).join('\n')}\n\n`);
+    for (const { name, failure } of outcomes) {
+      if (failure !== undefined) process.stderr.write(`${name} could not be run: ${failure}\n`);
+    }
+    process.stderr.write(`${summaryOf(outcomes)}\n`);
+  }
+  process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
+  if (stop.aborted) return 130;
+  if (options.all || options.save) {
+    await keepResult(mergeResults(await readKeptResult(), result, names));
+  }
+  return outcomes.some(({ failure }) => failure !== undefined) ? 1 : 0;
 }

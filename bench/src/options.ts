@@ -1,0 +1,56 @@
+// What `npm run bench` is asked for.
+import { parseArgs } from 'node:util';
+
+const ROUNDS = 15;
+
+export interface Options {
+  /** Names of the benchmarks to run, in the order of the list. */
+  readonly chosen: readonly string[];
+  /** Whether every benchmark was chosen. */
+  readonly all: boolean;
+  readonly rounds: number;
+  /** No table. */
+  readonly json: boolean;
+  /** Only tell which benchmarks there are. */
+  readonly list: boolean;
+  /** Keep the result in the repository. */
+  readonly save: boolean;
+  /** Run in this process: for a profiler, and for the run itself. */
+  readonly here: boolean;
+}
+
+export const usage = `bench [--only NAME]… [--rounds N] [--save] [--json] [--list]
+  --only NAME   this benchmark; may be repeated
+  --rounds N    how often each is measured, 1 to 9999; ${ROUNDS} when absent
+  --save        keep the result in bench/results
+  --json        no table
+  --list        tell which benchmarks there are
+  --here        in this process, for a profiler`;
+
+/** The options, or what is wrong with them. @param names of all benchmarks */
+export function readOptions(args: readonly string[], names: readonly string[]): Options | string {
+  try {
+    const { values } = parseArgs({
+      args: [...args],
+      options: {
+        only: { type: 'string', multiple: true },
+        rounds: { type: 'string', default: String(ROUNDS) },
+        json: { type: 'boolean', default: false },
+        list: { type: 'boolean', default: false },
+        save: { type: 'boolean', default: false },
+        here: { type: 'boolean', default: false },
+      },
+    });
+    const { only = names, json, list, save, here } = values;
+    const rounds = /^[1-9]\d{0,3}$/.test(values.rounds) ? Number(values.rounds) : undefined;
+    if (rounds === undefined) return `--rounds is "${values.rounds}"; expected 1 to 9999`;
+    const unknown = only.find((name) => !names.includes(name));
+    if (unknown !== undefined) {
+      return `there is no benchmark "${unknown}"; there are ${names.join(', ')}`;
+    }
+    const chosen = names.filter((name) => only.includes(name));
+    return { chosen, all: chosen.length === names.length, rounds, json, list, save, here };
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
