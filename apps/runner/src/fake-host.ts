@@ -29,6 +29,7 @@ export function memoryDriver(): MemoryDriver {
       name: spec.name,
       image: spec.image,
       run: () => Promise.reject(new Error('the memory driver runs nothing')),
+      kill: async () => undefined,
       remove: async () => undefined,
     }),
     pullImage: () => Promise.reject(new Error('the memory driver has no images')),
@@ -40,6 +41,7 @@ export function memoryDriver(): MemoryDriver {
       removed.push(labels);
       return 0;
     },
+    removeNamed: async () => undefined,
     removeTree: (path) => rm(path, { recursive: true, force: true }),
     close: async () => undefined,
   };

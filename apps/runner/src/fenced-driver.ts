@@ -41,6 +41,7 @@ export function fencedDriver(driver: ContainerDriver, fence: AbortSignal): Conta
     removeBuilt: (labels) => driver.removeBuilt(labels),
     list: (labels) => driver.list(labels),
     removeLabelled: (labels) => driver.removeLabelled(labels),
+    removeNamed: (names) => driver.removeNamed(names),
     removeTree: (path) => driver.removeTree(path),
     close: () => driver.close(),
   };
@@ -54,6 +55,7 @@ function fencedContainer(container: Container, fence: AbortSignal): Container {
       fence.throwIfAborted();
       return container.run(command, sink);
     },
+    kill: () => container.kill(),
     remove: () => container.remove(),
   };
 }

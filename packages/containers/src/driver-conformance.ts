@@ -344,6 +344,31 @@ export function describeDriver(name: string, options: ConformanceOptions): void 
       });
     });
 
+    it('kills what runs in a container, which is then removed by its name', async () => {
+      const own = { 'dev.rivet.test': uuidv7() };
+      const containers = [
+        await driver.start(specOf({ labels: own })),
+        await driver.start(specOf({ labels: own })),
+      ];
+      const [container] = containers;
+      const running = await container!.run(commandOf('sleep 60'), ignore);
+      await Promise.all(containers.map((each) => each.kill()));
+      await container!.kill();
+      await expect(running.exit).rejects.toMatchObject({
+        code: 'RIVET_CONTAINER_LOST',
+        message: expect.stringContaining('Rivet removed it'),
+      });
+      await expect(container!.run(commandOf('exit 3'), ignore)).rejects.toMatchObject({
+        code: 'RIVET_CONTAINER_LOST',
+      });
+      // Podman itself hears of it a moment later.
+      const isRunning = async () => (await driver.list(own)).some((each) => each.running);
+      await expect.poll(isRunning, { timeout: 10_000 }).toBe(false);
+      await driver.removeNamed([...containers.map((each) => each.name), 'rivet-never-was']);
+      expect(await driver.list(own)).toEqual([]);
+      await driver.removeNamed([]);
+    });
+
     it('looks at its machine without throwing', async () => {
       const findings = await driver.check();
       expect(findings.length).toBeGreaterThan(0);

@@ -1,7 +1,8 @@
 // The contract of container drivers.
 //
 // Lifecycle: `check` → `ensureImage` → `start` → `Container.run`… → `Container.remove`, and after a
-// crash `removeLabelled` by whoever owns the labels. Concurrency: every method may be called at any
+// crash `removeLabelled` by whoever owns the labels. Many ends at once: `kill` each, then
+// `removeNamed` all of them. Concurrency: every method may be called at any
 // time, several at once; a container takes several commands at the same time. Isolation: containers
 // see each other only through the mounts they share. Nothing but `remove*` deletes anything. Every
 // implementation passes `driver-conformance.ts`.
@@ -117,6 +118,11 @@ export interface Container {
    */
   run(command: CommandSpec, sink: OutputSink): Promise<RunningCommand>;
   /**
+   * Kills whatever runs in it; nothing of it runs any more when this resolves, which takes
+   * milliseconds. Its record and files stay until `remove`. Safe to call twice and when it is gone.
+   */
+  kill(): Promise<void>;
+  /**
    * Kills whatever runs in it and removes it; safe to call twice and when it is gone already.
    * The control directory stays: whoever made it removes it, with `removeTree`.
    */
@@ -151,6 +157,8 @@ export interface ContainerDriver extends ImageOperations {
   /** Starts a container; the image must be there. Nothing is left behind when it throws. */
   start(spec: ContainerSpec, signal?: AbortSignal): Promise<Container>;
   list(labels: Readonly<Record<string, string>>): Promise<readonly ContainerSummary[]>;
+  /** Removes containers of Rivet's own by their names, many at once; those that are gone are fine. */
+  removeNamed(names: readonly string[]): Promise<void>;
   /** Removes every container that carries all of `labels` (at least one); returns how many. */
   removeLabelled(labels: Readonly<Record<string, string>>): Promise<number>;
   /**

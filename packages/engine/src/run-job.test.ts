@@ -657,7 +657,8 @@ describe('a container that cannot be removed', () => {
           await container.remove();
           throw new Error('it stays');
         };
-        return { name: container.name, image: container.image, run: container.run, remove };
+        const { name, image, run } = container;
+        return { name, image, run, kill: () => container.kill(), remove };
       },
     };
     return driver;

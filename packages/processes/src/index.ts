@@ -1,3 +1,4 @@
 // Host processes: start, signal, wait, tell apart.
 export { identifyProcess, isProcessAlive, type ProcessIdentity } from './identity.ts';
+export { killProcess } from './kill.ts';
 export { type HostProcess, type ProcessExit, type ProcessOptions, startProcess } from './spawn.ts';

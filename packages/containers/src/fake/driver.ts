@@ -98,7 +98,7 @@ export function createFakeDriver(options: FakeDriverOptions = {}): FakeDriver {
     built,
     pushed,
     get running() {
-      return [...containers.keys()];
+      return [...containers.values()].filter(({ ended }) => !ended).map(({ name }) => name);
     },
     lose(name, reason) {
       containers.get(name)?.end(reason);
@@ -138,11 +138,11 @@ export function createFakeDriver(options: FakeDriverOptions = {}): FakeDriver {
       checkLabels(labels);
       return [...containers.values()]
         .filter(({ spec }) => hasLabels(spec, labels))
-        .map(({ spec }) => ({
-          name: spec.name,
-          image: spec.image,
-          labels: spec.labels,
-          running: true,
+        .map(({ spec: { name, image, labels }, ended }) => ({
+          name,
+          image,
+          labels,
+          running: !ended,
         }));
     },
     async removeLabelled(labels) {
@@ -156,6 +156,9 @@ export function createFakeDriver(options: FakeDriverOptions = {}): FakeDriver {
       const found = [...containers.values()].filter(({ spec }) => hasLabels(spec, labels));
       await Promise.all(found.map((container) => container.remove()));
       return found.length;
+    },
+    async removeNamed(names) {
+      await Promise.all(names.map((name) => containers.get(name)?.remove()));
     },
     async removeTree(path) {
       removedTrees.push(path);
@@ -171,6 +174,7 @@ class FakeContainer implements Container {
   readonly #log: FakeCommand[];
   readonly #forget: () => void;
   readonly #ending = Promise.withResolvers<never>();
+  ended = false;
 
   constructor(
     spec: ContainerSpec,
@@ -212,12 +216,17 @@ class FakeContainer implements Container {
     });
   }
 
+  async kill(): Promise<void> {
+    this.end('Rivet removed it');
+  }
+
   async remove(): Promise<void> {
     this.end('Rivet removed it');
     this.#forget();
   }
 
   end(reason: string): void {
+    this.ended = true;
     this.#ending.reject(
       RivetError.of('RIVET_CONTAINER_LOST', { container: this.spec.name, reason }),
     );

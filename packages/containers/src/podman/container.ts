@@ -1,7 +1,7 @@
 // A container that Podman runs: commands go to its agent, its life is watched through /proc.
 import { readFile } from 'node:fs/promises';
 import { RivetError } from '@rivet/base';
-import { isProcessAlive, type ProcessIdentity } from '@rivet/processes';
+import { isProcessAlive, killProcess, type ProcessIdentity } from '@rivet/processes';
 import type { ControlDirectory } from '../control-directory.ts';
 import type {
   CommandSpec,
@@ -14,6 +14,8 @@ import { type CommandHost, runCommand } from '../running-command.ts';
 import type { ProcessLimit } from './process-limit.ts';
 
 const REMOVED = 'Rivet removed it';
+/** How long the kernel may take to end the processes of a container, in milliseconds. */
+const KILL_TIMEOUT_MS = 10_000;
 
 export interface PodmanContainerOptions {
   readonly spec: ContainerSpec;
@@ -34,6 +36,8 @@ export class PodmanContainer implements Container {
   readonly #host: CommandHost;
   readonly #commands = new Set<RunningCommand>();
   #removal: Promise<void> | undefined;
+  #killing: Promise<void> | undefined;
+  #closing: Promise<void> | undefined;
   #outOfMemoryKills = 0;
 
   constructor(options: PodmanContainerOptions) {
@@ -46,13 +50,13 @@ export class PodmanContainer implements Container {
       env: options.spec.env,
       isAlive: () => isProcessAlive(options.main),
       describeEnd: async () =>
-        this.#removal === undefined ? await options.describeEnd() : REMOVED,
+        this.#ending ? REMOVED : await options.describeEnd(),
       ranOutOfMemory: () => this.#ranOutOfMemory(),
     };
   }
 
   async run(command: CommandSpec, sink: OutputSink): Promise<RunningCommand> {
-    if (this.#removal !== undefined) {
+    if (this.#ending) {
       throw RivetError.of('RIVET_CONTAINER_LOST', { container: this.name, reason: REMOVED });
     }
     const { processLimit } = this.#options;
@@ -75,6 +79,22 @@ export class PodmanContainer implements Container {
     return running;
   }
 
+  /** Whether Rivet itself has ended it. */
+  get #ending(): boolean {
+    return this.#removal !== undefined || this.#killing !== undefined;
+  }
+
+  kill(): Promise<void> {
+    this.#killing ??= this.#kill();
+    return this.#killing;
+  }
+
+  async #kill(): Promise<void> {
+    // Processes of a mapped user are not ours to signal: Podman does it, in more time.
+    if (!(await killProcess(this.#options.main, KILL_TIMEOUT_MS))) await this.remove();
+    await this.#close();
+  }
+
   remove(): Promise<void> {
     this.#removal ??= this.#remove().catch((error: unknown) => {
       // May be tried again.
@@ -86,9 +106,16 @@ export class PodmanContainer implements Container {
 
   async #remove(): Promise<void> {
     await this.#options.remove();
-    // The commands see that it is gone and let go of their files before the directory is closed.
-    await Promise.allSettled([...this.#commands].map((command) => command.exit));
-    await this.#options.control.close();
+    await this.#close();
+  }
+
+  #close(): Promise<void> {
+    this.#closing ??= (async () => {
+      // The commands see that it is gone and let go of their files before the directory is closed.
+      await Promise.allSettled([...this.#commands].map((command) => command.exit));
+      await this.#options.control.close();
+    })();
+    return this.#closing;
   }
 
   async #ranOutOfMemory(): Promise<boolean> {

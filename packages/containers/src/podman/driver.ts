@@ -213,12 +213,17 @@ class PodmanDriver implements ContainerDriver {
       // A start that was under way when its process died may still bring one more.
       const names = (await this.list(labels)).map((container) => container.name);
       if (names.length === 0) break;
-      for (let from = 0; from < names.length; from += REMOVE_BATCH) {
-        await this.#remove(names.slice(from, from + REMOVE_BATCH));
-      }
+      await this.removeNamed(names);
       for (const name of names) removed.add(name);
     }
     return removed.size;
+  }
+
+  async removeNamed(names: readonly string[]): Promise<void> {
+    await this.#recall();
+    for (let from = 0; from < names.length; from += REMOVE_BATCH) {
+      await this.#remove(names.slice(from, from + REMOVE_BATCH));
+    }
   }
 
   async removeTree(path: string): Promise<void> {

@@ -209,6 +209,7 @@ function withDirectory(
     name: container.name,
     image: container.image,
     run: (command, sink) => container.run({ ...command, env: { ...env, ...command.env } }, sink),
+    kill: () => container.kill(),
     async remove() {
       await container.remove();
       await rm(controlDirectory, { recursive: true, force: true });
