@@ -82,7 +82,11 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
     logger,
   });
   const stopping = new AbortController();
-  const notifier = createNotifier(database, logger);
+  const notifier = createNotifier(database, logger, {
+    enabled: config.notifications,
+    onQueue: () => dispatcher.wake(),
+    onJob: (id) => watcher.notified(id),
+  });
   const watcher = createJobWatcher(database, logger);
   const metrics = createMetrics();
   const engine = createLuaEngine();
@@ -162,6 +166,7 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
     channels: [QUEUE_CHANNEL, JOB_CHANNEL],
     logger,
     onNotification: (channel, payload) => {
+      if (notifier.isOwn(payload)) return;
       if (channel === QUEUE_CHANNEL) dispatcher.wake();
       else watcher.notified(payload);
     },
@@ -202,7 +207,7 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
       stop: async () => undefined,
     }),
     closing('notifier', () => notifier.close()),
-    listener,
+    ...(config.notifications ? [listener] : []),
     watcher,
     duties,
     refusals,

@@ -33,6 +33,10 @@ export interface Config extends NetworkConfig {
   readonly logBytesMax: number;
   /** Longest answer to a long poll or stop, for proxies in between, in milliseconds. */
   readonly pollMsMax: number;
+  /** Whether orchestrators tell each other, and themselves, at once what has changed. */
+  readonly notifications: boolean;
+  /** Whether who runners are and what they offer is kept in memory for a moment. */
+  readonly runnerCache: boolean;
   /** Seals what the database must not tell. */
   readonly masterKey?: MasterKeySource | undefined;
   /** Opens what is still, or already, sealed with another one. */
@@ -51,6 +55,8 @@ const settings = {
   RIVET_MIGRATE: choiceSetting('auto', ['auto', 'never']),
   RIVET_LEASE: durationSetting(30_000),
   RIVET_POLL: durationSetting(20_000),
+  RIVET_NOTIFICATIONS: choiceSetting('on', ['on', 'off']),
+  RIVET_RUNNER_CACHE: choiceSetting('on', ['on', 'off']),
   RIVET_ATTEMPT_LOG_MAX: sizeSetting(512 * 1024 ** 2),
   RIVET_STREAMS_PER_USER: integerSetting(200, 1, 100_000),
   RIVET_DATABASE_CONNECTIONS: integerSetting(10, 2, 200),
@@ -104,6 +110,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     leaseSeconds: Math.round(values.RIVET_LEASE / 1000),
     logBytesMax: values.RIVET_ATTEMPT_LOG_MAX,
     pollMsMax: values.RIVET_POLL,
+    notifications: values.RIVET_NOTIFICATIONS === 'on',
+    runnerCache: values.RIVET_RUNNER_CACHE === 'on',
     masterKey: readMasterKey('RIVET_MASTER_KEY', values, env),
     otherMasterKey: readMasterKey('RIVET_MASTER_KEY_PREVIOUS', values, env),
     secretSources: readSecretSources(values, env),

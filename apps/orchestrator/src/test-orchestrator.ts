@@ -108,6 +108,8 @@ export async function startTestOrchestrator(
     leaseSeconds: 30,
     logBytesMax: 512 * 1024 ** 2,
     pollMsMax: 20_000,
+    notifications: true,
+    runnerCache: true,
     streamsPerUser: 1000,
     masterKey: testMasterKey,
     secretSources: createSecretSources([]),

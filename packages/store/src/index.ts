@@ -17,12 +17,21 @@ export * from './job-secret-inputs.ts';
 export * from './job-stages.ts';
 export * from './jobs.ts';
 export { createListener, type ListenerOptions } from './listen.ts';
+export { encodeLogChunk } from './log-chunk.ts';
 export { checkSchema, migrate, migrationsDirectory } from './migrator.ts';
 export type { NameFilter } from './name-filter.ts';
-export { createNotifier, JOB_CHANNEL, type Notifier, QUEUE_CHANNEL } from './notify.ts';
+export {
+  createNotifier,
+  JOB_CHANNEL,
+  type Notifier,
+  type NotifierOptions,
+  QUEUE_CHANNEL,
+  RUNNER_CHANNEL,
+} from './notify.ts';
 export * from './oidc-sign-ins.ts';
 export * from './pipelines.ts';
 export * from './registration-tokens.ts';
+export * from './reported-attempts.ts';
 export * from './runner-tokens.ts';
 export * from './runners.ts';
 export { readSchemaSnapshot } from './schema-snapshot.ts';
