@@ -28,6 +28,18 @@ export type { Fetch } from './client/send.ts';
 export * from './definition.ts';
 export * from './job-events.ts';
 export * from './launch-event.ts';
+export {
+  decodeLogBlock,
+  encodeLogBlock,
+  LogBlockError,
+  type LogOrigin,
+  type LogRun,
+  logBlockLimits,
+  type OpenedLogBlock,
+  openLogBlock,
+  runOf,
+} from './log-block.ts';
+export { type LogLines, readLogLines, splitText } from './log-lines.ts';
 export * from './route-shapes.ts';
 export * from './routes/route.ts';
 export * from './routes.ts';

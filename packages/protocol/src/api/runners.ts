@@ -169,6 +169,21 @@ export const ClaimResponse = Type.Object({
 });
 export type ClaimResponse = Static<typeof ClaimResponse>;
 
+/**
+ * Lines of a log, packed by `encodeLogBlock`: what `logs` of a report says, in a fraction of the
+ * bytes.
+ */
+export const LogBlock = Type.Object({
+  /** Number of the first line. */
+  first_line: count(1),
+  line_count: count(1),
+  /** Bytes of the text of the lines with their line feeds. */
+  bytes: count(1),
+  /** Base64. */
+  data: Type.String({ minLength: 1 }),
+});
+export type LogBlock = Static<typeof LogBlock>;
+
 /** The whole id of a job: a runner knows it. */
 export const ReportRef = Type.Object({ id: Type.String({ format: 'uuid' }) });
 
@@ -182,6 +197,8 @@ export const ReportRequest = Type.Object({
   lease_id: Type.String({ maxLength: 100 }),
   seq: count(1),
   logs: Type.Array(LogLine, { maxItems: 10_000 }),
+  /** More lines, behind those of `logs`, in blocks that follow each other without gaps. */
+  log_blocks: Type.Optional(Type.Array(LogBlock, { maxItems: 1000 })),
   stages: Type.Array(StageChange, { maxItems: 10_000 }),
   /** Outputs set since the last report; null clears. */
   outputs: Type.Record(Type.String(), OutputValue),

@@ -1,0 +1,224 @@
+// How lines of a log travel and lie in the database: many together, their text in one piece and
+// compressed, what they have in common said once. docs/logs.md describes the format.
+import { isUtf8 } from 'node:buffer';
+import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import {
+  type LogLine,
+  type LogLineLevel,
+  type LogStream,
+  logLevels,
+  logStreams,
+} from './job-events.ts';
+import { type LogLines, splitText } from './log-lines.ts';
+
+/** The first byte of a block. */
+export const blockFormats = { zstd: 1, plain: 2 } as const;
+/** Smaller blocks are not compressed: that would take longer than it saves. */
+const COMPRESSED_BYTES_MIN = 512;
+const COMPRESSION = {
+  params: { [constants.ZSTD_c_compressionLevel]: 1, [constants.ZSTD_c_checksumFlag]: 1 },
+};
+
+/** What a block may hold, once it is not compressed any more. */
+export const logBlockLimits = {
+  /** Of its header and text together. */
+  bytes: 1024 * 1024,
+  lines: 100_000,
+  /** Characters of a stage's name and the path of sections of a line together. */
+  originLength: 4096,
+} as const;
+
+/** The latest time that `toISOString` writes with four digits of the year. */
+const TIME_MS_MAX = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
+const LINE_FEED = 0x0a;
+
+export type LogOrigin = readonly [
+  stage: string,
+  level: LogLineLevel,
+  stream: LogStream,
+  group: string,
+];
+
+/** The lines of a run have an origin and a time in common. */
+export interface LogRun {
+  readonly origin: LogOrigin;
+  readonly timeMs: number;
+  readonly count: number;
+}
+
+/** A block that was opened. */
+export interface OpenedLogBlock {
+  readonly runs: readonly LogRun[];
+  readonly lineCount: number;
+  /** Each line with a line feed behind it. */
+  readonly text: Uint8Array;
+  /** What it takes when it is open, with its header. */
+  readonly bytes: number;
+}
+
+/** Thrown for bytes that are no block; says why, for whoever sent it. */
+export class LogBlockError extends Error {}
+
+/** Makes the bytes of a block; an origin that several runs have is written once. */
+export function encodeLogBlock({ runs, text }: Pick<OpenedLogBlock, 'runs' | 'text'>): Buffer {
+  const places = new Map<string, number>();
+  const origins: LogOrigin[] = [];
+  const timeMs = runs[0]?.timeMs ?? 0;
+  const numbers: number[] = [];
+  for (const run of runs) {
+    const key = JSON.stringify(run.origin);
+    let place = places.get(key);
+    if (place === undefined) {
+      place = origins.push(run.origin) - 1;
+      places.set(key, place);
+    }
+    numbers.push(place, run.timeMs - timeMs, run.count);
+  }
+  const header = Buffer.from(`${JSON.stringify({ t: timeMs, origins, runs: numbers })}\n`);
+  const bytes = header.length + text.length;
+  if (bytes < COMPRESSED_BYTES_MIN) {
+    return Buffer.concat([Uint8Array.of(blockFormats.plain), header, text]);
+  }
+  const packed = zstdCompressSync(Buffer.concat([header, text], bytes), COMPRESSION);
+  return Buffer.concat([Uint8Array.of(blockFormats.zstd), packed]);
+}
+
+/**
+ * Opens a block that anybody may have made: whatever its bytes are, this takes bounded memory and
+ * time, and what it returns can be stored and shown.
+ * @throws LogBlockError
+ */
+export function openLogBlock(block: Uint8Array): OpenedLogBlock {
+  const bytes = unpack(block);
+  if (!isUtf8(bytes)) throw new LogBlockError('is not UTF-8');
+  if (bytes.includes(0)) throw new LogBlockError('has a NUL in it');
+  const headerEnd = bytes.indexOf(LINE_FEED);
+  if (headerEnd === -1) throw new LogBlockError('has no header');
+  const text = bytes.subarray(headerEnd + 1);
+  const runs = readHeader(bytes.toString('utf8', 0, headerEnd));
+  const lineCount = runs.reduce((sum, { count }) => sum + count, 0);
+  const found = countLines(text);
+  if (lineCount !== found) {
+    throw new LogBlockError(`announces ${lineCount} lines and has ${found}`);
+  }
+  return { runs, lineCount, text, bytes: bytes.length };
+}
+
+/**
+ * The lines of a block.
+ * @param first the number of the first one
+ * @throws LogBlockError
+ */
+export function decodeLogBlock(first: number, block: Uint8Array): LogLine[] {
+  const { runs, text } = openLogBlock(block);
+  const texts = splitText(text);
+  const lines: LogLine[] = [];
+  for (const { origin, timeMs, count } of runs) {
+    const [stage, level, stream, group] = origin;
+    const t = new Date(timeMs).toISOString();
+    for (let left = count; left > 0; left -= 1) {
+      const at = lines.length;
+      const line = { n: first + at, t, stage, level, stream };
+      const text = texts[at] ?? '';
+      lines.push(group === '' ? { ...line, text } : { ...line, group, text });
+    }
+  }
+  return lines;
+}
+
+function unpack(block: Uint8Array): Buffer {
+  const [format] = block;
+  const content = Buffer.from(block.buffer, block.byteOffset, block.length).subarray(1);
+  if (format === blockFormats.plain) {
+    if (content.length <= logBlockLimits.bytes) return content;
+    throw new LogBlockError(`has ${content.length} bytes`);
+  }
+  if (format !== blockFormats.zstd) {
+    throw new LogBlockError(`has the format ${format ?? 'of nothing'}, which is not known`);
+  }
+  try {
+    return zstdDecompressSync(content, { maxOutputLength: logBlockLimits.bytes });
+  } catch {
+    throw new LogBlockError(
+      `is not compressed with zstd, or has more than ${logBlockLimits.bytes} bytes`,
+    );
+  }
+}
+
+function readHeader(json: string): LogRun[] {
+  const { t, origins, runs } = parseObject(json);
+  if (!Array.isArray(origins) || !Array.isArray(runs) || !Number.isSafeInteger(t)) {
+    throw new LogBlockError('has a header without a time, origins and runs');
+  }
+  const known = origins.map(readOrigin);
+  const result: LogRun[] = [];
+  let lines = 0;
+  for (let at = 0; at < runs.length; at += 3) {
+    const [place, delta, count] = runs.slice(at, at + 3) as unknown[];
+    const origin = known[Number.isInteger(place) ? Number(place) : -1];
+    const timeMs = Number(t) + (typeof delta === 'number' ? delta : Number.NaN);
+    if (origin === undefined || !isTime(timeMs) || !isCount(count)) {
+      throw new LogBlockError('has a run that is no origin, time and count');
+    }
+    lines += count;
+    if (lines > logBlockLimits.lines) {
+      throw new LogBlockError(`has more than ${logBlockLimits.lines} lines`);
+    }
+    result.push({ origin, timeMs, count });
+  }
+  return result;
+}
+
+function parseObject(json: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(json);
+    if (typeof value === 'object' && value !== null) return value as Record<string, unknown>;
+  } catch {
+    // Said below.
+  }
+  throw new LogBlockError('has a header that is no JSON object');
+}
+
+function readOrigin(value: unknown): LogOrigin {
+  const [stage, level, stream, group] = Array.isArray(value) ? (value as unknown[]) : [];
+  const known =
+    isText(stage) &&
+    isText(group) &&
+    logLevels.includes(level as LogLineLevel) &&
+    logStreams.includes(stream as LogStream);
+  if (!known) throw new LogBlockError('has an origin that is no stage, level, stream and group');
+  const length = stage.length + group.length;
+  if (length > logBlockLimits.originLength) {
+    throw new LogBlockError(
+      `has a stage and sections of ${length} characters; at most ${logBlockLimits.originLength}`,
+    );
+  }
+  return [stage, level as LogLineLevel, stream as LogStream, group];
+}
+
+/** JSON can write what UTF-8 cannot have: half a character, or a NUL. */
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && value.isWellFormed() && !value.includes('\0');
+}
+
+function isTime(value: number): boolean {
+  return Number.isInteger(value) && value >= 0 && value <= TIME_MS_MAX;
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isInteger(value) && Number(value) >= 1;
+}
+
+/** -1 when the last line has no line feed behind it. */
+function countLines(text: Buffer): number {
+  if (text.length > 0 && text.at(-1) !== LINE_FEED) return -1;
+  let count = 0;
+  for (let at = text.indexOf(LINE_FEED); at !== -1; at = text.indexOf(LINE_FEED, at + 1))
+    count += 1;
+  return count;
+}
+
+/** As the writer of a block knows them. */
+export function runOf({ stage, level, stream, group, timeMs, count }: LogLines): LogRun {
+  return { origin: [stage, level, stream, group], timeMs, count };
+}
