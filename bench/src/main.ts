@@ -3,6 +3,7 @@
 import { claimBenchmark } from './claims.ts';
 import { runBenchmark, startBenchmark } from './command-line.ts';
 import { commandBenchmark } from './container-command.ts';
+import { fleetBenchmark } from './fleet.ts';
 import { luaBenchmark } from './lua.ts';
 import { describeMachine } from './machine.ts';
 import type { Benchmark } from './measure.ts';
@@ -18,6 +19,7 @@ const benchmarks: readonly Benchmark[] = [
   runBenchmark,
   commandBenchmark,
   claimBenchmark,
+  fleetBenchmark,
   redactionBenchmark,
   luaBenchmark,
 ];

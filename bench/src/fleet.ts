@@ -1,0 +1,191 @@
+// What happens at 100, 1,000 and 10,000 runners: they poll a real orchestrator over HTTP, idle and
+// with work.
+import type { Database } from '@rivet/store';
+import {
+  cpuBetween,
+  type DatabaseActivity,
+  openActivity,
+  openFilesMax,
+  readActivity,
+} from './database-activity.ts';
+import { type Installation, withInstallation } from './installation.ts';
+import { type Benchmark, oursAtMost, type Row, row } from './measure.ts';
+import { type ProcessUsage, processUsage } from './program.ts';
+import { SimulatedFleet } from './simulated-fleet.ts';
+
+const SIZES = [100, 1000];
+/** Files that a process needs besides one for each runner. */
+const OTHER_FILES = 500;
+const IDLE_SECONDS = 20;
+/** After connecting, until the machine does nothing else any more, in milliseconds. */
+const SETTLE_MS = 3000;
+const JOBS_A_SECOND = 20;
+const JOBS = 300;
+const BURST_MAX = 500;
+const LAUNCHES_AT_ONCE = 16;
+
+const source = `
+return pipeline.define({
+  name = "bench",
+  stages = { { name = "one", script = function() log.info("hello") end } },
+})`;
+
+export const fleetBenchmark: Benchmark = {
+  name: 'fleet',
+  about: '100, 1,000 and 10,000 runners on one orchestrator: idle, with jobs, and a burst of them',
+  run: () =>
+    withInstallation({}, async (installation) => {
+      await installation.createPipeline(source);
+      const database = openActivity(installation.databaseUrl);
+      const fleet = new SimulatedFleet(installation);
+      const rows: Row[] = [];
+      const filesMax = await openFilesMax();
+      try {
+        for (const size of SIZES) {
+          if (size + OTHER_FILES > filesMax) {
+            process.stderr.write(`fleet: ${size} runners need more than ${filesMax} open files\n`);
+            continue;
+          }
+          process.stderr.write(`fleet: ${size} runners\n`);
+          rows.push(...(await measureSize(installation, fleet, database, size)));
+        }
+        return rows;
+      } finally {
+        await fleet.stop();
+        await database.close();
+      }
+    }),
+};
+
+async function measureSize(
+  installation: Installation,
+  fleet: SimulatedFleet,
+  database: Database,
+  size: number,
+): Promise<Row[]> {
+  const pid = installation.orchestrators[0]?.pid ?? 0;
+  const label = `${size} runners`;
+  const sizeBefore = fleet.size;
+  const errorsBefore = fleet.errors.length;
+  const before = await processUsage(pid);
+  await fleet.growTo(size);
+  await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+  const idle = await measureIdle(pid, database);
+  const memory = (idle.residentBytes - before.residentBytes) / (size - sizeBefore) / 1024;
+  const steady = await measureSteady(installation, fleet, database, pid);
+  const burst = await launchMany(installation, Math.min(BURST_MAX, size / 2));
+  await fleet.waitForEnds([...burst.keys()]);
+  const activity = await readActivity(database);
+  const errors = fleet.errors.slice(errorsBefore);
+  for (const message of new Set(errors.slice(0, 5))) process.stderr.write(`fleet: ${message}\n`);
+  return [
+    row({ name: `${label}, idle: processor of the orchestrator`, unit: '%', ours: idle.cpu }),
+    row({ name: `${label}, idle: transactions`, unit: '1/s', ours: [idle.transactions] }),
+    row({ name: `${label}, idle: memory of one more`, unit: 'KB', ours: [memory] }),
+    row({
+      name: `${label}, ${JOBS_A_SECOND} jobs a second: launch answered → claimed`,
+      unit: 'ms',
+      ours: waits(fleet, steady.launched),
+    }),
+    row({ name: `${label}: orchestrator for a job`, unit: 'ms', ours: [steady.cpuMs] }),
+    row({ name: `${label}: database for a job`, unit: 'ms', ours: [steady.databaseMs] }),
+    row({
+      name: `${label}, ${burst.size} jobs at once: launch answered → claimed`,
+      unit: 'ms',
+      ours: waits(fleet, burst),
+    }),
+    row({ name: `${label}: database connections`, unit: 'count', ours: [activity.connections] }),
+    row({
+      name: `${label}: calls that failed`,
+      unit: 'count',
+      ours: [errors.length],
+      target: oursAtMost(0),
+    }),
+  ];
+}
+
+interface Idle {
+  /** Per second, in percent of one processor. */
+  readonly cpu: readonly number[];
+  /** A second. */
+  readonly transactions: number;
+  readonly residentBytes: number;
+}
+
+async function measureIdle(pid: number, database: Database): Promise<Idle> {
+  const cpu: number[] = [];
+  const before = await readActivity(database);
+  const start = performance.now();
+  let usage = await processUsage(pid);
+  let at = start;
+  for (let second = 1; second <= IDLE_SECONDS; second += 1) {
+    await new Promise((resolve) => setTimeout(resolve, start + second * 1000 - performance.now()));
+    const next = await processUsage(pid);
+    const now = performance.now();
+    cpu.push(((next.cpuMs - usage.cpuMs) / (now - at)) * 100);
+    [usage, at] = [next, now];
+  }
+  const after = await readActivity(database);
+  const seconds = (performance.now() - start) / 1000;
+  const transactions = (after.transactions - before.transactions) / seconds;
+  return { cpu, transactions, residentBytes: usage.residentBytes };
+}
+
+interface Steady {
+  /** When the launch of each job was answered, in milliseconds since the epoch. */
+  readonly launched: ReadonlyMap<string, number>;
+  /** Of the orchestrator for one job, from launch to end. */
+  readonly cpuMs: number;
+  readonly databaseMs: number;
+}
+
+async function measureSteady(
+  { client }: Installation,
+  fleet: SimulatedFleet,
+  database: Database,
+  pid: number,
+): Promise<Steady> {
+  const launched = new Map<string, number>();
+  const before: [ProcessUsage, DatabaseActivity] = [
+    await processUsage(pid),
+    await readActivity(database),
+  ];
+  const start = performance.now();
+  const launches: Promise<void>[] = [];
+  for (let number = 0; number < JOBS; number += 1) {
+    const dueMs = start + (number * 1000) / JOBS_A_SECOND - performance.now();
+    if (dueMs > 0) await new Promise((resolve) => setTimeout(resolve, dueMs));
+    launches.push(
+      client.launchPipeline({ ref: 'bench', body: {} }).then(({ id }) => {
+        launched.set(id, performance.timeOrigin + performance.now());
+      }),
+    );
+  }
+  await Promise.all(launches);
+  await fleet.waitForEnds([...launched.keys()]);
+  const usage = await processUsage(pid);
+  const activity = await readActivity(database);
+  return {
+    launched,
+    cpuMs: (usage.cpuMs - before[0].cpuMs) / JOBS,
+    databaseMs: cpuBetween(before[1], activity) / JOBS,
+  };
+}
+
+async function launchMany({ client }: Installation, count: number): Promise<Map<string, number>> {
+  const launched = new Map<string, number>();
+  const numbers = Array.from({ length: count }).values();
+  const launchNext = async (): Promise<void> => {
+    for (const _ of numbers) {
+      const { id } = await client.launchPipeline({ ref: 'bench', body: {} });
+      launched.set(id, performance.timeOrigin + performance.now());
+    }
+  };
+  await Promise.all(Array.from({ length: LAUNCHES_AT_ONCE }, launchNext));
+  return launched;
+}
+
+/** A job may be claimed before its launch has been answered: that is no wait. */
+function waits(fleet: SimulatedFleet, launched: ReadonlyMap<string, number>): number[] {
+  return [...launched].map(([id, at]) => Math.max(0, (fleet.jobs.get(id)?.claimedAt ?? NaN) - at));
+}

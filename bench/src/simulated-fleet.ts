@@ -1,0 +1,100 @@
+// A fleet of simulated runners, spread over threads and loopback addresses, that can grow.
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
+import type { FleetEvent, FleetPart } from './fleet-member.ts';
+import type { Installation } from './installation.ts';
+import { registerRunners } from './simulated-runner.ts';
+
+/** Runners of one thread, and so of one loopback address. */
+const PART = 2500;
+/** What a real runner asks for. */
+const WAIT_MS = 25_000;
+const WORK_MS = 500;
+const END_MS = 60_000;
+
+/** Times of a job in milliseconds since the epoch. */
+export interface JobTimes {
+  readonly claimedAt?: number;
+  readonly endedAt?: number;
+}
+
+export class SimulatedFleet {
+  /** By the id of the job. */
+  readonly jobs = new Map<string, JobTimes>();
+  readonly errors: string[] = [];
+  size = 0;
+  readonly #installation: Installation;
+  readonly #threads: Worker[] = [];
+
+  constructor(installation: Installation) {
+    this.#installation = installation;
+  }
+
+  /** Adds runners until there are `size`; resolves when all have connected. */
+  async growTo(size: number): Promise<void> {
+    const { client, orchestrators } = this.#installation;
+    const connecting: Promise<void>[] = [];
+    while (this.size < size) {
+      const count = Math.min(PART, size - this.size);
+      const number = this.#threads.length;
+      const { url = '' } = orchestrators[number % orchestrators.length] ?? {};
+      const namePrefix = `fleet-${number}`;
+      const identities = await registerRunners({ client, url, count, namePrefix });
+      const part: FleetPart = {
+        ...{ url, identities, waitMs: WAIT_MS, workMs: WORK_MS },
+        localAddress: `127.0.0.${number + 2}`,
+      };
+      connecting.push(this.#startThread(part));
+      this.size += count;
+    }
+    await Promise.all(connecting);
+  }
+
+  /** Waits until every one of these jobs has ended. @throws after a minute */
+  async waitForEnds(ids: readonly string[]): Promise<void> {
+    const until = performance.now() + END_MS;
+    while (performance.now() < until) {
+      if (ids.every((id) => this.jobs.get(id)?.endedAt !== undefined)) return;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    const left = ids.filter((id) => this.jobs.get(id)?.endedAt === undefined).length;
+    const said = this.errors.slice(-3).join('\n');
+    throw new Error(`${left} of ${ids.length} jobs did not end within a minute\n${said}`);
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(
+      this.#threads.map(async (thread) => {
+        thread.postMessage('stop');
+        await thread.terminate();
+      }),
+    );
+  }
+
+  async #startThread(part: FleetPart): Promise<void> {
+    const workerData = part;
+    const thread = new Worker(new URL('./fleet-member.ts', import.meta.url), { workerData });
+    this.#threads.push(thread);
+    const connected = Promise.withResolvers<void>();
+    thread.on('message', (event: FleetEvent) => {
+      if (event.kind === 'connected') connected.resolve();
+      else this.#note(event);
+    });
+    thread.on('error', (error) => connected.reject(error));
+    const ended = once(thread, 'exit').then(() => {
+      throw new Error('a thread of the fleet ended before it had connected');
+    });
+    await Promise.race([connected.promise, ended]);
+    ended.catch(() => undefined);
+  }
+
+  #note(event: Exclude<FleetEvent, { kind: 'connected' }>): void {
+    if (event.kind === 'error') {
+      this.errors.push(event.message);
+      return;
+    }
+    const times = this.jobs.get(event.job);
+    const name = event.kind === 'claimed' ? 'claimedAt' : 'endedAt';
+    this.jobs.set(event.job, { ...times, [name]: event.at });
+  }
+}
