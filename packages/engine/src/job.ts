@@ -9,6 +9,7 @@ import type {
   JobOutcome,
   LaunchEvent,
   LogLine,
+  LogLines,
   PipelineBundle,
   PipelineDefinition,
   StageChange,
@@ -47,6 +48,11 @@ export interface JobSpec {
  */
 export interface JobObserver {
   line(line: LogLine): void | Promise<void>;
+  /**
+   * Is told instead of `line` where it is there: many lines at once, which nobody has taken apart.
+   * Their text may lie in a buffer that is used again when what it returned has resolved.
+   */
+  lines?(lines: LogLines): void | Promise<void>;
   stage(change: StageChange): void | Promise<void>;
   /** `value` undefined: the output was cleared. */
   output(name: string, value: unknown): void | Promise<void>;

@@ -16,7 +16,7 @@ import type { JobHost, JobSpec, RunJob } from './job.ts';
 import type { JobContext } from './job-context.ts';
 import { createJobSummary } from './job-summary.ts';
 import { createJournal, type JournalWriter } from './journal/journal-writer.ts';
-import { createLogWriter, type LogWriter } from './log/log-writer.ts';
+import { createLogWriter, type LogWriter, linesTo } from './log/log-writer.ts';
 import { failedOutcome, reportFailed } from './outcome.ts';
 import { createOutputStore } from './output-store.ts';
 import { refuseExcess, requireVerification } from './policy/policy.ts';
@@ -68,7 +68,7 @@ class Attempt {
     this.#logger = host.logger.child({ job: spec.id, attempt: spec.attempt });
     this.#log = createLogWriter({
       bytesMax: host.limits.logBytesMax,
-      line: (line) => host.observer.line(line),
+      lines: linesTo(host.observer),
       onFailure: (error) => this.#fail(error),
       redactor: this.#redactor,
       now: () => new Date(this.#clock.now()),

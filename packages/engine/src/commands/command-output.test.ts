@@ -1,11 +1,12 @@
 // What is kept of the output of a command.
+import { splitText } from '@rivet/protocol';
 import { expect, it } from 'vitest';
 import { createLogWriter } from '../log/log-writer.ts';
 import { createCommandOutput } from './command-output.ts';
 import { commandRequest } from './command-request.ts';
 
 it('keeps the last lines of an output with long lines, in bounded memory', async () => {
-  const log = createLogWriter({ bytesMax: 1e9, line: () => {}, onFailure: () => {} });
+  const log = createLogWriter({ bytesMax: 1e9, lines: () => {}, onFailure: () => {} });
   const request = commandRequest('process.run', ['x'], {}, { check: false });
   const output = createCommandOutput(request, { log, stage: 's', groups: [] }, () => {});
   for (let count = 0; count < 50; count += 1) {
@@ -22,8 +23,11 @@ it('keeps the last lines of an output with long lines, in bounded memory', async
 
 it('leaves out what comes after it has given up, and says so once', async () => {
   const lines: string[] = [];
-  const line = ({ text }: { text: string }) => void lines.push(text);
-  const log = createLogWriter({ bytesMax: 1e9, line, onFailure: () => {} });
+  const log = createLogWriter({
+    bytesMax: 1e9,
+    lines: ({ text }) => void lines.push(...splitText(text)),
+    onFailure: () => {},
+  });
   const request = commandRequest('process.run', ['x'], {}, { check: false });
   const output = createCommandOutput(request, { log, stage: 's', groups: [] }, () => {});
   await output.sink('stdout', Buffer.from('before\n'));

@@ -2,7 +2,8 @@
 import { formatSize, RivetError } from '@rivet/base';
 import type { OutputSink, OutputStream } from '@rivet/containers';
 import type { LuaValue } from '@rivet/lua';
-import { createLineSplitter } from '../log/line-splitter.ts';
+import { splitText } from '@rivet/protocol';
+import { type CutLines, createLineSplitter } from '../log/line-splitter.ts';
 import type { LogWriter } from '../log/log-writer.ts';
 import type { CommandRequest } from './command-request.ts';
 
@@ -39,34 +40,17 @@ export function createCommandOutput(
   const { redactor } = place.log;
   const redaction = { stdout: redactor.stream(), stderr: redactor.stream() };
   const splitters = { stdout: createLineSplitter(), stderr: createLineSplitter() };
-  const recent: { stream: OutputStream; line: string }[] = [];
-  let recentLength = 0;
+  const recent = createRecentLines();
   let overflow: RivetError | undefined;
   let givenUp: 'no' | 'asked' | 'said' = 'no';
 
-  const keep = (stream: OutputStream, line: string): void => {
-    recent.push({ stream, line });
-    recentLength += line.length;
-    while (
-      recent.length > RECENT_LINES_MAX ||
-      (recentLength > RECENT_LENGTH_MAX && recent.length > 1)
-    ) {
-      recentLength -= recent.shift()?.line.length ?? 0;
-    }
-  };
-  const writeLines = async (stream: OutputStream, lines: readonly string[]): Promise<void> => {
-    if (lines.length === 0) return;
-    for (const line of lines.slice(-RECENT_LINES_MAX)) keep(stream, line);
+  const writeLines = async (stream: OutputStream, lines: CutLines): Promise<void> => {
+    if (lines.count === 0) return;
+    recent.add(stream, lines);
     if (request.capture[stream] === true) return;
-    const origin = {
-      stage: place.stage,
-      level: request.levels[stream],
-      stream,
-      groups: place.groups,
-    };
-    let written: Promise<void> | undefined;
-    for (const line of lines) written = place.log.writeRedacted(origin, line);
-    await written;
+    const { stage, groups } = place;
+    const origin = { stage, level: request.levels[stream], stream, groups };
+    await place.log.writeRedacted(origin, lines);
   };
 
   return {
@@ -96,19 +80,61 @@ export function createCommandOutput(
     },
     async end() {
       for (const stream of ['stdout', 'stderr'] as const) {
-        const rest = splitters[stream].push(redaction[stream].end());
-        await writeLines(stream, [...rest, ...splitters[stream].end()]);
+        await writeLines(stream, splitters[stream].push(redaction[stream].end()));
+        await writeLines(stream, splitters[stream].end());
       }
     },
     captured: (stream) =>
       request.capture[stream] === false ? undefined : captures[stream].value(),
-    recent: (count, stream) =>
-      recent
-        .filter((entry) => stream === undefined || entry.stream === stream)
-        .slice(-count)
-        .map(({ line }) => line),
+    recent: (count, stream) => recent.last(count, stream),
     get overflow() {
       return overflow;
+    },
+  };
+}
+
+/**
+ * The last lines of a command. They are kept as they came, in few pieces: of most commands nobody
+ * asks for them.
+ */
+function createRecentLines() {
+  const pieces: { stream: OutputStream; lines: CutLines }[] = [];
+  let count = 0;
+  let bytes = 0;
+  const shrink = (): void => {
+    for (let [first] = pieces; first !== undefined && pieces.length > 1; [first] = pieces) {
+      const { lines } = first;
+      const enough =
+        count - lines.count >= RECENT_LINES_MAX || bytes - lines.text.length >= RECENT_LENGTH_MAX;
+      if (!enough) return;
+      count -= lines.count;
+      bytes -= lines.text.length;
+      pieces.shift();
+    }
+  };
+  return {
+    add(stream: OutputStream, lines: CutLines): void {
+      pieces.push({ stream, lines: { count: lines.count, text: Buffer.from(lines.text) } });
+      count += lines.count;
+      bytes += lines.text.length;
+      shrink();
+    },
+    last(wanted: number, of: OutputStream | undefined): string[] {
+      const all = pieces.flatMap(({ stream, lines }) =>
+        splitText(lines.text).map((line) => ({ stream, line })),
+      );
+      let length = 0;
+      const kept = all.slice(-RECENT_LINES_MAX).reverse();
+      const end = kept.findIndex(({ line }, index) => {
+        length += line.length;
+        return index > 0 && length > RECENT_LENGTH_MAX;
+      });
+      return kept
+        .slice(0, end === -1 ? kept.length : end)
+        .reverse()
+        .filter(({ stream }) => of === undefined || stream === of)
+        .slice(-wanted)
+        .map(({ line }) => line);
     },
   };
 }

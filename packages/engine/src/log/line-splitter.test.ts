@@ -1,14 +1,18 @@
 // Lines of any bytes in any chunks.
+import { splitText } from '@rivet/protocol';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { CONTINUES, createLineSplitter, LINE_LENGTH_MAX } from './line-splitter.ts';
 
 function split(...chunks: (string | Uint8Array)[]): string[] {
   const splitter = createLineSplitter();
-  const lines = chunks.flatMap((chunk) =>
-    splitter.push(typeof chunk === 'string' ? Buffer.from(chunk) : chunk),
-  );
-  return [...lines, ...splitter.end()];
+  const texts = chunks.flatMap((chunk) => {
+    const lines = splitter.push(typeof chunk === 'string' ? Buffer.from(chunk) : chunk);
+    expect(splitText(lines.text)).toHaveLength(lines.count);
+    // Whoever filled the chunk may fill it again.
+    return splitText(Buffer.from(lines.text));
+  });
+  return [...texts, ...splitText(splitter.end().text)];
 }
 
 describe('the line splitter', () => {
@@ -55,8 +59,47 @@ describe('the line splitter', () => {
     const splitter = createLineSplitter();
     const chunk = Buffer.alloc(64 * 1024, 'z');
     let lines = 0;
-    for (let count = 0; count < 100; count += 1) lines += splitter.push(chunk).length;
+    for (let count = 0; count < 100; count += 1) lines += splitter.push(chunk).count;
     expect(lines).toBeGreaterThanOrEqual(99);
+  });
+
+  it('gives the same lines as cutting the decoded text, whatever the bytes', () => {
+    const byte = fc.constantFrom(0x61, 0x0a, 0x0d, 0x00, 0xc3, 0xa4, 0xf0, 0x9f, 0xa6, 0x80, 0xff);
+    const chunk = fc.uint8Array({ maxLength: 12 }).chain(() => fc.array(byte, { maxLength: 12 }));
+    fc.assert(
+      fc.property(fc.array(chunk, { maxLength: 8 }), (chunks) => {
+        const whole = new TextDecoder('utf-8', { ignoreBOM: true }).decode(
+          Uint8Array.from(chunks.flat()),
+        );
+        const expected = whole.split(/\r\n|\n|\r/);
+        if (expected.at(-1) === '') expected.pop();
+        expect(split(...chunks.map((one) => Uint8Array.from(one)))).toEqual(expected);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('cuts long lines of any characters at the same places, however they come', () => {
+    const unit = fc.constantFrom('x', 'ü', '€', '🚀');
+    fc.assert(
+      fc.property(unit, fc.integer({ min: 1, max: 3 }), fc.nat(90_000), (one, times, size) => {
+        const text = `${one.repeat(Math.ceil((LINE_LENGTH_MAX * times) / one.length) - 1)}x\nend`;
+        const bytes = Buffer.from(text);
+        const chunks: Uint8Array[] = [];
+        for (let at = 0; at < bytes.length; at += size + 1000) {
+          chunks.push(bytes.subarray(at, at + size + 1000));
+        }
+        const lines = split(...chunks);
+        expect(lines.every((line) => line.length <= LINE_LENGTH_MAX + CONTINUES.length)).toBe(true);
+        expect(lines).toEqual(split(bytes));
+        const joined = lines
+          .slice(0, -1)
+          .map((line) => line.replace(CONTINUES, ''))
+          .join('');
+        expect(`${joined}\nend`).toBe(text);
+      }),
+      { numRuns: 20 },
+    );
   });
 
   it('gives the same lines however the bytes are cut into chunks', () => {

@@ -1,8 +1,8 @@
 // Numbers, order, limit and back-pressure of the log.
 import type { RivetError } from '@rivet/base';
-import type { LogLine } from '@rivet/protocol';
+import { type LogLine, type LogLines, readLogLines } from '@rivet/protocol';
 import { describe, expect, it } from 'vitest';
-import { createLogWriter, type LineOrigin } from './log-writer.ts';
+import { createLogWriter, type LineOrigin, linesTo } from './log-writer.ts';
 
 const origin: LineOrigin = { stage: 'build', level: 'info', stream: 'stdout', groups: [] };
 
@@ -11,9 +11,11 @@ function collect(bytesMax = 1_000_000, line?: (line: LogLine) => void | Promise<
   const failures: RivetError[] = [];
   const writer = createLogWriter({
     bytesMax,
-    line: async (each) => {
-      await line?.(each);
-      lines.push(each);
+    lines: async (each) => {
+      for (const one of readLogLines(each)) {
+        await line?.(one);
+        lines.push(one);
+      }
     },
     onFailure: (error) => failures.push(error),
   });
@@ -98,5 +100,67 @@ describe('the log writer', () => {
     }
     expect(failures).toHaveLength(1);
     expect(lines).toHaveLength(10);
+  });
+
+  it('passes text on in parts that nobody waits for long, none of it lost', async () => {
+    const parts: LogLines[] = [];
+    const writer = createLogWriter({
+      bytesMax: 1e9,
+      lines: (each) => void parts.push(each),
+      onFailure: () => undefined,
+    });
+    await writer.write(origin, `${'\n'.repeat(40_000)}${`${'x'.repeat(999)}\n`.repeat(1000)}`);
+    expect(parts.every(({ count, text }) => count <= 16_384 && text.length <= 262_144)).toBe(true);
+    const lines = parts.flatMap(readLogLines);
+    expect(lines.map(({ n }) => n)).toEqual(Array.from({ length: 41_000 }, (_, i) => i + 1));
+    expect(lines.filter(({ text }) => text === '')).toHaveLength(40_000);
+    expect(writer.last).toBe(41_000);
+  });
+
+  it('keeps the lines of a chunk that still have room', async () => {
+    const { writer, lines } = collect(10);
+    await writer.writeRedacted(origin, { count: 4, text: Buffer.from('1\n345\n78\n0\n') });
+    expect(lines.map((line) => line.text)).toEqual([
+      '1',
+      '345',
+      '78',
+      'the log of the job reached its limit of 10B',
+    ]);
+    expect(lines.map(({ n }) => n)).toEqual([1, 2, 3, 4]);
+  });
+
+  it('shortens a path of sections that would be more than the lines in it', async () => {
+    const { writer, lines } = collect();
+    await writer.write(
+      { ...origin, groups: Array.from({ length: 99 }, () => 'g'.repeat(99)) },
+      'x',
+    );
+    expect(lines[0]!.group).toHaveLength(2001);
+  });
+});
+
+describe('an observer', () => {
+  const told: string[] = [];
+  const observer = {
+    line: (line: LogLine) => void told.push(line.text),
+    stage: () => undefined,
+    output: () => undefined,
+    summary: () => undefined,
+  };
+  const lines: LogLines = {
+    ...{ first: 1, count: 2, timeMs: 0, stage: '', group: '', text: Buffer.from('a\nb\n') },
+    level: 'info',
+    stream: 'log',
+  };
+
+  it('hears single lines where it knows nothing else', async () => {
+    await linesTo(observer)(lines);
+    expect(told.splice(0)).toEqual(['a', 'b']);
+  });
+
+  it('hears all at once where it wants them so', async () => {
+    const counts: number[] = [];
+    await linesTo({ ...observer, lines: ({ count }) => void counts.push(count) })(lines);
+    expect([told, counts]).toEqual([[], [2]]);
   });
 });

@@ -1,9 +1,10 @@
 // The log of one attempt: numbers the lines without gaps, holds the limit, passes them on in order.
 import { formatSize, RivetError } from '@rivet/base';
-import type { LogLine, LogLineLevel, LogStream } from '@rivet/protocol';
+import { type LogLineLevel, type LogLines, type LogStream, readLogLines } from '@rivet/protocol';
+import type { JobObserver } from '../job.ts';
 import { reportFailed } from '../outcome.ts';
 import { createRedactor, type Redactor } from '../redaction/redactor.ts';
-import { createLineSplitter } from './line-splitter.ts';
+import { type CutLines, cutWhole } from './line-splitter.ts';
 
 /** What a line carries besides its text. */
 export interface LineOrigin {
@@ -17,7 +18,8 @@ export interface LineOrigin {
 export interface LogWriterOptions {
   /** Bytes of all lines, with the names of their sections. */
   readonly bytesMax: number;
-  readonly line: (line: LogLine) => void | Promise<void>;
+  /** Their text may lie in a buffer that is used again when what it returned has resolved. */
+  readonly lines: (lines: LogLines) => void | Promise<void>;
   /** Called once, when the limit is reached or a line could not be passed on. */
   readonly onFailure: (error: RivetError) => void;
   readonly now?: () => Date;
@@ -33,8 +35,8 @@ export interface LogWriter {
    * by whoever receives them, which is the back-pressure; never rejects.
    */
   write(origin: LineOrigin, text: string): Promise<void>;
-  /** Writes a line of a stream that came through a stream of `redactor` already. */
-  writeRedacted(origin: LineOrigin, line: string): Promise<void>;
+  /** Writes lines of a stream that came through a stream of `redactor` already. */
+  writeRedacted(origin: LineOrigin, lines: CutLines): Promise<void>;
   readonly redactor: Redactor;
   /** Resolves when everything written so far was taken over. */
   flush(): Promise<void>;
@@ -42,6 +44,12 @@ export interface LogWriter {
 
 /** NUL cannot be stored as text everywhere; it is shown the way C writes it. */
 const NUL = /\0/g;
+const LINE_FEED = 0x0a;
+/** What is passed on at once: enough to be quick, so little that nobody waits for it. */
+const PART_BYTES_MAX = 256 * 1024;
+const PART_LINES_MAX = 16_384;
+/** Characters of the path of sections that a line carries. */
+const GROUP_LENGTH_MAX = 2000;
 
 export function createLogWriter(options: LogWriterOptions): LogWriter {
   const now = options.now ?? (() => new Date());
@@ -57,39 +65,37 @@ export function createLogWriter(options: LogWriterOptions): LogWriter {
     stopped = true;
     options.onFailure(error);
   };
-  const pass = (line: LogLine): void => {
+  const pass = (lines: LogLines): void => {
     tail = tail
-      .then(() => options.line(line))
+      .then(() => options.lines(lines))
       .catch((error: unknown) => {
         stop(reportFailed(error));
       });
   };
-  const add = (origin: LineOrigin, group: string, text: string): void => {
-    if (stopped) return;
-    last += 1;
-    pass({
-      n: last,
-      t: now().toISOString(),
-      stage: origin.stage,
-      level: origin.level,
-      stream: origin.stream,
-      ...(group === '' ? {} : { group }),
-      text,
-    });
+  const add = (origin: LineOrigin, group: string, lines: CutLines): void => {
+    const { stage, level, stream } = origin;
+    const timeMs = now().getTime();
+    for (const part of inParts(lines)) {
+      pass({ first: last + 1, timeMs, stage, level, stream, group, ...part });
+      last += part.count;
+    }
   };
 
-  const writeLine = (origin: LineOrigin, line: string): void => {
+  const writeLines = (origin: LineOrigin, lines: CutLines): void => {
+    if (stopped || lines.count === 0) return;
     const group = groupName(origin.groups);
-    const clean = line.replace(NUL, '\\0');
-    bytes += Buffer.byteLength(group) + Buffer.byteLength(clean) + 1;
-    if (bytes > options.bytesMax && !stopped) {
-      const error = RivetError.of('RIVET_JOB_LOG_LIMIT', {
-        limit: formatSize(options.bytesMax),
-      });
-      add({ ...origin, level: 'error', stream: 'system' }, '', error.message);
-      stop(error);
+    const groupBytes = Buffer.byteLength(group);
+    const clean = withoutNul(lines);
+    const room = options.bytesMax - bytes;
+    bytes += clean.count * groupBytes + clean.text.length;
+    if (bytes <= options.bytesMax) {
+      add(origin, group, clean);
+      return;
     }
-    add(origin, group, clean);
+    add(origin, group, firstLines(clean, room, groupBytes));
+    const error = RivetError.of('RIVET_JOB_LOG_LIMIT', { limit: formatSize(options.bytesMax) });
+    add({ ...origin, level: 'error', stream: 'system' }, '', cutWhole(error.message));
+    stop(error);
   };
 
   return {
@@ -98,14 +104,25 @@ export function createLogWriter(options: LogWriterOptions): LogWriter {
       return last;
     },
     write(origin, text) {
-      for (const line of textLines(redactor.text(text))) writeLine(origin, line);
+      writeLines(origin, cutWhole(redactor.text(text)));
       return tail;
     },
-    writeRedacted(origin, line) {
-      writeLine(origin, line);
+    writeRedacted(origin, lines) {
+      writeLines(origin, lines);
       return tail;
     },
     flush: () => tail,
+  };
+}
+
+/** Tells an observer, line by line where it wants no more at once. */
+export function linesTo(observer: JobObserver): LogWriterOptions['lines'] {
+  if (observer.lines !== undefined) return (lines) => observer.lines?.(lines);
+  return async (lines) => {
+    for (const line of readLogLines(lines)) {
+      const taken = observer.line(line);
+      if (taken !== undefined) await taken;
+    }
   };
 }
 
@@ -116,16 +133,58 @@ function createGroupName(redactor: Redactor): (groups: readonly string[]) => str
     if (groups.length === 0) return '';
     const { generation } = redactor;
     if (last?.groups !== groups || last.generation !== generation) {
-      last = { groups, generation, name: redactor.text(groups.join(' / ')) };
+      last = { groups, generation, name: shortened(redactor.text(groups.join(' / '))) };
     }
     return last.name;
   };
 }
 
-/** The lines of a text as a splitter sees them; an empty text is one empty line. */
-function textLines(text: string): string[] {
-  if (text.length < 1000 && !/[\r\n]/.test(text)) return [text];
-  const splitter = createLineSplitter();
-  const lines = [...splitter.push(Buffer.from(text)), ...splitter.end()];
-  return lines.length === 0 ? [''] : lines;
+function shortened(name: string): string {
+  if (name.length <= GROUP_LENGTH_MAX) return name;
+  return `${name.slice(0, GROUP_LENGTH_MAX).toWellFormed()}…`;
+}
+
+function withoutNul(lines: CutLines): CutLines {
+  if (!lines.text.includes(0)) return lines;
+  const shown = bufferOf(lines.text).toString('utf8').replace(NUL, '\\0');
+  return { count: lines.count, text: Buffer.from(shown) };
+}
+
+/** As many lines as `room` bytes have room for, where each takes `extraBytes` besides its text. */
+function firstLines({ text }: CutLines, room: number, extraBytes: number): CutLines {
+  const bytes = bufferOf(text);
+  let count = 0;
+  let end = 0;
+  for (let at = bytes.indexOf(LINE_FEED); at !== -1; at = bytes.indexOf(LINE_FEED, end)) {
+    if (at + 1 + (count + 1) * extraBytes > room) break;
+    count += 1;
+    end = at + 1;
+  }
+  return { count, text: bytes.subarray(0, end) };
+}
+
+function* inParts({ count, text }: CutLines): Generator<CutLines> {
+  if (count === 0) return;
+  if (text.length <= PART_BYTES_MAX && count <= PART_LINES_MAX) {
+    yield { count, text };
+    return;
+  }
+  const bytes = bufferOf(text);
+  let from = 0;
+  let end = 0;
+  let lines = 0;
+  for (let at = bytes.indexOf(LINE_FEED); at !== -1; at = bytes.indexOf(LINE_FEED, end)) {
+    if (lines > 0 && (at + 1 - from > PART_BYTES_MAX || lines === PART_LINES_MAX)) {
+      yield { count: lines, text: bytes.subarray(from, end) };
+      from = end;
+      lines = 0;
+    }
+    end = at + 1;
+    lines += 1;
+  }
+  yield { count: lines, text: bytes.subarray(from, end) };
+}
+
+function bufferOf(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 }

@@ -9,6 +9,7 @@ export function redactedHost(host: JobHost, redactor: Redactor): JobHost {
   const { observer } = host;
   const redacted: JobObserver = {
     line: (line) => observer.line(line),
+    ...(observer.lines === undefined ? {} : { lines: (lines) => observer.lines?.(lines) }),
     stage: (change) =>
       observer.stage(
         change.reason === undefined ? change : { ...change, reason: redactor.text(change.reason) },
