@@ -1,0 +1,153 @@
+// What reports change of the attempts that run: for many jobs in one statement.
+import type { JobState } from '@rivet/protocol';
+import { once, type Queryable, repeatable } from './statement.ts';
+
+/** Which attempt somebody reports of. */
+export interface ReportedAttempt {
+  readonly jobId: string;
+  readonly attempt: number;
+  readonly runnerId: string;
+}
+
+/** An attempt that runs, and of its job what a report needs. Both are locked. */
+export interface ReportedRow {
+  readonly id: string;
+  readonly pipeline_id: string;
+  readonly pipeline_name: string;
+  readonly version: number;
+  readonly priority: number;
+  readonly state: JobState;
+  readonly attempt: number;
+  readonly cancel_requested: boolean;
+  readonly lease_id: string;
+  readonly last_seq: number;
+  readonly log_lines: number;
+  readonly log_bytes: number;
+  /** The time of the transaction, by the clock of the database. */
+  readonly read_at: Date;
+}
+
+const lock = repeatable(
+  'lock_reported_attempts',
+  `SELECT j.id, j.pipeline_id, j.pipeline_name, j.version, j.priority, j.state, a.attempt,
+     j.cancel_requested, a.lease_id, a.last_seq, a.log_lines, a.log_bytes::float8,
+     now() AS read_at
+   FROM unnest($1::uuid[], $2::int[], $3::uuid[]) AS r(job_id, attempt, runner_id)
+   JOIN running_attempts a ON a.job_id = r.job_id AND a.attempt = r.attempt
+     AND a.runner_id = r.runner_id
+   -- The bounds say which partitions it is about.
+   JOIN jobs j ON j.id = r.job_id AND j.id BETWEEN $4 AND $5
+   -- One that somebody else has is left out, not waited for: nobody's report waits for it.
+   ORDER BY j.id FOR UPDATE OF j, a SKIP LOCKED`,
+);
+
+/**
+ * Locks those of the attempts that these runners run now. Left out are those that are over, that
+ * another runner has, or that somebody else has locked.
+ */
+export function lockReportedAttempts(
+  tx: Queryable,
+  reported: readonly ReportedAttempt[],
+): Promise<ReportedRow[]> {
+  const ids = reported.map(({ jobId }) => jobId);
+  return tx.query(lock, [
+    ids,
+    reported.map(({ attempt }) => attempt),
+    reported.map(({ runnerId }) => runnerId),
+    ...boundsOf(ids),
+  ]);
+}
+
+/** How far the reports of an attempt have come. */
+export interface AttemptProgress {
+  readonly jobId: string;
+  readonly attempt: number;
+  readonly seq: number;
+  readonly logLines: number;
+  /** Of all lines, before they are compressed. */
+  readonly logBytes: number;
+}
+
+const advance = once(
+  'advance_attempts',
+  `UPDATE running_attempts a SET last_seq = p.seq, log_lines = p.log_lines, log_bytes = p.log_bytes,
+     lease_until = now() + make_interval(secs => $6)
+   FROM unnest($1::uuid[], $2::int[], $3::int[], $4::int[], $5::bigint[])
+     AS p(job_id, attempt, seq, log_lines, log_bytes)
+   WHERE a.job_id = p.job_id AND a.attempt = p.attempt`,
+);
+
+/** Notes that reports were stored, and renews their leases. */
+export async function advanceAttempts(
+  tx: Queryable,
+  progress: readonly AttemptProgress[],
+  leaseSeconds: number,
+): Promise<void> {
+  if (progress.length === 0) return;
+  await tx.query(advance, [...progressValues(progress), leaseSeconds]);
+}
+
+/** How an attempt ended, and its job with it. */
+export interface AttemptEnd extends AttemptProgress {
+  readonly state: 'succeeded' | 'failed' | 'canceled';
+  readonly reason: string | null;
+  readonly message: string | null;
+  readonly code: string | null;
+}
+
+const finish = once(
+  'finish_attempts',
+  `WITH e AS (
+     SELECT * FROM unnest($1::uuid[], $2::int[], $3::int[], $4::int[], $5::bigint[], $6::text[],
+       $7::text[], $8::text[], $9::text[])
+       AS e(job_id, attempt, seq, log_lines, log_bytes, state, reason, message, code)
+   ), ended AS (
+     DELETE FROM running_attempts a USING e WHERE a.job_id = e.job_id AND a.attempt = e.attempt
+     RETURNING a.runner_id, a.lease_id, a.started_at, a.summary, e.*
+   ), kept AS (
+     INSERT INTO job_attempts (job_id, attempt, runner_id, lease_id, last_seq, log_lines, log_bytes,
+       started_at, summary, ended_at, result, reason, message, code)
+     SELECT job_id, attempt, runner_id, lease_id, seq, log_lines, log_bytes, started_at, summary,
+       now(), state, reason, message, code
+     FROM ended
+   ), closed AS (
+     UPDATE job_stages s SET finished_at = now(), reason = 'the job ended',
+       state = CASE s.state WHEN 'pending' THEN 'skipped' ELSE 'canceled' END
+     FROM e WHERE s.job_id = e.job_id AND s.attempt = e.attempt
+       AND s.job_id BETWEEN $10 AND $11 AND s.state IN ('pending', 'running')
+   )
+   UPDATE jobs j SET state = e.state, reason = e.reason, message = e.message, finished_at = now()
+   FROM e WHERE j.id = e.job_id AND j.id BETWEEN $10 AND $11`,
+);
+
+/**
+ * Ends attempts and their jobs, and closes the stages that they left open; the caller has locked
+ * the jobs.
+ */
+export async function finishAttempts(tx: Queryable, ends: readonly AttemptEnd[]): Promise<void> {
+  if (ends.length === 0) return;
+  await tx.query(finish, [
+    ...progressValues(ends),
+    ends.map(({ state }) => state),
+    ends.map(({ reason }) => reason),
+    ends.map(({ message }) => message),
+    ends.map(({ code }) => code),
+    ...boundsOf(ends.map(({ jobId }) => jobId)),
+  ]);
+}
+
+function progressValues(progress: readonly AttemptProgress[]): unknown[] {
+  return [
+    progress.map(({ jobId }) => jobId),
+    progress.map(({ attempt }) => attempt),
+    progress.map(({ seq }) => seq),
+    progress.map(({ logLines }) => logLines),
+    progress.map(({ logBytes }) => logBytes),
+  ];
+}
+
+/** The smallest and the greatest id: ids of the same length are ordered as their texts are. */
+function boundsOf(ids: readonly string[]): [from: string | undefined, to: string | undefined] {
+  const sorted = ids.map((id) => id.toLowerCase()).sort();
+  return [sorted[0], sorted.at(-1)];
+}
