@@ -79,35 +79,34 @@ CREATE TABLE job_attempts (
   job_id uuid NOT NULL,
   attempt integer NOT NULL,
   runner_id uuid NOT NULL,
-  request_id uuid NOT NULL,
   lease_id uuid NOT NULL,
-  lease_until timestamp with time zone NOT NULL,
-  last_seq integer NOT NULL DEFAULT 0,
-  log_lines integer NOT NULL DEFAULT 0,
-  started_at timestamp with time zone NOT NULL DEFAULT now(),
-  ended_at timestamp with time zone,
-  result text,
+  last_seq integer NOT NULL,
+  log_lines integer NOT NULL,
+  started_at timestamp with time zone NOT NULL,
+  ended_at timestamp with time zone NOT NULL,
+  result text NOT NULL,
   reason text,
   message text,
   code text,
   summary text,
-  log_bytes bigint NOT NULL DEFAULT 0
-);
+  log_bytes bigint NOT NULL
+) PARTITION BY RANGE (job_id);
 
 CREATE TABLE job_logs (
   job_id uuid NOT NULL,
   attempt integer NOT NULL,
   first_line integer NOT NULL,
   line_count integer NOT NULL,
-  bytes bytea NOT NULL
-);
+  bytes bytea NOT NULL,
+  format smallint NOT NULL DEFAULT 0
+) PARTITION BY RANGE (job_id);
 
 CREATE TABLE job_outputs (
   job_id uuid NOT NULL,
   attempt integer NOT NULL,
   name text NOT NULL,
   value json NOT NULL
-);
+) PARTITION BY RANGE (job_id);
 
 CREATE TABLE job_queue (
   job_id uuid NOT NULL,
@@ -122,7 +121,7 @@ CREATE TABLE job_secret_inputs (
   master_key_id text NOT NULL,
   wrapped_key bytea NOT NULL,
   box bytea NOT NULL
-);
+) PARTITION BY RANGE (job_id);
 
 CREATE TABLE job_stages (
   job_id uuid NOT NULL,
@@ -135,7 +134,7 @@ CREATE TABLE job_stages (
   unchecked_exits integer NOT NULL DEFAULT 0,
   started_at timestamp with time zone,
   finished_at timestamp with time zone
-);
+) PARTITION BY RANGE (job_id);
 
 CREATE TABLE jobs (
   id uuid NOT NULL,
@@ -156,8 +155,13 @@ CREATE TABLE jobs (
   cancel_requested boolean NOT NULL DEFAULT false,
   started_at timestamp with time zone,
   finished_at timestamp with time zone,
-  event text NOT NULL
-);
+  event text NOT NULL,
+  ended_as text GENERATED ALWAYS AS (
+CASE
+    WHEN (finished_at IS NOT NULL) THEN state
+    ELSE NULL::text
+END) STORED
+) PARTITION BY RANGE (id);
 
 CREATE TABLE oidc_codes (
   hash bytea NOT NULL,
@@ -233,6 +237,20 @@ CREATE TABLE runners (
   tag_keys text[] NOT NULL DEFAULT '{}'::text[],
   pipelines text[] NOT NULL DEFAULT '{*}'::text[],
   revoked_at timestamp with time zone
+);
+
+CREATE TABLE running_attempts (
+  job_id uuid NOT NULL,
+  attempt integer NOT NULL,
+  runner_id uuid NOT NULL,
+  request_id uuid NOT NULL,
+  lease_id uuid NOT NULL,
+  lease_until timestamp with time zone NOT NULL,
+  last_seq integer NOT NULL DEFAULT 0,
+  log_lines integer NOT NULL DEFAULT 0,
+  log_bytes bigint NOT NULL DEFAULT 0,
+  started_at timestamp with time zone NOT NULL DEFAULT now(),
+  summary text
 );
 
 CREATE TABLE schema_compatibility (
@@ -386,8 +404,6 @@ ALTER TABLE grants ADD CONSTRAINT grants_team_id_fkey FOREIGN KEY (team_id) REFE
 
 ALTER TABLE grants ADD CONSTRAINT grants_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id) ON DELETE CASCADE;
 
-ALTER TABLE idempotency_keys ADD CONSTRAINT idempotency_keys_job_id_fkey FOREIGN KEY (job_id) REFERENCES jobs(id);
-
 ALTER TABLE idempotency_keys ADD CONSTRAINT idempotency_keys_pkey PRIMARY KEY (key);
 
 ALTER TABLE installation ADD CONSTRAINT installation_check CHECK ((num_nulls(master_key_id, wrapped_key, box) = ANY (ARRAY[0, 3])));
@@ -398,37 +414,21 @@ ALTER TABLE installation ADD CONSTRAINT installation_pkey PRIMARY KEY (only_row)
 
 ALTER TABLE job_attempts ADD CONSTRAINT job_attempts_attempt_check CHECK ((attempt >= 1));
 
-ALTER TABLE job_attempts ADD CONSTRAINT job_attempts_check CHECK (((ended_at IS NULL) = (result IS NULL)));
-
-ALTER TABLE job_attempts ADD CONSTRAINT job_attempts_job_id_fkey FOREIGN KEY (job_id) REFERENCES jobs(id);
-
 ALTER TABLE job_attempts ADD CONSTRAINT job_attempts_pkey PRIMARY KEY (job_id, attempt);
 
 ALTER TABLE job_attempts ADD CONSTRAINT job_attempts_result_check CHECK ((result = ANY (ARRAY['succeeded'::text, 'failed'::text, 'canceled'::text, 'lost'::text, 'returned'::text])));
 
-ALTER TABLE job_attempts ADD CONSTRAINT job_attempts_runner_id_fkey FOREIGN KEY (runner_id) REFERENCES runners(id);
-
 ALTER TABLE job_logs ADD CONSTRAINT job_logs_first_line_check CHECK ((first_line >= 1));
-
-ALTER TABLE job_logs ADD CONSTRAINT job_logs_job_id_attempt_fkey FOREIGN KEY (job_id, attempt) REFERENCES job_attempts(job_id, attempt);
 
 ALTER TABLE job_logs ADD CONSTRAINT job_logs_line_count_check CHECK ((line_count >= 1));
 
 ALTER TABLE job_logs ADD CONSTRAINT job_logs_pkey PRIMARY KEY (job_id, attempt, first_line);
 
-ALTER TABLE job_outputs ADD CONSTRAINT job_outputs_job_id_attempt_fkey FOREIGN KEY (job_id, attempt) REFERENCES job_attempts(job_id, attempt);
-
 ALTER TABLE job_outputs ADD CONSTRAINT job_outputs_pkey PRIMARY KEY (job_id, attempt, name);
-
-ALTER TABLE job_queue ADD CONSTRAINT job_queue_job_id_fkey FOREIGN KEY (job_id) REFERENCES jobs(id);
 
 ALTER TABLE job_queue ADD CONSTRAINT job_queue_pkey PRIMARY KEY (job_id);
 
-ALTER TABLE job_secret_inputs ADD CONSTRAINT job_secret_inputs_job_id_fkey FOREIGN KEY (job_id) REFERENCES jobs(id);
-
 ALTER TABLE job_secret_inputs ADD CONSTRAINT job_secret_inputs_pkey PRIMARY KEY (job_id);
-
-ALTER TABLE job_stages ADD CONSTRAINT job_stages_job_id_attempt_fkey FOREIGN KEY (job_id, attempt) REFERENCES job_attempts(job_id, attempt);
 
 ALTER TABLE job_stages ADD CONSTRAINT job_stages_pkey PRIMARY KEY (job_id, attempt, name);
 
@@ -448,15 +448,9 @@ ALTER TABLE jobs ADD CONSTRAINT jobs_check3 CHECK (((state <> 'queued'::text) OR
 
 ALTER TABLE jobs ADD CONSTRAINT jobs_event_check CHECK ((event = ANY (ARRAY['manual'::text, 'api'::text])));
 
-ALTER TABLE jobs ADD CONSTRAINT jobs_pipeline_id_version_fkey FOREIGN KEY (pipeline_id, version) REFERENCES pipeline_versions(pipeline_id, version);
-
 ALTER TABLE jobs ADD CONSTRAINT jobs_pkey PRIMARY KEY (id);
 
 ALTER TABLE jobs ADD CONSTRAINT jobs_reason_check CHECK ((reason = ANY (ARRAY['stage_failed'::text, 'timeout'::text, 'lua_error'::text, 'lua_limit'::text, 'definition_changed'::text, 'runner_lost'::text, 'infrastructure'::text, 'policy'::text, 'log_limit'::text])));
-
-ALTER TABLE jobs ADD CONSTRAINT jobs_retry_of_fkey FOREIGN KEY (retry_of) REFERENCES jobs(id);
-
-ALTER TABLE jobs ADD CONSTRAINT jobs_runner_id_fkey FOREIGN KEY (runner_id) REFERENCES runners(id);
 
 ALTER TABLE jobs ADD CONSTRAINT jobs_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'running'::text, 'succeeded'::text, 'failed'::text, 'canceled'::text])));
 
@@ -505,6 +499,10 @@ ALTER TABLE runners ADD CONSTRAINT runners_token CHECK (((revoked_at IS NOT NULL
 ALTER TABLE runners ADD CONSTRAINT runners_token_hash_check CHECK ((octet_length(token_hash) = 32));
 
 ALTER TABLE runners ADD CONSTRAINT runners_token_hash_key UNIQUE (token_hash);
+
+ALTER TABLE running_attempts ADD CONSTRAINT running_attempts_attempt_check CHECK ((attempt >= 1));
+
+ALTER TABLE running_attempts ADD CONSTRAINT running_attempts_pkey PRIMARY KEY (job_id);
 
 ALTER TABLE schema_compatibility ADD CONSTRAINT schema_compatibility_only_row_check CHECK (only_row);
 
@@ -610,39 +608,33 @@ CREATE UNIQUE INDEX grants_user_same ON public.grants USING btree (user_id, obje
 
 CREATE INDEX idempotency_keys_age ON public.idempotency_keys USING btree (created_at);
 
+CREATE INDEX idempotency_keys_job ON public.idempotency_keys USING btree (job_id);
+
 CREATE UNIQUE INDEX idempotency_keys_pkey ON public.idempotency_keys USING btree (key);
 
 CREATE UNIQUE INDEX installation_pkey ON public.installation USING btree (only_row);
 
-CREATE UNIQUE INDEX job_attempts_current ON public.job_attempts USING btree (job_id) WHERE (ended_at IS NULL);
+CREATE UNIQUE INDEX job_attempts_pkey ON ONLY public.job_attempts USING btree (job_id, attempt);
 
-CREATE UNIQUE INDEX job_attempts_pkey ON public.job_attempts USING btree (job_id, attempt);
+CREATE UNIQUE INDEX job_logs_pkey ON ONLY public.job_logs USING btree (job_id, attempt, first_line);
 
-CREATE INDEX job_attempts_request ON public.job_attempts USING btree (request_id) WHERE (ended_at IS NULL);
-
-CREATE UNIQUE INDEX job_logs_pkey ON public.job_logs USING btree (job_id, attempt, first_line);
-
-CREATE UNIQUE INDEX job_outputs_pkey ON public.job_outputs USING btree (job_id, attempt, name);
+CREATE UNIQUE INDEX job_outputs_pkey ON ONLY public.job_outputs USING btree (job_id, attempt, name);
 
 CREATE INDEX job_queue_order ON public.job_queue USING btree (priority DESC, job_id);
 
 CREATE UNIQUE INDEX job_queue_pkey ON public.job_queue USING btree (job_id);
 
-CREATE INDEX job_secret_inputs_key ON public.job_secret_inputs USING btree (master_key_id);
+CREATE INDEX job_secret_inputs_key ON ONLY public.job_secret_inputs USING btree (master_key_id);
 
-CREATE UNIQUE INDEX job_secret_inputs_pkey ON public.job_secret_inputs USING btree (job_id);
+CREATE UNIQUE INDEX job_secret_inputs_pkey ON ONLY public.job_secret_inputs USING btree (job_id);
 
-CREATE UNIQUE INDEX job_stages_pkey ON public.job_stages USING btree (job_id, attempt, name);
+CREATE UNIQUE INDEX job_stages_pkey ON ONLY public.job_stages USING btree (job_id, attempt, name);
 
-CREATE INDEX jobs_pipeline ON public.jobs USING btree (pipeline_name, id);
+CREATE INDEX jobs_ended ON ONLY public.jobs USING btree (ended_as, id) WHERE (ended_as IS NOT NULL);
 
-CREATE UNIQUE INDEX jobs_pkey ON public.jobs USING btree (id);
+CREATE INDEX jobs_pipeline ON ONLY public.jobs USING btree (pipeline_name, id);
 
-CREATE INDEX jobs_runner ON public.jobs USING btree (runner_id) WHERE (state = 'running'::text);
-
-CREATE INDEX jobs_state ON public.jobs USING btree (state, id);
-
-CREATE INDEX jobs_unfinished ON public.jobs USING btree (pipeline_id) WHERE (state = ANY (ARRAY['queued'::text, 'running'::text]));
+CREATE UNIQUE INDEX jobs_pkey ON ONLY public.jobs USING btree (id);
 
 CREATE UNIQUE INDEX oidc_codes_pkey ON public.oidc_codes USING btree (hash);
 
@@ -667,6 +659,10 @@ CREATE UNIQUE INDEX runners_next_token_hash_key ON public.runners USING btree (n
 CREATE UNIQUE INDEX runners_pkey ON public.runners USING btree (id);
 
 CREATE UNIQUE INDEX runners_token_hash_key ON public.runners USING btree (token_hash);
+
+CREATE UNIQUE INDEX running_attempts_pkey ON public.running_attempts USING btree (job_id);
+
+CREATE INDEX running_attempts_runner ON public.running_attempts USING btree (runner_id, request_id);
 
 CREATE UNIQUE INDEX schema_compatibility_pkey ON public.schema_compatibility USING btree (only_row);
 
@@ -710,53 +706,6 @@ CREATE UNIQUE INDEX users_name_key ON public.users USING btree (name);
 
 CREATE UNIQUE INDEX users_pkey ON public.users USING btree (id);
 
-CREATE OR REPLACE FUNCTION public.check_job_change()
- RETURNS trigger
- LANGUAGE plpgsql
-AS $function$
-BEGIN
-  IF (NEW.id, NEW.pipeline_id, NEW.version, NEW.pipeline_name, NEW.launched_by, NEW.priority,
-      NEW.created_at, NEW.inputs::text, NEW.tags::text, NEW.retry_of)
-    IS DISTINCT FROM
-     (OLD.id, OLD.pipeline_id, OLD.version, OLD.pipeline_name, OLD.launched_by, OLD.priority,
-      OLD.created_at, OLD.inputs::text, OLD.tags::text, OLD.retry_of) THEN
-    RAISE EXCEPTION 'what was launched never changes: job %', OLD.id
-      USING ERRCODE = 'check_violation', CONSTRAINT = 'jobs_immutable';
-  END IF;
-  IF NEW.state <> OLD.state AND (OLD.state, NEW.state) NOT IN (
-    ('queued', 'running'), ('queued', 'failed'), ('queued', 'canceled'),
-    ('running', 'succeeded'), ('running', 'failed'), ('running', 'canceled'), ('running', 'queued')
-  ) THEN
-    RAISE EXCEPTION 'a job cannot go from % to %: job %', OLD.state, NEW.state, OLD.id
-      USING ERRCODE = 'check_violation', CONSTRAINT = 'jobs_transition';
-  END IF;
-  RETURN NEW;
-END $function$;
-
-CREATE OR REPLACE FUNCTION public.check_job_event()
- RETURNS trigger
- LANGUAGE plpgsql
-AS $function$
-BEGIN
-  RAISE EXCEPTION 'what was launched never changes: job %', OLD.id
-    USING ERRCODE = 'check_violation', CONSTRAINT = 'jobs_immutable';
-END $function$;
-
-CREATE OR REPLACE FUNCTION public.check_stage_change()
- RETURNS trigger
- LANGUAGE plpgsql
-AS $function$
-BEGIN
-  IF NEW.run = OLD.run AND NEW.state <> OLD.state AND (OLD.state, NEW.state) NOT IN (
-    ('pending', 'running'), ('pending', 'skipped'), ('pending', 'canceled'),
-    ('running', 'succeeded'), ('running', 'failed'), ('running', 'canceled')
-  ) OR NEW.run < OLD.run THEN
-    RAISE EXCEPTION 'a stage cannot go from % to %: stage %', OLD.state, NEW.state, OLD.name
-      USING ERRCODE = 'check_violation', CONSTRAINT = 'job_stages_transition';
-  END IF;
-  RETURN NEW;
-END $function$;
-
 CREATE OR REPLACE FUNCTION public.refuse_audit_change()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -776,12 +725,59 @@ BEGIN
     USING ERRCODE = 'check_violation', CONSTRAINT = 'audit_log_append_only';
 END $function$;
 
+CREATE OR REPLACE FUNCTION public.refuse_delete()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  RAISE EXCEPTION 'rows of % are kept: jobs refer to them', TG_TABLE_NAME
+    USING ERRCODE = 'check_violation', CONSTRAINT = TG_TABLE_NAME || '_kept';
+END $function$;
+
+CREATE OR REPLACE FUNCTION public.refuse_job_change()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  IF (NEW.id, NEW.pipeline_id, NEW.version, NEW.pipeline_name, NEW.launched_by, NEW.priority,
+      NEW.created_at, NEW.inputs::text, NEW.tags::text, NEW.retry_of, NEW.event)
+    IS NOT DISTINCT FROM
+     (OLD.id, OLD.pipeline_id, OLD.version, OLD.pipeline_name, OLD.launched_by, OLD.priority,
+      OLD.created_at, OLD.inputs::text, OLD.tags::text, OLD.retry_of, OLD.event) THEN
+    RETURN NEW;
+  END IF;
+  RAISE EXCEPTION 'what was launched never changes: job %', OLD.id
+    USING ERRCODE = 'check_violation', CONSTRAINT = 'jobs_immutable';
+END $function$;
+
+CREATE OR REPLACE FUNCTION public.refuse_job_transition()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  RAISE EXCEPTION 'a job cannot go from % to %: job %', OLD.state, NEW.state, OLD.id
+    USING ERRCODE = 'check_violation', CONSTRAINT = 'jobs_transition';
+END $function$;
+
+CREATE OR REPLACE FUNCTION public.refuse_stage_transition()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  RAISE EXCEPTION 'a stage cannot go from % to %: stage %', OLD.state, NEW.state, OLD.name
+    USING ERRCODE = 'check_violation', CONSTRAINT = 'job_stages_transition';
+END $function$;
+
 CREATE TRIGGER audit_log_rows BEFORE DELETE OR UPDATE ON public.audit_log FOR EACH ROW EXECUTE FUNCTION refuse_audit_change();
 
 CREATE TRIGGER audit_log_table BEFORE TRUNCATE ON public.audit_log FOR EACH STATEMENT EXECUTE FUNCTION refuse_audit_change();
 
-CREATE TRIGGER job_stages_change BEFORE UPDATE ON public.job_stages FOR EACH ROW EXECUTE FUNCTION check_stage_change();
+CREATE TRIGGER job_stages_transition BEFORE UPDATE ON public.job_stages FOR EACH ROW WHEN (((new.run < old.run) OR ((new.run = old.run) AND (new.state <> old.state) AND (((((((old.state <> 'pending'::text) OR (new.state <> 'running'::text)) AND ((old.state <> 'pending'::text) OR (new.state <> 'skipped'::text))) AND ((old.state <> 'pending'::text) OR (new.state <> 'canceled'::text))) AND ((old.state <> 'running'::text) OR (new.state <> 'succeeded'::text))) AND ((old.state <> 'running'::text) OR (new.state <> 'failed'::text))) AND ((old.state <> 'running'::text) OR (new.state <> 'canceled'::text)))))) EXECUTE FUNCTION refuse_stage_transition();
 
-CREATE TRIGGER jobs_change BEFORE UPDATE ON public.jobs FOR EACH ROW EXECUTE FUNCTION check_job_change();
+CREATE TRIGGER jobs_immutable BEFORE UPDATE OF id, pipeline_id, version, pipeline_name, launched_by, priority, created_at, inputs, tags, retry_of, event ON public.jobs FOR EACH ROW EXECUTE FUNCTION refuse_job_change();
 
-CREATE TRIGGER jobs_event BEFORE UPDATE OF event ON public.jobs FOR EACH ROW WHEN ((new.event <> old.event)) EXECUTE FUNCTION check_job_event();
+CREATE TRIGGER jobs_transition BEFORE UPDATE OF state ON public.jobs FOR EACH ROW WHEN (((new.state <> old.state) AND ((((((((old.state <> 'queued'::text) OR (new.state <> 'running'::text)) AND ((old.state <> 'queued'::text) OR (new.state <> 'failed'::text))) AND ((old.state <> 'queued'::text) OR (new.state <> 'canceled'::text))) AND ((old.state <> 'running'::text) OR (new.state <> 'succeeded'::text))) AND ((old.state <> 'running'::text) OR (new.state <> 'failed'::text))) AND ((old.state <> 'running'::text) OR (new.state <> 'canceled'::text))) AND ((old.state <> 'running'::text) OR (new.state <> 'queued'::text))))) EXECUTE FUNCTION refuse_job_transition();
+
+CREATE TRIGGER pipeline_versions_kept BEFORE DELETE OR TRUNCATE ON public.pipeline_versions FOR EACH STATEMENT EXECUTE FUNCTION refuse_delete();
+
+CREATE TRIGGER runners_kept BEFORE DELETE OR TRUNCATE ON public.runners FOR EACH STATEMENT EXECUTE FUNCTION refuse_delete();

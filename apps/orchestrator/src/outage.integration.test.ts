@@ -109,7 +109,7 @@ test('after an outage that was longer than the leases, a runner may still delive
   const jobs = await runner.claim({ capacity: 2 });
   for (const job of jobs) await runner.report(job, {});
   const [delivered, silent] = jobs;
-  const lease = 'SELECT 1 FROM job_attempts WHERE lease_until < now()';
+  const lease = 'SELECT 1 FROM running_attempts WHERE lease_until < now()';
   const expired = { name: 'expired', text: lease, repeatable: true };
 
   // The outage: it lasts until the leases have run out.

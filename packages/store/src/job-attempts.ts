@@ -1,4 +1,5 @@
-// Attempts: who runs a job under which lease, how far its reports have come, and how it ended.
+// Attempts: who runs a job under which lease, how far its reports have come, and how it ended. A
+// current one is a row of the small table running_attempts; its end moves it to job_attempts.
 import { once, type Queryable, repeatable } from './statement.ts';
 
 export type AttemptResult = 'succeeded' | 'failed' | 'canceled' | 'lost' | 'returned';
@@ -21,12 +22,16 @@ export interface AttemptRow {
   readonly message: string | null;
 }
 
-const COLUMNS = `job_id, attempt, runner_id, lease_id, lease_until < now() AS expired, last_seq,
-  log_lines, log_bytes::float8, started_at, now() AS read_at, result, message`;
+const COLUMNS = `job_id, attempt, runner_id, lease_id, last_seq, log_lines, log_bytes::float8,
+  started_at, now() AS read_at`;
 
 const read = repeatable(
   'read_attempt',
-  `SELECT ${COLUMNS} FROM job_attempts WHERE job_id = $1 AND attempt = $2`,
+  // One snapshot: an attempt is always in one of the two.
+  `SELECT ${COLUMNS}, lease_until < now() AS expired, NULL AS result, NULL AS message
+   FROM running_attempts WHERE job_id = $1 AND attempt = $2
+   UNION ALL
+   SELECT ${COLUMNS}, true, result, message FROM job_attempts WHERE job_id = $1 AND attempt = $2`,
 );
 
 export async function readAttempt(
@@ -39,7 +44,7 @@ export async function readAttempt(
 
 const advance = once(
   'advance_attempt',
-  `UPDATE job_attempts SET last_seq = $3, log_lines = $4, log_bytes = $5,
+  `UPDATE running_attempts SET last_seq = $3, log_lines = $4, log_bytes = $5,
      lease_until = now() + make_interval(secs => $6)
    WHERE job_id = $1 AND attempt = $2`,
 );
@@ -62,7 +67,7 @@ export async function advanceAttempt(
 
 const setSummary = once(
   'set_attempt_summary',
-  'UPDATE job_attempts SET summary = $3 WHERE job_id = $1 AND attempt = $2',
+  'UPDATE running_attempts SET summary = $3 WHERE job_id = $1 AND attempt = $2',
 );
 
 /** Stores what a job tells about itself, in place of what it told before. */
@@ -77,7 +82,8 @@ export async function setAttemptSummary(
 
 const readSummary = repeatable(
   'read_attempt_summary',
-  'SELECT summary FROM job_attempts WHERE job_id = $1 AND attempt = $2',
+  `SELECT summary FROM running_attempts WHERE job_id = $1 AND attempt = $2
+   UNION ALL SELECT summary FROM job_attempts WHERE job_id = $1 AND attempt = $2`,
 );
 
 /** Null when the attempt told nothing about itself. */
@@ -92,8 +98,14 @@ export async function readAttemptSummary(
 
 const end = once(
   'end_attempt',
-  `UPDATE job_attempts SET ended_at = now(), result = $3, reason = $4, message = $5, code = $6
-   WHERE job_id = $1 AND attempt = $2 AND ended_at IS NULL`,
+  `WITH ended AS (
+     DELETE FROM running_attempts WHERE job_id = $1 AND attempt = $2 RETURNING *
+   )
+   INSERT INTO job_attempts (job_id, attempt, runner_id, lease_id, last_seq, log_lines, log_bytes,
+     started_at, summary, ended_at, result, reason, message, code)
+   SELECT job_id, attempt, runner_id, lease_id, last_seq, log_lines, log_bytes, started_at, summary,
+     now(), $3, $4, $5, $6
+   FROM ended`,
 );
 
 /** Ends an attempt; nothing it sends is taken from then on. */
@@ -135,10 +147,8 @@ export async function countReturnedAttempts(tx: Queryable, jobId: string): Promi
 
 const listExpired = repeatable(
   'list_expired_attempts',
-  `SELECT a.job_id, a.attempt FROM jobs j
-   JOIN job_attempts a ON a.job_id = j.id AND a.attempt = j.attempt
-   WHERE j.state = 'running' AND a.ended_at IS NULL AND a.lease_until < now()
-   ORDER BY a.lease_until LIMIT $1`,
+  `SELECT job_id, attempt FROM running_attempts WHERE lease_until < now()
+   ORDER BY lease_until LIMIT $1`,
 );
 
 /** Current attempts whose lease has run out, longest ago first. */

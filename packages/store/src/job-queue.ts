@@ -103,7 +103,7 @@ const claim = once(
      RETURNING j.id AS job_id, j.attempt, j.pipeline_id, j.pipeline_name, j.version, j.inputs,
        j.launched_by, j.event, j.created_at, a.runner_id, a.request_id, a.lease_id, a.n
    ), attempted AS (
-     INSERT INTO job_attempts (job_id, attempt, runner_id, request_id, lease_id, lease_until)
+     INSERT INTO running_attempts (job_id, attempt, runner_id, request_id, lease_id, lease_until)
      SELECT job_id, attempt, runner_id, request_id, lease_id, now() + make_interval(secs => $6)
      FROM started
    )
@@ -143,8 +143,8 @@ export function claimJobs(
 const readClaimed = once(
   'read_claimed_jobs',
   `WITH renewed AS (
-     UPDATE job_attempts SET lease_until = now() + make_interval(secs => $3)
-     WHERE request_id = $1 AND runner_id = $2 AND ended_at IS NULL
+     UPDATE running_attempts SET lease_until = now() + make_interval(secs => $3)
+     WHERE request_id = $1 AND runner_id = $2
      RETURNING job_id, attempt, lease_id, request_id
    )
    SELECT a.job_id, a.attempt, a.lease_id, a.request_id, j.pipeline_name, j.version, j.inputs,

@@ -2,7 +2,7 @@
 import type { FailureReason, InputValues, JobState, LaunchEvent, RunnerTag } from '@rivet/protocol';
 import { idRange } from './id-range.ts';
 import { filterValues, type NameFilter, nameFits } from './name-filter.ts';
-import { once, type Queryable, repeatable, replanned } from './statement.ts';
+import { once, type Queryable, repeatable, replanned, type Statement } from './statement.ts';
 
 export interface JobRow {
   readonly id: string;
@@ -106,12 +106,27 @@ export async function readJobContent(
   return (await db.query<JobContentRow>(readContent, [id]))[0];
 }
 
-const list = replanned(
-  `SELECT ${COLUMNS} ${FROM}
-   WHERE j.id < $1 AND ($2::text IS NULL OR j.state = $2)
-     AND ($3::text IS NULL OR j.pipeline_name = $3) AND ${nameFits('j.pipeline_name', 5)}
-   ORDER BY j.id DESC LIMIT $4`,
-);
+function listing(state: string, from = FROM): Statement {
+  return replanned(
+    `SELECT ${COLUMNS} ${from}
+     WHERE j.id < $1 AND ${state}
+       AND ($3::text IS NULL OR j.pipeline_name = $3) AND ${nameFits('j.pipeline_name', 5)}
+     ORDER BY j.id DESC LIMIT $4`,
+  );
+}
+
+/** Unfinished jobs are found through the small tables of those, and the rest by how it ended. */
+function listingOf(table: string): Statement {
+  const from = `FROM ${table} u JOIN jobs j ON j.id = u.job_id LEFT JOIN runners r ON r.id = j.runner_id`;
+  return listing('u.job_id < $1 AND j.state = $2', from);
+}
+
+const listAll = listing('$2::text IS NULL');
+const listEnded = listing('j.ended_as = $2');
+const listUnfinished: Readonly<Partial<Record<JobState, Statement>>> = {
+  queued: listingOf('job_queue'),
+  running: listingOf('running_attempts'),
+};
 
 /** Jobs of the pipelines of `filter` with an id below `before`, newest first. */
 export function listJobs(
@@ -125,7 +140,8 @@ export function listJobs(
   },
 ): Promise<JobRow[]> {
   const { before, state = null, pipeline = null, limit, filter } = options;
-  return db.query(list, [before, state, pipeline, limit, ...filterValues(filter)]);
+  const statement = state === null ? listAll : (listUnfinished[state] ?? listEnded);
+  return db.query(statement, [before, state, pipeline, limit, ...filterValues(filter)]);
 }
 
 const lock = repeatable('lock_job', `SELECT ${COLUMNS} ${FROM} WHERE j.id = $1 FOR UPDATE OF j`);
@@ -141,8 +157,11 @@ export async function lockJob(tx: Queryable, id: string): Promise<JobRow | undef
 const lockReported = repeatable(
   'lock_reported_job',
   `SELECT ${COLUMNS} ${FROM}
-   WHERE j.id = $1 AND EXISTS (SELECT FROM job_attempts a
-     WHERE a.job_id = $1 AND a.attempt = $2 AND a.runner_id = $3)
+   WHERE j.id = $1 AND (
+     EXISTS (SELECT FROM running_attempts a
+       WHERE a.job_id = $1 AND a.attempt = $2 AND a.runner_id = $3)
+     OR EXISTS (SELECT FROM job_attempts a
+       WHERE a.job_id = $1 AND a.attempt = $2 AND a.runner_id = $3))
    FOR UPDATE OF j`,
 );
 
@@ -190,8 +209,10 @@ export async function requestJobCancel(tx: Queryable, id: string): Promise<void>
 
 const countUnfinished = repeatable(
   'count_unfinished_jobs',
-  `SELECT count(*)::int AS count FROM jobs
-   WHERE pipeline_id = $1 AND state IN ('queued', 'running')`,
+  `SELECT count(*)::int AS count
+   FROM (SELECT job_id FROM job_queue UNION ALL SELECT job_id FROM running_attempts) unfinished
+   JOIN jobs j ON j.id = unfinished.job_id
+   WHERE j.pipeline_id = $1 AND j.state IN ('queued', 'running')`,
 );
 
 export async function countUnfinishedJobs(db: Queryable, pipelineId: string): Promise<number> {
@@ -208,7 +229,7 @@ export interface JobMark {
 const readMarks = repeatable(
   'read_job_marks',
   `SELECT j.id, concat_ws(' ', j.state, j.attempt, j.cancel_requested, a.last_seq) AS mark
-   FROM jobs j LEFT JOIN job_attempts a ON a.job_id = j.id AND a.attempt = j.attempt
+   FROM jobs j LEFT JOIN running_attempts a ON a.job_id = j.id AND a.attempt = j.attempt
    WHERE j.id = ANY ($1::uuid[])`,
 );
 

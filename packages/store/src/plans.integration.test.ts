@@ -39,10 +39,9 @@ beforeAll(async () => {
     SELECT ('01900000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, p.id, 1, 'p', '{}', '',
       '[]', 'api', 0, CASE WHEN n % 10 = 0 THEN 'canceled' ELSE 'succeeded' END, 1, r.id, now(), now()
     FROM pipelines p, runners r, generate_series(1, ${HISTORY}) n`);
-  await run(`INSERT INTO job_attempts (job_id, attempt, runner_id, request_id, lease_id,
-      lease_until, ended_at, result)
-    SELECT id, 1, runner_id, gen_random_uuid(), gen_random_uuid(), now() - interval '1 h', now(),
-      state FROM jobs`);
+  await run(`INSERT INTO job_attempts (job_id, attempt, runner_id, lease_id, last_seq, log_lines,
+      log_bytes, started_at, ended_at, result)
+    SELECT id, 1, runner_id, gen_random_uuid(), 1, 0, 0, now(), now(), state FROM jobs`);
   await run(`INSERT INTO job_logs (job_id, attempt, first_line, line_count, bytes)
     SELECT '${LOGGED}', 1, n, 1, '' FROM generate_series(1, 50000) n`);
   // Half of them for a runner that is not there.
@@ -161,7 +160,8 @@ describe.each(['without statistics', 'with statistics'])('%s', (statistics) => {
     const modes = ['force_custom_plan', ...(name === '' ? [] : ['force_generic_plan'])];
     for (const mode of modes) {
       const { blocks, plan } = await explain(use, mode);
-      expect(plan).not.toContain('Seq Scan on jobs');
+      // Of the partition for what fits no other it is known that it is empty.
+      expect(plan).not.toMatch(/Seq Scan on jobs(?!_default)/);
       expect(blocks, `${mode}\n${plan}`).toBeLessThan(BLOCKS_MAX);
     }
   });

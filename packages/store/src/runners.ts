@@ -24,7 +24,7 @@ export interface RunnerRow {
 const COLUMNS = `r.id, r.name, r.tags, r.pipelines, r.capacity, r.version, r.draining,
   r.token_since, r.created_at, r.last_seen_at,
   extract(epoch FROM now() - r.last_seen_at)::float8 AS silent_seconds,
-  (SELECT count(*)::int FROM jobs j WHERE j.runner_id = r.id AND j.state = 'running') AS running`;
+  (SELECT count(*)::int FROM running_attempts a WHERE a.runner_id = r.id) AS running`;
 
 const list = repeatable(
   'list_runners',
@@ -94,7 +94,7 @@ const see = repeatable(
   `UPDATE runners r SET last_seen_at = now(), draining = $3
    WHERE r.id = $1 AND r.session = $2 AND r.revoked_at IS NULL
    RETURNING r.tags, r.pipelines, r.capacity,
-     (SELECT count(*)::int FROM jobs j WHERE j.runner_id = r.id AND j.state = 'running') AS running,
+     (SELECT count(*)::int FROM running_attempts a WHERE a.runner_id = r.id) AS running,
      r.rotation_asked OR r.token_since < now() - make_interval(secs => $4) AS change_token`,
 );
 
@@ -142,8 +142,7 @@ export async function revokeRunner(tx: Queryable, id: string): Promise<void> {
 
 const listRunning = repeatable(
   'list_jobs_of_runner',
-  `SELECT id AS job_id, attempt FROM jobs WHERE runner_id = $1 AND state = 'running'
-   ORDER BY id LIMIT $2`,
+  `SELECT job_id, attempt FROM running_attempts WHERE runner_id = $1 ORDER BY job_id LIMIT $2`,
 );
 
 /** Attempts that a runner runs now. */

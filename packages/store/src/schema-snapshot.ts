@@ -4,29 +4,35 @@ import { repeatable } from './statement.ts';
 
 const columns = repeatable(
   'snapshot_columns',
-  `SELECT c.relname AS name,
+  // Partitions are named after the time at which they were made.
+  `SELECT c.relname AS name, COALESCE(' PARTITION BY ' || pg_get_partkeydef(c.oid), '') AS partitioned,
      string_agg('  ' || a.attname || ' ' || format_type(a.atttypid, a.atttypmod)
        || CASE WHEN a.attnotnull THEN ' NOT NULL' ELSE '' END
-       || COALESCE(' DEFAULT ' || pg_get_expr(d.adbin, d.adrelid), ''),
+       || CASE WHEN a.attgenerated = 's'
+         THEN ' GENERATED ALWAYS AS (' || pg_get_expr(d.adbin, d.adrelid) || ') STORED'
+         ELSE COALESCE(' DEFAULT ' || pg_get_expr(d.adbin, d.adrelid), '') END,
        E',\n' ORDER BY a.attnum) AS body
    FROM pg_class c
    JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
    LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
-   WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r'
-   GROUP BY c.relname ORDER BY c.relname`,
+   WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+   GROUP BY c.oid, c.relname ORDER BY c.relname`,
 );
 const constraints = repeatable(
   'snapshot_constraints',
   `SELECT conrelid::regclass::text AS name, conname, pg_get_constraintdef(oid) AS body
    FROM pg_constraint
    WHERE connamespace = 'public'::regnamespace AND conrelid <> 0
+     AND NOT (SELECT relispartition FROM pg_class WHERE oid = conrelid)
      -- Newer versions of PostgreSQL list NOT NULL here too; the columns say it already.
      AND contype <> 'n'
    ORDER BY 1, conname`,
 );
 const indexes = repeatable(
   'snapshot_indexes',
-  `SELECT indexdef AS body FROM pg_indexes WHERE schemaname = 'public' ORDER BY indexname`,
+  `SELECT pg_get_indexdef(oid) AS body FROM pg_class
+   WHERE relnamespace = 'public'::regnamespace AND relkind IN ('i', 'I') AND NOT relispartition
+   ORDER BY relname`,
 );
 const functions = repeatable(
   'snapshot_functions',
@@ -35,15 +41,16 @@ const functions = repeatable(
 );
 const triggers = repeatable(
   'snapshot_triggers',
-  `SELECT pg_get_triggerdef(oid) AS body FROM pg_trigger WHERE NOT tgisinternal ORDER BY tgname`,
+  `SELECT pg_get_triggerdef(oid) AS body FROM pg_trigger
+   WHERE NOT tgisinternal AND tgparentid = 0 ORDER BY tgname`,
 );
 
 /** Tables, constraints, indexes, functions and triggers as SQL, in an order that never changes. */
 export async function readSchemaSnapshot(database: Database): Promise<string> {
-  const tables = await database.query<{ name: string; body: string }>(columns);
+  const tables = await database.query<{ name: string; partitioned: string; body: string }>(columns);
   const rules = await database.query<{ name: string; conname: string; body: string }>(constraints);
   const statements = [
-    ...tables.map(({ name, body }) => `CREATE TABLE ${name} (\n${body}\n);`),
+    ...tables.map((row) => `CREATE TABLE ${row.name} (\n${row.body}\n)${row.partitioned};`),
     ...rules.map((row) => `ALTER TABLE ${row.name} ADD CONSTRAINT ${row.conname} ${row.body};`),
   ];
   for (const statement of [indexes, functions, triggers]) {

@@ -56,8 +56,9 @@ async function sql(...statements: string[]): Promise<Record<string, unknown>[]> 
 const NOT_COMPARED = `'audit_head', 'attempt_limits', 'rivet_migrations', 'transactions_seen'`;
 
 async function tablesCompared(): Promise<string[]> {
-  const rows = await sql(`SELECT tablename AS name FROM pg_tables
-    WHERE schemaname = 'public' AND tablename NOT IN (${NOT_COMPARED}) ORDER BY 1`);
+  const rows = await sql(`SELECT relname AS name FROM pg_class
+    WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
+      AND relname NOT IN (${NOT_COMPARED}) ORDER BY 1`);
   return rows.map(({ name }) => String(name));
 }
 

@@ -34,8 +34,7 @@ async function launch(changes: Partial<PipelineDefinition> = {}, body: object = 
 
 /** Lets the lease of every attempt run out, and does what the duty does then. */
 async function expireLeases(): Promise<void> {
-  const text = `UPDATE job_attempts SET lease_until = now() - interval '1 s'
-    WHERE ended_at IS NULL`;
+  const text = `UPDATE running_attempts SET lease_until = now() - interval '1 s'`;
   await server.database.query({ name: 'expire_all', text, repeatable: true });
   const notifier = createNotifier(server.database, silentLogger);
   const logger = silentLogger;
@@ -377,7 +376,7 @@ describe('a report', () => {
   test('keeps the lease: an attempt that reports is not lost', async () => {
     await launch();
     const job = await runner.claimOne();
-    const text = `UPDATE job_attempts SET lease_until = now() - interval '1 s' WHERE job_id = $1`;
+    const text = `UPDATE running_attempts SET lease_until = now() - interval '1 s' WHERE job_id = $1`;
     await server.database.query({ name: 'expire_one', text, repeatable: true }, [job.id]);
     await runner.client.reportJob({ id: job.id, body: reportOf(job, {}) });
     const notifier = createNotifier(server.database, silentLogger);

@@ -36,7 +36,7 @@ beforeEach(async () => {
 /** What the API and the database have about the job, to compare before and after. */
 async function known(): Promise<string> {
   const detail = await server.client.getJob({ id: job.id });
-  const text = `SELECT * FROM job_attempts WHERE job_id = $1`;
+  const text = `SELECT * FROM running_attempts WHERE job_id = $1`;
   return JSON.stringify([
     detail,
     await server.database.query({ name: '', text, repeatable: true }, [job.id]),
@@ -88,7 +88,7 @@ describe('about a job of another runner', () => {
     expect(await code(honest.id, { jobId: randomUUID() })).toBe('RIVET_JOB_NOT_FOUND');
     expect(await code(honest.id, { attempt: 2 })).toBe('RIVET_JOB_NOT_FOUND');
     expect(await code(honest.id, { leaseId: randomUUID() })).toBe('RIVET_LEASE_LOST');
-    const expire = `UPDATE job_attempts SET lease_until = now() - interval '1 s' WHERE job_id = $1`;
+    const expire = `UPDATE running_attempts SET lease_until = now() - interval '1 s' WHERE job_id = $1`;
     await server.database.query({ name: '', text: expire, repeatable: true }, [job.id]);
     expect(await code(honest.id, {})).toBe('RIVET_LEASE_LOST');
     await honest.finish(job, { state: 'succeeded' });

@@ -39,7 +39,7 @@ beforeEach(async () => {
 afterEach(async () => {
   for (const cleanUp of cleanups.splice(0).reverse()) await cleanUp();
   await server.orchestrator.stop();
-  await database.query({ name: 'empty', text: 'TRUNCATE jobs CASCADE', repeatable: true });
+  await database.query({ name: 'empty', text: 'TRUNCATE jobs, job_queue, running_attempts, job_attempts', repeatable: true });
 });
 
 async function launch(): Promise<string> {
@@ -86,7 +86,7 @@ const ofOrchestrators = {
 };
 
 async function leaseOf(id: string): Promise<Date> {
-  const text = 'SELECT lease_until FROM job_attempts WHERE job_id = $1';
+  const text = 'SELECT lease_until FROM running_attempts WHERE job_id = $1';
   const lease = { name: 'lease', text, repeatable: true };
   const [row] = await database.query<{ lease_until: Date }>(lease, [id]);
   return row!.lease_until;
@@ -94,8 +94,7 @@ async function leaseOf(id: string): Promise<Date> {
 
 /** Lets the leases of all attempts run out, and does what the duty does then. */
 async function expireLeases(): Promise<void> {
-  const text = `UPDATE job_attempts SET lease_until = now() - interval '1 s'
-    WHERE ended_at IS NULL`;
+  const text = `UPDATE running_attempts SET lease_until = now() - interval '1 s'`;
   await database.query({ name: 'expire_all', text, repeatable: true });
   const logger = silentLogger;
   const notifier = createNotifier(database, logger);

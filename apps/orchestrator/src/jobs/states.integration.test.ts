@@ -120,14 +120,6 @@ test('diagram, code and database agree on how a stage may go', async () => {
   const code = inCode(stageTransitions);
   expect(await documented(1)).toEqual(code);
   const jobId = await insertJob('running');
-  await database.query(
-    statement(
-      'insert_any_attempt',
-      `INSERT INTO job_attempts (job_id, attempt, runner_id, request_id, lease_id, lease_until)
-       VALUES ($1, 1, $2, $1, $1, now())`,
-    ),
-    [jobId, runnerId],
-  );
   const allowed = await inDatabase(stageStates, async (from, to) => {
     const name = uuidv7();
     const insert = `INSERT INTO job_stages (job_id, attempt, name, state, run)

@@ -143,7 +143,7 @@ describe('a job', () => {
     const secret = await seedSecret({ grant: '*' });
     const { runner, job } = await startJob([secret.name]);
     await run(
-      `UPDATE job_attempts SET lease_until = now() - interval '1 s' WHERE job_id = '${job.id}'`,
+      `UPDATE running_attempts SET lease_until = now() - interval '1 s' WHERE job_id = '${job.id}'`,
     );
     expect((await refusal(fetchSecrets(runner, job, [secret.name]))).code).toBe('RIVET_LEASE_LOST');
   });
