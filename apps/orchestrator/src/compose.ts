@@ -13,6 +13,7 @@ import {
   createDatabase,
   createListener,
   createNotifier,
+  type Database,
   JOB_CHANNEL,
   migrate,
   QUEUE_CHANNEL,
@@ -54,7 +55,8 @@ import { userRoutes } from './http/routes/users.ts';
 import { createStreamSlots } from './http/stream-slots.ts';
 import { ClaimDispatcher } from './jobs/claim-dispatcher.ts';
 import { createJobWatcher } from './jobs/job-watcher.ts';
-import { createStageNames } from './jobs/stage-names.ts';
+import { ReportBatcher } from './jobs/report-batcher.ts';
+import { createVersionCache } from './jobs/version-cache.ts';
 import { createMetrics } from './metrics.ts';
 import { createPipelineChecker } from './pipelines/pipeline-checker.ts';
 import { createSealing } from './sealing/sealing.ts';
@@ -75,12 +77,7 @@ export interface Orchestrator extends Service {
  * @throws RIVET_TLS_INVALID
  */
 export async function createOrchestrator(config: Config, logger: Logger): Promise<Orchestrator> {
-  const database = createDatabase({
-    url: config.databaseUrl,
-    applicationName: 'rivet-orchestrator',
-    connectionsMax: config.databaseConnectionsMax,
-    logger,
-  });
+  const { database, reserved } = openDatabase(config, logger);
   const stopping = new AbortController();
   const notifier = createNotifier(database, logger, {
     enabled: config.notifications,
@@ -96,6 +93,12 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
     leaseSeconds,
     logger,
     onUndone: () => notifier.queueChanged(),
+  });
+  const versions = createVersionCache();
+  const reports = new ReportBatcher({
+    ...{ database, reserved, notifier, metrics, versions, logger, leaseSeconds },
+    logBytesMax: config.logBytesMax,
+    batching: config.batching,
   });
   const sealing = createSealing({
     database,
@@ -115,11 +118,13 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
     oidc: config.oidc && createProvider(config.oidc, logger),
     authenticator: createAuthenticator(auth),
     database,
+    reserved,
     notifier,
     checker: createPipelineChecker(engine),
     dispatcher,
     watcher,
-    stageNames: createStageNames(),
+    reports,
+    versions,
     metrics,
     sealer: sealing.sealer,
     secretSources: config.secretSources,
@@ -212,13 +217,17 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
     duties,
     refusals,
     closing('claims', () => dispatcher.close()),
+    closing('reports', () => reports.close()),
     http,
   ];
+  const closeDatabase = async (): Promise<void> => {
+    await Promise.all([reserved.close(), database.close()]);
+  };
   const service = createService('orchestrator', {
     // A start that fails closes what it opened: startAll has stopped the parts by then.
     start: () =>
-      startAll(parts).catch((error) => database.close().then(() => Promise.reject(error))),
-    stop: () => stopAll(parts).finally(() => database.close()),
+      startAll(parts).catch((error) => closeDatabase().then(() => Promise.reject(error))),
+    stop: () => stopAll(parts).finally(closeDatabase),
   });
   return {
     ...service,
@@ -230,6 +239,25 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
     },
     offerSetup: () => offerSetup(database),
   };
+}
+
+/** The connections for everything, and those that only claims, leases and cancels use. */
+function openDatabase(
+  { databaseUrl, databaseConnectionsMax: most, reservedConnections }: Config,
+  logger: Logger,
+): { database: Database; reserved: Database } {
+  const open = (connectionsMax: number): Database =>
+    createDatabase({
+      url: databaseUrl,
+      applicationName: 'rivet-orchestrator',
+      connectionsMax,
+      logger,
+    });
+  // One listens, and one tells the others; where there are few, everything shares the rest.
+  const few = Math.max(2, most - 2);
+  const kept = Math.min(reservedConnections, few - 2);
+  const database = open(few - Math.max(0, kept));
+  return { database, reserved: kept > 0 ? open(kept) : database };
 }
 
 /** Brings the schema up to date, or checks that it is. */

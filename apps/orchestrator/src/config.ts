@@ -21,7 +21,12 @@ import type { SecretSources } from './secrets/providers/secret-source.ts';
 
 export interface Config extends NetworkConfig {
   readonly databaseUrl: string;
+  /** Connections at most, the reserved ones and the one that listens among them. */
   readonly databaseConnectionsMax: number;
+  /** Of these, for claims, leases and cancels alone: 0 for none. */
+  readonly reservedConnections: number;
+  /** Whether reports of several runners are stored in one transaction. */
+  readonly batching: boolean;
   readonly logLevel: LogLevel;
   /** Whether to bring the schema up to date before serving. */
   readonly migrate: boolean;
@@ -60,6 +65,8 @@ const settings = {
   RIVET_ATTEMPT_LOG_MAX: sizeSetting(512 * 1024 ** 2),
   RIVET_STREAMS_PER_USER: integerSetting(200, 1, 100_000),
   RIVET_DATABASE_CONNECTIONS: integerSetting(10, 2, 200),
+  RIVET_RESERVED_CONNECTIONS: integerSetting(2, 0, 100),
+  RIVET_BATCHING: choiceSetting('on', ['on', 'off']),
   RIVET_MASTER_KEY: textSetting(''),
   RIVET_MASTER_KEY_FILE: textSetting(''),
   RIVET_MASTER_KEY_COMMAND: textSetting(''),
@@ -104,6 +111,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     ...network,
     databaseUrl: values.DATABASE_URL,
     databaseConnectionsMax: values.RIVET_DATABASE_CONNECTIONS,
+    reservedConnections: values.RIVET_RESERVED_CONNECTIONS,
+    batching: values.RIVET_BATCHING === 'on',
     logLevel: values.RIVET_LOG_LEVEL,
     migrate: values.RIVET_MIGRATE === 'auto',
     streamsPerUser: values.RIVET_STREAMS_PER_USER,

@@ -10,7 +10,8 @@ import type { Provider } from './auth/oidc/provider.ts';
 import type { StreamSlots } from './http/stream-slots.ts';
 import type { ClaimDispatcher } from './jobs/claim-dispatcher.ts';
 import type { JobWatcher } from './jobs/job-watcher.ts';
-import type { StageNames } from './jobs/stage-names.ts';
+import type { ReportBatcher } from './jobs/report-batcher.ts';
+import type { VersionCache } from './jobs/version-cache.ts';
 import type { Metrics } from './metrics.ts';
 import type { PipelineChecker } from './pipelines/pipeline-checker.ts';
 import type { Sealer } from './sealing/sealer.ts';
@@ -26,11 +27,15 @@ export interface Services {
   readonly oidc: Provider | undefined;
   readonly authenticator: Authenticator;
   readonly database: Database;
+  /** Connections for claims, leases and cancels: what is slow does not take these. */
+  readonly reserved: Database;
   readonly notifier: Notifier;
   readonly checker: PipelineChecker;
   readonly dispatcher: ClaimDispatcher;
   readonly watcher: JobWatcher;
-  readonly stageNames: StageNames;
+  /** Takes what runners report. */
+  readonly reports: ReportBatcher;
+  readonly versions: VersionCache;
   readonly metrics: Metrics;
   /** Works once the orchestrator has started. */
   readonly sealer: Sealer;

@@ -101,6 +101,8 @@ export async function startTestOrchestrator(
   const config: Config = {
     databaseUrl,
     databaseConnectionsMax: 10,
+    reservedConnections: 2,
+    batching: true,
     host: '127.0.0.1',
     port: 0,
     logLevel: 'silent',

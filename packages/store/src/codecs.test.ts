@@ -1,5 +1,5 @@
 // What is stored in a form of its own: log chunks, ranges of ids, tags of the queue.
-import type { LogLine } from '@rivet/protocol';
+import { encodeLogBlock, type LogLine } from '@rivet/protocol';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { idRange } from './id-range.ts';
@@ -35,6 +35,18 @@ test('a chunk that was damaged is an error, never other lines', async () => {
   const bytes = await encodeLogChunk([line]);
   bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
   await expect(decodeLogChunk(1, bytes)).rejects.toThrow();
+});
+
+test('a block of lines is a chunk too, told from the other by its first byte', async () => {
+  const runs = [{ origin: ['a', 'info', 'stdout', ''] as const, timeMs: 0, count: 2 }];
+  for (const text of ['x\ny\n', `${'x'.repeat(1000)}\ny\n`]) {
+    const block = encodeLogBlock({ runs, text: Buffer.from(text) });
+    const read = await decodeLogChunk(7, block);
+    expect(read.map(({ n, text: shown }) => `${n} ${shown}`)).toEqual([
+      `7 ${text.split('\n')[0]}`,
+      '8 y',
+    ]);
+  }
 });
 
 test('the range of a prefix holds exactly the ids that begin with it', () => {

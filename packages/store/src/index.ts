@@ -4,6 +4,7 @@ export { createFromTemplate, createTemplate, dropDatabase } from './administrati
 export * from './api-keys.ts';
 export * from './attempt-limits.ts';
 export * from './audit-log.ts';
+export * from './claimable.ts';
 export * from './database.ts';
 export { violatedConstraint } from './database-error.ts';
 export { withDutyLock } from './duty-lock.ts';
@@ -16,6 +17,7 @@ export * from './job-queue.ts';
 export * from './job-secret-inputs.ts';
 export * from './job-stages.ts';
 export * from './jobs.ts';
+export * from './known-runners.ts';
 export { createListener, type ListenerOptions } from './listen.ts';
 export { encodeLogChunk } from './log-chunk.ts';
 export { checkSchema, migrate, migrationsDirectory } from './migrator.ts';

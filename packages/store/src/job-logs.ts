@@ -1,34 +1,56 @@
 // Log lines, appended as chunks.
 import type { LogLine } from '@rivet/protocol';
-import { decodeLogChunk, encodeLogChunk } from './log-chunk.ts';
+import { decodeLogChunk } from './log-chunk.ts';
 import { once, type Queryable, repeatable } from './statement.ts';
 
+// The bytes come in one piece: an array of them would be written and read as text.
 const insert = once(
-  'append_log',
+  'append_logs',
   `INSERT INTO job_logs (job_id, attempt, first_line, line_count, bytes)
-   VALUES ($1, $2, $3, $4, $5)`,
+   SELECT job_id, attempt, first_line, line_count, substring($7::bytea FROM at FOR length)
+   FROM unnest($1::uuid[], $2::int[], $3::int[], $4::int[], $5::int[], $6::int[])
+     AS chunk(job_id, attempt, first_line, line_count, at, length)`,
 );
 
+/** Lines of one attempt whose numbers follow each other, as they are stored. */
+export interface LogChunk {
+  readonly firstLine: number;
+  readonly lineCount: number;
+  /** Of `encodeLogBlock`, or of `encodeLogChunk`. */
+  readonly bytes: Uint8Array;
+}
+
 /**
- * Appends lines whose numbers follow each other; the caller holds them against the last stored one.
+ * Appends to the logs of any number of attempts; the caller holds the numbers against the last
+ * stored ones.
  */
-export async function appendLog(
+export async function appendLogs(
   tx: Queryable,
-  jobId: string,
-  attempt: number,
-  lines: readonly LogLine[],
+  chunks: readonly (LogChunk & { readonly jobId: string; readonly attempt: number })[],
 ): Promise<void> {
-  const [first] = lines;
-  if (first === undefined) return;
-  const bytes = await encodeLogChunk(lines);
-  await tx.query(insert, [jobId, attempt, first.n, lines.length, bytes]);
+  if (chunks.length === 0) return;
+  let end = 1;
+  const places = chunks.map(({ bytes }) => {
+    end += bytes.length;
+    return end - bytes.length;
+  });
+  await tx.query(insert, [
+    chunks.map(({ jobId }) => jobId),
+    chunks.map(({ attempt }) => attempt),
+    chunks.map(({ firstLine }) => firstLine),
+    chunks.map(({ lineCount }) => lineCount),
+    places,
+    chunks.map(({ bytes }) => bytes.length),
+    Buffer.concat(chunks.map(({ bytes }) => bytes)),
+  ]);
 }
 
 const readChunks = repeatable(
   'read_log_chunks',
   `SELECT first_line, bytes FROM (
      SELECT first_line, bytes,
-       sum(octet_length(bytes)) OVER (ORDER BY first_line) - octet_length(bytes) AS bytes_before
+       sum(octet_length(bytes)) OVER (ORDER BY first_line) - octet_length(bytes) AS bytes_before,
+       sum(line_count) OVER (ORDER BY first_line) - line_count AS lines_before
      FROM job_logs
      WHERE job_id = $1 AND attempt = $2
        -- The chunk that holds the next line, and those after it.
@@ -36,11 +58,13 @@ const readChunks = repeatable(
          SELECT max(first_line) FROM job_logs
          WHERE job_id = $1 AND attempt = $2 AND first_line <= $3::bigint + 1), 1)
      ORDER BY first_line LIMIT $4
-   ) chunks WHERE bytes_before < $5 ORDER BY first_line`,
+   ) chunks WHERE bytes_before < $5 AND lines_before < $6 ORDER BY first_line`,
 );
 
 /** Compressed bytes of one read: many readers of large logs must not fill the memory. */
 const READ_BYTES_MAX = 256 * 1024;
+/** Lines of one read: empty ones take hardly any bytes, and are objects too. */
+const READ_LINES_MAX = 20_000;
 
 /**
  * Lines after number `after`, from at most `chunksMax` chunks and not many bytes, in order; empty
@@ -57,6 +81,7 @@ export async function readLog(
     after,
     chunksMax,
     READ_BYTES_MAX,
+    READ_LINES_MAX,
   ]);
   const chunks = await Promise.all(rows.map((row) => decodeLogChunk(row.first_line, row.bytes)));
   return chunks.flat().filter((line) => line.n > after);

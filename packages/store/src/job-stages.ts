@@ -13,16 +13,24 @@ export interface StageRow {
   readonly finished_at: Date | null;
 }
 
+/** A change of a stage of an attempt. */
+export interface ReportedStage {
+  readonly jobId: string;
+  readonly attempt: number;
+  readonly change: StageChange;
+}
+
 const apply = once(
   'apply_stage_changes',
   `INSERT INTO job_stages AS s (job_id, attempt, name, state, reason, code, run, unchecked_exits,
      started_at, finished_at)
-   SELECT $1, $2, c.name, c.state, c.reason, c.code, c.run, c.unchecked_exits,
+   SELECT c.job_id, c.attempt, c.name, c.state, c.reason, c.code, c.run, c.unchecked_exits,
      -- Nothing has happened in the future, whatever the clock of a runner says.
      CASE WHEN c.state = 'running' THEN least(c.t, now()) END,
      CASE WHEN c.state NOT IN ('pending', 'running') THEN least(c.t, now()) END
-   FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::int[], $8::int[],
-     $9::timestamptz[]) AS c(name, state, reason, code, run, unchecked_exits, t)
+   FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::text[], $6::text[], $7::int[],
+     $8::int[], $9::timestamptz[])
+     AS c(job_id, attempt, name, state, reason, code, run, unchecked_exits, t)
    ON CONFLICT (job_id, attempt, name) DO UPDATE SET
      state = EXCLUDED.state, reason = EXCLUDED.reason, code = EXCLUDED.code, run = EXCLUDED.run,
      unchecked_exits = EXCLUDED.unchecked_exits,
@@ -31,23 +39,22 @@ const apply = once(
      finished_at = EXCLUDED.finished_at`,
 );
 
-/** Stores what a report says about stages: at most one change of each. */
+/** Stores what reports say about stages: at most one change of each. */
 export async function applyStageChanges(
   tx: Queryable,
-  jobId: string,
-  attempt: number,
-  changes: readonly StageChange[],
+  changes: readonly ReportedStage[],
 ): Promise<void> {
+  if (changes.length === 0) return;
   await tx.query(apply, [
-    jobId,
-    attempt,
-    changes.map(({ stage }) => stage),
-    changes.map(({ state }) => state),
-    changes.map(({ reason }) => reason ?? null),
-    changes.map(({ code }) => code ?? null),
-    changes.map(({ run }) => run),
-    changes.map(({ unchecked_exits: exits }) => exits ?? 0),
-    changes.map(({ t }) => t),
+    changes.map(({ jobId }) => jobId),
+    changes.map(({ attempt }) => attempt),
+    changes.map(({ change }) => change.stage),
+    changes.map(({ change }) => change.state),
+    changes.map(({ change }) => change.reason ?? null),
+    changes.map(({ change }) => change.code ?? null),
+    changes.map(({ change }) => change.run),
+    changes.map(({ change }) => change.unchecked_exits ?? 0),
+    changes.map(({ change }) => change.t),
   ]);
 }
 

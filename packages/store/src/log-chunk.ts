@@ -1,10 +1,13 @@
-// How log lines lie in the database: one JSON value a line, compressed.
+// How log lines lie in the database: as the block that a runner packed or, where lines came one by
+// one, one JSON value a line, compressed. The first byte tells which.
 import { promisify } from 'node:util';
 import { deflate, inflate } from 'node:zlib';
-import type { LogLine } from '@rivet/protocol';
+import { decodeLogBlock, type LogLine } from '@rivet/protocol';
 
 const compress = promisify(deflate);
 const decompress = promisify(inflate);
+/** What zlib begins with; blocks begin with the number of their format. */
+const ZLIB = 0x78;
 
 /** The bytes of a chunk. `n` is not stored: it follows from the first line's number. */
 export async function encodeLogChunk(lines: readonly LogLine[]): Promise<Buffer> {
@@ -14,6 +17,7 @@ export async function encodeLogChunk(lines: readonly LogLine[]): Promise<Buffer>
 
 /** The lines of a chunk. */
 export async function decodeLogChunk(firstLine: number, bytes: Uint8Array): Promise<LogLine[]> {
+  if (bytes[0] !== ZLIB) return decodeLogBlock(firstLine, bytes);
   const text = (await decompress(bytes)).toString('utf8');
   return text
     .split('\n')

@@ -14,6 +14,7 @@ export const RUNNER_CHANNEL = 'rivet_runner';
 export interface Notifier {
   queueChanged(): void;
   jobChanged(jobId: string): void;
+  /** Tells only the others. */
   runnerChanged(runnerId: string): void;
   /** Whether a payload came from here, and was told here already. */
   isOwn(payload: string): boolean;
@@ -27,7 +28,6 @@ export interface NotifierOptions {
   /** Tells this orchestrator itself, in the same turn. */
   readonly onQueue?: () => void;
   readonly onJob?: (jobId: string) => void;
-  readonly onRunner?: (runnerId: string) => void;
 }
 
 /** A payload of PostgreSQL holds 8000 bytes: the sender and 200 ids of 36 characters. */
@@ -110,7 +110,6 @@ export function createNotifier(
     runnerChanged: (runnerId) =>
       tell(() => {
         waiting.runners.add(runnerId);
-        here.onRunner?.(runnerId);
       }),
     isOwn: (payload) => payload.startsWith(sender),
     async close() {

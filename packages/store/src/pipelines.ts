@@ -177,6 +177,22 @@ export async function readPipelineVersion(
   return (await db.query<PipelineContent>(readVersion, [id, version]))[0];
 }
 
+const readRetry = repeatable(
+  'read_retry_rule',
+  `SELECT definition->'retry' AS retry FROM pipeline_versions
+   WHERE pipeline_id = $1 AND version = $2`,
+);
+
+/** What a version says about other attempts; null when there are none. */
+export async function readRetryRule(
+  db: Queryable,
+  id: string,
+  version: number,
+): Promise<PipelineDefinition['retry']> {
+  const rows = await db.query<Pick<PipelineDefinition, 'retry'>>(readRetry, [id, version]);
+  return rows[0]?.retry ?? null;
+}
+
 const listVersions = repeatable(
   'list_pipeline_versions',
   `SELECT version, digest, created_at FROM pipeline_versions

@@ -28,8 +28,13 @@ export async function findRunnerByToken(
 ): Promise<RunnerIdentity | undefined> {
   const [row] = await db.query<RunnerIdentity & { is_next: boolean }>(find, [hash]);
   if (row === undefined) return undefined;
-  if (row.is_next) await db.query(promote, [row.id, hash]);
+  if (row.is_next) await promoteRunnerToken(db, row.id, hash);
   return { id: row.id, name: row.name };
+}
+
+/** Ends the old token of a runner: from here on it has the one with this hash. */
+export async function promoteRunnerToken(db: Queryable, id: string, hash: Buffer): Promise<void> {
+  await db.query(promote, [id, hash]);
 }
 
 const findRegistered = repeatable(

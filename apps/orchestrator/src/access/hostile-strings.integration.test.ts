@@ -52,6 +52,8 @@ const slow: Partial<Record<RouteName, number>> = {
   changePassword: 12,
   setUp: 12,
   reportJob: 5,
+  reportJobs: 5,
+  claimJobs: 5,
 };
 const everyNth = (count: number) => hostileStrings.filter((_, index) => index % count === 0);
 

@@ -195,6 +195,12 @@ export const recipes: Readonly<Record<RouteName, Recipe>> = {
       return { params: { id: job.id }, body: reportOf(job, {}) };
     },
   },
+  reportJobs: {
+    make: async (world, sender) => {
+      const job = await held(world, sender);
+      return { body: { reports: [{ job_id: job.id, ...reportOf(job, {}) }] } };
+    },
+  },
   issueIdToken: {
     make: async (world, sender) => {
       const { id, attempt, lease_id } = await held(world, sender);

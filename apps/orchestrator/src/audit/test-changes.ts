@@ -44,6 +44,7 @@ export const unrecorded: Readonly<Partial<Record<RouteName, string>>> = {
   connectRunner: 'says what a runner offers, within what its registration lets it',
   claimJobs: 'the job has it: attempts with their runners',
   reportJob: 'the job has it: its course',
+  reportJobs: 'the job has it: its course',
 };
 
 const unique = (): string => randomUUID().slice(0, 13);

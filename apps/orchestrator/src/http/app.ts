@@ -53,6 +53,9 @@ const PUBLIC_BODY_BYTES_MAX = 64 * 1024;
 const BUNDLE_BODY_BYTES_MAX = 24 * MEGABYTE;
 const REPORT_BODY_BYTES_MAX = 32 * MEGABYTE;
 
+/** What comes out of jobs may hold any text. */
+const REPORTING: ReadonlySet<RouteName> = new Set(['reportJob', 'reportJobs', 'claimJobs']);
+
 const HEADERS_MS_MAX = 10_000;
 const HANDSHAKE_MS_MAX = 10_000;
 const REQUEST_MS_MAX = 60_000;
@@ -63,6 +66,8 @@ const bodyBytes: Partial<Record<RouteName, number>> = {
   createPipeline: BUNDLE_BODY_BYTES_MAX,
   checkPipeline: BUNDLE_BODY_BYTES_MAX,
   reportJob: REPORT_BODY_BYTES_MAX,
+  reportJobs: REPORT_BODY_BYTES_MAX,
+  claimJobs: REPORT_BODY_BYTES_MAX,
 };
 
 /** Makes the server; it does not listen yet. */
@@ -161,7 +166,7 @@ async function register<Name extends RouteName>(
   bodies: BodyBudget,
 ): Promise<void> {
   const route: Route = routes[name];
-  const anyText = name === 'reportJob';
+  const anyText = REPORTING.has(name);
   const validators: Partial<Record<'params' | 'query' | 'body', Validate>> = {
     ...(route.params && { params: await createValidator(route.params, 'path', { anyText }) }),
     ...(route.query && { query: await createValidator(route.query, 'query', { anyText }) }),

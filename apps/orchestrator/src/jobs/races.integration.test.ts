@@ -39,7 +39,11 @@ beforeEach(async () => {
 afterEach(async () => {
   for (const cleanUp of cleanups.splice(0).reverse()) await cleanUp();
   await server.orchestrator.stop();
-  await database.query({ name: 'empty', text: 'TRUNCATE jobs, job_queue, running_attempts, job_attempts', repeatable: true });
+  await database.query({
+    name: 'empty',
+    text: 'TRUNCATE jobs, job_queue, running_attempts, job_attempts',
+    repeatable: true,
+  });
 });
 
 async function launch(): Promise<string> {

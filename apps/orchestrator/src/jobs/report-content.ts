@@ -1,14 +1,9 @@
 // What a report may say, whoever sends it: texts the database can hold, and no more than is meant.
 import { formatSize, RivetError } from '@rivet/base';
-import type { LogLine, ReportRequest, StageChange } from '@rivet/protocol';
-import type { AttemptRow } from '@rivet/store';
+import type { ReportRequest, StageChange } from '@rivet/protocol';
 
 /** Of a reason, message or code; what is longer is cut: lists show these. */
 const TEXT_LENGTH_MAX = 16_384;
-/** A line's other fields and what stores it, in bytes. */
-const LINE_OVERHEAD_BYTES = 48;
-/** A clock may be wrong by this much before the time of a line is not believed, in milliseconds. */
-const AHEAD_MS_MAX = 24 * 3600 * 1000;
 /** Of a stage in one round trip: its first, and those of its last run. */
 const CHANGES_MAX = 8;
 const OUTPUT_NAME_LENGTH_MAX = 200;
@@ -51,22 +46,6 @@ export function checkOutputTotals(totals: { count: number; bytes: number }): voi
     const found = formatSize(totals.bytes);
     throw invalid(`the outputs of the job take ${found}; expected at most ${formatSize(bytes)}`);
   }
-}
-
-/** What lines count for against the limit of an attempt's log, in bytes. */
-export function logBytes(lines: readonly LogLine[]): number {
-  return lines.reduce(
-    (sum, { text, stage, group }) =>
-      sum + LINE_OVERHEAD_BYTES + Buffer.byteLength(text) + stage.length + (group?.length ?? 0),
-    0,
-  );
-}
-
-/** The lines, where a time that has not come yet is the time at which they were told. */
-export function believableLines(lines: readonly LogLine[], { read_at }: AttemptRow): LogLine[] {
-  const now = read_at.toISOString();
-  const latest = new Date(read_at.getTime() + AHEAD_MS_MAX).toISOString();
-  return lines.map((line) => (line.t > latest ? { ...line, t: now } : line));
 }
 
 /**

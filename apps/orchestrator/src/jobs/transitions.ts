@@ -9,6 +9,8 @@ import {
   retryCauses,
 } from '@rivet/protocol';
 import {
+  type AttemptProgress,
+  advanceAttempts,
   claimJobs,
   closeOpenStages,
   countReturnedAttempts,
@@ -17,6 +19,7 @@ import {
   dequeueJob,
   endAttempt,
   enqueueJob,
+  finishAttempts,
   insertJob,
   type JobRow,
   lockJob,
@@ -24,10 +27,10 @@ import {
   type Queryable,
   readAttempt,
   readJobContent,
+  readRetryRule,
   requestJobCancel,
   setJobState,
 } from '@rivet/store';
-import { versionOf } from '../find.ts';
 
 /** The pause before another attempt: with jitter, so that many do not come back together. */
 const RETRY_BACKOFF = { baseMs: 2000, maxMs: 60_000 };
@@ -54,26 +57,67 @@ export async function cancel(tx: Queryable, job: JobRow): Promise<void> {
   await setJobState(tx, { id: job.id, state: 'canceled', reason: null, message });
 }
 
+/** What ending or requeueing a job needs of it. */
+export type RunningJob = Pick<
+  JobRow,
+  'id' | 'pipeline_id' | 'pipeline_name' | 'version' | 'priority' | 'attempt' | 'cancel_requested'
+>;
+
+/** The end of a job, and how far its reports have come. */
+export interface JobEnd {
+  readonly job: RunningJob;
+  readonly outcome: JobOutcome;
+  readonly progress: AttemptProgress;
+}
+
 /** running → what the runner says, or queued where the pipeline allows another attempt. */
 export async function finish(
   tx: Queryable,
-  job: JobRow,
+  job: RunningJob,
   outcome: JobOutcome,
 ): Promise<'ended' | 'queued'> {
-  const reason = outcome.state === 'failed' ? (outcome.reason ?? 'infrastructure') : null;
-  const message = outcome.message ?? null;
-  await endAttempt(tx, {
-    jobId: job.id,
-    attempt: job.attempt,
-    result: outcome.state,
-    reason,
-    message,
-    code: outcome.code ?? null,
-  });
+  const { reason, message, code } = textsOf(outcome);
+  const { id: jobId, attempt } = job;
+  await endAttempt(tx, { jobId, attempt, result: outcome.state, reason, message, code });
   await closeOpenStages(tx, job.id, job.attempt, 'the job ended');
   if (reason !== null && (await retryLater(tx, job, reason))) return 'queued';
   await setJobState(tx, { id: job.id, state: outcome.state, reason, message });
   return 'ended';
+}
+
+/** `finish` for many jobs, most of them in one statement. The ids of those that are queued again. */
+export async function finishAll(
+  tx: Queryable,
+  ends: readonly JobEnd[],
+  leaseSeconds: number,
+): Promise<ReadonlySet<string>> {
+  const retried = ends.filter(({ job, outcome }) => mayBeRetried(job, textsOf(outcome).reason));
+  const final = ends.filter((end) => !retried.includes(end));
+  const changes = final.map(({ outcome, progress }) => ({
+    ...progress,
+    state: outcome.state,
+    ...textsOf(outcome),
+  }));
+  await finishAttempts(tx, changes);
+  const queued = new Set<string>();
+  await advanceAttempts(
+    tx,
+    retried.map(({ progress }) => progress),
+    leaseSeconds,
+  );
+  for (const { job, outcome } of retried) {
+    if ((await finish(tx, job, outcome)) === 'queued') queued.add(job.id);
+  }
+  return queued;
+}
+
+function textsOf({ state, reason, message, code }: JobOutcome): {
+  readonly reason: FailureReason | null;
+  readonly message: string | null;
+  readonly code: string | null;
+} {
+  const why = state === 'failed' ? (reason ?? 'infrastructure') : null;
+  return { reason: why, message: message ?? null, code: code ?? null };
 }
 
 /**
@@ -153,18 +197,23 @@ async function giveBack(
   return 'queued';
 }
 
+/** Whether some pipelines have another attempt of such a job. */
+function mayBeRetried(job: RunningJob, reason: FailureReason | null): boolean {
+  return reason !== null && !job.cancel_requested && isRetryCause(reason);
+}
+
 /** Puts the job back into the queue when its pipeline allows another attempt for this reason. */
-async function retryLater(tx: Queryable, job: JobRow, reason: FailureReason): Promise<boolean> {
-  if (job.cancel_requested || !isRetryCause(reason)) return false;
-  const { definition } = await versionOf(tx, job.pipeline_id, job.version);
-  if (definition.retry === null || !definition.retry.on.includes(reason)) return false;
+async function retryLater(tx: Queryable, job: RunningJob, reason: FailureReason): Promise<boolean> {
+  if (!mayBeRetried(job, reason) || !isRetryCause(reason)) return false;
+  const retry = await readRetryRule(tx, job.pipeline_id, job.version);
+  if (retry === null || !retry.on.includes(reason)) return false;
   const spent = await countSpentAttempts(tx, job.id);
-  if (spent > definition.retry.max) return false;
+  if (spent > retry.max) return false;
   await requeue(tx, job, backoffMs(spent, RETRY_BACKOFF));
   return true;
 }
 
-async function requeue(tx: Queryable, job: JobRow, delayMs: number): Promise<void> {
+async function requeue(tx: Queryable, job: RunningJob, delayMs: number): Promise<void> {
   await setJobState(tx, { id: job.id, state: 'queued', reason: null, message: null });
   const content = await readJobContent(tx, job.id);
   const { id: jobId, pipeline_name: pipelineName, priority } = job;

@@ -6,6 +6,7 @@ import { JobOutcome, LogLine, OutputValue, StageChange } from '../job-events.ts'
 import { LaunchEvent } from '../launch-event.ts';
 import { runnerStates } from '../states.ts';
 import { NullableTimestamp, Page, Timestamp } from './page.ts';
+import { Problem } from './problem.ts';
 
 /** Name, id or the beginning of the id of a runner. */
 export const RunnerRef = Type.Object({ ref: Type.String({ minLength: 1, maxLength: 100 }) });
@@ -133,6 +134,73 @@ export type ConnectResponse = Static<typeof ConnectResponse>;
 export const ChangeTokenRequest = Type.Object({ token_sha256: Sha256 });
 export type ChangeTokenRequest = Static<typeof ChangeTokenRequest>;
 
+/**
+ * Lines of a log, packed by `encodeLogBlock`: what `logs` of a report says, in a fraction of the
+ * bytes.
+ */
+export const LogBlock = Type.Object({
+  /** Number of the first line. */
+  first_line: count(1),
+  line_count: count(1),
+  /** Bytes of the text of the lines with their line feeds. */
+  bytes: count(1),
+  /** Base64. */
+  data: Type.String({ minLength: 1 }),
+});
+export type LogBlock = Static<typeof LogBlock>;
+
+/** The whole id of a job: a runner knows it. */
+export const ReportRef = Type.Object({ id: Type.String({ format: 'uuid' }) });
+
+/**
+ * Log lines, stage changes, outputs, heartbeat and outcome in one call. `(job, attempt, seq)` is
+ * unique:
+ * a repeat is answered like the first time. `seq` counts from 1 in an attempt, without gaps.
+ */
+const report = {
+  attempt: count(1),
+  lease_id: Type.String({ maxLength: 100 }),
+  seq: count(1),
+  logs: Type.Array(LogLine, { maxItems: 10_000 }),
+  /** More lines, behind those of `logs`, in blocks that follow each other without gaps. */
+  log_blocks: Type.Optional(Type.Array(LogBlock, { maxItems: 1000 })),
+  stages: Type.Array(StageChange, { maxItems: 10_000 }),
+  /** Outputs set since the last report; null clears. */
+  outputs: Type.Record(Type.String(), OutputValue),
+  /** The whole summary of the job in Markdown, when it has changed since the last report. */
+  summary: Type.Optional(Type.String({ maxLength: SUMMARY_LENGTH_MAX })),
+  outcome: Type.Optional(JobOutcome),
+};
+export const ReportRequest = Type.Object(report);
+export type ReportRequest = Static<typeof ReportRequest>;
+
+const reportResponse = {
+  /** Seconds that the lease now lasts, from the moment the answer was made. */
+  lease_seconds: Type.Integer(),
+  /** Whether somebody asked to cancel the job. */
+  cancel: Type.Boolean(),
+};
+export const ReportResponse = Type.Object(reportResponse);
+export type ReportResponse = Static<typeof ReportResponse>;
+
+/** A report beside others, of any jobs of the runner. */
+export const JobReport = Type.Object({ job_id: Type.String({ format: 'uuid' }), ...report });
+export type JobReport = Static<typeof JobReport>;
+
+/** What became of a report beside others: it was stored, or why not. None keeps another from it. */
+export const JobReportResult = Type.Union([
+  Type.Object({ job_id: Type.String(), ...reportResponse }),
+  Type.Object({ job_id: Type.String(), problem: Problem }),
+]);
+export type JobReportResult = Static<typeof JobReportResult>;
+
+/** At most one report of each job: the next one follows its answer. */
+const JobReports = Type.Array(JobReport, { maxItems: 1000 });
+export const ReportsRequest = Type.Object({ reports: JobReports });
+export type ReportsRequest = Static<typeof ReportsRequest>;
+export const ReportsResponse = Type.Object({ results: Type.Array(JobReportResult) });
+export type ReportsResponse = Static<typeof ReportsResponse>;
+
 /** A long poll: answered when there are jobs, or with none after `wait_ms`. */
 export const ClaimRequest = Type.Object({
   session: Type.String({ maxLength: 100 }),
@@ -142,6 +210,8 @@ export const ClaimRequest = Type.Object({
   capacity: Type.Integer({ minimum: 1, maximum: 1000 }),
   wait_ms: Type.Integer({ minimum: 0, maximum: 60_000 }),
   draining: Type.Optional(Type.Boolean()),
+  /** Stored before anything is claimed; a claim that brings some does not wait. */
+  reports: Type.Optional(JobReports),
 });
 export type ClaimRequest = Static<typeof ClaimRequest>;
 
@@ -166,52 +236,7 @@ export const ClaimResponse = Type.Object({
   jobs: Type.Array(ClaimedJob),
   /** The runner should change its token: it is old, or an administrator asks for it. */
   change_token: Type.Optional(Type.Boolean()),
+  /** What became of the reports of the request, in their order. */
+  reports: Type.Optional(Type.Array(JobReportResult)),
 });
 export type ClaimResponse = Static<typeof ClaimResponse>;
-
-/**
- * Lines of a log, packed by `encodeLogBlock`: what `logs` of a report says, in a fraction of the
- * bytes.
- */
-export const LogBlock = Type.Object({
-  /** Number of the first line. */
-  first_line: count(1),
-  line_count: count(1),
-  /** Bytes of the text of the lines with their line feeds. */
-  bytes: count(1),
-  /** Base64. */
-  data: Type.String({ minLength: 1 }),
-});
-export type LogBlock = Static<typeof LogBlock>;
-
-/** The whole id of a job: a runner knows it. */
-export const ReportRef = Type.Object({ id: Type.String({ format: 'uuid' }) });
-
-/**
- * Log lines, stage changes, outputs, heartbeat and outcome in one call. `(job, attempt, seq)` is
- * unique:
- * a repeat is answered like the first time. `seq` counts from 1 in an attempt, without gaps.
- */
-export const ReportRequest = Type.Object({
-  attempt: count(1),
-  lease_id: Type.String({ maxLength: 100 }),
-  seq: count(1),
-  logs: Type.Array(LogLine, { maxItems: 10_000 }),
-  /** More lines, behind those of `logs`, in blocks that follow each other without gaps. */
-  log_blocks: Type.Optional(Type.Array(LogBlock, { maxItems: 1000 })),
-  stages: Type.Array(StageChange, { maxItems: 10_000 }),
-  /** Outputs set since the last report; null clears. */
-  outputs: Type.Record(Type.String(), OutputValue),
-  /** The whole summary of the job in Markdown, when it has changed since the last report. */
-  summary: Type.Optional(Type.String({ maxLength: SUMMARY_LENGTH_MAX })),
-  outcome: Type.Optional(JobOutcome),
-});
-export type ReportRequest = Static<typeof ReportRequest>;
-
-export const ReportResponse = Type.Object({
-  /** Seconds that the lease now lasts, from the moment the answer was made. */
-  lease_seconds: Type.Integer(),
-  /** Whether somebody asked to cancel the job. */
-  cancel: Type.Boolean(),
-});
-export type ReportResponse = Static<typeof ReportResponse>;

@@ -101,4 +101,13 @@ export const runnerRoutes = {
     response: runners.ReportResponse,
     repeatable: true,
   }),
+  reportJobs: route({
+    method: 'POST',
+    path: '/runner/reports',
+    permission: 'runner',
+    summary: 'Report on several jobs at once; each report is stored or refused by itself',
+    body: runners.ReportsRequest,
+    response: runners.ReportsResponse,
+    repeatable: true,
+  }),
 } as const;

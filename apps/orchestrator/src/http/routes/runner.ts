@@ -11,13 +11,19 @@ import {
   violatedConstraint,
 } from '@rivet/store';
 import type { Principal, RunnerPrincipal } from '../../auth/principal.ts';
-import { takeReport } from '../../jobs/report.ts';
 import { withSecretInputs } from '../../jobs/secret-inputs.ts';
 import { connect, registerRunner } from '../../runners/register.ts';
 import type { Services } from '../../services.ts';
 import type { Handlers } from '../handler.ts';
+import { takeReports } from './reports.ts';
 
-type Names = 'registerRunner' | 'connectRunner' | 'changeRunnerToken' | 'claimJobs' | 'reportJob';
+type Names =
+  | 'registerRunner'
+  | 'connectRunner'
+  | 'changeRunnerToken'
+  | 'claimJobs'
+  | 'reportJob'
+  | 'reportJobs';
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 /** A runner changes a token that is older. */
@@ -65,10 +71,22 @@ export function runnerCallRoutes(services: Services): Handlers<Names> {
         throw RivetError.of('RIVET_REQUEST_INVALID', { summary }, error);
       });
     },
-    claimJobs: ({ body, principal, reply }) =>
-      claim(services, runnerOf(principal), body, reply.raw),
+    claimJobs: async ({ body, principal, request, reply }) => {
+      const runner = runnerOf(principal);
+      const { reports } = body;
+      // First: what they free can be claimed.
+      const results = reports && (await takeReports(services, request, runner, reports));
+      if (reply.raw.destroyed) return { jobs: [] };
+      // Nobody waits for jobs before its reports are answered.
+      const now = results === undefined ? body : { ...body, wait_ms: 0 };
+      const claimed = await claim(services, runner, now, reply.raw);
+      return results === undefined ? claimed : { ...claimed, reports: results };
+    },
     reportJob: ({ params, body, principal }) =>
-      takeReport(services, runnerOf(principal).runnerId, params.id, body),
+      services.reports.take(runnerOf(principal).runnerId, params.id, body),
+    reportJobs: async ({ body, principal, request }) => ({
+      results: await takeReports(services, request, runnerOf(principal), body.reports),
+    }),
   };
 }
 

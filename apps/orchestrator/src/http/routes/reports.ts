@@ -1,0 +1,23 @@
+// What runners report: one report, or several of which each is stored or refused by itself.
+import type { JobReport, JobReportResult } from '@rivet/protocol';
+import type { FastifyRequest } from 'fastify';
+import type { RunnerPrincipal } from '../../auth/principal.ts';
+import type { Services } from '../../services.ts';
+import { clientError, toProblem } from '../problem.ts';
+
+/** Takes all the reports. The results are in their order; one that fails touches no other. */
+export function takeReports(
+  { reports: batcher, logger }: Pick<Services, 'reports' | 'logger'>,
+  request: FastifyRequest,
+  { runnerId }: RunnerPrincipal,
+  reports: readonly JobReport[],
+): Promise<JobReportResult[]> {
+  const taking = reports.map(async ({ job_id, ...report }): Promise<JobReportResult> => {
+    try {
+      return { job_id, ...(await batcher.take(runnerId, job_id, report)) };
+    } catch (error) {
+      return { job_id, problem: toProblem(clientError(error as Error, request, logger)) };
+    }
+  });
+  return Promise.all(taking);
+}

@@ -1,0 +1,267 @@
+// Takes the reports of runners: what comes while one transaction is under way is stored together
+// by the next one.
+import { isRivetError, type Logger, RivetError } from '@rivet/base';
+import type { ReportRequest, ReportResponse } from '@rivet/protocol';
+import { type Database, type Notifier, touchRunner, violatedConstraint } from '@rivet/store';
+import type { Metrics } from '../metrics.ts';
+import type { IncomingReport } from './report.ts';
+import { checkReport } from './report-content.ts';
+import { readReportedLog } from './reported-log.ts';
+import {
+  ReportRefused,
+  type ReportResult,
+  type StoreServices,
+  storeReport,
+  storeReports,
+} from './store-reports.ts';
+
+export interface ReportServices extends StoreServices {
+  /** For reports with large logs or outputs. */
+  readonly database: Database;
+  /** For all others: its connections are not taken by what is slow. */
+  readonly reserved: Database;
+  readonly notifier: Notifier;
+  readonly metrics: Metrics;
+  /** False: one transaction for each report. */
+  readonly batching: boolean;
+  readonly logger: Logger;
+}
+
+/** Reports of one transaction at most, and their size in characters. */
+const REPORTS_MAX = 256;
+const CHARACTERS_MAX = 1024 * 1024;
+/** A larger report does not keep others waiting. */
+const SMALL_CHARACTERS_MAX = 64 * 1024;
+/** Transactions with large reports at the same time. */
+const LARGE_MAX = 3;
+/** A runner whose report failed stores its reports alone for so long. */
+const APART_MS = 60_000;
+/** So often is noted that a runner was heard of. */
+const TOUCH_MS = 5000;
+
+interface Waiting extends IncomingReport {
+  readonly characters: number;
+  readonly resolve: (result: ReportResult) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Reports that wait for a transaction of their kind. */
+interface Lane {
+  readonly database: Database;
+  readonly transactionsMax: number;
+  waiting: Waiting[];
+  running: number;
+  scheduled: boolean;
+}
+
+/** What is reported here is stored once, in the order in which the reports of a job come. */
+export class ReportBatcher {
+  readonly #services: ReportServices;
+  readonly #small: Lane;
+  readonly #large: Lane;
+  /** Jobs of which a report is under way: the next one waits for it. */
+  readonly #busy = new Set<string>();
+  readonly #apart = new Map<string, number>();
+  readonly #touched = new Map<string, number>();
+  readonly #running = new Set<Promise<void>>();
+
+  constructor(services: ReportServices) {
+    this.#services = services;
+    const lane = { waiting: [], running: 0, scheduled: false };
+    this.#small = { ...lane, database: services.reserved, transactionsMax: 1 };
+    this.#large = { ...lane, waiting: [], database: services.database, transactionsMax: LARGE_MAX };
+  }
+
+  /**
+   * Takes one report of a runner: all of it or nothing.
+   * @throws RIVET_JOB_NOT_FOUND also for a job that another runner has, RIVET_LEASE_LOST,
+   *   RIVET_REPORT_GAP, RIVET_REQUEST_INVALID
+   */
+  async take(runnerId: string, jobId: string, report: ReportRequest): Promise<ReportResponse> {
+    checkReport(report);
+    const { leaseSeconds } = this.#services;
+    // The form in which the database shows it: two that mean the same job are the same text.
+    const id = jobId.toLowerCase();
+    const incoming = { runnerId, jobId: id, report, log: await readReportedLog(report) };
+    const result = await this.#store(incoming);
+    this.#tell(incoming, result);
+    if (result.kind === 'refused') throw result.error;
+    return { lease_seconds: leaseSeconds, cancel: result.kind === 'stored' && result.cancel };
+  }
+
+  /** Resolves when all that was taken has its answer. */
+  async close(): Promise<void> {
+    while (this.#running.size > 0) await Promise.all(this.#running);
+  }
+
+  #store(incoming: IncomingReport): Promise<ReportResult> {
+    if (!this.#services.batching) return this.#storeAlone(incoming);
+    const characters = sizeOf(incoming);
+    const lane = characters > SMALL_CHARACTERS_MAX ? this.#large : this.#small;
+    return new Promise((resolve, reject) => {
+      lane.waiting.push({ ...incoming, characters, resolve, reject });
+      this.#schedule(lane);
+    });
+  }
+
+  /** Tells who waits for it what the report has changed. */
+  #tell({ runnerId, jobId, report }: IncomingReport, result: ReportResult): void {
+    const { notifier, metrics } = this.#services;
+    this.#touch(runnerId);
+    if (result.kind === 'alone') return;
+    if (result.kind === 'stored' || result.ending !== undefined) notifier.jobChanged(jobId);
+    if (result.ending === 'queued') notifier.queueChanged();
+    if (result.ending === 'ended') {
+      metrics.finished(result.kind === 'stored' ? (report.outcome?.state ?? 'failed') : 'failed');
+    }
+  }
+
+  /** Nobody waits for it: the next report of the runner says the same. */
+  #touch(runnerId: string): void {
+    const now = performance.now();
+    if (now - (this.#touched.get(runnerId) ?? Number.NEGATIVE_INFINITY) < TOUCH_MS) return;
+    this.#touched.delete(runnerId);
+    this.#touched.set(runnerId, now);
+    for (const [id, at] of this.#touched) {
+      if (now - at < TOUCH_MS) break;
+      this.#touched.delete(id);
+    }
+    const { reserved, logger } = this.#services;
+    const touching = touchRunner(reserved, runnerId)
+      .catch((error: unknown) => logger.debug({ err: error }, 'a runner was not noted as seen'))
+      .finally(() => this.#running.delete(touching));
+    this.#running.add(touching);
+  }
+
+  #schedule(lane: Lane): void {
+    if (lane.scheduled || lane.waiting.length === 0 || lane.running >= lane.transactionsMax) return;
+    lane.scheduled = true;
+    // Reports that arrive in the same turn are stored by the same transaction.
+    setImmediate(() => {
+      lane.scheduled = false;
+      const batch = this.#nextBatch(lane);
+      if (batch.length === 0) return;
+      lane.running += 1;
+      const running = this.#run(lane, batch).finally(() => {
+        lane.running -= 1;
+        for (const { jobId } of batch) this.#busy.delete(jobId);
+        this.#running.delete(running);
+        // A report of one of these jobs may wait in either.
+        this.#schedule(this.#small);
+        this.#schedule(this.#large);
+      });
+      this.#running.add(running);
+      this.#schedule(lane);
+    });
+  }
+
+  /** The first reports that wait, one of each job, as many as one transaction takes. */
+  #nextBatch(lane: Lane): Waiting[] {
+    const batch: Waiting[] = [];
+    const left: Waiting[] = [];
+    let characters = 0;
+    for (const waiting of lane.waiting) {
+      const full = batch.length >= REPORTS_MAX || characters >= CHARACTERS_MAX;
+      if (full || this.#busy.has(waiting.jobId)) {
+        left.push(waiting);
+        continue;
+      }
+      this.#busy.add(waiting.jobId);
+      characters += waiting.characters;
+      batch.push(waiting);
+    }
+    lane.waiting = left;
+    return batch;
+  }
+
+  async #run(lane: Lane, batch: readonly Waiting[]): Promise<void> {
+    const apart = batch.filter(({ runnerId }) => this.#isApart(runnerId));
+    const together = batch.filter((waiting) => !apart.includes(waiting));
+    await this.#storeTogether(lane, together);
+    for (const waiting of apart) this.#settleAlone(waiting);
+  }
+
+  /** Stores what can be stored together; the rest goes on by itself. Never throws. */
+  async #storeTogether(lane: Lane, batch: readonly Waiting[]): Promise<void> {
+    if (batch.length === 0) return;
+    try {
+      const results = await lane.database.transaction(
+        (tx) => storeReports(tx, this.#services, batch),
+        { repeatable: true },
+      );
+      for (const [index, waiting] of batch.entries()) {
+        const result = results[index];
+        if (result === undefined || result.kind === 'alone') this.#settleAlone(waiting);
+        else waiting.resolve(result);
+      }
+    } catch (error) {
+      await this.#storeRest(lane, batch, error);
+    }
+  }
+
+  /** What of a batch that failed can be stored without the report that is at fault. */
+  async #storeRest(lane: Lane, batch: readonly Waiting[], error: unknown): Promise<void> {
+    if (error instanceof ReportRefused) {
+      const refused = batch.find((waiting) => waiting === error.refused);
+      refused?.reject(error.error);
+      return this.#storeTogether(
+        lane,
+        batch.filter((waiting) => waiting !== refused),
+      );
+    }
+    // The database is away, for one report as for all.
+    if (isRivetError(error)) {
+      for (const { reject } of batch) reject(error);
+      return;
+    }
+    const [only] = batch;
+    if (batch.length === 1 && only !== undefined) {
+      this.#apart.set(only.runnerId, performance.now() + APART_MS);
+      return only.reject(toReportError(error));
+    }
+    const middle = Math.ceil(batch.length / 2);
+    await this.#storeTogether(lane, batch.slice(0, middle));
+    await this.#storeTogether(lane, batch.slice(middle));
+  }
+
+  /** Nothing waits for it here: it may have to wait for a lock. */
+  #settleAlone(waiting: Waiting): void {
+    const settling = this.#storeAlone(waiting)
+      .then(waiting.resolve, waiting.reject)
+      .finally(() => this.#running.delete(settling));
+    this.#running.add(settling);
+  }
+
+  async #storeAlone(incoming: IncomingReport): Promise<ReportResult> {
+    const { database } = this.#services;
+    try {
+      return await database.transaction((tx) => storeReport(tx, this.#services, incoming), {
+        repeatable: true,
+      });
+    } catch (error) {
+      throw error instanceof ReportRefused ? error.error : toReportError(error);
+    }
+  }
+
+  #isApart(runnerId: string): boolean {
+    const until = this.#apart.get(runnerId);
+    if (until === undefined) return false;
+    if (until > performance.now()) return true;
+    this.#apart.delete(runnerId);
+    return false;
+  }
+}
+
+/** A change of a stage that the database refuses is a mistake of the report. */
+function toReportError(error: unknown): unknown {
+  return violatedConstraint(error) === 'job_stages_transition'
+    ? RivetError.of('RIVET_REQUEST_INVALID', { summary: (error as Error).message }, error)
+    : error;
+}
+
+/** About how much a report has to store, in characters. */
+function sizeOf({ log, report: { outputs, stages, summary = '' } }: IncomingReport): number {
+  // Outputs are few and small, or a job's whole result: only then is it worth a look.
+  const values = Object.keys(outputs).length === 0 ? 0 : JSON.stringify(outputs).length;
+  return log.bytes + values + stages.length * 100 + summary.length;
+}

@@ -1,0 +1,152 @@
+// The log lines of a report: checked before anything is locked, stored as the runner packed them.
+import { setImmediate } from 'node:timers/promises';
+import { formatSize, RivetError } from '@rivet/base';
+import {
+  encodeLogBlock,
+  type LogBlock,
+  LogBlockError,
+  type LogLine,
+  type OpenedLogBlock,
+  openLogBlock,
+  type ReportRequest,
+} from '@rivet/protocol';
+import { type AttemptRow, encodeLogChunk, type LogChunk } from '@rivet/store';
+
+/** A line's other fields and what stores it, in bytes. */
+const LINE_OVERHEAD_BYTES = 48;
+/** A clock may be wrong by this much before the time of a line is not believed, in milliseconds. */
+const AHEAD_MS_MAX = 24 * 3600 * 1000;
+/** Of the blocks of a report when they are open, in bytes; the runner sends a tenth of this. */
+const OPENED_BYTES_MAX = 48 * 1024 * 1024;
+/** After so many bytes other requests have their turn. */
+const TURN_BYTES = 1024 * 1024;
+
+/** The lines of one report. */
+export interface ReportedLog {
+  /** Number of the first line; undefined when there is none. */
+  readonly firstLine: number | undefined;
+  readonly lineCount: number;
+  /** What they count for against the limit of an attempt's log. */
+  readonly bytes: number;
+  /** As they are stored; a time that has not come yet is the time at which they were told. */
+  chunks(attempt: Pick<AttemptRow, 'read_at'>): Promise<LogChunk[]>;
+}
+
+/**
+ * Opens and checks what a report has of the log.
+ * @throws RIVET_REQUEST_INVALID, RIVET_REPORT_GAP when its numbers do not follow each other
+ */
+export async function readReportedLog(
+  report: Pick<ReportRequest, 'logs' | 'log_blocks'>,
+): Promise<ReportedLog> {
+  const { logs, log_blocks: sent = [] } = report;
+  const firstLine = logs[0]?.n ?? sent[0]?.first_line;
+  let next = firstLine ?? 1;
+  for (const { n } of logs) {
+    if (n !== next) throw lineGap(n, next);
+    next += 1;
+  }
+  const blocks: CheckedBlock[] = [];
+  let bytes = logBytes(logs);
+  let opened = 0;
+  for (const [index, block] of sent.entries()) {
+    if (block.first_line !== next) throw lineGap(block.first_line, next);
+    const checked = openBlock(block, index);
+    next += block.line_count;
+    bytes += blockBytes(checked);
+    const before = opened;
+    opened += checked.openedBytes;
+    if (opened > OPENED_BYTES_MAX) {
+      throw invalid(`body.log_blocks has more than ${formatSize(OPENED_BYTES_MAX)} of lines`);
+    }
+    blocks.push(checked);
+    if (turnOf(before) !== turnOf(opened)) await setImmediate();
+  }
+  return {
+    firstLine,
+    lineCount: next - (firstLine ?? next),
+    bytes,
+    async chunks({ read_at }) {
+      const chunks = blocks.map((block) => blockChunk(block, read_at));
+      const [first] = logs;
+      if (first === undefined) return chunks;
+      const stored = await encodeLogChunk(believableLines(logs, read_at));
+      return [{ firstLine: first.n, lineCount: logs.length, bytes: stored }, ...chunks];
+    },
+  };
+}
+
+interface CheckedBlock {
+  readonly firstLine: number;
+  readonly content: Buffer;
+  readonly opened: Pick<OpenedLogBlock, 'runs' | 'lineCount'>;
+  readonly textBytes: number;
+  readonly openedBytes: number;
+}
+
+function openBlock(block: LogBlock, index: number): CheckedBlock {
+  const place = `body.log_blocks[${index}]`;
+  const content = Buffer.from(block.data, 'base64');
+  try {
+    const { text, bytes: openedBytes, ...opened } = openLogBlock(content);
+    if (opened.lineCount !== block.line_count) {
+      throw invalid(`${place} has ${opened.lineCount} lines; line_count says ${block.line_count}`);
+    }
+    if (text.length !== block.bytes) {
+      throw invalid(`${place} has ${text.length} bytes of text; bytes says ${block.bytes}`);
+    }
+    // The text itself is not kept while the report waits for its turn.
+    const { first_line: firstLine } = block;
+    return { firstLine, content, opened, textBytes: text.length, openedBytes };
+  } catch (error) {
+    if (!(error instanceof LogBlockError)) throw error;
+    throw invalid(`${place} ${error.message}`);
+  }
+}
+
+function blockBytes({ opened, textBytes }: CheckedBlock): number {
+  const origins = opened.runs.reduce((sum, { origin: [stage, , , group], count }) => {
+    return sum + count * (stage.length + group.length);
+  }, 0);
+  return textBytes - opened.lineCount + opened.lineCount * LINE_OVERHEAD_BYTES + origins;
+}
+
+function blockChunk({ firstLine, content, opened }: CheckedBlock, readAt: Date): LogChunk {
+  const { lineCount, runs } = opened;
+  const latest = readAt.getTime() + AHEAD_MS_MAX;
+  if (runs.every(({ timeMs }) => timeMs <= latest)) {
+    return { firstLine, lineCount, bytes: content };
+  }
+  const believed = runs.map((run) =>
+    run.timeMs > latest ? { ...run, timeMs: readAt.getTime() } : run,
+  );
+  const { text } = openLogBlock(content);
+  return { firstLine, lineCount, bytes: encodeLogBlock({ runs: believed, text }) };
+}
+
+/** What lines count for against the limit of an attempt's log, in bytes. */
+function logBytes(lines: readonly LogLine[]): number {
+  return lines.reduce(
+    (sum, { text, stage, group }) =>
+      sum + LINE_OVERHEAD_BYTES + Buffer.byteLength(text) + stage.length + (group?.length ?? 0),
+    0,
+  );
+}
+
+function believableLines(lines: readonly LogLine[], readAt: Date): LogLine[] {
+  const now = readAt.toISOString();
+  const latest = new Date(readAt.getTime() + AHEAD_MS_MAX).toISOString();
+  return lines.map((line) => (line.t > latest ? { ...line, t: now } : line));
+}
+
+function turnOf(bytes: number): number {
+  return Math.floor(bytes / TURN_BYTES);
+}
+
+function lineGap(found: number, expected: number): RivetError {
+  return RivetError.of('RIVET_REPORT_GAP', { what: 'log', found, expected });
+}
+
+function invalid(summary: string): RivetError {
+  return RivetError.of('RIVET_REQUEST_INVALID', { summary });
+}

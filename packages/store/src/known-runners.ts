@@ -1,0 +1,83 @@
+// What an orchestrator keeps in memory of runners, and how it finds out that it has changed.
+import type { RunnerTag } from '@rivet/protocol';
+import { promoteRunnerToken } from './runner-tokens.ts';
+import { type Queryable, repeatable } from './statement.ts';
+
+/** A runner as its calls need it. */
+export interface KnownRunnerRow {
+  readonly id: string;
+  readonly name: string;
+  readonly session: string;
+  readonly tags: RunnerTag[];
+  /** Patterns of the names of the pipelines that it may run. */
+  readonly pipelines: string[];
+  readonly capacity: number;
+  readonly draining: boolean;
+  /** Jobs that it ran when this was read. */
+  readonly running: number;
+  /** Whether it should change its token. */
+  readonly change_token: boolean;
+  /** Equal marks mean that nothing of the above has changed but `draining` and `running`. */
+  readonly mark: string;
+}
+
+/** Whatever `connectRunner`, a revocation, a rotation or a new token changes. */
+const MARK = `hashtextextended(concat_ws(' ', r.session, encode(r.token_hash, 'hex'),
+  COALESCE(encode(r.next_token_hash, 'hex'), '-'), r.rotation_asked), 0)::text`;
+
+const find = repeatable(
+  'find_known_runner',
+  `SELECT r.id, r.name, r.session, r.tags, r.pipelines, r.capacity, r.draining,
+     (SELECT count(*)::int FROM running_attempts a WHERE a.runner_id = r.id) AS running,
+     r.rotation_asked OR r.token_since < now() - make_interval(secs => $2) AS change_token,
+     ${MARK} AS mark, COALESCE(r.next_token_hash = $1, false) AS is_next
+   FROM runners r
+   WHERE (r.token_hash = $1 OR r.next_token_hash = $1) AND r.revoked_at IS NULL`,
+);
+
+/**
+ * The runner that has a token with this hash. The first use of a new token ends the old one:
+ * `promoted` says that this was it, and that the mark is of before.
+ */
+export async function findKnownRunner(
+  db: Queryable,
+  hash: Buffer,
+  tokenSecondsMax: number,
+): Promise<{ runner: KnownRunnerRow; promoted: boolean } | undefined> {
+  type Row = KnownRunnerRow & { readonly is_next: boolean };
+  const [row] = await db.query<Row>(find, [hash, tokenSecondsMax]);
+  if (row === undefined) return undefined;
+  if (row.is_next) await promoteRunnerToken(db, row.id, hash);
+  return { runner: row, promoted: row.is_next };
+}
+
+const compare = repeatable(
+  'compare_known_runners',
+  `SELECT k.id, r.id IS NULL AS gone
+   FROM unnest($1::uuid[], $2::text[]) AS k(id, mark)
+   LEFT JOIN runners r ON r.id = k.id AND r.revoked_at IS NULL
+   WHERE r.id IS NULL OR ${MARK} <> k.mark`,
+);
+
+/** Those of the runners whose mark is another one by now; `gone` were revoked. */
+export function listChangedRunners(
+  db: Queryable,
+  known: readonly Pick<KnownRunnerRow, 'id' | 'mark'>[],
+): Promise<{ id: string; gone: boolean }[]> {
+  return db.query(compare, [known.map(({ id }) => id), known.map(({ mark }) => mark)]);
+}
+
+const touch = repeatable(
+  'touch_runners',
+  `UPDATE runners SET last_seen_at = now() WHERE id IN (
+     SELECT id FROM runners
+     -- A runner that polls several orchestrators is written once.
+     WHERE id = ANY ($1::uuid[]) AND last_seen_at < now() - interval '5 seconds'
+     -- Two orchestrators would lock them in different orders.
+     FOR NO KEY UPDATE SKIP LOCKED)`,
+);
+
+/** Notes that runners were heard of. */
+export async function touchRunners(db: Queryable, ids: readonly string[]): Promise<void> {
+  await db.query(touch, [ids]);
+}
