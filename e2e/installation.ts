@@ -11,6 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { type Client, createClient, createPinnedFetch } from '@rivet/protocol';
 import { createTestDatabase, type TestAuthority, type TestCertificate } from '@rivet/testing';
+import { fastPathsOff } from './fast-paths.ts';
 import { type Program, startProgram } from './program.ts';
 
 const run = promisify(execFile);
@@ -59,13 +60,15 @@ export interface InstallationOptions {
   readonly tls?: { readonly authority: TestAuthority; readonly certificate: TestCertificate };
   /** Of the runners. */
   readonly runnerEnv?: Readonly<Record<string, string>>;
+  /** Whether programs may take their fast paths; yes when absent, unless `FAST_PATHS` is `off`. */
+  readonly fastPaths?: boolean;
 }
 
 /** Starts an installation; runners are spread over the orchestrators. */
 export async function startInstallation(options: InstallationOptions = {}): Promise<Installation> {
   const database = await createTestDatabase();
   const directory = await mkdtemp(join(tmpdir(), 'rivet-e2e-'));
-  const { tls } = options;
+  const { tls, fastPaths = process.env.FAST_PATHS !== 'off' } = options;
   const masterKey = randomBytes(32).toString('base64');
   const { api_key: token } = await bootstrap({
     DATABASE_URL: database.url,
@@ -97,6 +100,7 @@ export async function startInstallation(options: InstallationOptions = {}): Prom
           RIVET_TLS_CERT: tls.certificate.certFile,
           RIVET_TLS_KEY: tls.certificate.keyFile,
         }),
+        ...(!fastPaths && fastPathsOff.orchestrator),
         ...options.orchestratorEnv,
       });
       await program.announced('listening');
@@ -122,6 +126,7 @@ export async function startInstallation(options: InstallationOptions = {}): Prom
         RIVET_DEFAULT_IMAGE: BASE_IMAGE,
         RIVET_KILL_GRACE: '1s',
         RIVET_CANCEL_GRACE: '5s',
+        ...(!fastPaths && fastPathsOff.runner),
         ...options.runnerEnv,
         ...given.env,
       });

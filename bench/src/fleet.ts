@@ -13,7 +13,7 @@ import { type Benchmark, oursAtMost, type Row, row } from './measure.ts';
 import { type ProcessUsage, processUsage } from './program.ts';
 import { SimulatedFleet } from './simulated-fleet.ts';
 
-const SIZES = [100, 1000];
+const SIZES = [100, 1000, 10_000];
 /** Files that a process needs besides one for each runner. */
 const OTHER_FILES = 500;
 const IDLE_SECONDS = 20;
@@ -73,8 +73,8 @@ async function measureSize(
   const idle = await measureIdle(pid, database);
   const memory = (idle.residentBytes - before.residentBytes) / (size - sizeBefore) / 1024;
   const steady = await measureSteady(installation, fleet, database, pid);
-  const burst = await launchMany(installation, Math.min(BURST_MAX, size / 2));
-  await fleet.waitForEnds([...burst.keys()]);
+  const burst = await launchMany(installation, fleet, Math.min(BURST_MAX, size / 2));
+  const late = steady.late + (await fleet.waitForEnds([...burst.keys()]));
   const activity = await readActivity(database);
   const errors = fleet.errors.slice(errorsBefore);
   for (const message of new Set(errors.slice(0, 5))) process.stderr.write(`fleet: ${message}\n`);
@@ -99,6 +99,12 @@ async function measureSize(
       name: `${label}: calls that failed`,
       unit: 'count',
       ours: [errors.length],
+      target: oursAtMost(0),
+    }),
+    row({
+      name: `${label}: jobs that did not end within a minute`,
+      unit: 'count',
+      ours: [late],
       target: oursAtMost(0),
     }),
   ];
@@ -137,10 +143,12 @@ interface Steady {
   /** Of the orchestrator for one job, from launch to end. */
   readonly cpuMs: number;
   readonly databaseMs: number;
+  /** Jobs that did not end in time. */
+  readonly late: number;
 }
 
 async function measureSteady(
-  { client }: Installation,
+  installation: Installation,
   fleet: SimulatedFleet,
   database: Database,
   pid: number,
@@ -155,37 +163,55 @@ async function measureSteady(
   for (let number = 0; number < JOBS; number += 1) {
     const dueMs = start + (number * 1000) / JOBS_A_SECOND - performance.now();
     if (dueMs > 0) await new Promise((resolve) => setTimeout(resolve, dueMs));
-    launches.push(
-      client.launchPipeline({ ref: 'bench', body: {} }).then(({ id }) => {
-        launched.set(id, performance.timeOrigin + performance.now());
-      }),
-    );
+    launches.push(launchOne(installation, fleet, launched));
   }
   await Promise.all(launches);
-  await fleet.waitForEnds([...launched.keys()]);
+  const late = await fleet.waitForEnds([...launched.keys()]);
   const usage = await processUsage(pid);
   const activity = await readActivity(database);
   return {
     launched,
+    late,
     cpuMs: (usage.cpuMs - before[0].cpuMs) / JOBS,
     databaseMs: cpuBetween(before[1], activity) / JOBS,
   };
 }
 
-async function launchMany({ client }: Installation, count: number): Promise<Map<string, number>> {
+async function launchMany(
+  installation: Installation,
+  fleet: SimulatedFleet,
+  count: number,
+): Promise<Map<string, number>> {
   const launched = new Map<string, number>();
   const numbers = Array.from({ length: count }).values();
   const launchNext = async (): Promise<void> => {
-    for (const _ of numbers) {
-      const { id } = await client.launchPipeline({ ref: 'bench', body: {} });
-      launched.set(id, performance.timeOrigin + performance.now());
-    }
+    for (const _ of numbers) await launchOne(installation, fleet, launched);
   };
   await Promise.all(Array.from({ length: LAUNCHES_AT_ONCE }, launchNext));
   return launched;
 }
 
-/** A job may be claimed before its launch has been answered: that is no wait. */
+/** A launch that is not answered is one of the calls that failed. */
+async function launchOne(
+  { client }: Installation,
+  fleet: SimulatedFleet,
+  launched: Map<string, number>,
+): Promise<void> {
+  try {
+    const { id } = await client.launchPipeline({ ref: 'bench', body: {} });
+    launched.set(id, performance.timeOrigin + performance.now());
+  } catch (error) {
+    fleet.errors.push(error instanceof Error ? error.message : String(error));
+  }
+}
+
+/**
+ * Of the jobs that were claimed. A job may be claimed before its launch has been answered: that is
+ * no wait.
+ */
 function waits(fleet: SimulatedFleet, launched: ReadonlyMap<string, number>): number[] {
-  return [...launched].map(([id, at]) => Math.max(0, (fleet.jobs.get(id)?.claimedAt ?? NaN) - at));
+  return [...launched].flatMap(([id, at]) => {
+    const { claimedAt } = fleet.jobs.get(id) ?? {};
+    return claimedAt === undefined ? [] : [Math.max(0, claimedAt - at)];
+  });
 }

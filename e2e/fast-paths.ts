@@ -1,0 +1,21 @@
+// The settings that turn every fast path off, one table for all tests.
+
+/**
+ * Of each program. What each of them brings, and what takes its place, stands in
+ * docs/performance.md, which a test compares with this table.
+ */
+export const fastPathsOff = {
+  orchestrator: {
+    RIVET_BATCHING: 'off',
+    RIVET_RUNNER_CACHE: 'off',
+    RIVET_NOTIFICATIONS: 'off',
+    RIVET_RESERVED_CONNECTIONS: '0',
+  },
+  runner: {
+    RIVET_WARM_CONTAINERS: '0',
+    RIVET_EARLY_START: 'off',
+    RIVET_BUNDLE_CACHE: 'off',
+    RIVET_REPORT_BUNDLING: 'off',
+    RIVET_CONTROL_DIRECTORY: 'off',
+  },
+} as const;
