@@ -13,7 +13,7 @@ export interface JsonAnswer {
 
 export interface ConnectionOptions {
   readonly url: string;
-  /** One of 127.0.0.0/8 where one address has not enough ports; chosen by the system when absent. */
+  /** Where one address has not enough ports: another of 127.0.0.0/8; any when absent. */
   readonly localAddress?: string;
 }
 

@@ -52,20 +52,32 @@ test('what was not run this time is kept from before, in the order of the list',
   expect(merged.benchmarks).toEqual([outcome('b', 99), outcome('a', 1)]);
 });
 
-test('a result is kept as JSON and as a page, and read again', async () => {
+test('a result is kept as JSON and as a page, and what was promised goes into the docs', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'rivet-bench-result-'));
+  const places = { directory, page: join(directory, 'performance.md') };
   try {
-    expect(await readKeptResult(directory)).toBeUndefined();
+    expect(await readKeptResult(places)).toBeUndefined();
+    await writeFile(
+      places.page,
+      'before\n<!-- results: x -->\nold\n<!-- end of results -->\nafter\n',
+    );
     const result = { machine, benchmarks: [outcome('a', 1), failed] };
-    await keepResult(result, directory);
-    expect(await readKeptResult(directory)).toEqual(result);
+    for (const _ of ['first', 'again']) await keepResult(result, places);
+    expect(await readKeptResult(places)).toEqual(result);
     const page = await readFile(join(directory, 'latest.md'), 'utf8');
     expect(page).toContain('2 × A processor, 8 GB');
-    expect(page).toContain('PostgreSQL: fsync=on');
+    expect(page).toContain('PostgreSQL 18.0: fsync=on');
     expect(page).toMatch(/\| a \| ms \| 1\.00 .* \| ≤ 10 ms \| met \|/);
     expect(page).toContain('It could not be run:\n\n```\nit ended with 1\n```');
+    const docs = await readFile(places.page, 'utf8');
+    expect(docs).toMatch(/^before\n<!-- results: x -->\n/);
+    expect(docs).toMatch(/\n<!-- end of results -->\nafter\n$/);
+    expect(docs).not.toContain('old');
+    expect(docs.split('| a | 1.00 ms | – | – | ≤ 10 ms | met | – | `a` |')).toHaveLength(2);
     await writeFile(join(directory, 'latest.json'), '{ torn');
-    expect(await readKeptResult(directory)).toBeUndefined();
+    expect(await readKeptResult(places)).toBeUndefined();
+    await writeFile(places.page, 'no marks');
+    await expect(keepResult(result, places)).rejects.toThrow('has no marks');
   } finally {
     await rm(directory, { recursive: true, force: true });
   }

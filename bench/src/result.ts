@@ -3,7 +3,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { Machine } from './machine.ts';
 import { isMet, type Row } from './measure.ts';
-import { markdownTable } from './table.ts';
+import { markdownTable, promisesTable } from './table.ts';
 
 /** What became of one benchmark. */
 export interface Outcome {
@@ -24,7 +24,18 @@ export interface Result {
   readonly benchmarks: readonly Outcome[];
 }
 
-const DIRECTORY = fileURLToPath(new URL('../results/', import.meta.url));
+/** Where results are kept. */
+export interface Places {
+  readonly directory: string;
+  /** A page with the marks between which the figures with a target stand. */
+  readonly page: string;
+}
+
+const PLACES: Places = {
+  directory: fileURLToPath(new URL('../results/', import.meta.url)),
+  page: fileURLToPath(new URL('../../docs/performance.md', import.meta.url)),
+};
+const MARKS = /(<!-- results: [^>]*-->\n)[\s\S]*?(<!-- end of results -->)/;
 
 /**
  * The result with the benchmarks of an earlier one that were not run this time.
@@ -50,38 +61,49 @@ export function summaryOf(outcomes: readonly Outcome[]): string {
 }
 
 /** The result that is kept; undefined when there is none, or none that can be read. */
-export async function readKeptResult(directory = DIRECTORY): Promise<Result | undefined> {
+export async function readKeptResult(places = PLACES): Promise<Result | undefined> {
   try {
-    return JSON.parse(await readFile(`${directory}/latest.json`, 'utf8')) as Result;
+    return JSON.parse(await readFile(`${places.directory}/latest.json`, 'utf8')) as Result;
   } catch {
     return undefined;
   }
 }
 
-/** Keeps the result, as JSON and as a page. */
-export async function keepResult(result: Result, directory = DIRECTORY): Promise<void> {
-  await mkdir(directory, { recursive: true });
-  await writeFile(`${directory}/latest.json`, `${JSON.stringify(result, null, 2)}\n`);
-  await writeFile(`${directory}/latest.md`, `${resultPage(result).join('\n')}\n`);
+/**
+ * Keeps the result, as JSON and as a page, and writes what was promised into the page for readers.
+ * @throws when that page has no marks
+ */
+export async function keepResult(result: Result, places = PLACES): Promise<void> {
+  await mkdir(places.directory, { recursive: true });
+  await writeFile(`${places.directory}/latest.json`, `${JSON.stringify(result, null, 2)}\n`);
+  await writeFile(`${places.directory}/latest.md`, `${resultPage(result).join('\n')}\n`);
+  const page = await readFile(places.page, 'utf8');
+  if (!MARKS.test(page)) throw new Error(`${places.page} has no marks for the results`);
+  const figures = ['', ...machineFacts(result), '', ...promisesTable(result.benchmarks), '', ''];
+  const written = page.replace(MARKS, (_, start, end) => start + figures.join('\n') + end);
+  await writeFile(places.page, written);
 }
 
 /** The result as lines of Markdown. */
-export function resultPage({ machine, benchmarks }: Result): string[] {
-  const facts = [
-    `${machine.processors} × ${machine.processor}, ${machine.memoryGb} GB`,
-    `${machine.system}, Linux ${machine.kernel}`,
-    `Node ${machine.node}, Podman ${machine.podman}, PostgreSQL ${machine.postgresql}`,
-    `PostgreSQL: ${machine.durability}`,
-    `load before the run: ${machine.loadBefore}`,
-  ];
+export function resultPage(result: Result): string[] {
   return [
     '# The latest result of `npm run bench`',
     '',
-    `Made by the command; what each figure means stands in [Performance](../../docs/performance.md).`,
-    `${summaryOf(benchmarks)}.`,
+    'Made by the command; what each figure means stands in [Performance](../../docs/performance.md).',
     '',
-    ...facts.map((fact) => `- ${fact}`),
-    ...benchmarks.flatMap(outcomeLines),
+    ...machineFacts(result),
+    ...result.benchmarks.flatMap(outcomeLines),
+  ];
+}
+
+function machineFacts({ machine, benchmarks }: Result): string[] {
+  const when = benchmarks.map(({ began }) => began.slice(0, 10)).sort();
+  const days = [...new Set([when.at(0), when.at(-1)])].join(' to ');
+  return [
+    `- ${days}: ${summaryOf(benchmarks)}`,
+    `- ${machine.processors} × ${machine.processor}, ${machine.memoryGb} GB; load before the run: ${machine.loadBefore}`,
+    `- ${machine.system}, Linux ${machine.kernel}; Node ${machine.node}, Podman ${machine.podman}`,
+    `- PostgreSQL ${machine.postgresql}: ${machine.durability}`,
   ];
 }
 
