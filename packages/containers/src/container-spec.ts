@@ -12,6 +12,9 @@ const MEMORY_BYTES_MIN = 6 * 1024 * 1024;
 export function checkSpec(spec: ContainerSpec): void {
   checkName(spec.name);
   if (!isImageId(spec.image)) parseImageName(spec.image);
+  if (spec.imageId !== undefined && !isImageId(spec.imageId)) {
+    throw invalid('the id of the image', JSON.stringify(spec.imageId), '64 hexadecimal digits');
+  }
   checkLabels(spec.labels);
   checkEnv(spec.env, invalid);
   for (const word of spec.entrypoint) checkLine('the entrypoint', word);

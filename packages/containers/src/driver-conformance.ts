@@ -346,19 +346,16 @@ export function describeDriver(name: string, options: ConformanceOptions): void 
 
     it('kills what runs in a container, which is then removed by its name', async () => {
       const own = { 'dev.rivet.test': uuidv7() };
-      const containers = [
-        await driver.start(specOf({ labels: own })),
-        await driver.start(specOf({ labels: own })),
-      ];
-      const [container] = containers;
-      const running = await container!.run(commandOf('sleep 60'), ignore);
+      const container = await driver.start(specOf({ labels: own }));
+      const containers = [container, await driver.start(specOf({ labels: own }))];
+      const running = await container.run(commandOf('sleep 60'), ignore);
       await Promise.all(containers.map((each) => each.kill()));
-      await container!.kill();
+      await container.kill();
       await expect(running.exit).rejects.toMatchObject({
         code: 'RIVET_CONTAINER_LOST',
         message: expect.stringContaining('Rivet removed it'),
       });
-      await expect(container!.run(commandOf('exit 3'), ignore)).rejects.toMatchObject({
+      await expect(container.run(commandOf('exit 3'), ignore)).rejects.toMatchObject({
         code: 'RIVET_CONTAINER_LOST',
       });
       // Podman itself hears of it a moment later.

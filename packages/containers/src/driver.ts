@@ -17,6 +17,8 @@ export interface ContainerSpec {
   /** Unique on the host; [a-zA-Z0-9][a-zA-Z0-9_.-]*. */
   readonly name: string;
   readonly image: string;
+  /** Id of the image that `image` stands for; what the name stands for now when undefined. */
+  readonly imageId?: string | undefined;
   /** Who owns it; see labels.ts. */
   readonly labels: Readonly<Record<string, string>>;
   readonly env: Readonly<Record<string, string>>;
@@ -110,6 +112,8 @@ export interface RunningCommand {
 export interface Container {
   readonly name: string;
   readonly image: string;
+  /** Whether it had been started before anybody asked for it. */
+  readonly warm?: boolean;
   /**
    * Starts a command; resolves when it runs. Output that the sink cannot take yet waits on disk,
    * not in memory. When the sink throws, the command is killed and `exit` rejects with what was thrown.
@@ -149,11 +153,14 @@ export interface ContainerDriver extends ImageOperations {
   /** Looks at the machine; the findings are what `rivet doctor` prints. Never throws. */
   check(): Promise<readonly DriverFinding[]>;
   /**
-   * Makes sure that the image is there.
+   * Makes sure that the image is there; returns its id where that is known without asking for long.
    * @throws RIVET_CONTAINER_IMAGE_INVALID, RIVET_CONTAINER_IMAGE_NOT_FOUND,
    * RIVET_CONTAINER_REGISTRY_UNREACHABLE, …
    */
-  ensureImage(image: string, options: { pull: PullPolicy; signal?: AbortSignal }): Promise<void>;
+  ensureImage(
+    image: string,
+    options: { pull: PullPolicy; signal?: AbortSignal },
+  ): Promise<string | undefined>;
   /** Starts a container; the image must be there. Nothing is left behind when it throws. */
   start(spec: ContainerSpec, signal?: AbortSignal): Promise<Container>;
   list(labels: Readonly<Record<string, string>>): Promise<readonly ContainerSummary[]>;

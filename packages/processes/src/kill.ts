@@ -12,10 +12,7 @@ const LOOK_MS_MAX = 50;
  * @param deadlineMs how long its end is waited for
  * @returns whether it has ended; false when it may not be killed from here, or did not end in time
  */
-export async function killProcess(
-  identity: ProcessIdentity,
-  deadlineMs: number,
-): Promise<boolean> {
+export async function killProcess(identity: ProcessIdentity, deadlineMs: number): Promise<boolean> {
   const deadline = performance.now() + deadlineMs;
   for (let pauseMs = LOOK_MS_MIN; ; pauseMs = Math.min(pauseMs * 2, LOOK_MS_MAX)) {
     if (!(await isProcessAlive(identity))) return true;

@@ -112,6 +112,7 @@ export function createFakeDriver(options: FakeDriverOptions = {}): FakeDriver {
       if (!isImageId(image)) parseImageName(image);
       ensured.push({ image, pull });
       if (options.images?.includes(image) === false) throw notFound(image);
+      return undefined;
     },
     ...fakeImages(options, (image) => ensured.push(image), built, pushed),
     async start(spec, signal) {

@@ -55,7 +55,7 @@ export function runArgs(
     // As JSON: an entrypoint is a list of words.
     `--entrypoint=${JSON.stringify([program, ...args])}`,
     ...(neighbour === undefined
-      ? ['--', isImageId(spec.image) ? spec.image : qualifyImageName(spec.image)]
+      ? ['--', spec.imageId ?? (isImageId(spec.image) ? spec.image : qualifyImageName(spec.image))]
       : ['--rootfs', '--', neighbour.rootDirectory]),
   ];
 }

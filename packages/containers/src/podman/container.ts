@@ -49,8 +49,7 @@ export class PodmanContainer implements Container {
       control: options.control,
       env: options.spec.env,
       isAlive: () => isProcessAlive(options.main),
-      describeEnd: async () =>
-        this.#ending ? REMOVED : await options.describeEnd(),
+      describeEnd: async () => (this.#ending ? REMOVED : await options.describeEnd()),
       ranOutOfMemory: () => this.#ranOutOfMemory(),
     };
   }

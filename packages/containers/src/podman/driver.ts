@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { type Logger, RivetError, silentLogger, sleep, toRivetError } from '@rivet/base';
 import { identifyProcess, type ProcessIdentity } from '@rivet/processes';
 import { checkBuild } from '../build-spec.ts';
@@ -26,6 +26,7 @@ import { checkPodman } from './check.ts';
 import { essence, PodmanCli, type PodmanResult } from './cli.ts';
 import { PodmanContainer } from './container.ts';
 import { ImageBuilder } from './image-builder.ts';
+import { ImageIndex } from './image-index.ts';
 import { ImageStore } from './image-store.ts';
 import { parseContainerList } from './list.ts';
 import { findNeighbour } from './neighbour.ts';
@@ -94,6 +95,8 @@ class PodmanDriver implements ContainerDriver {
     const env = options.env ?? process.env;
     this.#podman = new PodmanCli(options.program ?? 'podman', env);
     this.#logger = options.logger ?? silentLogger;
+    const cache = env.XDG_CACHE_HOME ?? (env.HOME && join(env.HOME, '.cache'));
+    this.#cacheFile = options.cacheFile ?? (cache && join(cache, 'rivet/podman.json'));
     const { insecureRegistries = [], signaturePolicy } = options;
     const registries = registrySettings(insecureRegistries, signaturePolicy);
     const podman = this.#podman;
@@ -101,6 +104,11 @@ class PodmanDriver implements ContainerDriver {
       podman,
       globalFlags: () => this.#flags.global,
       registries,
+      index: new ImageIndex({
+        env,
+        cacheFile: this.#cacheFile && join(dirname(this.#cacheFile), 'podman-images.json'),
+        machine: cacheKey,
+      }),
       logger: this.#logger,
       pullTimeoutMs: options.pullTimeoutMs,
     });
@@ -110,8 +118,6 @@ class PodmanDriver implements ContainerDriver {
       registries,
       images: this.#images,
     });
-    const cache = env.XDG_CACHE_HOME ?? (env.HOME && join(env.HOME, '.cache'));
-    this.#cacheFile = options.cacheFile ?? (cache && join(cache, 'rivet/podman.json'));
     this.#defaultImage = options.defaultImage;
   }
 
@@ -129,9 +135,9 @@ class PodmanDriver implements ContainerDriver {
   async ensureImage(
     image: string,
     options: { pull: PullPolicy; signal?: AbortSignal },
-  ): Promise<void> {
+  ): Promise<string | undefined> {
     await this.#recall();
-    await this.#images.ensure(image, options);
+    return await this.#images.ensureId(image, options);
   }
 
   async pullImage(image: string, options: PullOptions): Promise<ImageFacts> {
@@ -285,7 +291,10 @@ class PodmanDriver implements ContainerDriver {
         return;
       }
       const known = startError(spec, essence(result), result.stderr);
-      if (known !== undefined) throw known;
+      if (known !== undefined) {
+        if (known.code === 'RIVET_CONTAINER_IMAGE_NOT_FOUND') this.#images.doubtIndex();
+        throw known;
+      }
       if (attempt >= ADAPTATIONS_MAX) break;
       const machine = await inspectMachine(this.#podman.path);
       // What was remembered may be of no use any more: begin anew, once.

@@ -11,18 +11,22 @@ import type { ImageFacts, PullOptions } from '../image-operations.ts';
 import { isImageId, parseImageName, qualifyImageName } from '../images.ts';
 import { essence, type PodmanCli, type PodmanResult } from './cli.ts';
 import { imageFacts } from './image-facts.ts';
+import type { ImageIndex } from './image-index.ts';
 import { isPassing, pullError } from './pull-error.ts';
 import type { RegistrySettings } from './registry-settings.ts';
 
 const PULL_TIMEOUT_MS = 5 * 60_000;
 const EXISTS_TIMEOUT_MS = 30_000;
 const TRIES_MAX = 4;
+/** How often Podman is asked for an id to find its index with, where that lies elsewhere. */
+const INDEX_QUESTIONS_MAX = 3;
 const PAUSE_BASE_MS = 1_000;
 const PAUSE_MAX_MS = 8_000;
 
 /** A pull that several may wait for. */
 interface Pull {
-  readonly done: Promise<void>;
+  /** Resolves with the id, when Podman told it. */
+  readonly done: Promise<string | undefined>;
   readonly abort: AbortController;
   waiting: number;
 }
@@ -31,6 +35,7 @@ export interface ImageStoreOptions {
   readonly podman: PodmanCli;
   readonly globalFlags: () => readonly string[];
   readonly registries: RegistrySettings;
+  readonly index: ImageIndex;
   readonly logger: Logger;
   /** Of one pull with all its tries; five minutes when undefined. */
   readonly pullTimeoutMs: number | undefined;
@@ -40,19 +45,51 @@ export class ImageStore {
   readonly #options: ImageStoreOptions;
   readonly #pullTimeoutMs: number;
   readonly #pulls = new Map<string, Pull>();
+  #indexQuestions = 0;
 
   constructor(options: ImageStoreOptions) {
     this.#options = options;
     this.#pullTimeoutMs = options.pullTimeoutMs ?? PULL_TIMEOUT_MS;
   }
 
-  /** See ImageOperations.pullImage, without saying which image it is. */
-  async ensure(image: string, options: PullOptions): Promise<void> {
+  /** Makes sure that the image is there; returns its id where that is known cheaply. */
+  async ensureId(image: string, options: PullOptions): Promise<string | undefined> {
+    const { index } = this.#options;
+    if (isImageId(image)) {
+      await this.ensure(image, options);
+      return image;
+    }
+    const name = qualifyImageName(image);
+    const known = options.pull === 'always' ? undefined : await index.find(name);
+    if (known !== undefined) return known;
+    const pulled = await this.ensure(image, options);
+    if (pulled !== 'there') return await this.#confirmed(name, pulled);
+    const found = await index.find(name);
+    if (found !== undefined || this.#indexQuestions >= INDEX_QUESTIONS_MAX) return found;
+    this.#indexQuestions += 1;
+    return await this.#confirmed(name, (await this.facts(image, options.signal)).id);
+  }
+
+  async #confirmed(name: string, id: string | undefined): Promise<string | undefined> {
+    if (id !== undefined) await this.#options.index.confirm(name, id);
+    return id;
+  }
+
+  /** An image that should have been there was not. */
+  doubtIndex(): void {
+    this.#options.index.doubt();
+  }
+
+  /**
+   * See ImageOperations.pullImage.
+   * @returns `there`, or the id of what was pulled, when Podman told it
+   */
+  async ensure(image: string, options: PullOptions): Promise<string | undefined> {
     const { pull, signal, verify = false } = options;
     const isId = isImageId(image);
     if (!isId) parseImageName(image);
     const mayBeThere = pull !== 'always' && !verify;
-    if ((mayBeThere || isId) && (await this.exists(image, signal))) return;
+    if ((mayBeThere || isId) && (await this.exists(image, signal))) return 'there';
     const isLocal = isId || qualifyImageName(image).startsWith('localhost/');
     if (pull === 'never' || isLocal) {
       const missing = isLocal
@@ -63,7 +100,7 @@ export class ImageStore {
         : missing;
       throw RivetError.of('RIVET_CONTAINER_IMAGE_NOT_FOUND', { image, reason });
     }
-    await this.#sharedPull(image, options);
+    return await this.#sharedPull(image, options);
   }
 
   async exists(image: string, signal?: AbortSignal): Promise<boolean> {
@@ -92,7 +129,7 @@ export class ImageStore {
     return imageFacts(answer, isImageId(image) ? undefined : qualifyImageName(image));
   }
 
-  async #sharedPull(image: string, options: PullOptions): Promise<void> {
+  async #sharedPull(image: string, options: PullOptions): Promise<string | undefined> {
     const { signal, authFile } = options;
     signal?.throwIfAborted();
     // What one may see with its credentials another may not.
@@ -103,7 +140,7 @@ export class ImageStore {
     const onAbort = (): void => aborted.reject(signal?.reason);
     signal?.addEventListener('abort', onAbort);
     try {
-      await Promise.race([pull.done, aborted.promise]);
+      return await Promise.race([pull.done, aborted.promise]);
     } finally {
       signal?.removeEventListener('abort', onAbort);
       pull.waiting -= 1;
@@ -132,7 +169,7 @@ export class ImageStore {
     image: string,
     authFile: string | undefined,
     signal: AbortSignal,
-  ): Promise<void> {
+  ): Promise<string | undefined> {
     const deadline = performance.now() + this.#pullTimeoutMs;
     for (let attempt = 1; ; attempt += 1) {
       try {
@@ -154,7 +191,7 @@ export class ImageStore {
     authFile: string | undefined,
     signal: AbortSignal,
     timeoutMs: number,
-  ): Promise<void> {
+  ): Promise<string | undefined> {
     const { podman, globalFlags, registries } = this.#options;
     const name = qualifyImageName(image);
     const flags = [...registries.flags(name, authFile), ...registries.signatureFlags()];
@@ -172,6 +209,7 @@ export class ImageStore {
       throw RivetError.of('RIVET_CONTAINER_PULL_TIMEOUT', { image, limit });
     }
     if (result.exitCode !== 0) throw pullError(image, essence(result), result.stderr);
+    return /^[0-9a-f]{64}$/m.exec(result.stdout)?.[0];
   }
 }
 

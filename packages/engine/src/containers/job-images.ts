@@ -17,6 +17,13 @@ interface ImageRequest extends Pick<AllowedContainer, 'image' | 'pull' | 'verify
   readonly authFile?: string | undefined;
 }
 
+/** The image as a container is started from it. */
+export interface StartableImage {
+  readonly image: string;
+  /** Its id, where `image` is a name that may come to stand for another. */
+  readonly imageId: string | undefined;
+}
+
 export interface JobImages {
   readonly ownerLabels: Readonly<Record<string, string>>;
   /** The id of an image that belongs to the job, by its name or id. */
@@ -28,8 +35,10 @@ export interface JobImages {
   require(functionName: string, image: string): string;
   /** Makes an image the job's own, under a name where there is one. */
   add(id: string, name: string | undefined): void;
-  /** The image by a name that starts it: fetched when the request says so. */
-  ensure(request: ImageRequest): Promise<string>;
+  /** What starts a container of the image, which is fetched when the request says so. */
+  ensure(request: ImageRequest): Promise<StartableImage>;
+  /** The image that a name stood for is gone: the next one who needs it looks anew. */
+  forget(image: string): void;
   /** Like `ensure`, and says which one it is. */
   fetch(request: ImageRequest): Promise<ImageFacts>;
   /** Removes what was built. */
@@ -40,6 +49,8 @@ export function createJobImages(spec: JobSpec, host: JobHost): JobImages {
   const ownerLabels = attemptLabels(spec.id, spec.attempt, host.labels);
   const ids = new Set<string>();
   const names = new Map<string, string>();
+  /** What names of others stood for when the job needed them first: one job, one image. */
+  const resolved = new Map<string, string>();
   const find = (image: string): string | undefined => {
     if (isImageId(image)) {
       const id = image.replace(/^sha256:/, '');
@@ -51,11 +62,14 @@ export function createJobImages(spec: JobSpec, host: JobHost): JobImages {
     const own = find(image);
     if (own !== undefined) return await host.driver.pullImage(own, { pull: 'never', ...rest });
     refuseForeign(image);
-    return await host.driver.pullImage(image, {
+    const facts = await host.driver.pullImage(image, {
       pull: verify === true && pull === 'missing' ? 'always' : pull,
       verify: verify === true,
       ...rest,
     });
+    // From now on the job means this one.
+    resolved.set(image, facts.id);
+    return facts;
   };
   return {
     ownerLabels,
@@ -77,14 +91,17 @@ export function createJobImages(spec: JobSpec, host: JobHost): JobImages {
     },
     async ensure(request) {
       const own = find(request.image);
-      if (own !== undefined) return own;
+      if (own !== undefined) return { image: own, imageId: undefined };
       // What was verified is what is started, whoever else gives its name to another image.
-      if (request.verify === true) return (await fetch(request)).id;
+      if (request.verify === true) return { image: (await fetch(request)).id, imageId: undefined };
       const { image, pull = 'missing', signal } = request;
       refuseForeign(image);
-      await host.driver.ensureImage(image, { pull, signal });
-      return image;
+      const known = pull === 'always' ? undefined : resolved.get(image);
+      const imageId = known ?? (await host.driver.ensureImage(image, { pull, signal }));
+      if (imageId !== undefined) resolved.set(image, imageId);
+      return { image, imageId };
     },
+    forget: (image) => void resolved.delete(image),
     fetch,
     async removeAll() {
       if (ids.size > 0) await host.driver.removeBuilt(ownerLabels);

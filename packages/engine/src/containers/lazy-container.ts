@@ -1,0 +1,94 @@
+// A container that is started when it is first needed, or a little before, once for whoever needs it.
+import type { Container } from '@rivet/containers';
+import type { AllowedContainer } from '../policy/container.ts';
+
+/** For which stage a container is needed, and what ends the wait for it. */
+export interface Use {
+  readonly stage: string;
+  readonly signal: AbortSignal;
+  /** Name of the container that the new one shares files and network with. */
+  readonly beside?: string;
+}
+
+export interface LazyContainer {
+  readonly image: string;
+  /** What it is made from. */
+  readonly options: () => AllowedContainer;
+  get(use: Use): Promise<Container>;
+  /**
+   * Starts it before it is needed. Why that failed is told to the first who needs it, and to nobody
+   * when nobody does.
+   */
+  begin(use: Use): void;
+  /** The container, when it was started. */
+  readonly started: Container | undefined;
+  remove(): Promise<void>;
+}
+
+export function lazyContainer(
+  options: AllowedContainer,
+  start: (use: Use) => Promise<Container>,
+): LazyContainer {
+  let starting: Promise<Container> | undefined;
+  let started: Container | undefined;
+  /** Ends a start that was begun ahead; whoever needs the container only waits for it. */
+  let ahead: AbortController | undefined;
+  let isUnclaimed = false;
+  const launch = (use: Use): Promise<Container> => {
+    starting = start(use).then((container) => {
+      started = container;
+      return container;
+    });
+    return starting;
+  };
+  return {
+    image: options.image,
+    options: () => options,
+    get started() {
+      return started;
+    },
+    begin(use) {
+      if (starting !== undefined) return;
+      ahead = new AbortController();
+      isUnclaimed = true;
+      const signal = AbortSignal.any([use.signal, ahead.signal]);
+      launch({ ...use, signal }).catch(() => undefined);
+    },
+    async get(use) {
+      for (;;) {
+        const own = starting === undefined || isUnclaimed;
+        isUnclaimed = false;
+        const awaited = starting ?? launch(use);
+        try {
+          return await (ahead === undefined ? awaited : unlessAborted(awaited, use.signal));
+        } catch (error) {
+          // It may still be starting: `remove` sees to it.
+          if (ahead !== undefined && use.signal.aborted) throw error;
+          if (starting === awaited) starting = undefined;
+          // Whoever started it may have been stopped meanwhile; that is no reason for the others.
+          if (own || use.signal.aborted) throw error;
+        }
+      }
+    },
+    async remove() {
+      ahead?.abort();
+      await starting?.catch(() => {});
+      await started?.remove();
+      starting = undefined;
+      started = undefined;
+      ahead = undefined;
+    },
+  };
+}
+
+async function unlessAborted<T>(awaited: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  const aborted = Promise.withResolvers<never>();
+  const stop = (): void => aborted.reject(signal.reason);
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    return await Promise.race([awaited, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}

@@ -1,0 +1,175 @@
+// Starts the containers of a job: what each is made from, and what its commands are given.
+import { createHash } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isRivetError } from '@rivet/base';
+import type { Container, ContainerSpec } from '@rivet/containers';
+import type { PipelineDefinition } from '@rivet/protocol';
+import { WORKSPACE } from '../commands/command-request.ts';
+import type { JobHost, JobSpec } from '../job.ts';
+import type { LogWriter } from '../log/log-writer.ts';
+import type { AllowedContainer } from '../policy/container.ts';
+import type { Redactor } from '../redaction/redactor.ts';
+import type { JobImages, StartableImage } from './job-images.ts';
+import type { Use } from './lazy-container.ts';
+
+export type StartContainer = (
+  options: AllowedContainer,
+  /** Whether /workspace can only be read. */
+  readonly: boolean,
+  use: Use,
+) => Promise<Container>;
+
+/** What starts the containers of one attempt. */
+export function containerStarter(
+  spec: JobSpec,
+  host: JobHost,
+  definition: PipelineDefinition,
+  log: LogWriter,
+  images: JobImages,
+): StartContainer {
+  const env = jobEnvironment(spec, definition);
+  let count = 0;
+  const startFrom = async (
+    { image, imageId }: StartableImage,
+    options: AllowedContainer,
+    readonly: boolean,
+    { stage, signal, beside }: Use,
+  ): Promise<Container> => {
+    signal.throwIfAborted();
+    count += 1;
+    const name = containerName(spec, options, count);
+    const controlDirectory = join(host.stateDirectory, 'containers', name);
+    const variables = splitSecrets({ ...env, ...options.env }, log.redactor);
+    const container = await host.driver.start(
+      containerSpec(
+        { ...options, image },
+        {
+          name,
+          imageId,
+          labels: images.ownerLabels,
+          env: variables.shown,
+          ...mountsOf(options, host.workspace, readonly),
+          controlDirectory,
+          ...(beside === undefined ? {} : { beside }),
+        },
+      ),
+      signal,
+    );
+    const how = container.warm === true ? ', which stood ready' : '';
+    await log.write(
+      { stage, level: 'debug', stream: 'system', groups: [] },
+      `started container ${container.name} from ${options.image}${how}`,
+    );
+    return withDirectory(container, controlDirectory, variables.hidden);
+  };
+  return async (options, readonly, use) => {
+    if (use.beside !== undefined) {
+      return await startFrom({ image: options.image, imageId: undefined }, options, readonly, use);
+    }
+    for (let tried = 1; ; tried += 1) {
+      const found = await images.ensure({ ...options, signal: use.signal });
+      try {
+        return await startFrom(found, options, readonly, use);
+      } catch (error) {
+        // Somebody may have removed the image since it was looked up.
+        const isGone = isRivetError(error, 'RIVET_CONTAINER_IMAGE_NOT_FOUND');
+        if (!isGone || found.imageId === undefined || tried > 1) throw error;
+        images.forget(found.image);
+      }
+    }
+  };
+}
+
+function mountsOf(
+  { mounts = [] }: AllowedContainer,
+  workspace: string,
+  readonly: boolean,
+): Pick<ContainerSpec, 'mounts' | 'scratch'> {
+  return {
+    mounts: [
+      { source: workspace, target: WORKSPACE, readonly },
+      ...mounts.flatMap(({ source, target, readonly: only = false }) =>
+        source === undefined ? [] : [{ source, target, readonly: only }],
+      ),
+    ],
+    scratch: mounts.flatMap(({ source, target, size }) =>
+      source === undefined ? [{ target, bytesMax: size }] : [],
+    ),
+  };
+}
+
+/** The environment of every command of a job; the pipeline may set CI, never RIVET_*. */
+function jobEnvironment(spec: JobSpec, definition: PipelineDefinition): Record<string, string> {
+  return {
+    CI: 'true',
+    ...definition.env,
+    RIVET_JOB_ID: spec.id,
+    RIVET_ATTEMPT: String(spec.attempt),
+    RIVET_PIPELINE: definition.name,
+  };
+}
+
+/** `rivet-<job>-<attempt>-<hash of what it is made from>-<number>`. */
+function containerName(spec: JobSpec, options: AllowedContainer, count: number): string {
+  const hash = createHash('sha256')
+    .update(JSON.stringify({ ...options, env: {} }))
+    .digest('hex')
+    .slice(0, 8);
+  // The end of a UUIDv7 is its random part.
+  const job = spec.id.replaceAll(/[^A-Za-z0-9]/g, '').slice(-12);
+  return `rivet-${job}-${spec.attempt}-${hash}-${count}`;
+}
+
+function containerSpec(
+  options: AllowedContainer,
+  rest: Pick<
+    ContainerSpec,
+    'name' | 'imageId' | 'labels' | 'env' | 'mounts' | 'scratch' | 'controlDirectory' | 'beside'
+  >,
+): ContainerSpec {
+  return {
+    ...rest,
+    image: options.image,
+    entrypoint: options.entrypoint ?? [],
+    network: options.network ?? 'default',
+    user: options.user,
+    memoryBytes: options.memory,
+    cpus: options.cpus,
+    pids: options.pids,
+    privileged: options.privileged ?? false,
+  };
+}
+
+/**
+ * Variables that hold secrets go to commands alone: those of a container may stand on a command
+ * line of this machine, and in what `podman inspect` shows.
+ */
+function splitSecrets(
+  env: Readonly<Record<string, string>>,
+  redactor: Redactor,
+): { shown: Record<string, string>; hidden: Record<string, string> } {
+  const split = { shown: Object.create(null), hidden: Object.create(null) };
+  for (const [name, value] of Object.entries(env)) {
+    split[redactor.text(value) === value ? 'shown' : 'hidden'][name] = value;
+  }
+  return split;
+}
+
+function withDirectory(
+  container: Container,
+  controlDirectory: string,
+  env: Readonly<Record<string, string>>,
+): Container {
+  return {
+    name: container.name,
+    image: container.image,
+    warm: container.warm ?? false,
+    run: (command, sink) => container.run({ ...command, env: { ...env, ...command.env } }, sink),
+    kill: () => container.kill(),
+    async remove() {
+      await container.remove();
+      await rm(controlDirectory, { recursive: true, force: true });
+    },
+  };
+}
