@@ -21,16 +21,20 @@ import type { CommandExit, CommandSpec } from './driver.ts';
 import { runCommand } from './running-command.ts';
 
 const PATH = '/usr/local/bin:/usr/bin:/bin';
-/** Name, command line, and whether the image lacks cat and setsid. */
-const SHELLS: readonly (readonly [string, readonly string[], boolean])[] = [
-  ['dash', ['/bin/dash'], false],
-  ['bash', ['/bin/bash'], false],
-  ['busybox', ['/bin/busybox', 'sh'], false],
-  ['dash without cat and setsid', ['/bin/dash'], true],
+type Kind = 'slots' | 'no slots' | 'neither cat nor setsid';
+const SHELLS: readonly (readonly [string, string, Kind])[] = [
+  ['dash', '/bin/dash', 'slots'],
+  ['bash', '/bin/bash', 'slots'],
+  ['busybox', '/bin/busybox', 'slots'],
+  ['dash', '/bin/dash', 'no slots'],
+  ['bash', '/bin/bash', 'no slots'],
+  ['busybox', '/bin/busybox', 'no slots'],
+  ['dash', '/bin/dash', 'neither cat nor setsid'],
 ];
 
-describe.each(SHELLS)('the agent in %s', (_, shell, isBare) => {
-  const isThere = existsSync(shell[0] ?? '');
+describe.each(SHELLS)('the agent in %s (%s, %s)', (_, program, kind) => {
+  const isThere = existsSync(program);
+  const isBare = kind === 'neither cat nor setsid';
   let directory: string;
   let control: ControlDirectory;
   let agent: HostProcess;
@@ -68,21 +72,26 @@ describe.each(SHELLS)('the agent in %s', (_, shell, isBare) => {
   beforeAll(async () => {
     if (!isThere) return;
     directory = await mkdtemp(join(tmpdir(), 'rivet-agent-'));
-    control = await ControlDirectory.create(join(directory, 'control'));
-    const [file = '', ...args] = shell;
+    const slots = kind !== 'no slots';
+    control = await ControlDirectory.create(join(directory, 'control'), { slots });
+    // By its name busybox knows what it is to be.
+    const shell = join(directory, 'sh');
+    await symlink(program, shell);
     if (isBare) {
       containerEnv.PATH = PATH;
       await mkdir(join(directory, 'none'));
     }
     agent = startProcess({
-      file,
-      args: [...args, join(control.path, 'in/agent'), control.path],
+      file: shell,
+      args: [join(control.path, 'in/agent'), control.path, shell],
       env: { PATH: isBare ? join(directory, 'none') : PATH, IMAGE: 'of the image' },
       stdin: 'ignore',
       stdout: 'ignore',
       stderr: 'ignore',
       group: true,
     });
+    await vi.waitUntil(() => control.isAgentReady(), { timeout: 10_000, interval: 5 });
+    await control.open();
   });
   afterAll(async () => {
     if (!isThere) return;
@@ -192,29 +201,52 @@ describe.each(SHELLS)('the agent in %s', (_, shell, isBare) => {
     expect(exit).toMatchObject({ exitCode: 137, signal: 'SIGKILL' });
   });
 
+  it.runIf(isThere && kind === 'slots')(
+    'starts a command once and another way when what waited for it was killed',
+    async () => {
+      const waiting = 'cat $1/slot.*.status | while read -r word pid rest; do';
+      for (const part of ['$pid', '$rest']) {
+        const script = `${waiting} [ "$word" != waiting ] || kill -9 ${part}; done; exit 0`;
+        const out = join(control.path, 'out');
+        // Its own slot is among them once the next one is there.
+        await run({ argv: ['sh', '-c', `sleep 0.2; (${script}) 2>/dev/null`, 'sh', out] });
+        const { stdout, exit } = await run({ argv: ['echo', 'once'] });
+        expect({ stdout, code: exit.exitCode }).toEqual({ stdout: 'once\n', code: 0 });
+      }
+    },
+  );
+
   it.runIf(isThere)('reads what it opened though the command replaced the files', async () => {
     const out = join(control.path, 'out');
     const secret = join(directory, 'secret');
     await writeFile(secret, 'secret');
-    const script = `for f in ${out}/c*; do rm -f $f; ln -s ${secret} $f; done; echo shown; exit 4`;
+    const script = `for f in ${out}/*.std* ${out}/*.status; do rm -f $f; ln -s ${secret} $f; done; echo shown; exit 4`;
     const { stdout, exit } = await sh(script);
     expect({ stdout, exitCode: exit.exitCode }).toEqual({ stdout: 'shown\n', exitCode: 4 });
     expect(await readFile(secret, 'utf8')).toBe('secret');
   });
 
-  it.runIf(isThere)('refuses to write through a link that waits for the next command', async () => {
-    const target = join(directory, 'target');
-    const link = join(control.path, 'out', `c${count + 1}.stdout`);
-    await symlink(target, link);
-    await expect(run({})).rejects.toMatchObject({ code: 'EEXIST' });
-    expect(existsSync(target)).toBe(false);
-    await unlink(link);
-  });
+  it.runIf(isThere && kind !== 'slots')(
+    'refuses to write through a link that waits for the next command',
+    async () => {
+      const target = join(directory, 'target');
+      const link = join(control.path, 'out', `c${count + 1}.stdout`);
+      await symlink(target, link);
+      await expect(run({})).rejects.toMatchObject({ code: 'EEXIST' });
+      expect(existsSync(target)).toBe(false);
+      await unlink(link);
+    },
+  );
 
   it.runIf(isThere)('deletes the files of a command that ended', async () => {
-    await sh('echo done', { stdin: Buffer.from('input') });
-    expect((await readdir(join(control.path, 'in'))).toSorted()).toEqual(['agent', 'requests']);
-    expect(await readdir(join(control.path, 'out'))).toEqual(['agent']);
+    const { stdout } = await sh('cat', { stdin: Buffer.from('input') });
+    expect(stdout).toBe('input');
+    const fifos = ['agent', 'requests', 'slot0', 'slot1'];
+    expect((await readdir(join(control.path, 'in'))).toSorted()).toEqual(fifos);
+    // A slot for a command to come has files that are empty but for the word that it waits.
+    const left = (await readdir(join(control.path, 'out'))).filter((name) => name !== 'agent');
+    expect(left.filter((name) => !/^slot\.\d+\.(?:std(?:out|err)|status)$/.test(name))).toEqual([]);
+    expect(left.length).toBe(kind === 'slots' ? 3 : 0);
   });
 });
 

@@ -1,13 +1,16 @@
 # Rivet's agent: the main process of every container. It starts commands that the runner asks for.
 #
-# Usage: sh agent DIRECTORY
-#   DIRECTORY/in   read-only: this file, the FIFO "requests", ID.request and ID.stdin
-#   DIRECTORY/out  "agent" (says "ready"), and for each command ID.stdout, ID.stderr and ID.status,
-#                  all made by the runner beforehand
-# Requests are lines: "run ID MARK", "signal PID NAME", "check ID PID".
-# A status file gets lines: "taken", "started PID SUPERVISOR", "failed cwd|not-found|not-executable",
-# "exit CODE", "lost". After the exit each output file ends with MARK: what comes later was written by
-# processes that outlived their command.
+# Usage: sh agent DIRECTORY [SHELL]
+#   DIRECTORY/in   read-only: this file, the FIFOs "requests", "slot0" and "slot1", NAME.request and
+#                  NAME.stdin
+#   DIRECTORY/out  "agent" (says "ready", or "ready slots"), and for each command NAME.stdout,
+#                  NAME.stderr and NAME.status, all made by the runner beforehand
+# Requests are lines: "run NAME MARK", "slot NAME MARK FIFO", "signal PID SIGNAL", "check NAME PID".
+# A slot is a command whose processes are there already: its shell, in a session of its own, waits
+# for its name in its FIFO, and then becomes the program of NAME.request.
+# A status file gets lines: "taken", "waiting PID SUPERVISOR", "started PID SUPERVISOR",
+# "failed cwd|not-found|not-executable", "exit CODE", "lost". After the exit each output file ends
+# with MARK: what comes later was written by processes that outlived their command.
 #
 # It uses shell builtins, and cat and setsid where the image has them. Its variables start with
 # rivet_ because an assignment to a variable of the environment would change it for the commands.
@@ -15,6 +18,7 @@
 # Nothing here is started with "&": without job control a shell lets such processes ignore SIGINT,
 # and what they start would inherit that. To leave a process running, its parent is killed instead.
 
+rivet_directory=$1
 rivet_in=$1/in
 rivet_out=$1/out
 
@@ -72,7 +76,46 @@ rivet_become() {
   echo "started $rivet_pid $rivet_supervisor" >&7
   exec 7>&-
   [ "$rivet_setsid" = '' ] || exec "$rivet_setsid" -- "$@"
+  if [ "$rivet_applets" != '' ] && rivet_find "$1"; then
+    shift
+    exec "$rivet_found" "$@"
+  fi
   exec "$@"
+}
+
+# Becomes the program of the request that was read.
+rivet_go() {
+  if [ -f "$rivet_in/$rivet_id.stdin" ]; then
+    exec <"$rivet_in/$rivet_id.stdin"
+  else
+    exec </dev/null
+  fi
+  rivet_environment
+  rivet_program
+}
+
+# Waits in a slot for its command, and becomes it. Here a new shell begins, in its own session.
+rivet_wait() {
+  # A signal to every process of the container is not meant for a command to come.
+  trap : HUP INT TERM
+  exec 3<>"$rivet_in/$rivet_fifo"
+  # Some builds of busybox run their own "ls" in the shell, whatever there is in the PATH.
+  PATH=/none command -v setsid >/dev/null && rivet_applets=yes
+  rivet_self
+  echo "waiting $rivet_pid $rivet_supervisor" >&7
+  until [ "$rivet_verb" = "$rivet_id" ]; do read -r rivet_verb <&3; done
+  exec 3<&-
+  # Nobody would tell its end: not even its beginning is to be.
+  kill -0 "$rivet_supervisor" 2>/dev/null || {
+    echo "exit 137" >&7
+    exit
+  }
+  . "$rivet_in/$rivet_id.request"
+  cd "$rivet_cwd" 2>/dev/null || {
+    echo "failed cwd" >&7
+    exit
+  }
+  rivet_go
 }
 
 # Supervises one command: 8 and 9 are pipes to its output files, 7 is its status file.
@@ -83,13 +126,9 @@ rivet_supervise() {
   rivet_supervisor=$rivet_pid
   (
     exec >&8 2>&9 4>&- 5>&- 8>&- 9>&-
-    if [ -f "$rivet_in/$rivet_id.stdin" ]; then
-      exec <"$rivet_in/$rivet_id.stdin"
-    else
-      exec </dev/null
-    fi
-    rivet_environment
-    rivet_program
+    [ "$rivet_fifo" = '' ] || exec "$rivet_setsid" -- "$rivet_shell" "$rivet_in/agent" \
+      "$rivet_directory" "$rivet_shell" "$rivet_id" "$rivet_fifo" "$rivet_supervisor"
+    rivet_go
   )
   rivet_code=$?
   echo "exit $rivet_code" >&7
@@ -107,16 +146,19 @@ rivet_relay() {
   exec "$rivet_cat"
 }
 
-# Starts the command rivet_id and leaves it running; called in a subshell, which is killed.
+# Starts the command rivet_id, or its slot when there is a rivet_fifo, and leaves it running; called
+# in a subshell, which is killed.
 rivet_run() {
   # Opened here, before the command runs: it may delete or replace them.
   exec 3<&- </dev/null 4>>"$rivet_out/$rivet_id.stdout" 5>>"$rivet_out/$rivet_id.stderr" \
     7>>"$rivet_out/$rivet_id.status"
-  . "$rivet_in/$rivet_id.request"
-  cd "$rivet_cwd" || {
-    echo "failed cwd" >&7
-    exit
-  }
+  if [ "$rivet_fifo" = '' ]; then
+    . "$rivet_in/$rivet_id.request"
+    cd "$rivet_cwd" || {
+      echo "failed cwd" >&7
+      exit
+    }
+  fi
   rivet_self
   rivet_outer=$rivet_pid
   if [ "$rivet_cat" = '' ]; then
@@ -164,29 +206,49 @@ rivet_signal() {
 
 rivet_serve() {
   trap : HUP INT TERM
+  # The runner makes it while the container starts.
+  rivet_round=0
+  until [ -p "$rivet_in/requests" ] || [ $rivet_round = 1000000 ]; do
+    rivet_round=$((rivet_round + 1))
+  done
   exec 3<>"$rivet_in/requests" || exit 3
   rivet_find cat && rivet_cat=$rivet_found || rivet_cat=
   rivet_find setsid && rivet_setsid=$rivet_found || rivet_setsid=
-  echo ready >>"$rivet_out/agent"
+  # Slots need both: without a session of its own a command is no slot's.
+  [ "$rivet_cat" != '' ] && [ "$rivet_setsid" != '' ] && rivet_verb='ready slots' || rivet_verb=ready
+  echo "$rivet_verb" >>"$rivet_out/agent"
   while :; do
-    read -r rivet_verb rivet_id rivet_mark <&3 || continue
-    case $rivet_id in '' | *[!A-Za-z0-9_-]*) continue ;; esac
+    rivet_fifo=
+    read -r rivet_verb rivet_id rivet_mark rivet_fifo <&3 || continue
+    case $rivet_id in '' | *[!A-Za-z0-9_.-]*) continue ;; esac
     case $rivet_verb in
     run)
       # Where no process can be started any more this is all that the runner hears.
       echo taken >>"$rivet_out/$rivet_id.status"
       (rivet_run)
       ;;
+    slot) (rivet_run) ;;
     signal) rivet_signal "$rivet_id" "$rivet_mark" ;;
     check) [ -d "/proc/$rivet_mark" ] || echo lost >>"$rivet_out/$rivet_id.status" ;;
     esac
   done
 }
 
-# The main shell reaps what loses its parent while it waits, and starts the server again when a
-# command killed it.
+rivet_verb=
+rivet_applets=
 rivet_cat=
 rivet_setsid=
+rivet_shell=${2:-/bin/sh}
+if [ $# = 5 ]; then
+  rivet_id=$3
+  rivet_fifo=$4
+  rivet_supervisor=$5
+  rivet_wait
+  exit
+fi
+
+# The main shell reaps what loses its parent while it waits, and starts the server again when a
+# command killed it.
 while :; do
   (rivet_serve) 2>/dev/null
   [ $? != 3 ] || exit 3

@@ -1,18 +1,28 @@
 // The directory through which the runner and the agent of one container talk.
 //
-// `in/` is mounted read-only: the agent, a FIFO that takes requests, and their files. `out/` is
+// `in/` is mounted read-only: the agent, FIFOs that take requests, and their files. `out/` is
 // mounted writable, so whatever is in it is the container's word. The runner makes each file there,
 // keeps it open, and never opens one by name again: links, FIFOs and deletions in there do not
 // reach it.
 
-import { randomBytes } from 'node:crypto';
-import { constants, type FSWatcher, watch, writeSync } from 'node:fs';
-import { chmod, type FileHandle, mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { type FSWatcher, watch } from 'node:fs';
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { RivetError, sleep, Wakeup } from '@rivet/base';
-import { startProcess } from '@rivet/processes';
+import { Wakeup } from '@rivet/base';
+import {
+  type CommandFiles,
+  dropCommandFiles,
+  makeCommandFiles,
+  OUTPUT_FILES,
+  OutputFile,
+  type OutputFileName,
+  removeFile,
+  writeInputFile,
+} from './command-files.ts';
+import { CommandSlots, type TakenSlot } from './command-slots.ts';
 import type { Mount } from './driver.ts';
+import { makeFifos, RequestFifo } from './request-fifo.ts';
 
 /** Where it is mounted in the container. */
 const MOUNT_POINT = '/.rivet';
@@ -20,37 +30,41 @@ const MOUNT_POINT = '/.rivet';
 export const AGENT_COMMAND: readonly string[] = ['/bin/sh', `${MOUNT_POINT}/in/agent`, MOUNT_POINT];
 
 const AGENT_SOURCE = join(dirname(fileURLToPath(import.meta.url)), 'agent.sh');
-/** How long a request may wait for the agent to make room in the FIFO, in milliseconds. */
-const SEND_TIMEOUT_MS = 10_000;
-const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR } = constants;
+/** The FIFOs that slots wait at; one is in use while a command starts. */
+const SLOT_FIFOS = ['slot0', 'slot1'] as const;
+const AGENT_BYTES_MAX = 64;
 
-/** The files of one command, opened when they were made. */
-export interface CommandFiles {
-  readonly stdout: FileHandle;
-  readonly stderr: FileHandle;
-  readonly status: FileHandle;
-  /** What the agent writes behind the output of a command. */
-  readonly mark: Buffer;
+export interface ControlOptions {
+  /**
+   * Whether processes of commands to come may wait in the container. They count where processes are
+   * counted.
+   */
+  readonly slots: boolean;
 }
 
-type OutputFile = 'stdout' | 'stderr' | 'status';
-
 export class ControlDirectory {
-  readonly path: string;
-  readonly #requests: FileHandle;
-  readonly #agent: FileHandle;
+  #path: string;
+  readonly #options: ControlOptions;
+  readonly #fifos: Promise<unknown>;
+  readonly #agent: OutputFile;
   readonly #wakeups = new Map<string, Wakeup>();
+  #requests: RequestFifo | undefined;
+  #slots: CommandSlots | undefined;
   #watcher: FSWatcher | undefined;
+  #closed = false;
 
-  private constructor(path: string, requests: FileHandle, agent: FileHandle) {
-    this.path = path;
-    this.#requests = requests;
+  private constructor(path: string, options: ControlOptions, agent: OutputFile) {
+    this.#path = path;
+    this.#options = options;
     this.#agent = agent;
     this.#watch();
+    // Not waited for: a container takes longer to start, and whoever writes requests looks.
+    this.#fifos = makeFifos([...SLOT_FIFOS, 'requests'].map((name) => join(path, 'in', name)));
+    this.#fifos.catch(() => undefined);
   }
 
   /** Fills `path`, which is made when it is missing. What it opens is closed by `close`. */
-  static async create(path: string): Promise<ControlDirectory> {
+  static async create(path: string, options: ControlOptions): Promise<ControlDirectory> {
     // Closed to other users of the machine; the container's own users come in through the mounts.
     await mkdir(path, { recursive: true, mode: 0o700 });
     await chmod(path, 0o700);
@@ -60,16 +74,16 @@ export class ControlDirectory {
     // original.
     await writeFile(join(path, 'in/agent'), await readFile(AGENT_SOURCE));
     await chmod(join(path, 'in/agent'), 0o644);
-    const fifo = join(path, 'in/requests');
-    await makeFifo(fifo);
-    const agent = await makeOutputFile(join(path, 'out/agent'));
-    try {
-      // Read and write: such an open never waits for the other side and never sees it go away.
-      return new ControlDirectory(path, await open(fifo, O_RDWR | O_NONBLOCK | O_NOFOLLOW), agent);
-    } catch (error) {
-      await agent.close();
-      throw error;
-    }
+    return new ControlDirectory(path, options, new OutputFile(join(path, 'out/agent')));
+  }
+
+  get path(): string {
+    return this.#path;
+  }
+
+  /** To be told right after it was renamed; what is open stays open. */
+  moved(path: string): void {
+    this.#path = path;
   }
 
   get mounts(): readonly Mount[] {
@@ -84,81 +98,92 @@ export class ControlDirectory {
     return join(this.path, 'pid');
   }
 
-  async isAgentReady(): Promise<boolean> {
-    return (await this.#agent.stat()).size > 0;
+  /** Whether the agent takes requests. */
+  isAgentReady(): boolean {
+    return this.#agent.size > 0;
   }
 
-  /** Makes the files of a command; the agent does nothing before it is asked to run it. */
-  async prepare(id: string, request: string, stdin: Uint8Array | undefined): Promise<CommandFiles> {
-    const handles: FileHandle[] = [];
-    try {
-      for (const file of ['stdout', 'stderr', 'status'] as const) {
-        handles.push(await makeOutputFile(this.#output(id, file)));
-      }
-      await writeInput(this.#input(id, 'request'), request);
-      if (stdin !== undefined) await writeInput(this.#input(id, 'stdin'), stdin);
-    } catch (error) {
-      await Promise.all(handles.map((handle) => handle.close()));
-      throw error;
-    }
-    const [stdout, stderr, status] = handles as [FileHandle, FileHandle, FileHandle];
-    return { stdout, stderr, status, mark: makeMark() };
+  /** To be called once when the agent is ready, before the first command. */
+  async open(): Promise<void> {
+    await this.#fifos;
+    const { path } = this;
+    if (this.#closed || this.#requests !== undefined) return;
+    this.#requests = new RequestFifo(join(path, 'in/requests'));
+    const word = Buffer.alloc(AGENT_BYTES_MAX);
+    const said = word.toString('latin1', 0, this.#agent.read(word, 0));
+    // An image without cat or setsid has no slots.
+    if (!this.#options.slots || !said.startsWith('ready slots\n')) return;
+    const fifos = SLOT_FIFOS.map((name) => new RequestFifo(join(path, 'in', name)));
+    this.#slots = new CommandSlots(this, fifos);
   }
 
-  /** Is told when the container wrote to one of its files; a slow poll must stand behind it. */
-  wakeup(id: string, file: OutputFile): Wakeup {
-    return this.#wakeupOf(`${id}.${file}`);
+  /** Processes that wait for the next command; undefined when there are none at the moment. */
+  async takeSlot(): Promise<TakenSlot | undefined> {
+    return await this.#slots?.take();
   }
 
-  agentWakeup(): Wakeup {
-    return this.#wakeupOf('agent');
+  makeFiles(name: string): CommandFiles {
+    return makeCommandFiles(join(this.path, 'out'), name);
   }
 
-  /** Asks the agent for something. A line is written whole or not at all. */
-  async send(line: string): Promise<void> {
-    const deadline = performance.now() + SEND_TIMEOUT_MS;
-    for (;;) {
-      try {
-        writeSync(this.#requests.fd, `${line}\n`);
-        return;
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
-        if (performance.now() > deadline) {
-          throw RivetError.of('RIVET_CONTAINER_AGENT_SILENT', {
-            container: this.path,
-            limit: `${SEND_TIMEOUT_MS / 1000} s`,
-          });
-        }
-      }
-      await sleep(20);
-    }
+  /** Writes what a command is started from. */
+  writeRequest(name: string, request: string, stdin: Uint8Array | undefined): void {
+    if (stdin !== undefined) writeInputFile(this.#input(name, 'stdin'), stdin);
+    writeInputFile(this.#input(name, 'request'), request);
   }
 
   /**
    * Deletes what the command was started from: it may hold secrets, and the agent has read it or,
    * the input, opened it.
    */
-  async dropRequest(id: string): Promise<void> {
-    await rm(this.#input(id, 'request'), { force: true });
-    await rm(this.#input(id, 'stdin'), { force: true });
+  dropRequest(name: string, hasStdin: boolean): void {
+    removeFile(this.#input(name, 'request'));
+    if (hasStdin) removeFile(this.#input(name, 'stdin'));
   }
 
-  /** Closes and deletes everything of a command that has ended. */
-  async drop(id: string, files: CommandFiles): Promise<void> {
-    for (const file of ['stdout', 'stderr', 'status'] as const) {
-      this.#wakeups.delete(`${id}.${file}`);
-      await files[file].close();
-      // The container may have put a directory in its place, which is left to the end.
-      await rm(this.#output(id, file), { force: true }).catch(() => undefined);
-    }
-    await this.dropRequest(id);
+  /** Closes and deletes the files of a command that has ended. */
+  dropFiles(files: CommandFiles): void {
+    for (const file of OUTPUT_FILES) this.#wakeups.delete(`${files.name}.${file}`);
+    dropCommandFiles(join(this.path, 'out'), files);
+  }
+
+  /** Is told when the container wrote to one of its files; a slow poll must stand behind it. */
+  wakeup(name: string, file: OutputFileName): Wakeup {
+    return this.#wakeupOf(`${name}.${file}`);
+  }
+
+  agentWakeup(): Wakeup {
+    return this.#wakeupOf('agent');
+  }
+
+  /** Grows with each start of the agent's server. */
+  agentStarts(): number {
+    return this.#agent.size;
+  }
+
+  /**
+   * Asks the agent for something. A line is written whole or not at all.
+   * @throws RIVET_CONTAINER_AGENT_SILENT
+   */
+  async send(line: string): Promise<void> {
+    await this.open();
+    await this.#requests?.send(line);
+  }
+
+  /** Like `send`, but false when the agent takes nothing at the moment. */
+  trySend(line: string): boolean {
+    return this.#requests?.trySend(line) ?? false;
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     this.#watcher?.close();
     this.#watcher = undefined;
-    await this.#requests.close();
-    await this.#agent.close();
+    this.#slots?.close();
+    this.#requests?.close();
+    this.#agent.close();
+    // Whoever deletes the directory must not meet a FIFO that is just being made.
+    await this.#fifos.catch(() => undefined);
   }
 
   #watch(): void {
@@ -179,62 +204,13 @@ export class ControlDirectory {
     return known;
   }
 
-  #input(id: string, file: 'request' | 'stdin'): string {
-    return join(this.path, 'in', `${id}.${file}`);
+  #input(name: string, file: 'request' | 'stdin'): string {
+    return join(this.path, 'in', `${name}.${file}`);
   }
-
-  #output(id: string, file: OutputFile): string {
-    return join(this.path, 'out', `${id}.${file}`);
-  }
-}
-
-/** The mark as the request line has it: printf in the agent makes the bytes of it. */
-export function printfMark(mark: Buffer): string {
-  return `\\036${mark.toString('latin1').slice(1)}`;
-}
-
-function makeMark(): Buffer {
-  // Begins with a byte that it does not hold a second time, and that output rarely has.
-  return Buffer.from(`\x1e${randomBytes(16).toString('hex')}`, 'latin1');
 }
 
 async function makeDirectory(path: string): Promise<void> {
   await mkdir(path);
   // mkdir's mode is cut by the umask.
   await chmod(path, 0o755);
-}
-
-async function makeOutputFile(path: string): Promise<FileHandle> {
-  const file = await open(path, O_RDONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o666);
-  // Users of the container are other users here.
-  await file.chmod(0o666);
-  return file;
-}
-
-async function writeInput(path: string, content: string | Uint8Array): Promise<void> {
-  const file = await open(path, 'wx', 0o644);
-  try {
-    await file.chmod(0o644);
-    await file.writeFile(content);
-  } finally {
-    await file.close();
-  }
-}
-
-async function makeFifo(path: string): Promise<void> {
-  const mkfifo = startProcess({
-    file: 'mkfifo',
-    args: ['-m', '666', '--', path],
-    env: { PATH: '/usr/bin:/bin' },
-    stdin: 'ignore',
-    stdout: 'ignore',
-    stderr: 'ignore',
-  });
-  const { code, error } = await mkfifo.exit;
-  if (code !== 0) {
-    throw RivetError.of('RIVET_CONTAINER_PODMAN_FAILED', {
-      action: 'prepare a container',
-      reason: `mkfifo ${path}: ${error?.message ?? `exit code ${code}`}`,
-    });
-  }
 }

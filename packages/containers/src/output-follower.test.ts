@@ -1,25 +1,26 @@
 // Following an output file: every byte up to the mark, none of it twice, none of it after.
 
-import { appendFile, type FileHandle, mkdtemp, open, rm, truncate } from 'node:fs/promises';
+import { appendFile, mkdtemp, rm, truncate } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Wakeup } from '@rivet/base';
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { OutputFile } from './command-files.ts';
 import { followOutput } from './output-follower.ts';
 
 const MARK = Buffer.from('\x1e0123456789abcdef', 'latin1');
 let directory: string;
 let path: string;
-let file: FileHandle;
+let file: OutputFile;
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'rivet-follow-'));
   path = join(directory, 'output');
-  file = await open(path, 'w+');
+  file = new OutputFile(path);
 });
 afterEach(async () => {
-  await file.close();
+  file.close();
   await rm(directory, { recursive: true, force: true });
 });
 

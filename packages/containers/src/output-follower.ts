@@ -1,9 +1,11 @@
 // Reads an output file while a command writes it, and hands it on without its end mark.
 
-import type { FileHandle } from 'node:fs/promises';
 import type { Wakeup } from '@rivet/base';
+import type { OutputFile } from './command-files.ts';
 
 const READ_BYTES_MAX = 64 * 1024;
+/** Shared: what was read is copied before anything else is done. */
+const buffer = Buffer.allocUnsafe(READ_BYTES_MAX);
 const POLL_MS = 250;
 /** How often the waiting output is measured, in milliseconds. */
 const BACKLOG_INTERVAL_MS = 100;
@@ -14,7 +16,7 @@ const BACKLOG_INTERVAL_MS = 100;
 const STALL_MS = 2_000;
 
 export interface FollowOptions {
-  readonly file: FileHandle;
+  readonly file: Pick<OutputFile, 'read' | 'size'>;
   /** Ends the output; its first byte occurs in it once. */
   readonly mark: Buffer;
   readonly wakeup: Wakeup;
@@ -36,9 +38,7 @@ export async function followOutput(options: FollowOptions): Promise<void> {
   const place = { offset: 0 };
   const { backlog } = options;
   const watch = setInterval(() => {
-    const tell = ({ size }: { size: number }): void => backlog?.(Math.max(0, size - place.offset));
-    // A file that cannot be looked at fails the next read, which says so.
-    options.file.stat().then(tell, () => undefined);
+    backlog?.(Math.max(0, options.file.size - place.offset));
   }, BACKLOG_INTERVAL_MS);
   try {
     await follow(options, place);
@@ -49,7 +49,6 @@ export async function followOutput(options: FollowOptions): Promise<void> {
 
 async function follow(options: FollowOptions, place: { offset: number }): Promise<void> {
   const { file, mark, wakeup, state, sink } = options;
-  const buffer = Buffer.allocUnsafe(READ_BYTES_MAX);
   let held: Buffer = Buffer.alloc(0);
   let exitedAt: number | undefined;
   const give = async (bytes: Uint8Array): Promise<void> => {
@@ -58,7 +57,7 @@ async function follow(options: FollowOptions, place: { offset: number }): Promis
   for (;;) {
     // Asked before the read: what was written before the end is then surely read.
     const now = state();
-    const { bytesRead } = await file.read(buffer, 0, READ_BYTES_MAX, place.offset);
+    const bytesRead = file.read(buffer, place.offset);
     if (bytesRead > 0) {
       place.offset += bytesRead;
       if (exitedAt !== undefined) exitedAt = performance.now();
@@ -74,7 +73,7 @@ async function follow(options: FollowOptions, place: { offset: number }): Promis
       exitedAt !== undefined && performance.now() - exitedAt > (options.stallMs ?? STALL_MS);
     if (now === 'gone' || stalled) return await give(held);
     // Something in the container cut the file: what comes next is at its new end.
-    place.offset = Math.min(place.offset, (await file.stat()).size);
+    place.offset = Math.min(place.offset, file.size);
     await wakeup.wait(POLL_MS);
   }
 }

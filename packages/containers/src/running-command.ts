@@ -2,7 +2,9 @@
 import { statfs } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { formatDuration, RivetError } from '@rivet/base';
-import { type CommandFiles, type ControlDirectory, printfMark } from './control-directory.ts';
+import { type CommandFiles, printfMark } from './command-files.ts';
+import type { TakenSlot } from './command-slots.ts';
+import type { ControlDirectory } from './control-directory.ts';
 import type {
   CommandExit,
   CommandSpec,
@@ -12,6 +14,7 @@ import type {
 } from './driver.ts';
 import { followOutput } from './output-follower.ts';
 import { checkCommand, writeRequest } from './request.ts';
+import { readStatus, type Status } from './status-file.ts';
 
 const POLL_MS = 250;
 /** With less room than this nothing can be written any more, in bytes. */
@@ -26,7 +29,6 @@ const START_TIMEOUT_MS = 60_000;
  * How long from there to the start of the command; longer when no process can be started any more.
  */
 const FORK_TIMEOUT_MS = 15_000;
-const STATUS_BYTES_MAX = 4_096;
 
 /** What a command must know of its container. */
 export interface CommandHost {
@@ -48,16 +50,19 @@ export async function runCommand(
   sink: OutputSink,
 ): Promise<RunningCommand> {
   checkCommand(command, host.env);
-  const files = await host.control.prepare(
-    command.id,
-    writeRequest(command, host.env),
-    command.stdin,
-  );
+  const request = writeRequest(command, host.env);
+  const slot = await host.control.takeSlot();
+  if (slot !== undefined) {
+    const started = await startIn(slot, { host, command, request, sink });
+    if (started !== undefined) return started;
+  }
+  const files = host.control.makeFiles(command.id);
   const follower = new CommandFollower(host, command, files);
   try {
-    await host.control.send(`run ${command.id} ${printfMark(files.mark)}`);
+    host.control.writeRequest(files.name, request, command.stdin);
+    await host.control.send(`run ${files.name} ${printfMark(files.mark)}`);
   } catch (error) {
-    await host.control.drop(command.id, files);
+    follower.drop();
     throw error;
   }
   follower.follow(sink);
@@ -65,15 +70,41 @@ export async function runCommand(
   return follower;
 }
 
-/** What the status file says so far. */
-interface Status {
-  readonly taken: boolean;
-  readonly pid: number | undefined;
-  readonly supervisor: number | undefined;
-  readonly failed: string | undefined;
-  readonly exitCode: number | undefined;
-  readonly lost: boolean;
+/** A command as it was asked for. */
+interface Asked {
+  readonly host: CommandHost;
+  readonly command: CommandSpec;
+  readonly request: string;
+  readonly sink: OutputSink;
 }
+
+/** Starts it in a slot; undefined when the slot is no more and nothing of the command ran. */
+async function startIn(slot: TakenSlot, asked: Asked): Promise<RunningCommand | undefined> {
+  const { host, command, request, sink } = asked;
+  const { files } = slot;
+  const follower = new CommandFollower(host, command, files, slot);
+  try {
+    host.control.writeRequest(files.name, request, command.stdin);
+    if (!slot.go()) {
+      follower.drop();
+      return undefined;
+    }
+  } catch (error) {
+    follower.drop();
+    throw error;
+  }
+  follower.follow(sink);
+  try {
+    await follower.started;
+    return follower;
+  } catch (error) {
+    if (error === SLOT_LOST) return undefined;
+    throw error;
+  }
+}
+
+/** Why a command did not start: what waited in its slot ended before it had read the request. */
+const SLOT_LOST = new Error('the slot of a command was lost');
 
 class CommandFollower implements RunningCommand {
   readonly id: string;
@@ -81,20 +112,25 @@ class CommandFollower implements RunningCommand {
   readonly #host: CommandHost;
   readonly #command: CommandSpec;
   readonly #files: CommandFiles;
-  readonly #startedAt = performance.now();
+  readonly #slot: TakenSlot | undefined;
+  readonly #askedAt = performance.now();
   readonly #begun = Promise.withResolvers<void>();
   readonly #exit = Promise.withResolvers<CommandExit>();
   #pid: number | undefined;
   /** The streams that are too far ahead of whoever reads them; the command stands still meanwhile. */
   readonly #ahead = new Set<OutputStream>();
   #takenAt: number | undefined;
+  /** When the start was told on its own, and when the end was. */
+  #startedAt: number | undefined;
+  #exitedAt: number | undefined;
   #state: 'running' | 'exited' | 'gone' = 'running';
 
-  constructor(host: CommandHost, command: CommandSpec, files: CommandFiles) {
+  constructor(host: CommandHost, command: CommandSpec, files: CommandFiles, slot?: TakenSlot) {
     this.id = command.id;
     this.#host = host;
     this.#command = command;
     this.#files = files;
+    this.#slot = slot;
     this.started = this.#begun.promise;
     // Whoever does not look at the exit is not to end the program.
     this.#exit.promise.catch(() => undefined);
@@ -143,7 +179,7 @@ class CommandFollower implements RunningCommand {
       followOutput({
         file: this.#files[stream],
         mark: this.#files.mark,
-        wakeup: this.#host.control.wakeup(this.id, stream),
+        wakeup: this.#host.control.wakeup(this.#files.name, stream),
         state: () => this.#state,
         sink: (bytes) => sink(stream, bytes),
         backlog: (bytes) => void this.#brake(stream, bytes).catch(() => undefined),
@@ -157,9 +193,15 @@ class CommandFollower implements RunningCommand {
     void this.#finish(status, outputs);
   }
 
+  /** Lets go of its files, which are deleted. */
+  drop(): void {
+    this.#host.control.dropRequest(this.#files.name, this.#command.stdin !== undefined);
+    this.#host.control.dropFiles(this.#files);
+  }
+
   async #finish(status: Promise<Status>, outputs: readonly Promise<void>[]): Promise<void> {
     const [ended, ...given] = await Promise.allSettled([status, ...outputs]);
-    await this.#host.control.drop(this.id, this.#files).catch(() => undefined);
+    this.drop();
     try {
       if (ended?.status === 'rejected') throw ended.reason;
       // It did start: only the exit tells of output that nobody took.
@@ -187,47 +229,64 @@ class CommandFollower implements RunningCommand {
   }
 
   async #awaitExit(): Promise<Status> {
-    const wakeup = this.#host.control.wakeup(this.id, 'status');
+    const wakeup = this.#host.control.wakeup(this.#files.name, 'status');
     let checkAt = performance.now() + CHECK_INTERVAL_MS;
+    let alive = true;
     for (;;) {
-      // Asked before the file is read: what it wrote before its end is then surely seen.
-      const alive = await this.#host.isAlive();
-      const status = await this.#readStatus();
-      if (status.exitCode !== undefined) return status;
-      if (status.failed === 'cwd') {
-        throw RivetError.of('RIVET_CONTAINER_CWD_MISSING', { cwd: this.#command.cwd });
-      }
+      const status = readStatus(this.#files.status);
+      if (this.#hasEnded(status)) return status;
       if (!alive) {
         throw RivetError.of('RIVET_CONTAINER_LOST', {
           container: this.#host.name,
           reason: await this.#host.describeEnd(),
         });
       }
-      await this.#noteStart(status);
+      this.#noteStart(status);
       if (status.lost) {
         // Whoever killed its watcher killed everything it could; the rest of it is killed here.
+        this.#pid ??= status.waitingPid;
         await this.signal('KILL');
+        this.#exitedAt = performance.now();
         return { ...status, exitCode: 128 + constants.signals.SIGKILL };
       }
       if (status.supervisor !== undefined && performance.now() > checkAt) {
         checkAt = performance.now() + CHECK_INTERVAL_MS;
-        await this.#host.control.send(`check ${this.id} ${status.supervisor}`);
+        await this.#host.control.send(`check ${this.#files.name} ${status.supervisor}`);
       }
+      const sleptAt = performance.now();
       await wakeup.wait(POLL_MS);
+      // Who wrote something lives. Asked before the file is read again: what was written before the
+      // end is then surely seen.
+      if (performance.now() - sleptAt >= POLL_MS - 1) alive = await this.#host.isAlive();
     }
   }
 
-  async #noteStart(status: Status): Promise<void> {
+  /** Whether it ended, as far as `status` tells; throws when it never began. */
+  #hasEnded(status: Status): boolean {
+    if (status.exitCode === undefined && status.failed !== 'cwd') return false;
+    this.#slot?.begun();
+    if (status.failed === 'cwd') {
+      throw RivetError.of('RIVET_CONTAINER_CWD_MISSING', { cwd: this.#command.cwd });
+    }
+    const hasBegun = status.pid !== undefined || status.failed !== undefined;
+    if (this.#slot !== undefined && !hasBegun) throw SLOT_LOST;
+    this.#exitedAt = performance.now();
+    return true;
+  }
+
+  #noteStart(status: Status): void {
     if (this.#pid !== undefined) return;
     if (status.pid !== undefined) {
       this.#pid = status.pid;
-      await this.#host.control.dropRequest(this.id);
+      this.#startedAt = performance.now();
+      this.#slot?.begun();
+      this.#host.control.dropRequest(this.#files.name, this.#command.stdin !== undefined);
       this.#begun.resolve();
       return;
     }
     if (status.taken) this.#takenAt ??= performance.now();
     const limitMs = this.#takenAt === undefined ? START_TIMEOUT_MS : FORK_TIMEOUT_MS;
-    if (performance.now() - (this.#takenAt ?? this.#startedAt) > limitMs) {
+    if (performance.now() - (this.#takenAt ?? this.#askedAt) > limitMs) {
       throw RivetError.of('RIVET_CONTAINER_AGENT_SILENT', {
         container: this.#host.name,
         limit: formatDuration(limitMs),
@@ -238,14 +297,8 @@ class CommandFollower implements RunningCommand {
   #setState(state: 'exited' | 'gone'): void {
     this.#state = state;
     for (const stream of ['stdout', 'stderr'] as const) {
-      this.#host.control.wakeup(this.id, stream).notify();
+      this.#host.control.wakeup(this.#files.name, stream).notify();
     }
-  }
-
-  async #readStatus(): Promise<Status> {
-    const buffer = Buffer.alloc(STATUS_BYTES_MAX);
-    const { bytesRead } = await this.#files.status.read(buffer, 0, STATUS_BYTES_MAX, 0);
-    return parseStatus(buffer.toString('latin1', 0, bytesRead));
   }
 
   /** Why a command failed, as far as it can be seen from outside. */
@@ -263,7 +316,7 @@ class CommandFollower implements RunningCommand {
       exitCode,
       signal: signalOf(exitCode),
       cause,
-      durationMs: Math.round(performance.now() - this.#startedAt),
+      durationMs: (this.#exitedAt ?? 0) - (this.#startedAt ?? this.#askedAt),
     };
   }
 }
@@ -276,21 +329,6 @@ async function isFull(path: string): Promise<boolean> {
   } catch {
     return false;
   }
-}
-
-/** Reads the lines that are complete and known; the container may have written anything there. */
-export function parseStatus(text: string): Status {
-  const [, pid, supervisor] = /^started (\d{1,10}) (\d{1,10})\n/m.exec(text) ?? [];
-  const [, failed] = /^failed (cwd|not-found|not-executable)\n/m.exec(text) ?? [];
-  const [, exitCode] = /^exit (\d{1,3})\n/m.exec(text) ?? [];
-  return {
-    taken: /^taken\n/m.test(text),
-    pid: pid === undefined ? undefined : Number(pid),
-    supervisor: supervisor === undefined ? undefined : Number(supervisor),
-    failed,
-    exitCode: exitCode === undefined ? undefined : Math.min(Number(exitCode), 255),
-    lost: /^lost\n/m.test(text),
-  };
 }
 
 function causeOf(failed: string | undefined): CommandExit['cause'] {

@@ -167,7 +167,10 @@ class PodmanDriver implements ContainerDriver {
   async start(spec: ContainerSpec, signal?: AbortSignal): Promise<Container> {
     checkSpec(spec);
     await this.#recall();
-    const control = await ControlDirectory.create(spec.controlDirectory);
+    const control = await ControlDirectory.create(spec.controlDirectory, {
+      // Processes that wait would count where a command may have only so many.
+      slots: spec.pids === undefined,
+    });
     try {
       const neighbour = await this.#neighbourOf(spec);
       const variables = environmentLines(spec);
@@ -176,6 +179,7 @@ class PodmanDriver implements ContainerDriver {
       await this.#podmanRun(spec, control, neighbour, signal);
       await rm(file, { force: true });
       const main = await this.#awaitAgent(spec, control, signal);
+      await control.open();
       return new PodmanContainer({
         spec,
         control,
@@ -349,7 +353,7 @@ class PodmanDriver implements ContainerDriver {
     const main = await identifyProcess(pid);
     const wakeup = control.agentWakeup();
     const deadline = performance.now() + READY_TIMEOUT_MS;
-    while (!(await control.isAgentReady())) {
+    while (!control.isAgentReady()) {
       signal?.throwIfAborted();
       if (main === undefined || (await identifyProcess(pid))?.startTicks !== main.startTicks) {
         throw RivetError.of('RIVET_CONTAINER_ENTRYPOINT_FAILED', {

@@ -1,9 +1,10 @@
 // What counts in a status file, which the container can write to.
 import { expect, it } from 'vitest';
-import { parseStatus } from './running-command.ts';
+import { parseStatus } from './status-file.ts';
 
 const NOTHING = {
   taken: false,
+  waitingPid: undefined,
   pid: undefined,
   supervisor: undefined,
   failed: undefined,
@@ -19,6 +20,8 @@ it('reads the lines of the agent', () => {
     supervisor: 10,
     exitCode: 3,
   });
+  expect(parseStatus('waiting 7 6\n')).toEqual({ ...NOTHING, waitingPid: 7, supervisor: 6 });
+  expect(parseStatus('waiting 7 6\nstarted 7 8\n')).toMatchObject({ pid: 7, supervisor: 8 });
   expect(parseStatus('taken\nfailed cwd\n')).toMatchObject({ failed: 'cwd' });
   expect(parseStatus('started 12 10\nlost\n')).toMatchObject({ lost: true });
 });

@@ -1,0 +1,116 @@
+// The files of one command in a control directory: made by the runner, opened once, dropped at the
+// end.
+//
+// Everything here is synchronous: these are some microseconds each in a small directory that the
+// page cache holds, where the way through the thread pool takes ten times as long.
+
+import { randomBytes } from 'node:crypto';
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fstatSync,
+  openSync,
+  readSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+
+const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDONLY } = constants;
+
+/** The files that the container writes. */
+export const OUTPUT_FILES = ['stdout', 'stderr', 'status'] as const;
+export type OutputFileName = (typeof OUTPUT_FILES)[number];
+
+/** A file that the container writes to, as it was when it was made. */
+export class OutputFile {
+  #fd: number | undefined;
+
+  /** @param path where nothing may be yet */
+  constructor(path: string) {
+    this.#fd = openSync(path, O_RDONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o666);
+    // Users of the container are other users here, and the mode of an open is cut by the umask.
+    fchmodSync(this.#fd, 0o666);
+  }
+
+  /** Bytes in it now; 0 once it is closed. */
+  get size(): number {
+    return this.#fd === undefined ? 0 : fstatSync(this.#fd).size;
+  }
+
+  /** Reads from `position` into `buffer`; returns how many bytes there were. */
+  read(buffer: Uint8Array, position: number): number {
+    return this.#fd === undefined ? 0 : readSync(this.#fd, buffer, 0, buffer.length, position);
+  }
+
+  close(): void {
+    const fd = this.#fd;
+    this.#fd = undefined;
+    if (fd !== undefined) closeSync(fd);
+  }
+}
+
+/** The files of one command, opened when they were made. */
+export interface CommandFiles {
+  /** What the files and the requests of this command are called. */
+  readonly name: string;
+  readonly stdout: OutputFile;
+  readonly stderr: OutputFile;
+  readonly status: OutputFile;
+  /** What the agent writes behind the output of a command. */
+  readonly mark: Buffer;
+}
+
+/** Makes the output files `name` in `directory`; nothing is left open when it throws. */
+export function makeCommandFiles(directory: string, name: string): CommandFiles {
+  const made: OutputFile[] = [];
+  try {
+    for (const file of OUTPUT_FILES) made.push(new OutputFile(join(directory, `${name}.${file}`)));
+  } catch (error) {
+    for (const file of made) file.close();
+    throw error;
+  }
+  const [stdout, stderr, status] = made as [OutputFile, OutputFile, OutputFile];
+  return { name, stdout, stderr, status, mark: makeMark() };
+}
+
+/** Closes and deletes output files; what the container put in their place stays if it must. */
+export function dropCommandFiles(directory: string, files: CommandFiles): void {
+  for (const file of OUTPUT_FILES) {
+    files[file].close();
+    // The container may have put a directory there, which is left to the end.
+    removeFile(join(directory, `${files.name}.${file}`));
+  }
+}
+
+/** Writes what a command is started from, for the users of the container to read. */
+export function writeInputFile(path: string, content: string | Uint8Array): void {
+  const fd = openSync(path, 'wx', 0o644);
+  try {
+    fchmodSync(fd, 0o644);
+    const bytes = typeof content === 'string' ? Buffer.from(content) : content;
+    for (let from = 0; from < bytes.length; ) from += writeSync(fd, bytes, from);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Deletes a file; one that is gone, or became a directory, is no error. */
+export function removeFile(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch {
+    // Whoever owns the directory removes all of it.
+  }
+}
+
+/** The mark as a request line has it: printf in the agent makes the bytes of it. */
+export function printfMark(mark: Buffer): string {
+  return `\\036${mark.toString('latin1').slice(1)}`;
+}
+
+function makeMark(): Buffer {
+  // Begins with a byte that it does not hold a second time, and that output rarely has.
+  return Buffer.from(`\x1e${randomBytes(16).toString('hex')}`, 'latin1');
+}

@@ -1,0 +1,44 @@
+// The status file of a command: what its agent says about it, in lines. The container can write
+// anything there.
+import type { OutputFile } from './command-files.ts';
+
+const STATUS_BYTES_MAX = 4_096;
+const buffer = Buffer.alloc(STATUS_BYTES_MAX);
+
+/** What a status file says so far. */
+export interface Status {
+  readonly taken: boolean;
+  /** The process that waits in a slot to become the command. */
+  readonly waitingPid: number | undefined;
+  readonly pid: number | undefined;
+  /** The process that waits for the command. */
+  readonly supervisor: number | undefined;
+  readonly failed: string | undefined;
+  readonly exitCode: number | undefined;
+  readonly lost: boolean;
+}
+
+export function readStatus(file: OutputFile): Status {
+  return parseStatus(buffer.toString('latin1', 0, file.read(buffer, 0)));
+}
+
+/** Reads the lines that are complete and known. */
+export function parseStatus(text: string): Status {
+  const [, waitingPid, waiting] = /^waiting (\d{1,10}) (\d{1,10})\n/m.exec(text) ?? [];
+  const [, pid, started] = /^started (\d{1,10}) (\d{1,10})\n/m.exec(text) ?? [];
+  const [, failed] = /^failed (cwd|not-found|not-executable)\n/m.exec(text) ?? [];
+  const [, exitCode] = /^exit (\d{1,3})\n/m.exec(text) ?? [];
+  return {
+    taken: /^taken\n/m.test(text),
+    waitingPid: number(waitingPid),
+    pid: number(pid),
+    supervisor: number(started ?? waiting),
+    failed,
+    exitCode: exitCode === undefined ? undefined : Math.min(Number(exitCode), 255),
+    lost: /^lost\n/m.test(text),
+  };
+}
+
+function number(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : Number(text);
+}
