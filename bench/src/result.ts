@@ -85,7 +85,7 @@ export async function keepResult(result: Result, places = PLACES): Promise<void>
 }
 
 /** The result as lines of Markdown. */
-export function resultPage(result: Result): string[] {
+function resultPage(result: Result): string[] {
   return [
     '# The latest result of `npm run bench`',
     '',
