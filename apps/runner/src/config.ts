@@ -48,6 +48,8 @@ export interface RunnerConfig {
   readonly deliveryDeadlineMs: number;
   /** Bytes of unsent log that a job may have on disk before it is made to wait. */
   readonly spoolBytesMax: number;
+  /** Whether reports of several jobs go to the server in one request. */
+  readonly reportBundling: boolean;
   readonly limits: JobLimits;
 }
 
@@ -68,6 +70,7 @@ const settings = {
   RIVET_START_DEADLINE: durationSetting(120_000),
   RIVET_DELIVERY_DEADLINE: durationSetting(3_600_000),
   RIVET_SPOOL_MAX: sizeSetting(256 * 1024 ** 2),
+  RIVET_REPORT_BUNDLING: choiceSetting('on', ['on', 'off']),
   RIVET_JOB_TIMEOUT: durationSetting(3_600_000),
   RIVET_JOB_LOG_MAX: sizeSetting(100 * 1024 ** 2),
   RIVET_KILL_GRACE: durationSetting(10_000),
@@ -104,6 +107,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): R
     startDeadlineMs: values.RIVET_START_DEADLINE,
     deliveryDeadlineMs: values.RIVET_DELIVERY_DEADLINE,
     spoolBytesMax: values.RIVET_SPOOL_MAX,
+    reportBundling: values.RIVET_REPORT_BUNDLING === 'on',
     limits: {
       lua: { cpuMs: values.RIVET_LUA_CPU, memoryBytes: values.RIVET_LUA_MEMORY },
       logBytesMax: values.RIVET_JOB_LOG_MAX,

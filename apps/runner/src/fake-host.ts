@@ -29,6 +29,8 @@ export function memoryDriver(): MemoryDriver {
       name: spec.name,
       image: spec.image,
       run: () => Promise.reject(new Error('the memory driver runs nothing')),
+      isRunning: async () => true,
+      moved: () => undefined,
       kill: async () => undefined,
       remove: async () => undefined,
     }),

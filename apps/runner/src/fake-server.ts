@@ -4,13 +4,15 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type {
-  ClaimedJob,
-  ClaimRequest,
-  JobOutcome,
-  LogLine,
-  RegisterRequest,
-  ReportRequest,
+import {
+  type ClaimedJob,
+  type ClaimRequest,
+  decodeLogBlock,
+  type JobOutcome,
+  type JobReport,
+  type LogLine,
+  type RegisterRequest,
+  type ReportRequest,
 } from '@rivet/protocol';
 
 /**
@@ -23,7 +25,7 @@ export type Fault =
   | 'cut-after'
   | { readonly delayMs: number };
 
-export type CallName = 'register' | 'connect' | 'token' | 'claim' | 'report';
+export type CallName = 'register' | 'connect' | 'token' | 'claim' | 'report' | 'reports';
 
 /** Good for one runner. */
 export const REGISTRATION_TOKEN = `rvg_${'r'.repeat(43)}`;
@@ -179,7 +181,18 @@ export class FakeServer {
       return { runner_id: 'runner-1', name: 'test-runner', tags: [], pipelines: ['*'], session };
     }
     if (name === 'claim') return this.#claim(body as ClaimRequest, response);
+    if (name === 'reports') {
+      const { reports } = body as { reports: JobReport[] };
+      return { results: reports.map((report) => this.#reportBeside(report)) };
+    }
     return this.#report(path.split('/').at(-2) ?? '', body as ReportRequest);
+  }
+
+  #reportBeside({ job_id, ...report }: JobReport): object {
+    const answer = this.#report(job_id, report);
+    if (!('code' in answer)) return { job_id, ...answer };
+    const { status, code } = answer as { status: number; code: string };
+    return { job_id, problem: problemOf(status, code) };
   }
 
   #knows(token: string): boolean {
@@ -249,7 +262,10 @@ export class FakeServer {
     if (body.seq !== job.lastSeq + 1) this.violations.push(`sequence ${body.seq} is a gap`);
     if (job.outcomes.length > 0) this.violations.push('a report came after the outcome');
     job.lastSeq = body.seq;
-    for (const line of body.logs) {
+    const blocks = (body.log_blocks ?? []).flatMap(({ first_line: first, data }) =>
+      decodeLogBlock(first, Buffer.from(data, 'base64')),
+    );
+    for (const line of [...body.logs, ...blocks]) {
       if (line.n !== job.lines.length + 1) this.violations.push(`line ${line.n} is out of order`);
       job.lines.push(line);
     }
@@ -268,6 +284,9 @@ function refuse(response: ServerResponse, answer: object): void {
   };
   if (retryAfterSeconds !== undefined) response.setHeader('retry-after', retryAfterSeconds);
   response.writeHead(status, { 'content-type': 'application/problem+json' });
-  const problem = { type: 'about:blank', title: code, status, detail: `refused: ${code}`, code };
-  response.end(JSON.stringify(problem));
+  response.end(JSON.stringify(problemOf(status, code)));
+}
+
+function problemOf(status: number, code: string): object {
+  return { type: 'about:blank', title: code, status, detail: `refused: ${code}`, code };
 }

@@ -55,6 +55,8 @@ function fencedContainer(container: Container, fence: AbortSignal): Container {
       fence.throwIfAborted();
       return container.run(command, sink);
     },
+    isRunning: () => container.isRunning(),
+    moved: (path) => container.moved(path),
     kill: () => container.kill(),
     remove: () => container.remove(),
   };

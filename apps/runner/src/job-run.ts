@@ -19,13 +19,14 @@ import type {
   SecretProvider,
 } from '@rivet/engine';
 import type { LuaEngine } from '@rivet/lua';
-import type { ClaimedJob, JobOutcome } from '@rivet/protocol';
+import type { ClaimedJob, JobOutcome, LogLine, LogLines } from '@rivet/protocol';
 import type { Clock } from './clock.ts';
 import { fencedDriver } from './fenced-driver.ts';
 import { serverIdTokens } from './id-tokens.ts';
 import { ownAttemptLabels, ownerLabels } from './labels.ts';
 import { Lease } from './lease.ts';
 import { type ReportEnd, Reporter, type ReportFailure } from './report.ts';
+import type { ReportBundler } from './report-bundler.ts';
 import type { ServerApi } from './server-api.ts';
 import { Spool } from './spool.ts';
 import type { AttemptDirectory, StateDirectory } from './state-directory.ts';
@@ -39,6 +40,8 @@ const SICK_PAUSE_MS = 10_000;
 export interface JobRunContext {
   readonly runnerName: string;
   readonly api: ServerApi;
+  /** The way of the reports of all its attempts. */
+  readonly reports: ReportBundler;
   readonly driver: ContainerDriver;
   readonly lua: LuaEngine;
   readonly runJob: RunJob;
@@ -139,7 +142,7 @@ class Attempt {
       leaseId: job.lease_id,
       lease,
       spool,
-      send: (body, limits) => context.api.report(job.id, body, limits),
+      send: (body, limits) => context.reports.send(job.id, body, limits),
       onCancel: () => this.#cancel.abort(),
       onLost: () => this.#fenceBecause(this.#lostError()),
       onFailure: (what, cause) => this.#onFailure(what, cause),
@@ -227,7 +230,8 @@ class Attempt {
 
   #observer(): JobObserver {
     return {
-      line: (line) => this.#reporter.add({ kind: 'line', line }),
+      line: (line) => this.#reporter.addLines(singleLine(line)),
+      lines: (lines) => this.#reporter.addLines(lines),
       stage: (change) => this.#reporter.add({ kind: 'stage', change }),
       output: (name, value) =>
         this.#reporter.add({ kind: 'output', name, value: value === undefined ? null : value }),
@@ -321,6 +325,11 @@ function specOf(job: ClaimedJob): JobSpec {
     inputs: job.inputs,
     onlyStage: undefined,
   };
+}
+
+function singleLine({ n, t, text, group = '', ...origin }: LogLine): LogLines {
+  const timeMs = Date.parse(t);
+  return { ...origin, group, first: n, count: 1, timeMs, text: Buffer.from(`${text}\n`) };
 }
 
 function onAbort(signal: AbortSignal, action: () => void): () => void {

@@ -19,9 +19,11 @@ const OTHER_PROGRAMS =
 /** After a defect the program is given this long to say so, in milliseconds. */
 const DEFECT_EXIT_MS = 100;
 
-process.exitCode = await main();
-// Sockets of an abandoned request may linger; nothing is owed to anybody any more.
-setTimeout(() => process.exit(), DEFECT_EXIT_MS).unref();
+void main().then((code) => {
+  process.exitCode = code;
+  // Sockets of an abandoned request may linger; nothing is owed to anybody any more.
+  setTimeout(() => process.exit(), DEFECT_EXIT_MS).unref();
+});
 
 async function main(): Promise<number> {
   let logger = createLogger({ name: 'runner', level: 'info' });

@@ -1,10 +1,15 @@
-// Between a job that talks and the reports that carry it: collects, spools, and makes the job wait
-// when the spool is full.
-import type { Spool, SpoolEntry } from './spool.ts';
+// Between a job that talks and the reports that carry it: in memory while the server takes them, on
+// disk when it does not, and when that is full the job waits.
+import type { LogLines } from '@rivet/protocol';
+import { LogBlockBuilder } from './log-block-builder.ts';
+import { type Spool, type SpoolEntry, weightOf } from './spool.ts';
 
-/** Bytes that may wait in memory for the disk. */
-const BUFFER_BYTES_MAX = 1024 ** 2;
-const ENTRY_OVERHEAD_BYTES = 150;
+/** What may wait in memory. */
+const MEMORY_WEIGHT_MAX = 2 * 1024 ** 2;
+/** What may wait in memory for the disk. */
+const WRITING_WEIGHT_MAX = 1024 ** 2;
+/** The server takes nothing for so long before the disk is used, in milliseconds. */
+const STALL_MS = 250;
 
 export interface ReportQueueOptions {
   readonly spool: Spool;
@@ -16,14 +21,35 @@ export interface ReportQueueOptions {
   readonly onFailure: (cause: unknown) => void;
 }
 
-/** Many `add`s become one write: while the disk is busy, entries collect in memory. */
+/** Entries from the front of the queue. */
+export interface ReportBatch {
+  readonly entries: readonly SpoolEntry[];
+  readonly weight: number;
+  /** Whether the queue holds nothing else. */
+  readonly isAll: boolean;
+  /** Where they are; `bytes` is what the spool knows of them. */
+  readonly place: { readonly kind: 'memory' } | { readonly kind: 'disk'; readonly bytes: number };
+}
+
+const EMPTY: ReportBatch = { entries: [], weight: 0, isAll: true, place: { kind: 'memory' } };
+
+/**
+ * What a job told, in order: first what is in memory, then what is on disk, then what is on its way
+ * there, and at the end the lines that have no block yet. One reader at a time.
+ */
 export class ReportQueue {
   readonly #options: ReportQueueOptions;
-  #buffer: SpoolEntry[] = [];
-  #bufferBytes = 0;
+  readonly #builder = new LogBlockBuilder();
+  #memory: SpoolEntry[] = [];
+  #memoryWeight = 0;
+  /** How many of the front a report has that is on its way. */
+  #reading = 0;
+  #toWrite: SpoolEntry[] = [];
+  #toWriteWeight = 0;
   #writing: Promise<void> | undefined;
   #closed = false;
   #waiting: (() => void)[] = [];
+  #stall: NodeJS.Timeout | undefined;
   /** When the oldest entry that was not taken came, on the clock of `Date.now()`. */
   #oldestAt: number | undefined;
 
@@ -31,9 +57,14 @@ export class ReportQueue {
     this.#options = options;
   }
 
-  /** Bytes that wait in memory and on disk. */
-  get pendingBytes(): number {
-    return this.#bufferBytes + this.#options.spool.pendingBytes;
+  /** What waits, in memory and on disk. */
+  get pendingWeight(): number {
+    return (
+      this.#memoryWeight +
+      this.#toWriteWeight +
+      this.#options.spool.pendingBytes +
+      this.#builder.bytes
+    );
   }
 
   /** How long the oldest entry has waited, in milliseconds; undefined when none does. */
@@ -44,47 +75,147 @@ export class ReportQueue {
   /** Takes an entry; what it returns is awaited by the job. After `close` it does nothing. */
   add(entry: SpoolEntry): Promise<void> | undefined {
     if (this.#closed) return undefined;
-    this.#buffer.push(entry);
-    this.#bufferBytes += sizeOf(entry);
-    this.#oldestAt ??= Date.now();
-    this.#writing ??= this.#write();
-    this.#options.onEntry();
-    if (!this.#full()) return undefined;
-    return new Promise((resolve) => this.#waiting.push(resolve));
+    this.#closeBlock();
+    this.#push(entry);
+    return this.#told();
   }
 
-  /** Resolves when everything added before is on disk. */
+  /** Takes lines, which are copied; the same goes for what it returns. */
+  addLines(lines: LogLines): Promise<void> | undefined {
+    if (this.#closed) return undefined;
+    if (!this.#builder.hasRoomFor(lines)) this.#closeBlock();
+    this.#builder.add(lines);
+    if (this.#builder.isFull) this.#closeBlock();
+    return this.#told();
+  }
+
+  /** Reads entries from the front without taking them out: at least one when there are some. */
+  async peek(weightMax: number, entriesMax: number): Promise<ReportBatch> {
+    this.#closeBlock();
+    if (this.#memory.length > 0) return this.#peekMemory(weightMax, entriesMax);
+    if (!this.#onDisk) return EMPTY;
+    await this.settled();
+    const { spool } = this.#options;
+    const { entries, bytes } = await spool.peek(weightMax, entriesMax);
+    const isAll = bytes === spool.pendingBytes && this.#toWrite.length === 0;
+    const weight = entries.reduce((sum, entry) => sum + weightOf(entry), 0);
+    return { entries, weight, isAll: isAll && this.#isEmpty, place: { kind: 'disk', bytes } };
+  }
+
+  /** Takes the batch that was read last out of the front. */
+  async drop(batch: ReportBatch): Promise<void> {
+    if (batch.place.kind === 'disk') {
+      await this.#options.spool.drop(batch.place.bytes);
+    } else {
+      this.#memory.splice(0, batch.entries.length);
+      this.#memoryWeight -= batch.weight;
+      this.#reading = 0;
+    }
+    this.#oldestAt = this.pendingWeight > 0 ? Date.now() : undefined;
+    clearTimeout(this.#stall);
+    this.#stall = undefined;
+    this.#letIn();
+    if (this.#waiting.length > 0) this.#watchStall();
+  }
+
+  /** Resolves when nothing is on its way to the disk. */
   async settled(): Promise<void> {
     await this.#writing;
   }
 
-  /** Tells that entries were taken out of the spool: there is room again. */
-  taken(): void {
-    this.#oldestAt = this.pendingBytes > 0 ? Date.now() : undefined;
+  /** Forgets what comes from now on, and lets everybody go who waits for room. */
+  close(): void {
+    this.#closeBlock();
+    this.#closed = true;
+    clearTimeout(this.#stall);
     this.#letIn();
   }
 
-  /** Forgets what comes from now on, and lets everybody go who waits for room. */
-  close(): void {
-    this.#closed = true;
+  get #onDisk(): boolean {
+    return (
+      this.#toWrite.length > 0 || this.#toWriteWeight > 0 || this.#options.spool.pendingBytes > 0
+    );
+  }
+
+  get #isEmpty(): boolean {
+    return this.#memory.length === 0 && this.#builder.bytes === 0;
+  }
+
+  #peekMemory(weightMax: number, entriesMax: number): ReportBatch {
+    let weight = 0;
+    let count = 0;
+    for (const entry of this.#memory) {
+      const after = weight + weightOf(entry);
+      if (count > 0 && (after > weightMax || count >= entriesMax)) break;
+      weight = after;
+      count += 1;
+    }
+    this.#reading = count;
+    const isAll = count === this.#memory.length && !this.#onDisk;
+    return { entries: this.#memory.slice(0, count), weight, isAll, place: { kind: 'memory' } };
+  }
+
+  #closeBlock(): void {
+    const block = this.#builder.take();
+    if (block !== undefined && !this.#closed) this.#push({ kind: 'block', block });
+  }
+
+  #push(entry: SpoolEntry): void {
+    const weight = weightOf(entry);
+    if (this.#onDisk) {
+      this.#toWrite.push(entry);
+      this.#toWriteWeight += weight;
+      this.#writing ??= this.#write();
+    } else {
+      this.#memory.push(entry);
+      this.#memoryWeight += weight;
+    }
+  }
+
+  #told(): Promise<void> | undefined {
+    this.#oldestAt ??= Date.now();
+    this.#options.onEntry();
+    if (!this.#full()) return undefined;
+    this.#watchStall();
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  /** While the server takes reports the job waits for it; when it does not, the disk has room. */
+  #watchStall(): void {
+    if (this.#onDisk) return;
+    this.#stall ??= setTimeout(() => {
+      this.#stall = undefined;
+      this.#spill();
+    }, STALL_MS);
+  }
+
+  #spill(): void {
+    if (this.#closed || this.#onDisk) return;
+    const moved = this.#memory.splice(this.#reading);
+    const weight = moved.reduce((sum, entry) => sum + weightOf(entry), 0);
+    this.#memoryWeight -= weight;
+    this.#toWrite.push(...moved);
+    this.#toWriteWeight += weight;
+    if (moved.length > 0) this.#writing ??= this.#write();
     this.#letIn();
   }
 
   async #write(): Promise<void> {
     try {
-      while (this.#buffer.length > 0) {
-        const entries = this.#buffer;
-        const bytes = this.#bufferBytes;
-        this.#buffer = [];
+      while (this.#toWrite.length > 0) {
+        const entries = this.#toWrite;
+        const weight = this.#toWriteWeight;
+        this.#toWrite = [];
         await this.#options.spool.append(entries);
         // Only now: an entry on its way to the disk is still one that waits.
-        this.#bufferBytes -= bytes;
+        this.#toWriteWeight -= weight;
         this.#letIn();
       }
     } catch (error) {
       // Later entries would leave a gap after those that were lost.
-      this.#buffer = [];
-      this.#bufferBytes = 0;
+      this.#toWrite = [];
+      this.#toWriteWeight = 0;
+      this.#builder.take();
       this.close();
       this.#options.onFailure(error);
     } finally {
@@ -93,8 +224,9 @@ export class ReportQueue {
   }
 
   #full(): boolean {
+    if (!this.#onDisk) return this.#memoryWeight > MEMORY_WEIGHT_MAX;
     return (
-      this.#bufferBytes > BUFFER_BYTES_MAX ||
+      this.#toWriteWeight > WRITING_WEIGHT_MAX ||
       this.#options.spool.pendingBytes > this.#options.spoolBytesMax
     );
   }
@@ -103,10 +235,4 @@ export class ReportQueue {
     if (!this.#closed && this.#full()) return;
     for (const resolve of this.#waiting.splice(0)) resolve();
   }
-}
-
-function sizeOf(entry: SpoolEntry): number {
-  if (entry.kind === 'line') return entry.line.text.length + ENTRY_OVERHEAD_BYTES;
-  if (entry.kind === 'summary') return entry.markdown.length + ENTRY_OVERHEAD_BYTES;
-  return ENTRY_OVERHEAD_BYTES;
 }

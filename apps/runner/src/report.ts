@@ -1,19 +1,29 @@
 // Ships what a job told to the server: numbered reports, one at a time, each repeated until it is
 // answered.
 import { backoffMs, type Logger, RivetError, sleep, toRivetError, Wakeup } from '@rivet/base';
-import type { JobOutcome, ReportRequest, ReportResponse } from '@rivet/protocol';
+import type {
+  JobOutcome,
+  LogBlock,
+  LogLines,
+  ReportRequest,
+  ReportResponse,
+} from '@rivet/protocol';
 import type { Clock } from './clock.ts';
 import type { Lease } from './lease.ts';
-import { ReportQueue } from './report-queue.ts';
+import { type ReportBatch, ReportQueue } from './report-queue.ts';
 import { isTooLarge, refusalOf, retryAfterMs } from './server-answer.ts';
-import type { Spool, SpoolBatch, SpoolEntry } from './spool.ts';
+import type { Spool, SpoolEntry } from './spool.ts';
 
-const FLUSH_MS = 200;
+/** What a job tells waits for more for so long; longer where the server takes its time. */
+const FLUSH_MS_MIN = 30;
+const FLUSH_MS_MAX = 250;
 const HEARTBEAT_MS_MAX = 3000;
-const BATCH_BYTES_MIN = 8 * 1024;
-const BATCH_BYTES_FIRST = 128 * 1024;
-const BATCH_BYTES_MAX = 1024 ** 2;
-const BATCH_ENTRIES_MAX = 5000;
+/** Heartbeats of all jobs fall on the same times, so that one request brings them. */
+const HEARTBEAT_GRID_MS = 500;
+const BATCH_WEIGHT_MIN = 8 * 1024;
+const BATCH_WEIGHT_FIRST = 256 * 1024;
+const BATCH_WEIGHT_MAX = 1024 ** 2;
+const BATCH_ENTRIES_MAX = 1000;
 const REQUEST_MS_MIN = 2000;
 const REQUEST_MS_MAX = 20_000;
 const BACKOFF_BASE_MS = 200;
@@ -64,7 +74,8 @@ export class Reporter {
   readonly #queue: ReportQueue;
   readonly #wakeup = new Wakeup();
   #outcome: JobOutcome | undefined;
-  #batchBytes = BATCH_BYTES_FIRST;
+  #batchWeight = BATCH_WEIGHT_FIRST;
+  #flushMs = FLUSH_MS_MIN;
   /** Set when the server refused what the job told: from then on only the outcome is reported. */
   #muted = false;
   #canceled = false;
@@ -93,6 +104,11 @@ export class Reporter {
   /** Takes what the job tells; the promise it may return is the back-pressure. */
   add(entry: SpoolEntry): Promise<void> | undefined {
     return this.#queue.add(entry);
+  }
+
+  /** The same for lines of its log, whose text is copied. */
+  addLines(lines: LogLines): Promise<void> | undefined {
+    return this.#queue.addLines(lines);
   }
 
   /** The attempt has ended: the last report carries `outcome`. */
@@ -128,7 +144,7 @@ export class Reporter {
       if (delivery === 'lost' || delivery === 'given-up') return delivery;
       if (delivery instanceof RivetError) {
         if (isTooLarge(delivery) && batch.entries.length > 1) {
-          this.#batchBytes = Math.max(1, Math.floor(batch.bytes / 2));
+          this.#batchWeight = Math.max(1, Math.floor(batch.weight / 2));
           continue;
         }
         // Refused with nothing in it: there is no report that this server would take.
@@ -137,8 +153,7 @@ export class Reporter {
         continue;
       }
       seq += 1;
-      await this.#options.spool.drop(batch.bytes);
-      this.#queue.taken();
+      await this.#queue.drop(batch);
       if (body.outcome !== undefined) return 'delivered';
     }
   }
@@ -149,8 +164,8 @@ export class Reporter {
     for (;;) {
       if (this.#outcome !== undefined || abandon.aborted) return;
       const age = this.#muted ? undefined : this.#queue.oldestAgeMs;
-      if (age !== undefined && this.#queue.pendingBytes >= this.#batchBytes) return;
-      const untilFlush = age === undefined ? Number.POSITIVE_INFINITY : FLUSH_MS - age;
+      if (age !== undefined && this.#queue.pendingWeight >= this.#batchWeight) return;
+      const untilFlush = age === undefined ? Number.POSITIVE_INFINITY : this.#flushMs - age;
       const untilHeartbeat = this.#heartbeatAt - clock();
       const waitMs = Math.min(untilFlush, untilHeartbeat);
       if (waitMs <= 0) return;
@@ -158,15 +173,14 @@ export class Reporter {
     }
   }
 
-  async #nextReport(seq: number): Promise<{ body: ReportRequest; batch: SpoolBatch }> {
+  async #nextReport(seq: number): Promise<{ body: ReportRequest; batch: ReportBatch }> {
     // Only at the end: a job that talks without a pause never lets the queue settle.
     if (this.#outcome !== undefined) await this.#queue.settled();
-    // Read before the spool: an outcome that comes later stands behind what was told before it.
+    // Read before the queue: an outcome that comes later stands behind what was told before it.
     const outcome = this.#outcome;
     const batch = this.#muted
-      ? { entries: [], bytes: 0 }
-      : await this.#options.spool.peek(this.#batchBytes, BATCH_ENTRIES_MAX);
-    const complete = this.#muted || batch.bytes === this.#options.spool.pendingBytes;
+      ? NOTHING
+      : await this.#queue.peek(this.#batchWeight, BATCH_ENTRIES_MAX);
     const { attempt, leaseId } = this.#options;
     return {
       batch,
@@ -175,7 +189,7 @@ export class Reporter {
         lease_id: leaseId,
         seq,
         ...contentOf(batch.entries),
-        ...(outcome !== undefined && complete ? { outcome } : {}),
+        ...(outcome !== undefined && batch.isAll ? { outcome } : {}),
       },
     };
   }
@@ -211,11 +225,12 @@ export class Reporter {
     const { lease, clock } = this.#options;
     this.#acceptedAt = clock();
     lease.renew(answer.lease_seconds, sentAt);
-    this.#heartbeatAt = this.#acceptedAt + Math.min(HEARTBEAT_MS_MAX, lease.lengthMs / 4);
+    this.#heartbeatAt = onGrid(this.#acceptedAt, Math.min(HEARTBEAT_MS_MAX, lease.lengthMs / 4));
     this.#confirmed.resolve(true);
     const tookMs = this.#acceptedAt - sentAt;
-    if (tookMs < QUICK_MS) this.#batchBytes = Math.min(BATCH_BYTES_MAX, this.#batchBytes * 2);
-    if (tookMs > SLOW_MS) this.#batchBytes = Math.max(BATCH_BYTES_MIN, this.#batchBytes / 2);
+    this.#flushMs = Math.min(FLUSH_MS_MAX, Math.max(FLUSH_MS_MIN, 2 * tookMs));
+    if (tookMs < QUICK_MS) this.#batchWeight = Math.min(BATCH_WEIGHT_MAX, this.#batchWeight * 2);
+    if (tookMs > SLOW_MS) this.#batchWeight = Math.max(BATCH_WEIGHT_MIN, this.#batchWeight / 2);
     if (answer.cancel && !this.#canceled) {
       this.#canceled = true;
       this.#options.onCancel();
@@ -246,19 +261,32 @@ export class Reporter {
   }
 }
 
+const NOTHING: ReportBatch = { entries: [], weight: 0, isAll: true, place: { kind: 'memory' } };
+
+/** The last time of the grid that is not later than `afterMs` from now; that, when there is none. */
+function onGrid(nowMs: number, afterMs: number): number {
+  const at = Math.floor((nowMs + afterMs) / HEARTBEAT_GRID_MS) * HEARTBEAT_GRID_MS;
+  return at > nowMs + afterMs / 2 ? at : nowMs + afterMs;
+}
+
 function contentOf(
   entries: readonly SpoolEntry[],
-): Pick<ReportRequest, 'logs' | 'stages' | 'outputs' | 'summary'> {
-  const logs: ReportRequest['logs'] = [];
+): Pick<ReportRequest, 'logs' | 'log_blocks' | 'stages' | 'outputs' | 'summary'> {
+  const blocks: LogBlock[] = [];
   const stages: ReportRequest['stages'] = [];
   const outputs = new Map<string, unknown>();
   let summary: string | undefined;
   for (const entry of entries) {
-    if (entry.kind === 'line') logs.push(entry.line);
+    if (entry.kind === 'block') blocks.push(entry.block);
     else if (entry.kind === 'stage') stages.push(entry.change);
     else if (entry.kind === 'summary') summary = entry.markdown;
     else outputs.set(entry.name, entry.value);
   }
-  const told = { logs, stages, outputs: Object.fromEntries(outputs) };
-  return summary === undefined ? told : { ...told, summary };
+  return {
+    logs: [],
+    ...(blocks.length > 0 && { log_blocks: blocks }),
+    stages,
+    outputs: Object.fromEntries(outputs),
+    ...(summary !== undefined && { summary }),
+  };
 }

@@ -12,6 +12,7 @@ import { Enrollment } from './enrollment.ts';
 import { type JobRunContext, runClaimedJob } from './job-run.ts';
 import { Poller } from './poll.ts';
 import { readRegistrationToken } from './registration-token.ts';
+import { ReportBundler } from './report-bundler.ts';
 import type { ServerApi } from './server-api.ts';
 import { Slots } from './slots.ts';
 import { openStateDirectory, type StateDirectory } from './state-directory.ts';
@@ -36,6 +37,7 @@ export interface RunnerParts {
 export class Runner {
   readonly #parts: RunnerParts;
   readonly #slots: Slots;
+  readonly #reports: ReportBundler;
   readonly #poller: Poller;
   readonly #stop = new AbortController();
   readonly #stopJobs = new AbortController();
@@ -49,6 +51,7 @@ export class Runner {
     this.#parts = parts;
     const { config } = parts;
     this.#slots = new Slots(config.capacity);
+    this.#reports = new ReportBundler({ api: parts.api, bundling: config.reportBundling });
     this.#poller = new Poller({
       api: parts.api,
       clock: parts.clock,
@@ -163,6 +166,7 @@ export class Runner {
     return {
       runnerName: config.name,
       api,
+      reports: this.#reports,
       driver,
       lua,
       runJob,

@@ -22,6 +22,8 @@ import {
   type RegisterResponse,
   type ReportRequest,
   type ReportResponse,
+  type ReportsRequest,
+  type ReportsResponse,
 } from '@rivet/protocol';
 
 export interface CallLimits {
@@ -48,6 +50,8 @@ export interface ServerApi {
   changeToken(hash: string, limits: CallLimits): Promise<void>;
   claim(body: ClaimRequest, limits: CallLimits): Promise<ClaimResponse>;
   report(job: string, body: ReportRequest, limits: CallLimits): Promise<ReportResponse>;
+  /** Several of them at once; each has its own answer. */
+  reports(body: ReportsRequest, limits: CallLimits): Promise<ReportsResponse>;
   secrets(job: string, body: JobSecretsRequest, limits: CallLimits): Promise<JobSecretsResponse>;
   idToken(job: string, body: IdTokenRequest, limits: CallLimits): Promise<IdTokenResponse>;
 }
@@ -101,6 +105,8 @@ export function createServerApi({ url, userAgent, fetch }: ServerApiOptions): Se
     claim: (body, limits) => withToken(limits, (as, options) => as.claimJobs({ body, ...options })),
     report: (id, body, limits) =>
       withToken(limits, (as, options) => as.reportJob({ id, body, ...options })),
+    reports: (body, limits) =>
+      withToken(limits, (as, options) => as.reportJobs({ body, ...options })),
     secrets: (id, body, limits) =>
       withToken(limits, (as, options) => as.fetchJobSecrets({ id, body, ...options })),
     idToken: (id, body, limits) =>

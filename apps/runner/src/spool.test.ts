@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { lineOf } from './fake-host.ts';
 import { Spool, type SpoolEntry } from './spool.ts';
 
 let directory: string;
@@ -15,7 +14,10 @@ beforeEach(async () => {
 
 afterEach(() => rm(directory, { recursive: true, force: true }));
 
-const entryOf = (n: number, text: string): SpoolEntry => ({ kind: 'line', line: lineOf(n, text) });
+const entryOf = (n: number, data: string): SpoolEntry => ({
+  kind: 'block',
+  block: { first_line: n, line_count: 1, bytes: 1, data },
+});
 
 async function drain(spool: Spool, bytesMax: number, entriesMax = 1000): Promise<SpoolEntry[]> {
   const all: SpoolEntry[] = [];
@@ -111,5 +113,5 @@ it('rejects when the disk does not take an entry', async () => {
 });
 
 function numberOf(entry: SpoolEntry): number {
-  return entry.kind === 'line' ? entry.line.n : 0;
+  return entry.kind === 'block' ? entry.block.first_line : 0;
 }

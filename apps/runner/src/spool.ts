@@ -1,16 +1,32 @@
 // What a job told and the server has not acknowledged yet: a queue on disk, in segments.
 import { type FileHandle, mkdir, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { LogLine, StageChange } from '@rivet/protocol';
+import type { LogBlock, StageChange } from '@rivet/protocol';
 
 /** One thing that a job told, in the order in which it told it. */
 export type SpoolEntry =
-  | { readonly kind: 'line'; readonly line: LogLine }
+  | { readonly kind: 'block'; readonly block: LogBlock }
   | { readonly kind: 'stage'; readonly change: StageChange }
   /** `value` null: cleared. */
   | { readonly kind: 'output'; readonly name: string; readonly value: unknown }
   /** The whole summary so far. */
   | { readonly kind: 'summary'; readonly markdown: string };
+
+/** What a report may weigh for blocks whose text is this much larger than their bytes. */
+const TEXT_BYTES_PER_WEIGHT = 8;
+const ENTRY_WEIGHT = 150;
+
+/**
+ * What an entry counts for where the size of reports and of what waits is bounded: its bytes, and
+ * those that the server unpacks from them.
+ */
+export function weightOf(entry: SpoolEntry): number {
+  if (entry.kind === 'summary') return ENTRY_WEIGHT + entry.markdown.length;
+  if (entry.kind === 'output') return ENTRY_WEIGHT + JSON.stringify(entry.value).length;
+  if (entry.kind === 'stage') return ENTRY_WEIGHT;
+  const { data, bytes } = entry.block;
+  return ENTRY_WEIGHT + Math.max(data.length, Math.ceil(bytes / TEXT_BYTES_PER_WEIGHT));
+}
 
 /** Entries from the front of the queue. */
 export interface SpoolBatch {
@@ -78,16 +94,16 @@ export class Spool {
 
   /**
    * Reads entries from the front without taking them out.
-   * @param bytesMax stops before the entry that would exceed it; the first is always taken
+   * @param weightMax stops before the entry that would exceed it; the first is always taken
    * @param entriesMax the most entries
    */
-  peek(bytesMax: number, entriesMax: number): Promise<SpoolBatch> {
+  peek(weightMax: number, entriesMax: number): Promise<SpoolBatch> {
     return this.#inTurn(async () => {
       const segment = this.#segments[0];
       if (segment === undefined || this.#pendingBytes === 0) return { entries: [], bytes: 0 };
       const file = await open(segment.path, 'r');
       try {
-        return await readBatch(file, this.#offset, segment.bytes, bytesMax, entriesMax);
+        return await readBatch(file, this.#offset, segment.bytes, weightMax, entriesMax);
       } finally {
         await file.close();
       }
@@ -146,23 +162,26 @@ async function readBatch(
   file: FileHandle,
   start: number,
   end: number,
-  bytesMax: number,
+  weightMax: number,
   entriesMax: number,
 ): Promise<SpoolBatch> {
   const entries: SpoolEntry[] = [];
   let taken = 0;
+  let weight = 0;
   let buffered: Buffer<ArrayBufferLike> = Buffer.alloc(0);
   let position = start;
   while (entries.length < entriesMax) {
     const lineEnd = buffered.indexOf(LINE_FEED);
     if (lineEnd >= 0) {
-      if (entries.length > 0 && taken + lineEnd + 1 > bytesMax) break;
-      entries.push(JSON.parse(buffered.toString('utf8', 0, lineEnd)) as SpoolEntry);
+      const entry = JSON.parse(buffered.toString('utf8', 0, lineEnd)) as SpoolEntry;
+      weight += weightOf(entry);
+      if (entries.length > 0 && weight > weightMax) break;
+      entries.push(entry);
       taken += lineEnd + 1;
       buffered = buffered.subarray(lineEnd + 1);
       continue;
     }
-    if (position >= end || (entries.length > 0 && taken + buffered.length > bytesMax)) break;
+    if (position >= end) break;
     const chunk = Buffer.alloc(Math.min(READ_BYTES, end - position));
     const { bytesRead } = await file.read(chunk, 0, chunk.length, position);
     if (bytesRead === 0) break;

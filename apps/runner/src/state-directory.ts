@@ -1,7 +1,7 @@
 // What a runner keeps on disk: who it is, that it alone works there, and one directory for each
 // attempt.
 import { randomUUID } from 'node:crypto';
-import { chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   backoffMs,
@@ -32,9 +32,14 @@ export interface StateDirectory {
   readonly path: string;
   /** Marks the containers of this runner; stays the same from start to start. */
   readonly owner: string;
-  /** Makes the directories of an attempt. */
-  makeAttempt(job: string, attempt: number): Promise<AttemptDirectory>;
-  /** Directories of attempts that are there, whoever made them. */
+  /**
+   * Makes the directories of an attempt.
+   * @param slot directory of a slot whose content the attempt takes over
+   */
+  makeAttempt(job: string, attempt: number, slot?: string): Promise<AttemptDirectory>;
+  /** Makes the directories of an attempt that is not known yet. */
+  makeSlot(): Promise<AttemptDirectory>;
+  /** Directories of attempts and slots that are there, whoever made them. */
   listAttempts(): Promise<readonly string[]>;
   release(): Promise<void>;
 }
@@ -47,15 +52,24 @@ export interface StateDirectory {
 export async function openStateDirectory(path: string): Promise<StateDirectory> {
   try {
     await mkdir(join(path, 'jobs'), { recursive: true, mode: 0o700 });
+    await mkdir(join(path, 'warm'), { recursive: true, mode: 0o700 });
     await mkdir(join(path, 'locks'), { recursive: true, mode: 0o700 });
     const lock = await takeLock(path);
     const owner = await readOwner(join(path, 'owner'));
     return {
       path,
       owner,
-      makeAttempt: (job, attempt) => makeAttempt(join(path, 'jobs', `${job}.${attempt}`)),
-      listAttempts: async () =>
-        (await readdir(join(path, 'jobs'))).map((name) => join(path, 'jobs', name)),
+      async makeAttempt(job, attempt, slot) {
+        const own = join(path, 'jobs', `${job}.${attempt}`);
+        if (slot === undefined) return await makeAttempt(own);
+        await rename(slot, own);
+        return attemptDirectory(own);
+      },
+      makeSlot: () => makeAttempt(join(path, 'warm', randomUUID())),
+      listAttempts: async () => [
+        ...(await listDirectory(join(path, 'jobs'))),
+        ...(await listDirectory(join(path, 'warm'))),
+      ],
       release: () => rm(lock, { force: true }),
     };
   } catch (error) {
@@ -68,13 +82,21 @@ export async function openStateDirectory(path: string): Promise<StateDirectory> 
   }
 }
 
-async function makeAttempt(path: string): Promise<AttemptDirectory> {
-  const directory = {
+async function listDirectory(path: string): Promise<string[]> {
+  return (await readdir(path)).map((name) => join(path, name));
+}
+
+function attemptDirectory(path: string): AttemptDirectory {
+  return {
     path,
     workspace: join(path, 'workspace'),
     state: join(path, 'state'),
     spool: join(path, 'spool'),
   };
+}
+
+async function makeAttempt(path: string): Promise<AttemptDirectory> {
+  const directory = attemptDirectory(path);
   await mkdir(path, { mode: 0o700 });
   await mkdir(directory.workspace);
   // The umask would take the right to write away from containers that run as another user.

@@ -23,7 +23,7 @@ export {
 } from './client/client.ts';
 export { createEventParser, type RawEvent } from './client/event-parser.ts';
 export { createPinnedFetch } from './client/pinned-fetch.ts';
-export { problemError } from './client/problem-error.ts';
+export { problemError, receivedError } from './client/problem-error.ts';
 export type { Fetch } from './client/send.ts';
 export * from './definition.ts';
 export * from './job-events.ts';

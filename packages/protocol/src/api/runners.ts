@@ -206,6 +206,8 @@ export const ClaimRequest = Type.Object({
   session: Type.String({ maxLength: 100 }),
   /** A repeated id gets the same jobs again. */
   request_id: Type.String({ format: 'uuid' }),
+  /** False: no request with this id was sent before, which saves looking for its jobs. */
+  repeat: Type.Optional(Type.Boolean()),
   /** Jobs that the runner can take now. */
   capacity: Type.Integer({ minimum: 1, maximum: 1000 }),
   wait_ms: Type.Integer({ minimum: 0, maximum: 60_000 }),

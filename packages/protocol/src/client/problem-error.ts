@@ -26,6 +26,14 @@ export async function problemError(response: Response, url: string): Promise<Riv
           found: `${response.status} with ${response.headers.get('content-type') ?? 'no content type'}`,
         });
   }
+  return receivedError(problem, asked);
+}
+
+/** The error that a problem document tells of. */
+export function receivedError(
+  problem: Problem,
+  asked: Readonly<Record<string, Detail | undefined>> = {},
+): RivetError {
   const details: Record<string, Detail | undefined> = {
     ...(problem.details as Record<string, Detail> | undefined),
     ...asked,

@@ -1,0 +1,172 @@
+// What waits between a job and its reports: in order and complete, in memory or on disk.
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { decodeLogBlock, type LogLine } from '@rivet/protocol';
+import fc from 'fast-check';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { ReportQueue } from './report-queue.ts';
+import { Spool, type SpoolEntry } from './spool.ts';
+
+let directory: string;
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'rivet-queue-test-'));
+});
+
+afterEach(() => rm(directory, { recursive: true, force: true }));
+
+async function open(spoolBytesMax = 1e9): Promise<{ queue: ReportQueue; failures: unknown[] }> {
+  const failures: unknown[] = [];
+  const spool = await Spool.open(directory);
+  const onFailure = (cause: unknown) => failures.push(cause);
+  return {
+    queue: new ReportQueue({ spool, spoolBytesMax, onEntry: () => {}, onFailure }),
+    failures,
+  };
+}
+
+const lines = (first: number, texts: readonly string[], stage = 'build') => ({
+  ...{ first, count: texts.length, timeMs: first, stage, group: '' },
+  ...{ level: 'info' as const, stream: 'stdout' as const },
+  text: Buffer.from(texts.map((text) => `${text}\n`).join('')),
+});
+
+const linesOf = (entries: readonly SpoolEntry[]): LogLine[] =>
+  entries.flatMap((entry) =>
+    entry.kind === 'block'
+      ? decodeLogBlock(entry.block.first_line, Buffer.from(entry.block.data, 'base64'))
+      : [],
+  );
+
+async function takeAll(queue: ReportQueue, weightMax = 1e6): Promise<SpoolEntry[]> {
+  const all: SpoolEntry[] = [];
+  for (;;) {
+    const batch = await queue.peek(weightMax, 1000);
+    all.push(...batch.entries);
+    await queue.drop(batch);
+    if (batch.isAll) return all;
+  }
+}
+
+it('packs lines of many places into one block, in front of what was told after them', async () => {
+  const { queue } = await open();
+  void queue.addLines(lines(1, ['a', 'b']));
+  void queue.addLines(lines(3, ['c'], 'test'));
+  void queue.add({ kind: 'output', name: 'x', value: 1 });
+  void queue.addLines(lines(4, ['d']));
+  const batch = await queue.peek(1e6, 1000);
+  expect(batch.isAll).toBe(true);
+  expect(batch.entries.map(({ kind }) => kind)).toEqual(['block', 'output', 'block']);
+  expect(linesOf(batch.entries).map(({ n, stage, text }) => `${n} ${stage} ${text}`)).toEqual([
+    '1 build a',
+    '2 build b',
+    '3 test c',
+    '4 build d',
+  ]);
+  expect(await readdir(directory)).toEqual([]);
+});
+
+it('copies lines: whoever told them may use their bytes for others', async () => {
+  const { queue } = await open();
+  const told = lines(1, ['first']);
+  void queue.addLines(told);
+  told.text.fill(0x7a);
+  expect(linesOf(await takeAll(queue)).map(({ text }) => text)).toEqual(['first']);
+});
+
+it('gives the same again until it is dropped, and says when that is not all', async () => {
+  const { queue } = await open();
+  void queue.add({ kind: 'summary', markdown: 'a' });
+  void queue.add({ kind: 'summary', markdown: 'b' });
+  const first = await queue.peek(1, 1000);
+  expect(first.entries).toEqual([{ kind: 'summary', markdown: 'a' }]);
+  expect(first.isAll).toBe(false);
+  expect(await queue.peek(1, 1000)).toEqual(first);
+  await queue.drop(first);
+  const second = await queue.peek(1, 1000);
+  expect([second.entries, second.isAll]).toEqual([[{ kind: 'summary', markdown: 'b' }], true]);
+});
+
+it('makes a job wait for a server that takes its time, and goes to disk when nothing is taken', async () => {
+  const { queue } = await open();
+  let waited: Promise<void> | undefined;
+  let first = 1;
+  while (waited === undefined) {
+    waited = queue.addLines(lines(first, [randomBytes(50_000).toString('base64')]));
+    first += 1;
+  }
+  const reading = await queue.peek(300_000, 1000);
+  await waited;
+  expect(await readdir(directory)).toHaveLength(1);
+  void queue.addLines(lines(first, ['after']));
+  await queue.drop(reading);
+  const rest = await takeAll(queue, 300_000);
+  const numbers = linesOf([...reading.entries, ...rest]).map(({ n }) => n);
+  expect(numbers).toEqual(Array.from({ length: first }, (_, index) => index + 1));
+});
+
+it('lets everybody go when it is closed, and forgets what comes then', async () => {
+  const { queue } = await open();
+  let waited: Promise<void> | undefined;
+  for (let first = 1; waited === undefined; first += 1) {
+    waited = queue.addLines(lines(first, [randomBytes(50_000).toString('base64')]));
+  }
+  queue.close();
+  await waited;
+  const before = queue.pendingWeight;
+  void queue.add({ kind: 'summary', markdown: 'late' });
+  expect(queue.pendingWeight).toBe(before);
+});
+
+it('says so when the disk does not take it, and lets the job go', async () => {
+  const { queue, failures } = await open();
+  await rm(directory, { recursive: true });
+  let waited: Promise<void> | undefined;
+  for (let first = 1; waited === undefined; first += 1) {
+    waited = queue.addLines(lines(first, [randomBytes(50_000).toString('base64')]));
+  }
+  await waited;
+  await queue.settled();
+  expect(failures).toMatchObject([{ code: 'ENOENT' }]);
+});
+
+it('loses, repeats and reorders nothing in any mixture of telling and taking', async () => {
+  const step = fc.oneof(
+    fc.record({ lines: fc.integer({ min: 1, max: 40 }), size: fc.constantFrom(1, 500, 20_000) }),
+    fc.record({ stage: fc.constant(true) }),
+    fc.record({ take: fc.integer({ min: 1, max: 2_000_000 }) }),
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {
+      const { queue } = await open();
+      const taken: SpoolEntry[] = [];
+      let told = 0;
+      for (const one of steps) {
+        if ('lines' in one) {
+          const texts = Array.from({ length: one.lines }, () => 'y'.repeat(one.size));
+          void queue.addLines(lines(told + 1, texts));
+          told += one.lines;
+        } else if ('stage' in one) {
+          void queue.add({ kind: 'output', name: 'told', value: told });
+        } else {
+          const batch = await queue.peek(one.take, 1000);
+          taken.push(...batch.entries);
+          await queue.drop(batch);
+        }
+      }
+      taken.push(...(await takeAll(queue)));
+      let seen = 0;
+      for (const entry of taken) {
+        if (entry.kind === 'output') expect(entry.value).toBe(seen);
+        for (const { n } of linesOf([entry])) {
+          seen += 1;
+          expect(n).toBe(seen);
+        }
+      }
+      expect(seen).toBe(told);
+    }),
+    { numRuns: 30 },
+  );
+});
