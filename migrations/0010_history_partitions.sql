@@ -59,6 +59,9 @@ FROM job_attempts WHERE ended_at IS NULL;
 DELETE FROM job_attempts WHERE ended_at IS NULL;
 
 ALTER TABLE job_queue SET (fillfactor = 80, autovacuum_vacuum_cost_delay = 0);
+-- Both columns in the same direction, so that a claim can begin anywhere in their order.
+DROP INDEX job_queue_order;
+CREATE INDEX job_queue_order ON job_queue ((-priority), job_id);
 
 DROP INDEX job_attempts_current, job_attempts_request, jobs_state, jobs_unfinished, jobs_runner;
 ALTER TABLE job_attempts DROP COLUMN request_id, DROP COLUMN lease_until,

@@ -620,7 +620,7 @@ CREATE UNIQUE INDEX job_logs_pkey ON ONLY public.job_logs USING btree (job_id, a
 
 CREATE UNIQUE INDEX job_outputs_pkey ON ONLY public.job_outputs USING btree (job_id, attempt, name);
 
-CREATE INDEX job_queue_order ON public.job_queue USING btree (priority DESC, job_id);
+CREATE INDEX job_queue_order ON public.job_queue USING btree (((- priority)), job_id);
 
 CREATE UNIQUE INDEX job_queue_pkey ON public.job_queue USING btree (job_id);
 

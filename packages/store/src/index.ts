@@ -32,6 +32,7 @@ export {
 } from './notify.ts';
 export * from './oidc-sign-ins.ts';
 export * from './pipelines.ts';
+export * from './queue-search.ts';
 export * from './registration-tokens.ts';
 export * from './reported-attempts.ts';
 export * from './runner-tokens.ts';

@@ -138,6 +138,20 @@ describe.each(['without statistics', 'with statistics'])('%s', (statistics) => {
         claimJobs(db, { slots: [slot], fulfils: [], pipelines: ['q*'], leaseSeconds: 30 }),
     ],
     [
+      'a claim from marks on',
+      (db: Queryable) =>
+        claimJobs(db, {
+          slots: [slot],
+          fulfils: [],
+          pipelines: ['p*'],
+          leaseSeconds: 30,
+          marks: [
+            { priority: 5, from: '01900000-0000-7000-8000-000000000000' },
+            { priority: 0, from: '01900001-0000-7000-8000-000000000000' },
+          ],
+        }),
+    ],
+    [
       'a runner by its token',
       (db: Queryable) => findRunnerByToken(db, Buffer.from('00'.repeat(32), 'hex')),
     ],

@@ -1,0 +1,183 @@
+// Claims from marks on: they leave nothing out for longer than a look at the whole queue is away,
+// and keep to the order of priority and age.
+import { randomBytes, randomUUID } from 'node:crypto';
+import { silentLogger, uuidv7 } from '@rivet/base';
+import { useTestDatabase } from '@rivet/testing';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { createDatabase, type Database } from './database.ts';
+import { QueueSearch } from './queue-search.ts';
+import { insertRunner } from './runner-tokens.ts';
+import { once, type Queryable } from './statement.ts';
+
+const testDatabase = useTestDatabase();
+let database: Database;
+const runnerId = uuidv7();
+const pipelineId = uuidv7();
+
+const run = (text: string, values: unknown[] = []) => database.query(once('', text), values);
+
+beforeAll(async () => {
+  const { url } = testDatabase;
+  database = createDatabase({ url, applicationName: 'test', logger: silentLogger });
+  await insertRunner(database, {
+    id: runnerId,
+    name: 'r',
+    tokenHash: randomBytes(32),
+    registeredWith: uuidv7(),
+    fixedTags: [],
+    tagKeys: [],
+    pipelines: ['*'],
+    tags: [],
+    capacity: 1,
+    version: '',
+  });
+  await run(`INSERT INTO pipelines (id, name, description, version) VALUES ($1, 'p', '', 1)`, [
+    pipelineId,
+  ]);
+  await run(`INSERT INTO pipeline_versions SELECT id, 1, '', '{}', '{}' FROM pipelines`);
+});
+
+beforeEach(async () => {
+  await run('DELETE FROM job_queue');
+});
+
+afterAll(() => database.close());
+
+/** Queues a job that was launched so long ago; its id. */
+async function queue(agoMs: number, priority = 0, needs: string[] = []): Promise<string> {
+  const id = uuidv7(Date.now() - agoMs);
+  await run(
+    `INSERT INTO jobs (id, pipeline_id, version, pipeline_name, inputs, launched_by, tags, priority,
+       event) VALUES ($1, $2, 1, 'p', '{}', '', '[]', $3, 'api')`,
+    [id, pipelineId, priority],
+  );
+  await run(
+    `INSERT INTO job_queue (job_id, priority, needs, pipeline_name) VALUES ($1, $2, $3, 'p')`,
+    [id, priority, needs],
+  );
+  return id;
+}
+
+async function claim(search: QueueSearch, count: number, db: Queryable = database) {
+  const slots = Array.from({ length: count }, () => ({
+    runnerId,
+    requestId: randomUUID(),
+    leaseId: randomUUID(),
+  }));
+  const request = { slots, fulfils: [], pipelines: ['*'], leaseSeconds: 60 };
+  return (await search.claim(db, request)).map((row) => row.job_id);
+}
+
+/** Counts the statements that look at the whole queue, and those that begin at marks. */
+function counting(): { db: Queryable; names: string[] } {
+  const names: string[] = [];
+  const db: Queryable = {
+    query: (statement, values) => {
+      names.push(statement.name);
+      return database.query(statement, values);
+    },
+  };
+  return { db, names };
+}
+
+test('jobs come by priority and then by age, whichever statement finds them', async () => {
+  const ids = [];
+  for (const [ago, priority] of [
+    [5000, 0],
+    [4000, 5],
+    [3000, 0],
+    [2000, 5],
+    [1000, -3],
+  ] as const) {
+    ids.push(await queue(ago, priority));
+  }
+  const search = new QueueSearch(() => {});
+  const claimed: string[] = [];
+  const all = async (): Promise<number> => claimed.push(...(await claim(search, 1)));
+  await expect.poll(all, { timeout: 5000, interval: 5 }).toBe(5);
+  expect(claimed).toEqual([ids[1], ids[3], ids[0], ids[2], ids[4]]);
+});
+
+test('a backlog is taken by statements that begin where the one before ended', async () => {
+  const ids = [];
+  for (let ago = 30; ago > 0; ago -= 1) ids.push(await queue(ago * 1000));
+  const search = new QueueSearch(() => {});
+  const { db, names } = counting();
+  const claimed = [];
+  for (let turn = 0; turn < 10; turn += 1) claimed.push(...(await claim(search, 3, db)));
+  expect(claimed).toEqual(ids);
+  expect(names[0]).toBe('claim_jobs');
+  expect(names.filter((name) => name === 'claim_jobs_from').length).toBeGreaterThanOrEqual(7);
+});
+
+test('a job that comes to lie before the mark is found at once by a runner that has room', async () => {
+  const search = new QueueSearch(() => {});
+  await queue(0);
+  await claim(search, 2);
+  const old = await queue(3_600_000);
+  await expect.poll(() => claim(search, 2), { timeout: 5000, interval: 20 }).toEqual([old]);
+});
+
+test('a job that comes to lie before the mark waits for a second at most, also behind a backlog', async () => {
+  const search = new QueueSearch(() => {});
+  for (let count = 0; count < 200; count += 1) await queue(60_000 - count);
+  await claim(search, 1);
+  const old = await queue(3_600_000);
+  const start = performance.now();
+  for (let found = false; !found; ) {
+    found = (await claim(search, 1)).includes(old);
+    expect(performance.now() - start).toBeLessThan(5000);
+    if (!found) await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+});
+
+test('a priority that was never seen is found as soon as the others have nothing', async () => {
+  const search = new QueueSearch(() => {});
+  await queue(0, 0);
+  await claim(search, 2);
+  const urgent = await queue(0, 700);
+  await expect.poll(() => claim(search, 2), { timeout: 5000, interval: 20 }).toEqual([urgent]);
+});
+
+test('jobs for other runners do not hold the mark back', async () => {
+  for (let count = 0; count < 5; count += 1) await queue(90_000, 0, ['["gpu","yes"]']);
+  const ids = [];
+  for (let ago = 20; ago > 0; ago -= 1) ids.push(await queue(ago * 1000));
+  const search = new QueueSearch(() => {});
+  const { db, names } = counting();
+  const claimed = [];
+  for (let turn = 0; turn < 20; turn += 1) claimed.push(...(await claim(search, 1, db)));
+  expect(claimed).toEqual(ids);
+  expect(names.filter((name) => name === 'claim_jobs').length).toBeLessThan(6);
+});
+
+test('somebody who has room is told when more may be there', async () => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const search = new QueueSearch(resolve);
+  const slow: Queryable = {
+    async query(statement, values) {
+      if (statement.name === 'claim_jobs') await new Promise((done) => setTimeout(done, 50));
+      return database.query(statement, values);
+    },
+  };
+  await queue(0);
+  await claim(search, 2, slow);
+  const old = await queue(3_600_000);
+  expect(await claim(search, 2, slow)).toEqual([]);
+  await promise;
+  expect(await claim(search, 2, slow)).toEqual([old]);
+});
+
+test('what a first statement gave is not lost when the second one fails', async () => {
+  const search = new QueueSearch(() => {});
+  await queue(0);
+  await claim(search, 2);
+  const id = await queue(0);
+  const broken: Queryable = {
+    query: (statement, values) =>
+      statement.name === 'claim_jobs'
+        ? Promise.reject(new Error('the connection broke'))
+        : database.query(statement, values),
+  };
+  expect(await claim(search, 2, broken)).toEqual([id]);
+});

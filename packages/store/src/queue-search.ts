@@ -1,0 +1,119 @@
+// Where claims begin to look, so that one never walks over what others have taken long ago: under
+// an old snapshot, which a backup may hold for hours, PostgreSQL cannot forget those entries.
+import { performance } from 'node:perf_hooks';
+import { type ClaimedRow, claimJobs, type QueueMark } from './job-queue.ts';
+import type { Queryable } from './statement.ts';
+
+export type ClaimRequest = Omit<Parameters<typeof claimJobs>[1], 'marks'>;
+
+/** The whole queue is looked at as often as this, in milliseconds. */
+const WHOLE_EVERY_MS = 900;
+/** Before that it is left alone for so many times as long as the last look took. */
+const WHOLE_PAUSE = 4;
+/** A job is searched from its mark on when its launch takes no longer than this, in milliseconds. */
+const LAUNCH_MS = 500;
+const GROUPS_MAX = 1000;
+const PRIORITIES_MAX = 16;
+
+/** What is known for runners with the same tags and pipelines. */
+interface Group {
+  /** By priority: nothing before it was left for them the last time. */
+  readonly marks: Map<number, string>;
+  wholeAtMs: number;
+  wholeTookMs: number;
+}
+
+/**
+ * Claims by looking from a mark on, and at the whole queue once a second or when that gave too
+ * little. A mark is only a hint: what comes to lie before it (a job that is tried again, one whose
+ * launch took long, one by a slow clock) is found by the next look at the whole queue.
+ */
+export class QueueSearch {
+  readonly #groups = new Map<string, Group>();
+  readonly #onMore: () => void;
+  #timer: NodeJS.Timeout | undefined;
+
+  /** @param onMore there may be more than a claim gave: whoever has room may claim again */
+  constructor(onMore: () => void) {
+    this.#onMore = onMore;
+  }
+
+  /** As `claimJobs`. What a first statement gave is returned also when a second one fails. */
+  async claim(db: Queryable, request: ClaimRequest): Promise<ClaimedRow[]> {
+    const group = this.#groupOf(request);
+    const sinceMs = performance.now() - group.wholeAtMs;
+    if (group.marks.size === 0 || sinceMs >= WHOLE_EVERY_MS) return whole(db, request, group);
+    const rows = await claimJobs(db, { ...request, marks: marksOf(group) });
+    const last = rows.at(-1);
+    if (last !== undefined) raise(group, last.priority, earlier(last.job_id, launchedBefore()));
+    if (rows.length >= request.slots.length) return rows;
+    const pauseMs = group.wholeAtMs + group.wholeTookMs * WHOLE_PAUSE - performance.now();
+    if (pauseMs > 0) {
+      this.#timer ??= setTimeout(() => {
+        this.#timer = undefined;
+        this.#onMore();
+      }, pauseMs).unref();
+      return rows;
+    }
+    const filled = new Set(rows.map((row) => row.lease_id));
+    const slots = request.slots.filter(({ leaseId }) => !filled.has(leaseId));
+    try {
+      return [...rows, ...(await whole(db, { ...request, slots }, group))];
+    } catch (error) {
+      if (rows.length === 0) throw error;
+      return rows;
+    }
+  }
+
+  #groupOf({ fulfils, pipelines }: ClaimRequest): Group {
+    const key = JSON.stringify([fulfils, pipelines]);
+    const known = this.#groups.get(key);
+    if (known !== undefined) return known;
+    const [oldest] = this.#groups.keys();
+    if (this.#groups.size >= GROUPS_MAX && oldest !== undefined) this.#groups.delete(oldest);
+    const group = { marks: new Map(), wholeAtMs: 0, wholeTookMs: 0 };
+    this.#groups.set(key, group);
+    return group;
+  }
+}
+
+async function whole(db: Queryable, request: ClaimRequest, group: Group): Promise<ClaimedRow[]> {
+  const { marks } = group;
+  const startMs = performance.now();
+  const before = launchedBefore();
+  const rows = await claimJobs(db, request);
+  group.wholeAtMs = performance.now();
+  group.wholeTookMs = group.wholeAtMs - startMs;
+  const last = rows.at(-1);
+  if (last !== undefined) marks.set(last.priority, marks.get(last.priority) ?? '');
+  const allTaken = rows.length < request.slots.length;
+  for (const priority of marks.keys()) {
+    // Nothing is left of the priorities above that of the last one.
+    if (allTaken || last === undefined || priority > last.priority) marks.set(priority, before);
+    else if (priority === last.priority) marks.set(priority, earlier(last.job_id, before));
+  }
+  const [oldest] = marks.keys();
+  if (marks.size > PRIORITIES_MAX && oldest !== undefined) marks.delete(oldest);
+  return rows;
+}
+
+function marksOf({ marks }: Group): QueueMark[] {
+  return [...marks]
+    .map(([priority, from]) => ({ priority, from }))
+    .sort((a, b) => b.priority - a.priority);
+}
+
+function raise({ marks }: Group, priority: number, from: string): void {
+  const mark = marks.get(priority);
+  if (mark !== undefined && mark < from) marks.set(priority, from);
+}
+
+/** The smallest id of jobs whose launch may still be under way. */
+function launchedBefore(): string {
+  const hex = (Date.now() - LAUNCH_MS).toString(16).padStart(12, '0');
+  return `${hex.slice(0, 8)}-${hex.slice(8)}-0000-0000-000000000000`;
+}
+
+function earlier(a: string, b: string): string {
+  return a < b ? a : b;
+}
