@@ -17,6 +17,7 @@ import {
   JOB_CHANNEL,
   migrate,
   QUEUE_CHANNEL,
+  RUNNER_CHANNEL,
 } from '@rivet/store';
 import { createAuditLog } from './audit/audit-log.ts';
 import { auditKeysOf, beginAuditLog } from './audit/begin-audit-log.ts';
@@ -59,6 +60,7 @@ import { ReportBatcher } from './jobs/report-batcher.ts';
 import { createVersionCache } from './jobs/version-cache.ts';
 import { createMetrics } from './metrics.ts';
 import { createPipelineChecker } from './pipelines/pipeline-checker.ts';
+import { KnownRunners } from './runners/known-runners.ts';
 import { createSealing } from './sealing/sealing.ts';
 import type { Services } from './services.ts';
 import { VERSION } from './version.ts';
@@ -91,8 +93,16 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
   const dispatcher = new ClaimDispatcher({
     database,
     leaseSeconds,
+    woken: config.notifications,
     logger,
     onUndone: () => notifier.queueChanged(),
+  });
+  const knownRunners = new KnownRunners({
+    database,
+    cached: config.runnerCache,
+    logger,
+    polls: dispatcher,
+    tellOthers: (id) => notifier.runnerChanged(id),
   });
   const versions = createVersionCache();
   const reports = new ReportBatcher({
@@ -116,12 +126,13 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
     version: VERSION,
     auth,
     oidc: config.oidc && createProvider(config.oidc, logger),
-    authenticator: createAuthenticator(auth),
+    authenticator: createAuthenticator({ ...auth, knownRunners }),
     database,
     reserved,
     notifier,
     checker: createPipelineChecker(engine),
     dispatcher,
+    knownRunners,
     watcher,
     reports,
     versions,
@@ -168,15 +179,17 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
   });
   const listener = createListener({
     database,
-    channels: [QUEUE_CHANNEL, JOB_CHANNEL],
+    channels: [QUEUE_CHANNEL, JOB_CHANNEL, RUNNER_CHANNEL],
     logger,
     onNotification: (channel, payload) => {
       if (notifier.isOwn(payload)) return;
       if (channel === QUEUE_CHANNEL) dispatcher.wake();
+      else if (channel === RUNNER_CHANNEL) knownRunners.changed(payload);
       else watcher.notified(payload);
     },
     onConnected: () => {
       dispatcher.wake();
+      knownRunners.changed('*');
       watcher.notified('*');
     },
   });
@@ -214,6 +227,7 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
     closing('notifier', () => notifier.close()),
     ...(config.notifications ? [listener] : []),
     watcher,
+    knownRunners.service(),
     duties,
     refusals,
     closing('claims', () => dispatcher.close()),

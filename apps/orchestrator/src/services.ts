@@ -14,6 +14,7 @@ import type { ReportBatcher } from './jobs/report-batcher.ts';
 import type { VersionCache } from './jobs/version-cache.ts';
 import type { Metrics } from './metrics.ts';
 import type { PipelineChecker } from './pipelines/pipeline-checker.ts';
+import type { KnownRunners } from './runners/known-runners.ts';
 import type { Sealer } from './sealing/sealer.ts';
 import type { SecretSources } from './secrets/providers/secret-source.ts';
 
@@ -32,6 +33,7 @@ export interface Services {
   readonly notifier: Notifier;
   readonly checker: PipelineChecker;
   readonly dispatcher: ClaimDispatcher;
+  readonly knownRunners: KnownRunners;
   readonly watcher: JobWatcher;
   /** Takes what runners report. */
   readonly reports: ReportBatcher;

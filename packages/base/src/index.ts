@@ -41,6 +41,6 @@ export { didYouMean, nearest } from './nearest.ts';
 export { REDACTED, SecretText } from './secret-text.ts';
 export { createService, type Service, type ServiceBody, startAll, stopAll } from './service.ts';
 export { formatSize, parseSize } from './size.ts';
-export { uuidv7 } from './uuid.ts';
+export { uuidAfter, uuidv7, uuidv7Series } from './uuid.ts';
 export { sleep, withDeadline } from './wait.ts';
 export { Wakeup } from './wakeup.ts';

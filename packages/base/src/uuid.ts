@@ -16,3 +16,19 @@ export function uuidv7(nowMs: number = Date.now()): string {
     hex.slice(20),
   ].join('-');
 }
+
+/** The most ids of one series. */
+export const SERIES_LENGTH_MAX = 4096;
+
+/** So many new UUIDv7 in their order, each the one before plus 1: the first one tells the others. */
+export function uuidv7Series(count: number, nowMs?: number): string[] {
+  // The last three digits count; 4096 of them are there.
+  const first = `${uuidv7(nowMs).slice(0, -3)}000`;
+  return Array.from({ length: count }, (_, index) => uuidAfter(first, index));
+}
+
+/** The id that is `index` places behind the first one of a series. @throws when none has so many */
+export function uuidAfter(first: string, index: number): string {
+  if (index >= SERIES_LENGTH_MAX) throw new RangeError(`a series has no id ${index}`);
+  return `${first.slice(0, -3)}${index.toString(16).padStart(3, '0')}`;
+}

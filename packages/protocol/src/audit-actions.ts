@@ -6,6 +6,7 @@ export const auditActions = {
   'pipeline.rollback': 'made an earlier version of a pipeline the newest one',
   'pipeline.delete': 'deleted a pipeline',
   'job.launch': 'launched a job of a pipeline',
+  'job.launch_batch': 'launched several jobs of a pipeline in one request',
   'job.retry': 'launched a finished job again',
   'job.cancel': 'asked for a job to be canceled',
   'job.secrets': 'a runner fetched secrets for a job: which ones, and which it was not given',

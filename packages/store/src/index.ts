@@ -18,6 +18,7 @@ export * from './job-secret-inputs.ts';
 export * from './job-stages.ts';
 export * from './jobs.ts';
 export * from './known-runners.ts';
+export * from './launched-jobs.ts';
 export { createListener, type ListenerOptions } from './listen.ts';
 export { encodeLogChunk } from './log-chunk.ts';
 export { checkSchema, migrate, migrationsDirectory } from './migrator.ts';

@@ -30,49 +30,10 @@ export interface JobContentRow {
   readonly tags: RunnerTag[];
 }
 
-export interface NewJob {
-  readonly id: string;
-  readonly pipelineId: string;
-  readonly pipelineName: string;
-  readonly version: number;
-  readonly inputs: InputValues;
-  readonly launchedBy: string;
-  readonly event: LaunchEvent;
-  readonly tags: readonly RunnerTag[];
-  readonly priority: number;
-  readonly retryOf: string | null;
-}
-
 const COLUMNS = `j.id, j.pipeline_id, j.pipeline_name, j.version, j.launched_by, j.event, j.priority,
   j.created_at, j.state, j.reason, j.message, j.attempt, j.runner_id, r.name AS runner_name,
   j.cancel_requested, j.started_at, j.finished_at`;
 const FROM = 'FROM jobs j LEFT JOIN runners r ON r.id = j.runner_id';
-
-const insert = once(
-  'insert_job',
-  `INSERT INTO jobs (id, pipeline_id, pipeline_name, version, inputs, launched_by, tags, priority,
-     retry_of, event)
-   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-   -- The launch is tried again after a lost connection: it may be there already.
-   ON CONFLICT (id) DO NOTHING RETURNING id`,
-);
-
-/** Stores a launched job in the state "queued"; false when it was there already. */
-export async function insertJob(tx: Queryable, job: NewJob): Promise<boolean> {
-  const rows = await tx.query(insert, [
-    job.id,
-    job.pipelineId,
-    job.pipelineName,
-    job.version,
-    JSON.stringify(job.inputs),
-    job.launchedBy,
-    JSON.stringify(job.tags),
-    job.priority,
-    job.retryOf,
-    job.event,
-  ]);
-  return rows.length > 0;
-}
 
 const byIdRange = replanned(
   `SELECT ${COLUMNS} ${FROM}

@@ -157,6 +157,12 @@ export const recipes: Readonly<Record<RouteName, Recipe>> = {
   },
   launchPipeline: { make: async (world) => ({ ...(await pipeline(world)), body: {} }) },
   listJobs: none,
+  launchJobs: {
+    make: async (world) => {
+      const { ref } = (await pipeline(world)).params;
+      return { body: { launches: [{ pipeline: ref }, { pipeline: ref, priority: 1 }] } };
+    },
+  },
   getJob: { make: endedJob },
   cancelJob: { make: async (world) => ({ params: { id: (await queuedJob(world)).id } }) },
   retryJob: { make: endedJob },

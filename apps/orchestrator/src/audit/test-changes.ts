@@ -191,6 +191,12 @@ export const changes: Readonly<Partial<Record<RouteName, Prepare>>> = {
     const run = () => admin.launchPipeline({ ref, body: {} });
     return { action: 'job.launch', object: ref, run };
   },
+  launchJobs: async ({ admin, database }) => {
+    const ref = await seedPipeline(database);
+    const launches = [{ pipeline: ref }, { pipeline: ref }];
+    const run = () => admin.launchJobs({ body: { launches } });
+    return { action: 'job.launch_batch', object: ref, run };
+  },
   cancelJob: async (world) => {
     const { id } = await job(world);
     return { action: 'job.cancel', object: id, run: () => world.admin.cancelJob({ id }) };

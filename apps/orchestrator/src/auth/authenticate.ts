@@ -5,7 +5,6 @@ import {
   findApiKeyHolder,
   findBrowserSessionHolder,
   findRegistrationToken,
-  findRunnerByToken,
   findSessionHolder,
   type SessionHolderRow,
   touchApiKey,
@@ -15,6 +14,7 @@ import type { FastifyRequest } from 'fastify';
 import { Access } from '../access/access.ts';
 import { readBrowserCookie } from '../http/browser-cookie.ts';
 import { requireOwnPage } from '../http/same-origin.ts';
+import type { KnownRunners } from '../runners/known-runners.ts';
 import type { AccessTokens } from './access-tokens.ts';
 import {
   anonymous,
@@ -52,8 +52,9 @@ export function createAuthenticator(options: {
   readonly database: Database;
   readonly accessTokens: AccessTokens;
   readonly throttle: Throttle;
+  readonly knownRunners: Pick<KnownRunners, 'identify'>;
 }): Authenticator {
-  const { database, accessTokens, throttle } = options;
+  const { database, accessTokens, throttle, knownRunners } = options;
   /** A stream goes on for as long as its session does, also when its token has ended. */
   const sessionsOfStreams = new WeakMap<FastifyRequest, NamedSession>();
   const byAccessToken = async (request: FastifyRequest, token: string): Promise<Person> => {
@@ -71,7 +72,7 @@ export function createAuthenticator(options: {
       case 'apiKey':
         return byApiKey(database, token);
       case 'runner':
-        return byRunnerToken(database, token);
+        return byRunnerToken(knownRunners, token);
       case 'registration':
         return byRegistrationToken(database, token);
       default:
@@ -143,8 +144,11 @@ export function sessionPerson(holder: SessionHolderRow): Person {
   };
 }
 
-async function byRunnerToken(database: Database, token: string): Promise<RunnerPrincipal> {
-  const runner = await findRunnerByToken(database, hashToken(token));
+async function byRunnerToken(
+  knownRunners: Pick<KnownRunners, 'identify'>,
+  token: string,
+): Promise<RunnerPrincipal> {
+  const runner = await knownRunners.identify(hashToken(token));
   if (runner === undefined) throw invalid();
   return { kind: 'runner', runnerId: runner.id, name: runner.name };
 }

@@ -1,76 +1,60 @@
 // Answers waiting polls with jobs: all runners with the same tags and pipelines are served by one
 // statement.
-import { type Logger, RivetError, uuidv7 } from '@rivet/base';
+import { type Logger, RivetError } from '@rivet/base';
 import {
   type ClaimedRow,
-  type ClaimSlot,
   type Database,
-  listRevokedRunners,
+  listClaimable,
+  QueueSearch,
   readClaimedJobs,
 } from '@rivet/store';
+import type { RunnerTerms, WaitingPolls } from '../runners/known-runners.ts';
+import { type ClaimPoll, makeSlots, Waiter } from './claim-poll.ts';
 import { start, undoClaim } from './transitions.ts';
-
-export interface ClaimPoll {
-  readonly runnerId: string;
-  readonly requestId: string;
-  readonly capacity: number;
-  /** What the runner's tags fulfil, sorted. */
-  readonly fulfils: readonly string[];
-  /** Patterns of the names of the pipelines that it may run, sorted. */
-  readonly pipelines: readonly string[];
-  readonly waitMs: number;
-  /** Aborts when the runner is gone. */
-  readonly signal: AbortSignal;
-}
 
 export interface ClaimDispatcherOptions {
   readonly database: Database;
   readonly leaseSeconds: number;
+  /** Whether it is woken when something may be claimable, so that it need not look before. */
+  readonly woken: boolean;
   readonly logger: Logger;
   /** A claim was undone: others may take its jobs. */
   readonly onUndone: () => void;
 }
 
-/** Jobs of one statement at most. */
-const SLOTS_MAX = 500;
 /** The slow poll: for jobs whose notification was lost or whose `run_after` has come. */
 const SWEEP_MS = 1000;
+/** How long it is believed that there was nothing to claim, unless it is woken. */
+const EMPTY_MS = 2 * SWEEP_MS;
 /** Polls of one runner that wait here. */
 const POLLS_MAX = 4;
-/** How soon a poll that waits is ended when its runner was revoked. */
-const REVOKED_MS = 2000;
-
-interface Waiter {
-  readonly poll: ClaimPoll;
-  /** Whether it has its answer. */
-  settled: boolean;
-  /** Whether a statement that serves it is still to end: what it gives must not be thrown away. */
-  served: 'not yet' | 'now' | 'before';
-  /** Whether its time is up. */
-  due: boolean;
-  readonly settle: (rows: ClaimedRow[]) => void;
-  readonly fail: (error: unknown) => void;
-}
+/** More are not served before it is known which of them have something to be served with. */
+const SERVED_UNASKED_MAX = 8;
 
 /** Polls with the same tags and pipelines. One statement at a time serves them. */
 interface Group {
+  readonly terms: RunnerTerms;
   readonly waiters: Set<Waiter>;
   /** The rounds under way. */
   sweeping: Promise<void> | undefined;
   again: boolean;
+  /** When there was nothing for it, by the clock of this process. */
+  emptyAtMs: number;
 }
 
 /** An attempt that a claim has started. */
 export type ClaimedAttempt = Pick<ClaimedRow, 'job_id' | 'attempt'>;
 
 /** Holds the polls of the runners that wait here. */
-export class ClaimDispatcher {
+export class ClaimDispatcher implements WaitingPolls {
   readonly #options: ClaimDispatcherOptions;
   readonly #groups = new Map<string, Group>();
+  readonly #search = new QueueSearch(() => this.wake());
+  readonly #byRunner = new Map<string, Set<Waiter>>();
   readonly #undoing = new Set<Promise<void>>();
   #timer: NodeJS.Timeout | undefined;
-  #revokedTimer: NodeJS.Timeout | undefined;
-  #refusing: Promise<void> | undefined;
+  #looking: Promise<void> | undefined;
+  #lookAgain = false;
   #closed = false;
 
   constructor(options: ClaimDispatcherOptions) {
@@ -79,17 +63,35 @@ export class ClaimDispatcher {
 
   /** Up to `capacity` jobs as soon as there are some; none after `waitMs`, or when it closes. */
   async claim(poll: ClaimPoll): Promise<ClaimedRow[]> {
-    const earlier = await this.#givenBefore(poll);
-    if (earlier.length > 0 || this.#closed || poll.signal.aborted) return earlier;
+    const earlier = poll.repeat ? await this.#givenBefore(poll) : [];
+    if (earlier.length > 0 || this.#closed || poll.caller.gone) return earlier;
     const rows = await this.#wait(poll);
     // An earlier poll of the same request may have been answered meanwhile, by another
     // orchestrator and into a connection that nobody reads any more.
-    return rows.length > 0 || poll.signal.aborted ? rows : this.#givenBefore(poll);
+    const settled = rows.length > 0 || poll.caller.gone || !poll.repeat;
+    return settled ? rows : this.#givenBefore(poll);
   }
 
   /** Something may be claimable: looks at once. */
   wake(): void {
-    for (const [key, group] of this.#groups) this.#sweep(key, group);
+    for (const group of this.#groups.values()) group.emptyAtMs = Number.NEGATIVE_INFINITY;
+    if (this.#groups.size > SERVED_UNASKED_MAX) this.#look();
+    else for (const group of this.#groups.values()) this.#sweep(group);
+  }
+
+  waitingRunners(): Iterable<string> {
+    return this.#byRunner.keys();
+  }
+
+  refuse(runnerIds: ReadonlySet<string>): void {
+    // A statement that serves one gives it nothing any more.
+    for (const waiter of this.#waitersOf(runnerIds)) {
+      waiter.fail(RivetError.of('RIVET_AUTH_INVALID', {}));
+    }
+  }
+
+  release(runnerIds: ReadonlySet<string>): void {
+    for (const waiter of this.#waitersOf(runnerIds)) waiter.end();
   }
 
   /** Undoes a claim whose answer could not be written. Never throws: the lease runs out anyway. */
@@ -106,7 +108,6 @@ export class ClaimDispatcher {
   stopServing(): void {
     this.#closed = true;
     clearInterval(this.#timer);
-    clearInterval(this.#revokedTimer);
     for (const { waiters } of this.#groups.values()) {
       for (const waiter of waiters) if (waiter.served !== 'now') waiter.settle([]);
     }
@@ -114,27 +115,9 @@ export class ClaimDispatcher {
 
   /** Resolves when no statement of it is under way any more; to be called after `stopServing`. */
   async close(): Promise<void> {
+    await this.#looking;
     await Promise.all([...this.#groups.values()].map(({ sweeping }) => sweeping));
     await Promise.all(this.#undoing);
-    await this.#refusing;
-  }
-
-  /** Ends the polls of runners that were revoked meanwhile, whichever orchestrator did it. */
-  async #refuseRevoked(): Promise<void> {
-    const { database, logger } = this.#options;
-    const waiters = [...this.#groups.values()].flatMap((group) => [...group.waiters]);
-    const ids = [...new Set(waiters.map(({ poll }) => poll.runnerId))];
-    if (ids.length === 0) return;
-    try {
-      const revoked = new Set(await listRevokedRunners(database, ids));
-      for (const waiter of waiters) {
-        const out = revoked.has(waiter.poll.runnerId) && !waiter.settled;
-        // A statement that serves it gives it nothing any more.
-        if (out) waiter.fail(RivetError.of('RIVET_AUTH_INVALID', {}));
-      }
-    } catch (error) {
-      logger.warn({ err: error }, 'it could not be checked which waiting runners were revoked');
-    }
   }
 
   #givenBefore({ requestId, runnerId }: ClaimPoll): Promise<ClaimedRow[]> {
@@ -153,73 +136,94 @@ export class ClaimDispatcher {
   }
 
   #wait(poll: ClaimPoll): Promise<ClaimedRow[]> {
-    const key = JSON.stringify([poll.fulfils, poll.pipelines]);
-    const group = this.#groups.get(key) ?? {
+    const group = this.#groupOf(poll.terms);
+    this.#timer ??= setInterval(() => this.#look(), SWEEP_MS);
+    const { runnerId } = poll;
+    const before = [...(this.#byRunner.get(runnerId) ?? [])];
+    const waiter = new Waiter(poll, () => this.#leave(group, waiter));
+    group.waiters.add(waiter);
+    this.#byRunner.set(runnerId, (this.#byRunner.get(runnerId) ?? new Set()).add(waiter));
+    // Its runner has asked again: nobody reads the answer of the poll before. A runner that asks
+    // many times at once gets no more room than for a few.
+    for (const [index, other] of before.entries()) {
+      const again = other.poll.requestId === poll.requestId;
+      if (again || before.length - index >= POLLS_MAX) other.settle([]);
+    }
+    // Where there was nothing a moment ago, and nobody has said otherwise since, it is looked again
+    // within a second. A poll that does not wait so long must be looked for now.
+    const empty = performance.now() - group.emptyAtMs < EMPTY_MS && poll.waitMs > EMPTY_MS;
+    if (empty && this.#options.woken) waiter.served = 'before';
+    else this.#sweep(group);
+    return waiter.answer;
+  }
+
+  #groupOf(terms: RunnerTerms): Group {
+    const known = this.#groups.get(terms.key);
+    if (known !== undefined) return known;
+    const group: Group = {
+      terms,
       waiters: new Set(),
       sweeping: undefined,
       again: false,
+      emptyAtMs: Number.NEGATIVE_INFINITY,
     };
-    this.#groups.set(key, group);
-    this.#timer ??= setInterval(() => this.wake(), SWEEP_MS);
-    this.#revokedTimer ??= setInterval(() => {
-      this.#refusing ??= this.#refuseRevoked().finally(() => {
-        this.#refusing = undefined;
-      });
-    }, REVOKED_MS);
-    return new Promise((resolve, reject) => {
-      const leave = (): void => {
-        waiter.settled = true;
-        clearTimeout(timer);
-        poll.signal.removeEventListener('abort', giveUp);
-        group.waiters.delete(waiter);
-        if (group.waiters.size === 0 && group.sweeping === undefined) this.#groups.delete(key);
-      };
-      const waiter: Waiter = {
-        poll,
-        settled: false,
-        served: 'not yet',
-        due: false,
-        settle: (rows) => {
-          leave();
-          resolve(rows);
-        },
-        fail: (error) => {
-          leave();
-          reject(error);
-        },
-      };
-      const giveUp = (): void => waiter.settle([]);
-      const timer = setTimeout(() => {
-        // Every poll looks once, also one that does not want to wait.
-        waiter.due = true;
-        if (waiter.served === 'before') giveUp();
-      }, poll.waitMs);
-      poll.signal.addEventListener('abort', giveUp, { once: true });
-      const before = this.#waitersOf(poll.runnerId);
-      group.waiters.add(waiter);
-      // Its runner has asked again: nobody reads the answer of the poll before. A runner that asks
-      // many times at once gets no more room than for a few.
-      for (const [index, other] of before.entries()) {
-        const again = other.poll.requestId === poll.requestId;
-        if (again || before.length - index >= POLLS_MAX) other.settle([]);
-      }
-      this.#sweep(key, group);
+    this.#groups.set(terms.key, group);
+    return group;
+  }
+
+  #leave(group: Group, waiter: Waiter): void {
+    group.waiters.delete(waiter);
+    this.#forgetEmpty(group);
+    const { runnerId } = waiter.poll;
+    const others = this.#byRunner.get(runnerId);
+    others?.delete(waiter);
+    if (others?.size === 0) this.#byRunner.delete(runnerId);
+  }
+
+  #forgetEmpty(group: Group): void {
+    if (group.waiters.size === 0 && group.sweeping === undefined) {
+      this.#groups.delete(group.terms.key);
+    }
+  }
+
+  #waitersOf(runnerIds: ReadonlySet<string>): Waiter[] {
+    return [...runnerIds].flatMap((id) => [...(this.#byRunner.get(id) ?? [])]);
+  }
+
+  /** Serves those groups for which there is something: one statement for all that wait. */
+  #look(): void {
+    this.#lookAgain = true;
+    this.#looking ??= this.#lookAll().finally(() => {
+      this.#looking = undefined;
     });
   }
 
-  #waitersOf(runnerId: string): Waiter[] {
-    return [...this.#groups.values()].flatMap(({ waiters }) =>
-      [...waiters].filter(({ poll }) => poll.runnerId === runnerId),
-    );
+  async #lookAll(): Promise<void> {
+    while (this.#lookAgain && this.#groups.size > 0 && !this.#closed) {
+      this.#lookAgain = false;
+      const groups = [...this.#groups.values()];
+      const begunAtMs = performance.now();
+      try {
+        const terms = groups.map((group) => group.terms);
+        const claimable = new Set(await listClaimable(this.#options.database, terms));
+        for (const [place, group] of groups.entries()) {
+          if (claimable.has(place)) this.#sweep(group);
+          else if (!this.#lookAgain && group.sweeping === undefined) group.emptyAtMs = begunAtMs;
+        }
+      } catch (error) {
+        // Those that wait go on waiting: the database comes back, or their time is up.
+        this.#options.logger.debug({ err: error }, 'it could not be asked what can be claimed');
+      }
+    }
   }
 
   /** Serves a group; what arrives meanwhile is served by another round. */
-  #sweep(key: string, group: Group): void {
+  #sweep(group: Group): void {
     group.again = true;
     if (group.sweeping !== undefined || group.waiters.size === 0) return;
     group.sweeping = this.#rounds(group).finally(() => {
       group.sweeping = undefined;
-      if (group.waiters.size === 0) this.#groups.delete(key);
+      this.#forgetEmpty(group);
     });
   }
 
@@ -229,29 +233,33 @@ export class ClaimDispatcher {
       // Polls that arrive in the same turn are answered by the same statement.
       await new Promise((resolve) => setImmediate(resolve));
       const waiters = [...group.waiters];
+      const begunAtMs = performance.now();
       try {
-        const filled = await this.#serve(waiters);
+        const filled = await this.#serve(group, waiters);
         // A full statement may have left more behind.
-        if (filled) group.again = true;
+        if (filled === 'all') group.again = true;
+        else if (filled === 'some' && !group.again) group.emptyAtMs = begunAtMs;
       } catch (error) {
         for (const waiter of waiters) waiter.fail(error);
       }
     }
   }
 
-  async #serve(waiters: readonly Waiter[]): Promise<boolean> {
+  /** Whether all that could take a job were given one. */
+  async #serve(group: Group, waiters: readonly Waiter[]): Promise<'all' | 'some' | 'not asked'> {
     const { database, leaseSeconds } = this.#options;
+    const { fulfils, pipelines } = group.terms;
     const slots = makeSlots(waiters.map(({ poll }) => poll));
-    const { fulfils = [], pipelines = [] } = waiters[0]?.poll ?? {};
     if (slots.length === 0) {
       for (const waiter of waiters) {
         waiter.served = 'before';
         if (waiter.due) waiter.settle([]);
       }
-      return false;
+      return 'not asked';
     }
     for (const waiter of waiters) waiter.served = 'now';
-    const rows = await start(database, { slots, fulfils, pipelines, leaseSeconds });
+    const request = { slots, fulfils, pipelines, leaseSeconds };
+    const rows = await start(this.#search, database, request);
     // Not by the request alone: its id is what the runner says, and another may say the same.
     const runners = new Map(slots.map(({ leaseId, runnerId }) => [leaseId, runnerId]));
     const keyOf = (runnerId = '', requestId: string): string => `${runnerId} ${requestId}`;
@@ -268,19 +276,6 @@ export class ClaimDispatcher {
       else if (mine.length > 0 || waiter.due || this.#closed) waiter.settle(mine);
     }
     if (unwanted.length > 0) await this.undo(unwanted);
-    return rows.length === slots.length;
+    return rows.length === slots.length ? 'all' : 'some';
   }
-}
-
-/** One slot for each runner, then a second one each: a large runner does not take all. */
-function makeSlots(polls: readonly ClaimPoll[]): ClaimSlot[] {
-  const slots: ClaimSlot[] = [];
-  const most = Math.max(0, ...polls.map(({ capacity }) => capacity));
-  for (let round = 0; round < most && slots.length < SLOTS_MAX; round += 1) {
-    for (const { capacity, runnerId, requestId } of polls) {
-      const free = round < capacity && slots.length < SLOTS_MAX;
-      if (free) slots.push({ runnerId, requestId, leaseId: uuidv7() });
-    }
-  }
-  return slots;
 }

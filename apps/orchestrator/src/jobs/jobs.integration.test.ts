@@ -242,18 +242,6 @@ describe('a claim', () => {
     expect(again).toEqual(first);
   });
 
-  test('of a runner that went away is undone at once', async () => {
-    const gone = new AbortController();
-    const claiming = runner.claim({ waitMs: 15_000, signal: gone.signal }).catch(() => []);
-    // Between the launch and the answer, whichever comes first.
-    const launched = await launch();
-    gone.abort();
-    await claiming;
-    const other = await FakeRunner.register(server.client);
-    const [job] = await other.claim({ waitMs: 10_000 });
-    expect(job?.id).toBe(launched.id);
-  });
-
   test('that is undone gives the job to the next one, and no longer to its runner', async () => {
     const { id } = await launch({}, { priority: 3 });
     const [lost] = await runner.claim();

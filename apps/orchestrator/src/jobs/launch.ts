@@ -1,27 +1,24 @@
 // Launches jobs: inputs are checked before a job exists, and a repeat makes no second one.
-import { createHmac } from 'node:crypto';
-import { RivetError, uuidv7 } from '@rivet/base';
-import type { DefinitionIssue, InputValues, LaunchEvent, LaunchRequest } from '@rivet/protocol';
+import { RivetError, uuidAfter, uuidv7Series } from '@rivet/base';
+import type { DefinitionIssue, LaunchEvent, LaunchedJob, LaunchRequest } from '@rivet/protocol';
 import {
   type Database,
-  findIdempotencyKey,
-  type IdempotencyKeyRow,
-  insertJobSecretInputs,
   type JobRow,
+  listLaunchedJobs,
   type NewJob,
   type Notifier,
-  readJobContent,
+  type PipelineRow,
   type SealedColumns,
-  sharePipeline,
-  useIdempotencyKey,
 } from '@rivet/store';
 import type { AuditLog } from '../audit/audit-log.ts';
 import type { Person } from '../auth/principal.ts';
-import { findJob, findPipeline, jobOf, versionOf } from '../find.ts';
+import { findPipeline, jobOf } from '../find.ts';
 import type { PipelineChecker } from '../pipelines/pipeline-checker.ts';
 import type { Sealer } from '../sealing/sealer.ts';
-import { openInputs, sealInputs } from './secret-inputs.ts';
-import { hasEnded, launch } from './transitions.ts';
+import { earlierLaunch, launchKey } from './launch-key.ts';
+import { sealInputs } from './secret-inputs.ts';
+import { type PreparedLaunch, pipelineGone, storeLaunches } from './store-launch.ts';
+import type { VersionCache } from './version-cache.ts';
 
 export interface LaunchServices {
   readonly database: Database;
@@ -29,6 +26,13 @@ export interface LaunchServices {
   readonly notifier: Notifier;
   readonly sealer: Sealer;
   readonly audit: AuditLog;
+  readonly versions: VersionCache;
+}
+
+/** A pipeline that is to be launched. */
+export interface Launch extends LaunchRequest {
+  /** Name, id or the beginning of the id. */
+  readonly pipeline: string;
 }
 
 /** A version that changes while its inputs are checked is checked again, so often. */
@@ -46,199 +50,214 @@ export async function launchPipeline(
   request: LaunchRequest,
   clientKey: string | undefined,
 ): Promise<JobRow> {
-  const { database } = services;
-  const key = keyOf(person, clientKey);
-  const digest = digestOf(services.sealer, [ref, request]);
-  const used = key === undefined ? undefined : await findIdempotencyKey(database, key);
-  if (key !== undefined && used !== undefined) {
-    const job = await sameJob(database, key, digest, used);
-    if (person.access.mayOn('pipelines.launch', job.pipeline_name)) return job;
-    // The right has gone since, or another API key of the same person has fewer: as without a key.
-    await findPipeline(database, person, ref, 'pipelines.launch');
-    throw pipelineGone(ref);
+  const { database, sealer } = services;
+  const key = launchKey(sealer, person, clientKey, [ref, request]);
+  const earlier = await earlierLaunch(database, key);
+  if (earlier !== undefined) {
+    const job = await jobOf(database, earlier);
+    await mayLaunch(database, person, [job.pipeline_name], ref);
+    return job;
   }
-  const id = uuidv7();
-  for (let tried = 1; ; tried += 1) {
-    const pipeline = await findPipeline(database, person, ref, 'pipelines.launch');
-    const inputs = await checkedInputs(services, pipeline, request.inputs ?? {});
-    const { definition } = await versionOf(database, pipeline.id, pipeline.version);
-    const { secretInputs, ...shown } = sealInputs(services.sealer, definition, id, inputs);
-    const use = { key, digest };
-    const stored = await store(services, person, use, pipeline.version, secretInputs, {
-      id,
-      pipelineId: pipeline.id,
-      pipelineName: pipeline.name,
-      version: pipeline.version,
-      ...shown,
-      launchedBy: person.name,
-      event: eventOf(person),
-      tags: definition.runner,
-      priority: request.priority ?? 0,
-      retryOf: null,
-    });
-    if (stored === 'version-changed' && tried < VERSION_TRIES) continue;
-    if (stored === 'version-changed') {
-      throw RivetError.of('RIVET_TIMEOUT', { what: 'the launch', limit: `${VERSION_TRIES} tries` });
-    }
-    if (stored !== 'launched') return sameJob(database, key ?? '', digest, stored);
-    services.notifier.queueChanged();
-    return jobOf(database, id);
-  }
+  const launches = [{ ...request, pipeline: ref }];
+  const launched = await launchAll(services, person, launches, { key, batch: false });
+  if (launched.kind === 'repeated') return jobOf(database, launched.jobId);
+  const { createdAt, prepared } = launched;
+  const [launch] = prepared;
+  const [job] = launch?.jobs ?? [];
+  if (launch === undefined || job === undefined) throw pipelineGone(ref);
+  return createdAt === undefined ? jobOf(database, job.id) : newRow(launch, job, createdAt);
 }
 
 /**
- * Launches a new job with the version and inputs of a finished one.
- * @param key the same key with the same job gives the same new job
- * @throws RIVET_JOB_NOT_FOUND, RIVET_JOB_NOT_FINISHED, RIVET_PIPELINE_NOT_FOUND,
- *   RIVET_IDEMPOTENCY_KEY_REUSED
+ * Launches the current versions of any number of pipelines, or nothing.
+ * @param key the same key with the same request gives the same jobs
+ * @throws RIVET_PIPELINE_NOT_FOUND, RIVET_LAUNCH_INPUTS_INVALID, RIVET_IDEMPOTENCY_KEY_REUSED
  */
-export async function relaunch(
+export async function launchJobs(
   services: LaunchServices,
   person: Person,
-  prefix: string,
+  launches: readonly Launch[],
   clientKey: string | undefined,
-): Promise<JobRow> {
-  const { database } = services;
-  const key = keyOf(person, clientKey);
-  const job = await findJob(database, person, prefix, 'pipelines.launch');
-  const digest = digestOf(services.sealer, ['retry', job.id]);
-  const used = key === undefined ? undefined : await findIdempotencyKey(database, key);
-  if (key !== undefined && used !== undefined) return sameJob(database, key, digest, used);
-  if (!hasEnded(job)) {
-    throw RivetError.of('RIVET_JOB_NOT_FINISHED', { id: job.id, state: job.state });
+): Promise<LaunchedJob[]> {
+  const { database, sealer } = services;
+  const key = launchKey(sealer, person, clientKey, ['jobs', launches]);
+  const earlier = await earlierLaunch(database, key);
+  const launched =
+    earlier === undefined
+      ? await launchAll(services, person, launches, { key, batch: true })
+      : ({ kind: 'repeated', jobId: earlier } as const);
+  if (launched.kind === 'repeated') {
+    const last = uuidAfter(launched.jobId, launches.length - 1);
+    const jobs = await listLaunchedJobs(database, launched.jobId, last);
+    const names = jobs.map(({ pipeline_name }) => pipeline_name);
+    await mayLaunch(database, person, names, launches[0]?.pipeline ?? '');
+    return jobs.map(({ id, pipeline_name: pipeline, version }) => ({ id, pipeline, version }));
   }
-  const content = await readJobContent(database, job.id);
-  const id = uuidv7();
-  const { sealer } = services;
-  const { definition } = await versionOf(database, job.pipeline_id, job.version);
-  const inputs = await openInputs(database, sealer, job.id, content?.inputs ?? {});
-  const { secretInputs, ...shown } = sealInputs(sealer, definition, id, inputs);
-  const stored = await store(services, person, { key, digest }, undefined, secretInputs, {
-    id,
-    pipelineId: job.pipeline_id,
-    pipelineName: job.pipeline_name,
-    version: job.version,
-    ...shown,
-    launchedBy: person.name,
-    // What it was launched by decides which secrets it gets: a retry gets no others, neither than
-    // the job before nor than whoever retries would get.
-    event: job.event === 'manual' ? eventOf(person) : job.event,
-    tags: content?.tags ?? [],
-    priority: job.priority,
-    retryOf: job.id,
-  });
-  if (typeof stored === 'object') return sameJob(database, key ?? '', digest, stored);
-  services.notifier.queueChanged();
-  return jobOf(database, id);
+  const jobs = launched.prepared.flatMap(({ jobs: these, pipelineName: pipeline, version }) =>
+    these.map(({ id }) => ({ id, pipeline, version })),
+  );
+  // The order of their ids is that of the request.
+  return jobs.sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
-function eventOf(person: Person): LaunchEvent {
+/** The right may have gone since, or another API key of the same person has fewer. */
+async function mayLaunch(
+  database: Database,
+  person: Person,
+  names: readonly string[],
+  ref: string,
+): Promise<void> {
+  const denied = names.find((name) => !person.access.mayOn('pipelines.launch', name));
+  if (denied === undefined) return;
+  // As without a key.
+  await findPipeline(database, person, ref, 'pipelines.launch');
+  throw pipelineGone(ref);
+}
+
+type Launched =
+  | {
+      readonly kind: 'launched';
+      readonly prepared: readonly PreparedLaunch[];
+      /** Undefined when they were stored before the answer of the database got lost. */
+      readonly createdAt: Date | undefined;
+    }
+  | { readonly kind: 'repeated'; readonly jobId: string };
+
+async function launchAll(
+  services: LaunchServices,
+  person: Person,
+  launches: readonly Launch[],
+  options: Parameters<typeof storeLaunches>[3],
+): Promise<Launched> {
+  const ids = uuidv7Series(launches.length);
+  for (let tried = 1; tried <= VERSION_TRIES; tried += 1) {
+    const prepared = await prepareAll(services, person, launches, ids, options.batch);
+    const stored = await storeLaunches(services, person, prepared, options);
+    if (stored.kind === 'version changed') continue;
+    if (stored.kind === 'repeated') return stored;
+    services.notifier.queueChanged();
+    const createdAt = stored.kind === 'launched' ? stored.createdAt : undefined;
+    return { kind: 'launched', prepared, createdAt };
+  }
+  throw RivetError.of('RIVET_TIMEOUT', { what: 'the launch', limit: `${VERSION_TRIES} tries` });
+}
+
+/** The launches by their pipelines, with checked inputs. */
+async function prepareAll(
+  services: LaunchServices,
+  person: Person,
+  launches: readonly Launch[],
+  ids: readonly string[],
+  batch: boolean,
+): Promise<PreparedLaunch[]> {
+  const { database } = services;
+  const numbered = launches.map((launch, index) => ({ launch, index, id: ids[index] ?? '' }));
+  const byRef = Map.groupBy(numbered, ({ launch }) => launch.pipeline);
+  const byId = new Map<string, { pipeline: PipelineRow; numbered: Numbered[] }>();
+  for (const [ref, these] of byRef) {
+    const pipeline = await findPipeline(database, person, ref, 'pipelines.launch');
+    const before = byId.get(pipeline.id)?.numbered ?? [];
+    byId.set(pipeline.id, { pipeline, numbered: [...before, ...these] });
+  }
+  const prepared: PreparedLaunch[] = [];
+  for (const { pipeline, numbered: these } of byId.values()) {
+    const sorted = these.toSorted((a, b) => a.index - b.index);
+    prepared.push(await prepare(services, person, pipeline, sorted, batch));
+  }
+  return prepared;
+}
+
+interface Numbered {
+  readonly launch: Launch;
+  readonly index: number;
+  readonly id: string;
+}
+
+async function prepare(
+  services: LaunchServices,
+  person: Person,
+  pipeline: PipelineRow,
+  numbered: readonly Numbered[],
+  batch: boolean,
+): Promise<PreparedLaunch> {
+  const { database, checker, sealer, versions } = services;
+  const { id: pipelineId, name: pipelineName, version } = pipeline;
+  const { bundle, definition } = await versions.of(database, pipelineId, version);
+  const given = numbered.map(({ launch }) => launch.inputs ?? {});
+  const checked = await checker.checkAllInputs(bundle, definition, given);
+  const issues: DefinitionIssue[] = [];
+  const missing = new Set<string>();
+  const secretInputs = new Map<string, SealedColumns>();
+  const jobs = numbered.flatMap(({ launch, index, id }, position): NewJob[] => {
+    const result = checked[position];
+    if (result?.ok !== true) {
+      const place = batch ? `launches[${index + 1}].` : '';
+      for (const issue of result?.issues ?? []) issues.push(placed(issue, place));
+      for (const name of result?.missing ?? []) missing.add(name);
+      return [];
+    }
+    const sealed = sealInputs(sealer, definition, id, result.values);
+    if (sealed.secretInputs !== undefined) secretInputs.set(id, sealed.secretInputs);
+    return [{ id, inputs: sealed.inputs, priority: launch.priority ?? 0 }];
+  });
+  if (issues.length > 0) throw inputsInvalid(pipelineName, issues, [...missing]);
+  return {
+    ...{ jobs, secretInputs, pipelineId, pipelineName, version },
+    current: true,
+    tags: definition.runner,
+    launchedBy: person.name,
+    event: eventOf(person),
+    retryOf: null,
+  };
+}
+
+/** The mistake with its place in the request before it. */
+function placed(issue: DefinitionIssue, place: string): DefinitionIssue {
+  return place === '' ? issue : { ...issue, path: `${place}${issue.path}` };
+}
+
+/** Of a batch only the first mistakes are told: the rest is often the same one again. */
+const ISSUES_MAX = 50;
+
+function inputsInvalid(
+  pipeline: string,
+  issues: readonly DefinitionIssue[],
+  missing: readonly string[],
+): RivetError {
+  const [first] = issues;
+  const more = issues.length > 1 ? ` (and ${issues.length - 1} more)` : '';
+  return RivetError.of('RIVET_LAUNCH_INPUTS_INVALID', {
+    pipeline,
+    summary: `${first?.path ?? ''}: ${first?.message ?? ''}${more}`,
+    issues: issues.slice(0, ISSUES_MAX).map((issue) => ({ ...issue })),
+    missing: [...missing],
+  });
+}
+
+/** What launches a job of theirs. */
+export function eventOf(person: Person): LaunchEvent {
   return person.via.kind === 'session' ? 'manual' : 'api';
 }
 
-/** Each person's keys are apart: nobody is given the job of somebody else's key. */
-function keyOf(person: Person, key: string | undefined): string | undefined {
-  return key === undefined ? undefined : `${person.userId} ${key}`;
-}
-
-async function checkedInputs(
-  services: LaunchServices,
-  pipeline: { id: string; name: string; version: number },
-  inputs: InputValues,
-): Promise<InputValues> {
-  const { bundle, definition } = await versionOf(services.database, pipeline.id, pipeline.version);
-  const result = await services.checker.checkInputs(bundle, definition, inputs);
-  if (result.ok) return result.values;
-  throw RivetError.of('RIVET_LAUNCH_INPUTS_INVALID', {
-    pipeline: pipeline.name,
-    summary: summarize(result.issues),
-    issues: result.issues.map((issue) => ({ ...issue })),
-    missing: result.missing,
-  });
-}
-
-type Stored = 'launched' | 'version-changed' | IdempotencyKeyRow;
-
-function store(
-  { database, audit }: LaunchServices,
-  person: Person,
-  use: { key: string | undefined; digest: string },
-  version: number | undefined,
-  secretInputs: SealedColumns | undefined,
-  job: NewJob,
-): Promise<Stored> {
-  return database
-    .transaction(
-      async (tx): Promise<Stored> => {
-        // Until the job is there, nobody deletes the pipeline or gives it another version.
-        const pipeline = await sharePipeline(tx, job.pipelineId);
-        if (pipeline === undefined) throw pipelineGone(job.pipelineName);
-        if (version !== undefined && pipeline.version !== version) return 'version-changed';
-        if (!(await launch(tx, job))) return 'launched';
-        await audit.record(tx, person, {
-          action: job.retryOf === null ? 'job.launch' : 'job.retry',
-          object: { kind: 'job', id: job.id, name: job.pipelineName },
-          details: { version: job.version, retry_of: job.retryOf ?? undefined },
-        });
-        if (secretInputs !== undefined) await insertJobSecretInputs(tx, job.id, secretInputs);
-        const { key, digest } = use;
-        if (key === undefined) return 'launched';
-        const earlier = await useIdempotencyKey(tx, { key, digest, jobId: job.id });
-        if (earlier === undefined) return 'launched';
-        // Undoes this launch: the job of the earlier one stands.
-        throw new KeyTaken(earlier);
-      },
-      { repeatable: true },
-    )
-    .catch((error: unknown) => {
-      if (error instanceof KeyTaken) return error.use;
-      throw error;
-    });
-}
-
-/** Carries the earlier use of a key out of the transaction that it undoes. */
-class KeyTaken extends Error {
-  readonly use: IdempotencyKeyRow;
-
-  constructor(use: IdempotencyKeyRow) {
-    super('the idempotency key is taken');
-    this.use = use;
-  }
-}
-
-function sameJob(
-  database: Database,
-  key: string,
-  digest: string,
-  used: IdempotencyKeyRow,
-): Promise<JobRow> {
-  if (used.digest !== digest) {
-    throw RivetError.of('RIVET_IDEMPOTENCY_KEY_REUSED', {
-      key: JSON.stringify(key.slice(key.indexOf(' ') + 1)),
-    });
-  }
-  return jobOf(database, used.job_id);
-}
-
-/**
- * A digest of a value, whatever the order of its keys. Keyed: a short secret input must not be
- * found by trying all of them.
- */
-function digestOf(sealer: Sealer, value: unknown): string {
-  const text = JSON.stringify(value, (_, part: unknown) =>
-    typeof part === 'object' && part !== null && !Array.isArray(part)
-      ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : part,
-  );
-  return createHmac('sha256', sealer.mac('idempotency keys')).update(text).digest('hex');
-}
-
-function pipelineGone(ref: string): RivetError {
-  return RivetError.of('RIVET_PIPELINE_NOT_FOUND', { ref: JSON.stringify(ref), suggestion: '' });
-}
-
-function summarize(issues: readonly DefinitionIssue[]): string {
-  const [first] = issues;
-  const more = issues.length > 1 ? ` (and ${issues.length - 1} more)` : '';
-  return `${first?.path ?? ''}: ${first?.message ?? ''}${more}`;
+/** A job as it is in the moment of its launch. */
+export function newRow(launch: PreparedLaunch, job: NewJob, createdAt: Date): JobRow {
+  return {
+    id: job.id,
+    pipeline_id: launch.pipelineId,
+    pipeline_name: launch.pipelineName,
+    version: launch.version,
+    launched_by: launch.launchedBy,
+    event: launch.event,
+    priority: job.priority,
+    created_at: createdAt,
+    state: 'queued',
+    reason: null,
+    message: null,
+    attempt: 0,
+    runner_id: null,
+    runner_name: null,
+    cancel_requested: false,
+    started_at: null,
+    finished_at: null,
+  };
 }

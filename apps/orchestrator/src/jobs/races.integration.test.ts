@@ -107,17 +107,20 @@ async function expireLeases(): Promise<void> {
 }
 
 describe('a claim', () => {
-  test('whose runner left before the server had looked at it gives no job away', async () => {
+  test.each([
+    ['before the server had looked for jobs', 'running_attempts'],
+    ['while the server took jobs for it', 'job_queue'],
+  ])('whose runner left %s gives no job away', async (_, table) => {
     const id = await launch();
-    const release = await hold(`SELECT 1 FROM runners FOR UPDATE`);
+    const other = await FakeRunner.register(client);
+    const release = await hold(`LOCK TABLE ${table} IN ACCESS EXCLUSIVE MODE`);
     const gone = new AbortController();
     const claiming = runner.claim({ waitMs: 10_000, signal: gone.signal }).catch(() => undefined);
     await somebodyWaits();
     gone.abort();
     await claiming;
     await release();
-    const other = await FakeRunner.register(client);
-    expect(await other.claimOne(3000)).toMatchObject({ id });
+    expect(await other.claimOne(5000)).toMatchObject({ id });
   });
 
   test('that a stopping orchestrator is about to answer loses no job', async () => {

@@ -11,7 +11,8 @@ import {
 import {
   type AttemptProgress,
   advanceAttempts,
-  claimJobs,
+  type ClaimedRow,
+  type ClaimRequest,
   closeOpenStages,
   countReturnedAttempts,
   countSpentAttempts,
@@ -20,11 +21,11 @@ import {
   endAttempt,
   enqueueJob,
   finishAttempts,
-  insertJob,
+  insertJobs,
   type JobRow,
   lockJob,
-  type NewJob,
   type Queryable,
+  type QueueSearch,
   readAttempt,
   readJobContent,
   readRetryRule,
@@ -38,16 +39,17 @@ const RETRY_BACKOFF = { baseMs: 2000, maxMs: 60_000 };
 /** A job that was given out in vain so often may be what its runners die of. */
 const RETURNS_MAX = 5;
 
-/** nothing → queued. False when the job is there already. */
-export async function launch(tx: Queryable, job: NewJob): Promise<boolean> {
-  if (!(await insertJob(tx, job))) return false;
-  const { id: jobId, pipelineName, priority, tags } = job;
-  await enqueueJob(tx, { jobId, pipelineName, priority, delayMs: 0, tags });
-  return true;
-}
+/** nothing → queued, for any number of jobs of one pipeline: one statement. */
+export const launch = insertJobs;
 
-/** queued → running, for as many jobs as there are slots: one statement. */
-export const start = claimJobs;
+/** queued → running, for as many jobs as there are slots. */
+export function start(
+  search: QueueSearch,
+  database: Database,
+  request: ClaimRequest,
+): Promise<ClaimedRow[]> {
+  return search.claim(database, request);
+}
 
 /** queued → canceled at once; a running job is asked through its runner. */
 export async function cancel(tx: Queryable, job: JobRow): Promise<void> {

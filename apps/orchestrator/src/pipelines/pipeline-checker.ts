@@ -15,12 +15,15 @@ export interface PipelineChecker {
    * @throws RIVET_PIPELINE_BUNDLE_INVALID, RIVET_PIPELINE_TOO_LARGE
    */
   check(bundle: PipelineBundle): Promise<CheckedPipeline>;
-  /** Checks inputs, defaults filled in; all mistakes at once. */
-  checkInputs(
+  /**
+   * Checks the inputs of each of some launches, defaults filled in; all mistakes at once. The
+   * results are in their order.
+   */
+  checkAllInputs(
     bundle: PipelineBundle,
     definition: PipelineDefinition,
-    inputs: unknown,
-  ): Promise<InputCheck>;
+    inputs: readonly unknown[],
+  ): Promise<InputCheck[]>;
 }
 
 /** Evaluations at the same time: each has a process of its own with 64 MB. */
@@ -31,11 +34,13 @@ export function createPipelineChecker(engine: LuaEngine): PipelineChecker {
   const limited = createLimiter(CONCURRENT_MAX);
   return {
     check: (bundle) => limited(() => checkPipeline(engine, bundle, options)),
-    checkInputs: (bundle, definition, inputs) =>
+    checkAllInputs: (bundle, definition, inputs) =>
       limited(async () => {
         const checker = createInputChecker(engine, bundle, definition, options);
+        const checks: InputCheck[] = [];
         try {
-          return await checker.check(inputs);
+          for (const given of inputs) checks.push(await checker.check(given));
+          return checks;
         } finally {
           await checker.close();
         }

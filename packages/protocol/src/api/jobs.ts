@@ -6,6 +6,7 @@ import { LogLine, logLevels, OutputValue } from '../job-events.ts';
 import { LaunchEvent } from '../launch-event.ts';
 import { failureReasons, jobStates, stageStates } from '../states.ts';
 import { NullableTimestamp, Page, PageQuery, Timestamp } from './page.ts';
+import { LaunchRequest } from './pipelines.ts';
 
 const JobStateSchema = Type.Enum(jobStates);
 
@@ -60,6 +61,30 @@ export const JobDetail = Type.Object({
   log_lines: Type.Integer(),
 });
 export type JobDetail = Static<typeof JobDetail>;
+
+/** Launches of any pipelines. Either all become jobs, or none: then the answer says what is wrong. */
+export const LaunchJobsRequest = Type.Object({
+  launches: Type.Array(
+    Type.Object({
+      /** Name, id or the beginning of the id of a pipeline. */
+      pipeline: Type.String({ minLength: 1, maxLength: 200 }),
+      ...LaunchRequest.properties,
+    }),
+    { minItems: 1, maxItems: 1000 },
+  ),
+});
+export type LaunchJobsRequest = Static<typeof LaunchJobsRequest>;
+
+export const LaunchedJob = Type.Object({
+  id: Type.String(),
+  pipeline: Type.String(),
+  version: Type.Integer(),
+});
+export type LaunchedJob = Static<typeof LaunchedJob>;
+
+/** In the order of the launches, which is that of their ids and of the queue. */
+export const LaunchJobsResponse = Type.Object({ jobs: Type.Array(LaunchedJob) });
+export type LaunchJobsResponse = Static<typeof LaunchJobsResponse>;
 
 export const JobListQuery = Type.Object({
   ...PageQuery.properties,

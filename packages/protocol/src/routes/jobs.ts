@@ -11,6 +11,15 @@ export const jobRoutes = {
     query: jobs.JobListQuery,
     response: jobs.JobList,
   }),
+  launchJobs: route({
+    method: 'POST',
+    path: '/jobs/launch',
+    permission: 'pipelines.launch',
+    summary:
+      'Launch many jobs at once, all or none; with Idempotency-Key a repeat returns the same jobs',
+    body: jobs.LaunchJobsRequest,
+    response: jobs.LaunchJobsResponse,
+  }),
   getJob: route({
     method: 'GET',
     path: '/jobs/:id',

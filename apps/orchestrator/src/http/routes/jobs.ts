@@ -6,7 +6,8 @@ import type { Person } from '../../auth/principal.ts';
 import { findJob, jobOf } from '../../find.ts';
 import { explainJob } from '../../jobs/explain.ts';
 import { readJobDetail } from '../../jobs/job-detail.ts';
-import { relaunch } from '../../jobs/launch.ts';
+import { launchJobs } from '../../jobs/launch.ts';
+import { relaunch } from '../../jobs/relaunch.ts';
 import { cancel, hasEnded } from '../../jobs/transitions.ts';
 import { presentJob } from '../../present.ts';
 import type { Services } from '../../services.ts';
@@ -16,7 +17,14 @@ import type { Handlers } from '../handler.ts';
 import { readIdempotencyKey } from '../idempotency-key.ts';
 import { streamJob } from '../job-stream.ts';
 
-type Names = 'listJobs' | 'getJob' | 'cancelJob' | 'retryJob' | 'explainJob' | 'streamJobEvents';
+type Names =
+  | 'listJobs'
+  | 'launchJobs'
+  | 'getJob'
+  | 'cancelJob'
+  | 'retryJob'
+  | 'explainJob'
+  | 'streamJobEvents';
 
 const LIMIT_DEFAULT = 50;
 
@@ -33,6 +41,9 @@ export function jobRoutes(services: Services): Handlers<Names> {
       const rows = await listJobs(database, page);
       return toPage(rows, limit, presentJob, (row) => encodeCursor('jobs', row.id));
     },
+    launchJobs: async ({ body, person, request }) => ({
+      jobs: await launchJobs(services, person(), body.launches, readIdempotencyKey(request)),
+    }),
     getJob: async ({ params, person }) =>
       readJobDetail(database, await findJob(database, person(), params.id, 'pipelines.view')),
     cancelJob: async ({ params, person }) =>

@@ -4,13 +4,12 @@ import { RivetError } from '@rivet/base';
 import type { ClaimedJob, ClaimRequest, ClaimResponse } from '@rivet/protocol';
 import {
   type ClaimedRow,
-  fulfilledTags,
   listRevokedRunners,
   offerRunnerToken,
-  seeRunner,
   violatedConstraint,
 } from '@rivet/store';
 import type { Principal, RunnerPrincipal } from '../../auth/principal.ts';
+import { Caller } from '../../jobs/claim-poll.ts';
 import { withSecretInputs } from '../../jobs/secret-inputs.ts';
 import { connect, registerRunner } from '../../runners/register.ts';
 import type { Services } from '../../services.ts';
@@ -26,13 +25,11 @@ type Names =
   | 'reportJobs';
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
-/** A runner changes a token that is older. */
-const TOKEN_SECONDS_MAX = 30 * 24 * 3600;
 /** A runner that has as many jobs as it may have asks again soon, in milliseconds. */
 const FULL_MS = 2000;
 
 export function runnerCallRoutes(services: Services): Handlers<Names> {
-  const { database, audit } = services;
+  const { database, audit, knownRunners } = services;
   return {
     registerRunner: async ({ body, principal }) => {
       if (principal.kind !== 'registration') throw RivetError.of('RIVET_AUTH_INVALID', {});
@@ -53,7 +50,12 @@ export function runnerCallRoutes(services: Services): Handlers<Names> {
       );
       return { runner_id: runnerId };
     },
-    connectRunner: ({ body, principal }) => connect(database, runnerOf(principal), body),
+    connectRunner: async ({ body, principal }) => {
+      const runner = runnerOf(principal);
+      const connected = await connect(database, runner, body);
+      knownRunners.change(runner.runnerId);
+      return connected;
+    },
     changeRunnerToken: async ({ body, principal }) => {
       const hash = Buffer.from(body.token_sha256, 'hex');
       const runner = runnerOf(principal);
@@ -70,6 +72,7 @@ export function runnerCallRoutes(services: Services): Handlers<Names> {
         const summary = 'body.token_sha256 is that of another runner; expected a new one';
         throw RivetError.of('RIVET_REQUEST_INVALID', { summary }, error);
       });
+      knownRunners.change(runner.runnerId);
     },
     claimJobs: async ({ body, principal, request, reply }) => {
       const runner = runnerOf(principal);
@@ -102,23 +105,19 @@ async function claim(
   body: ClaimRequest,
   response: ServerResponse,
 ): Promise<ClaimResponse> {
-  const { dispatcher, database } = services;
-  const gone = new AbortController();
+  const { dispatcher, database, knownRunners } = services;
+  const caller = new Caller();
   let rows: readonly ClaimedRow[] = [];
   // The runner is gone, or the answer could not be written: it will not know of these jobs.
   // Listened to before anything is awaited: whoever comes later is not told any more.
   response.once('close', () => {
-    gone.abort();
+    caller.leave();
     if (!response.writableFinished) void dispatcher.undo(rows);
   });
-  const { session, draining = false } = body;
+  const { draining = false, repeat = true, request_id: requestId, capacity: wanted } = body;
+  const session = body.session.toLowerCase();
   const seen = UUID.test(session)
-    ? await seeRunner(database, {
-        id: runnerId,
-        session,
-        draining,
-        tokenSecondsMax: TOKEN_SECONDS_MAX,
-      })
+    ? await knownRunners.see({ runnerId, session, draining, wanted })
     : undefined;
   if (seen === undefined) {
     // Revoked since its token was looked at: it is told so, and not that another took its place.
@@ -126,28 +125,27 @@ async function claim(
     if (revoked.length > 0) throw RivetError.of('RIVET_AUTH_INVALID', {});
     throw RivetError.of('RIVET_RUNNER_UNKNOWN', { name });
   }
-  // A runner that says over and over that it has room is not believed. Twice, because one that was
-  // killed and started again has room while its old leases last.
-  const room = Math.max(0, 2 * seen.capacity - seen.running);
+  const { room, capacity, terms, changeToken } = seen;
   const waitMsMax = room === 0 ? Math.min(FULL_MS, services.pollMsMax) : services.pollMsMax;
   rows = await dispatcher.claim({
     runnerId,
-    requestId: body.request_id,
-    capacity: draining ? 0 : Math.min(body.capacity, seen.capacity, room),
-    fulfils: fulfilledTags(seen.tags),
-    pipelines: [...seen.pipelines].sort(),
+    requestId,
+    repeat,
+    capacity: draining ? 0 : Math.min(wanted, capacity, room),
+    terms,
     // One that should change its token is told at once.
-    waitMs: seen.change_token ? 0 : Math.min(body.wait_ms, waitMsMax),
-    signal: gone.signal,
+    waitMs: changeToken ? 0 : Math.min(body.wait_ms, waitMsMax),
+    caller,
   });
-  if (gone.signal.aborted) await dispatcher.undo(rows);
+  knownRunners.gave(runnerId, rows.length);
+  if (caller.gone) await dispatcher.undo(rows);
   services.metrics.claimed(rows.length);
   for (const row of rows) services.notifier.jobChanged(row.job_id);
   return {
     jobs: (await withSecretInputs(services, rows)).map((row) =>
       presentClaimed(row, services.leaseSeconds),
     ),
-    ...(seen.change_token && { change_token: true }),
+    ...(changeToken && { change_token: true }),
   };
 }
 

@@ -34,7 +34,7 @@ const ITEMS_MAX = 1000;
 const DEFAULT_SECONDS = 3600;
 
 export function runnerRoutes(services: Services): Handlers<Names> {
-  const { database, audit } = services;
+  const { database, audit, knownRunners } = services;
   return {
     listRunners: async () => {
       const rows = await listRunners(database, { after: '', limit: ITEMS_MAX });
@@ -55,21 +55,23 @@ export function runnerRoutes(services: Services): Handlers<Names> {
         },
         { repeatable: true },
       );
+      knownRunners.change(id);
       await loseJobsOf(services, id);
     },
-    rotateRunner: async ({ params, principal }) =>
-      database.transaction(
+    rotateRunner: async ({ params, principal }) => {
+      const runner = await database.transaction(
         async (tx) => {
-          const runner = await findRunner(tx, params.ref);
-          await askForRotation(tx, runner.id);
-          await audit.record(tx, principal, {
-            action: 'runner.rotate',
-            object: runnerObject(runner),
-          });
-          return presentRunner(runner);
+          const found = await findRunner(tx, params.ref);
+          await askForRotation(tx, found.id);
+          const object = runnerObject(found);
+          await audit.record(tx, principal, { action: 'runner.rotate', object });
+          return found;
         },
         { repeatable: true },
-      ),
+      );
+      knownRunners.change(runner.id);
+      return presentRunner(runner);
+    },
     createRegistrationToken: async ({ body, person }) => {
       const { token, hash, shown } = makeToken('registration');
       const row = await database.transaction(
