@@ -1,13 +1,18 @@
 // `npm run bench`: Rivet beside its peers; progress and a table on standard error, JSON on standard
 // output. Exit code 1 when a benchmark could not be run; a missed target is a result, not a failure.
 import { claimBenchmark } from './claims.ts';
-import { runBenchmark, startBenchmark } from './command-line.ts';
-import { commandBenchmark } from './container-command.ts';
+import { checkBenchmark, runBenchmark, startBenchmark } from './command-line.ts';
+import { commandBenchmark } from './commands.ts';
 import { fleetBenchmark } from './fleet.ts';
+import { idleRunnerBenchmark } from './idle-runner.ts';
+import { jobBenchmark } from './jobs.ts';
+import { launchBenchmark } from './launches.ts';
+import { logBenchmark } from './logs.ts';
 import { luaBenchmark } from './lua.ts';
 import { describeMachine } from './machine.ts';
 import type { Benchmark } from './measure.ts';
 import { type Options, readOptions, usage } from './options.ts';
+import { overheadBenchmark } from './overhead.ts';
 import { redactionBenchmark } from './redaction.ts';
 import { keepResult, mergeResults, type Outcome, readKeptResult, summaryOf } from './result.ts';
 import { runApart } from './run-apart.ts';
@@ -16,9 +21,15 @@ import { tableLines } from './table.ts';
 /** In the order in which they run. */
 const benchmarks: readonly Benchmark[] = [
   startBenchmark,
+  checkBenchmark,
   runBenchmark,
   commandBenchmark,
+  jobBenchmark,
+  overheadBenchmark,
+  logBenchmark,
   claimBenchmark,
+  launchBenchmark,
+  idleRunnerBenchmark,
   fleetBenchmark,
   redactionBenchmark,
   luaBenchmark,
