@@ -33,6 +33,7 @@ import { expireLeases } from './duties/expire-leases.ts';
 import { forgetAttempts } from './duties/forget-attempts.ts';
 import { forgetOldIdempotencyKeys } from './duties/forget-idempotency-keys.ts';
 import { forgetOldSessions } from './duties/forget-sessions.ts';
+import { keepPartitions } from './duties/partitions.ts';
 import { rotateSigningKeys } from './duties/rotate-signing-keys.ts';
 import { createApp } from './http/app.ts';
 import { readCertificate } from './http/certificate.ts';
@@ -88,7 +89,7 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
   });
   const watcher = createJobWatcher(database, logger);
   const metrics = createMetrics();
-  const engine = createLuaEngine();
+  const engine = createLuaEngine({ useImage: config.bundled });
   const { leaseSeconds, pollMsMax } = config;
   const dispatcher = new ClaimDispatcher({
     database,
@@ -106,7 +107,8 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
   });
   const versions = createVersionCache();
   const reports = new ReportBatcher({
-    ...{ database, reserved, notifier, metrics, versions, logger, leaseSeconds },
+    ...{ database, reserved, notifier, metrics, versions, leaseSeconds },
+    onEnd: (runnerId) => knownRunners.ended(runnerId),
     logBytesMax: config.logBytesMax,
     batching: config.batching,
   });
@@ -197,6 +199,12 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
     database,
     [
       expireLeases(services),
+      keepPartitions({
+        database,
+        logger,
+        period: config.partitionPeriod,
+        retentionMs: config.retentionMs,
+      }),
       forgetOldIdempotencyKeys(database),
       forgetAttempts(database),
       forgetOldSessions(database),

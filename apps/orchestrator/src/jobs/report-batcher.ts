@@ -1,8 +1,8 @@
 // Takes the reports of runners: what comes while one transaction is under way is stored together
 // by the next one.
-import { isRivetError, type Logger, RivetError } from '@rivet/base';
+import { isRivetError, RivetError } from '@rivet/base';
 import type { ReportRequest, ReportResponse } from '@rivet/protocol';
-import { type Database, type Notifier, touchRunner, violatedConstraint } from '@rivet/store';
+import { type Database, type Notifier, violatedConstraint } from '@rivet/store';
 import type { Metrics } from '../metrics.ts';
 import type { IncomingReport } from './report.ts';
 import { checkReport } from './report-content.ts';
@@ -24,7 +24,8 @@ export interface ReportServices extends StoreServices {
   readonly metrics: Metrics;
   /** False: one transaction for each report. */
   readonly batching: boolean;
-  readonly logger: Logger;
+  /** An attempt of a runner has ended. */
+  readonly onEnd: (runnerId: string) => void;
 }
 
 /** Reports of one transaction at most, and their size in characters. */
@@ -36,8 +37,6 @@ const SMALL_CHARACTERS_MAX = 64 * 1024;
 const LARGE_MAX = 3;
 /** A runner whose report failed stores its reports alone for so long. */
 const APART_MS = 60_000;
-/** So often is noted that a runner was heard of. */
-const TOUCH_MS = 5000;
 
 interface Waiting extends IncomingReport {
   readonly characters: number;
@@ -62,7 +61,6 @@ export class ReportBatcher {
   /** Jobs of which a report is under way: the next one waits for it. */
   readonly #busy = new Set<string>();
   readonly #apart = new Map<string, number>();
-  readonly #touched = new Map<string, number>();
   readonly #running = new Set<Promise<void>>();
 
   constructor(services: ReportServices) {
@@ -106,31 +104,14 @@ export class ReportBatcher {
 
   /** Tells who waits for it what the report has changed. */
   #tell({ runnerId, jobId, report }: IncomingReport, result: ReportResult): void {
-    const { notifier, metrics } = this.#services;
-    this.#touch(runnerId);
+    const { notifier, metrics, onEnd } = this.#services;
     if (result.kind === 'alone') return;
     if (result.kind === 'stored' || result.ending !== undefined) notifier.jobChanged(jobId);
+    if (result.ending !== undefined) onEnd(runnerId);
     if (result.ending === 'queued') notifier.queueChanged();
     if (result.ending === 'ended') {
       metrics.finished(result.kind === 'stored' ? (report.outcome?.state ?? 'failed') : 'failed');
     }
-  }
-
-  /** Nobody waits for it: the next report of the runner says the same. */
-  #touch(runnerId: string): void {
-    const now = performance.now();
-    if (now - (this.#touched.get(runnerId) ?? Number.NEGATIVE_INFINITY) < TOUCH_MS) return;
-    this.#touched.delete(runnerId);
-    this.#touched.set(runnerId, now);
-    for (const [id, at] of this.#touched) {
-      if (now - at < TOUCH_MS) break;
-      this.#touched.delete(id);
-    }
-    const { reserved, logger } = this.#services;
-    const touching = touchRunner(reserved, runnerId)
-      .catch((error: unknown) => logger.debug({ err: error }, 'a runner was not noted as seen'))
-      .finally(() => this.#running.delete(touching));
-    this.#running.add(touching);
   }
 
   #schedule(lane: Lane): void {
