@@ -13,6 +13,7 @@ import {
   textSetting,
   unknownVariables,
 } from '@rivet/base';
+import { type PartitionPeriod, retentionSetting } from './duties/history-plan.ts';
 import { type NetworkConfig, networkSettings, readNetwork } from './network-config.ts';
 import { type OidcConfig, oidcSettings, readOidc } from './oidc-config.ts';
 import type { MasterKeySource } from './sealing/load-master-key.ts';
@@ -42,6 +43,11 @@ export interface Config extends NetworkConfig {
   readonly notifications: boolean;
   /** Whether who runners are and what they offer is kept in memory for a moment. */
   readonly runnerCache: boolean;
+  /** Whether Lua processes start from what `npm run build` made. */
+  /** How long jobs are kept after their partition is full, in milliseconds; absent: for ever. */
+  readonly retentionMs?: number | undefined;
+  /** What one partition of history holds. */
+  readonly partitionPeriod: PartitionPeriod;
   /** Seals what the database must not tell. */
   readonly masterKey?: MasterKeySource | undefined;
   /** Opens what is still, or already, sealed with another one. */
@@ -64,6 +70,8 @@ const settings = {
   RIVET_RUNNER_CACHE: choiceSetting('on', ['on', 'off']),
   RIVET_ATTEMPT_LOG_MAX: sizeSetting(512 * 1024 ** 2),
   RIVET_STREAMS_PER_USER: integerSetting(200, 1, 100_000),
+  RIVET_RETENTION: retentionSetting(),
+  RIVET_PARTITIONS: choiceSetting<PartitionPeriod>('week', ['day', 'week', 'month']),
   RIVET_DATABASE_CONNECTIONS: integerSetting(10, 2, 200),
   RIVET_RESERVED_CONNECTIONS: integerSetting(2, 0, 100),
   RIVET_BATCHING: choiceSetting('on', ['on', 'off']),
@@ -121,6 +129,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     pollMsMax: values.RIVET_POLL,
     notifications: values.RIVET_NOTIFICATIONS === 'on',
     runnerCache: values.RIVET_RUNNER_CACHE === 'on',
+    retentionMs: values.RIVET_RETENTION === 'forever' ? undefined : values.RIVET_RETENTION,
+    partitionPeriod: values.RIVET_PARTITIONS,
     masterKey: readMasterKey('RIVET_MASTER_KEY', values, env),
     otherMasterKey: readMasterKey('RIVET_MASTER_KEY_PREVIOUS', values, env),
     secretSources: readSecretSources(values, env),

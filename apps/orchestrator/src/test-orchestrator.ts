@@ -101,6 +101,7 @@ export async function startTestOrchestrator(
   const config: Config = {
     databaseUrl,
     databaseConnectionsMax: 10,
+    partitionPeriod: 'week',
     reservedConnections: 2,
     batching: true,
     host: '127.0.0.1',

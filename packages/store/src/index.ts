@@ -32,6 +32,15 @@ export {
   RUNNER_CHANNEL,
 } from './notify.ts';
 export * from './oidc-sign-ins.ts';
+export {
+  addPartition,
+  type DropResult,
+  dropPartition,
+  findUnfitting,
+  HISTORY_TABLES,
+  listPartitions,
+  type Partition,
+} from './partitions.ts';
 export * from './pipelines.ts';
 export * from './queue-search.ts';
 export * from './registration-tokens.ts';
