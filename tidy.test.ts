@@ -217,7 +217,8 @@ describe('names and words', () => {
 
 describe('dead files', () => {
   it('every source file is imported by another, or is where a program begins', () => {
-    const entry = /\/(index|main|migrate|bootstrap|global-setup|schema-snapshot)\.ts$|\/bin\//;
+    const entry =
+      /\/(index|([\w-]+-)?main|migrate|bootstrap|global-setup|schema-snapshot)\.ts$|\/bin\//;
     const used = new Set(
       imports
         .filter(({ specifier }) => specifier.startsWith('.'))

@@ -1,4 +1,5 @@
 // What a command of `rivet` is: its help text, arguments, options and action, in one typed value.
+import type { LuaEngine } from '@rivet/lua';
 import type { Environment } from './config.ts';
 import type { Interrupt } from './interrupt.ts';
 import type { Output } from './output.ts';
@@ -70,6 +71,10 @@ export interface CommandContext {
   readonly interrupt: Interrupt;
   /** Whether somebody sits in front of it who can be asked. */
   readonly interactive: boolean;
+  /** The directory with what was built from the sources that are there; undefined: none. */
+  readonly build: string | undefined;
+  /** Opened before the command was loaded, where it certainly needs one; its session closes it. */
+  readonly lua: LuaEngine | undefined;
 }
 
 export interface CommandText {

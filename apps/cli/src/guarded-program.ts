@@ -44,7 +44,7 @@ export function startGuarded(
   const child = startProcess({
     file: '/bin/sh',
     // Paths are parameters of the script, never part of it.
-    args: ['-c', GUARD, 'rivet', process.execPath, programEntry(program)],
+    args: ['-c', GUARD, 'rivet', process.execPath, programEntry(program, env)],
     env,
     stdin: 'pipe',
     stdout: options.stdout,

@@ -1,5 +1,8 @@
 // Where the parts of this installation are on disk.
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { findBuild } from '@rivet/base';
+import type { Environment } from './config-file.ts';
 
 /** Programs that the CLI starts. */
 export type Program = 'orchestrator' | 'migrate' | 'bootstrap' | 'runner';
@@ -11,9 +14,15 @@ const entries: Readonly<Record<Program, string>> = {
   runner: 'apps/runner/src/main.ts',
 };
 
-/** Absolute path of a program's entry. */
-export function programEntry(program: Program): string {
-  return fromRoot(entries[program]);
+/** The directory with what was built from the sources that are there; undefined when none was. */
+export function freshBuild(): string | undefined {
+  return findBuild(fromRoot('.'), 'rivet');
+}
+
+/** Absolute path of a program's entry: as it was built, unless a source has changed since. */
+export function programEntry(program: Program, env: Environment): string {
+  const build = env.RIVET_BUNDLED === 'off' ? undefined : findBuild(fromRoot('.'), program);
+  return build === undefined ? fromRoot(entries[program]) : join(build, `${program}.cjs`);
 }
 
 /** Absolute path of the directory with the type stubs. */

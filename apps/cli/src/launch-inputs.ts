@@ -35,7 +35,7 @@ export async function collectInputs(
   definition: PipelineDefinition,
   given: GivenInputs,
   context: CommandContext,
-  checker: () => InputChecker,
+  checker: () => Promise<InputChecker>,
 ): Promise<InputValues> {
   const fromFile = given.file === undefined ? {} : await readInputFile(given.file, context);
   const { values, issues } = inputsFromText(definition, given.pairs.map(splitPair));
@@ -49,9 +49,10 @@ export async function collectInputs(
   }
   for (const input of missing) {
     // What can be chosen may follow from the answers before.
-    const asked = input.has_options === true ? await checker().resolve(input, known) : input;
+    const opened = await checker();
+    const asked = input.has_options === true ? await opened.resolve(input, known) : input;
     known[input.name] = await askInput(asked, context.interrupt.signal, (value) =>
-      checker().checkOne(input.name, value, known),
+      opened.checkOne(input.name, value, known),
     );
   }
   return known;

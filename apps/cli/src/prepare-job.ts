@@ -41,7 +41,7 @@ export async function prepareJob(
   const { definition } = checked;
   refuseUnknownStage(definition, options.stage);
   const { allowMissing = false } = options;
-  const checker = (): InputChecker => session.checker(bundle, definition);
+  const checker = (): Promise<InputChecker> => session.checker(bundle, definition);
   const given = {
     pairs: options.input,
     file: options.inputFile,
@@ -49,7 +49,7 @@ export async function prepareJob(
     allowMissing,
   };
   const values = await collectInputs(definition, given, context, checker);
-  const check = await checker().check(values);
+  const check = await (await checker()).check(values);
   const job = { bundle, definition, onlyStage: options.stage };
   if (check.ok) return { ...job, inputs: check.values, missing: [] };
   const onlyMissing = check.missing.length === check.issues.length;

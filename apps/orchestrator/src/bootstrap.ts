@@ -30,7 +30,7 @@ const KEY_MS = 366 * DAY_MS;
 const KEPT_MS_MIN = 100 * DAY_MS;
 const REGISTRATION_SECONDS = 600;
 
-await runToExit(async () => {
+void runToExit(async () => {
   const { databaseUrl, logLevel, masterKey, otherMasterKey } = readConfig(process.env);
   const logger = createLogger({ name: 'bootstrap', level: logLevel });
   const database = createDatabase({

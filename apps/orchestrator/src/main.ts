@@ -9,7 +9,7 @@ import { announce, runToExit } from './exit.ts';
 /** Shorter than the grace of those who stop programs, which is 30 s as a rule. */
 const STOP_MS_MAX = 25_000;
 
-await runToExit(async () => {
+void runToExit(async () => {
   const config = readConfig(process.env);
   const logger = createLogger({ name: 'orchestrator', level: config.logLevel });
   for (const warning of settingWarnings(process.env)) logger.warn({}, warning);

@@ -16,7 +16,7 @@ const NAME = /^[a-z0-9][a-z0-9._@+-]{0,99}$/;
 /** Far more than a password may have; whoever sends more has mistaken the file. */
 const STDIN_BYTES_MAX = 8192;
 
-await runToExit(async () => {
+void runToExit(async () => {
   const admin = readArguments(process.argv.slice(2));
   const config = readConfig(process.env);
   const logger = createLogger({ name: 'migrate', level: config.logLevel });

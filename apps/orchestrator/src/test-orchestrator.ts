@@ -113,6 +113,7 @@ export async function startTestOrchestrator(
     pollMsMax: 20_000,
     notifications: true,
     runnerCache: true,
+    bundled: true,
     streamsPerUser: 1000,
     masterKey: testMasterKey,
     secretSources: createSecretSources([]),

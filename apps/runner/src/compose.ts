@@ -29,7 +29,10 @@ export function composeRunner(
     insecureRegistries: policy.container?.insecure_registries,
     signaturePolicy: policy.container?.signature_policy,
   });
-  const lua = createLuaEngine({ memoryBytesMax: config.limits.lua.memoryBytes });
+  const lua = createLuaEngine({
+    memoryBytesMax: config.limits.lua.memoryBytes,
+    useImage: config.bundled,
+  });
   return {
     runner: new Runner({
       config,

@@ -34,6 +34,8 @@ export interface RunnerConfig {
   /** Absolute path of what the runner keeps on disk. */
   readonly stateDirectory: string;
   readonly defaultImage: string;
+  /** Whether Lua processes start from what `npm run build` made. */
+  readonly bundled: boolean;
   /** Absolute path of the installation's policy; undefined: no rules. */
   readonly policyFile: string | undefined;
   readonly logLevel: LogLevel;
@@ -71,6 +73,7 @@ const settings = {
   RIVET_DELIVERY_DEADLINE: durationSetting(3_600_000),
   RIVET_SPOOL_MAX: sizeSetting(256 * 1024 ** 2),
   RIVET_REPORT_BUNDLING: choiceSetting('on', ['on', 'off']),
+  RIVET_BUNDLED: choiceSetting('on', ['on', 'off']),
   RIVET_JOB_TIMEOUT: durationSetting(3_600_000),
   RIVET_JOB_LOG_MAX: sizeSetting(100 * 1024 ** 2),
   RIVET_KILL_GRACE: durationSetting(10_000),
@@ -101,6 +104,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): R
     capacity: values.RIVET_RUNNER_CAPACITY,
     stateDirectory: readStateDirectory(values.RIVET_STATE_DIRECTORY, env),
     defaultImage: values.RIVET_DEFAULT_IMAGE,
+    bundled: values.RIVET_BUNDLED === 'on',
     policyFile: readPath('RIVET_POLICY_FILE', values.RIVET_POLICY_FILE),
     logLevel: values.RIVET_LOG_LEVEL,
     stopGraceMs: values.RIVET_STOP_GRACE,

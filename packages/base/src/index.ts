@@ -1,6 +1,13 @@
 // Base: errors, services, durations and other things that know no noun of Rivet.
 export { writeFileAtomically } from './atomic-file.ts';
 export { type BackoffOptions, backoffMs } from './backoff.ts';
+export {
+  BUILD_DIRECTORY,
+  type BuildStamp,
+  buildPlatform,
+  describeSource,
+  findBuild,
+} from './build.ts';
 export { DURATION_MS_MAX, formatDuration, parseDuration } from './duration.ts';
 export {
   choiceSetting,

@@ -1,12 +1,14 @@
 // Starts programs, each in a Lua process of its own, and keeps one process ready.
 import { RivetError } from '@rivet/base';
+import { findImage } from './image.ts';
 import { dataBytes, LuaProcess } from './lua-process.ts';
 import { ProcessVm } from './process-vm.ts';
 import type { LuaEngine, LuaHost, LuaLimits, LuaProgram, LuaVm } from './vm.ts';
-import type { WireProgram } from './wire/messages.ts';
-import { toWire } from './wire/wire-value.ts';
+import { wireProgram } from './wire/wire-program.ts';
 
 const MEMORY_BYTES = 256 * 1024 * 1024;
+/** How long after a program was opened the process of the next one is started, at the latest. */
+const PREPARE_AFTER_MS = 1000;
 /** Idle processes that wait for another program. */
 const IDLE_MAX = 4;
 
@@ -16,8 +18,16 @@ export interface LuaEngineOptions {
    * own. 256 MB when absent.
    */
   readonly memoryBytesMax?: number;
-  /** Whether a process is started before it is needed; true when absent. */
-  readonly keepReady?: boolean;
+  /**
+   * Whether a process is started before it is needed; a number: for so many programs, where it is
+   * known how many there will be. True when absent.
+   */
+  readonly keepReady?: boolean | number;
+  /**
+   * Whether processes start from the image that `npm run build` made, where it is fresh, instead of
+   * from the sources; true when absent.
+   */
+  readonly useImage?: boolean;
   /**
    * Whether the process of a closed program takes another one, which is much faster than starting
    * one: for programs that have nothing to hide from each other. False when absent.
@@ -32,19 +42,24 @@ export function createLuaEngine(options: LuaEngineOptions = {}): LuaEngine {
 
 class ProcessEngine implements LuaEngine {
   readonly #memoryBytes: number;
-  readonly #keepReady: boolean;
+  /** Programs for which a process is still to be started before they come. */
+  #ahead: number;
   readonly #reuse: boolean;
   readonly #open = new Set<ProcessVm>();
   readonly #idle: LuaProcess[] = [];
   #ready: LuaProcess | undefined;
+  #image: string | undefined;
+  #later: NodeJS.Timeout | undefined;
   #hardLimit = true;
   #idleDataBytes: number | undefined;
   #closed = false;
 
   constructor(options: LuaEngineOptions) {
     this.#memoryBytes = options.memoryBytesMax ?? MEMORY_BYTES;
-    this.#keepReady = options.keepReady ?? true;
+    const { keepReady = true } = options;
+    this.#ahead = keepReady === true ? Number.POSITIVE_INFINITY : Number(keepReady);
     this.#reuse = options.reuseProcesses ?? false;
+    this.#image = options.useImage === false ? undefined : findImage();
     this.#prepare();
   }
 
@@ -62,9 +77,13 @@ class ProcessEngine implements LuaEngine {
     };
     const vm = new ProcessVm(process, program, host, limits, this.#reuse ? keep : undefined);
     this.#open.add(vm);
-    void vm.ended.then(() => this.#open.delete(vm));
+    void vm.ended.then(() => {
+      this.#open.delete(vm);
+      this.#prepare();
+    });
     if (this.#closed) await vm.close();
-    this.#prepare();
+    if (Number.isFinite(this.#ahead)) this.#prepare();
+    else this.#prepareLater();
     try {
       await vm.load(wire);
     } catch (error) {
@@ -76,6 +95,7 @@ class ProcessEngine implements LuaEngine {
 
   async close(): Promise<void> {
     this.#closed = true;
+    clearTimeout(this.#later);
     const ready = this.#ready;
     this.#ready = undefined;
     ready?.kill();
@@ -95,13 +115,32 @@ class ProcessEngine implements LuaEngine {
     if (warm !== undefined) this.#ready = undefined;
     if (warm?.running === true && (await warm.ready)) return this.#measured(warm);
     const memoryBytes = Math.max(limits.memoryBytes, this.#memoryBytes);
-    const cold = new LuaProcess(memoryBytes, this.#hardLimit, this.#idleDataBytes);
-    if ((await cold.ready) || !this.#hardLimit) return this.#measured(cold);
+    for (;;) {
+      const cold = this.#start(memoryBytes);
+      if ((await cold.ready) || !this.#fallBack()) return this.#measured(cold);
+    }
+  }
+
+  #start(memoryBytes: number): LuaProcess {
+    return new LuaProcess(memoryBytes, {
+      image: this.#image,
+      hardLimit: this.#hardLimit,
+      idleDataBytes: this.#idleDataBytes,
+    });
+  }
+
+  /** After a process that did not become ready: whether there is another way to start one. */
+  #fallBack(): boolean {
+    if (this.#image !== undefined) {
+      // It may be for another build of the same Node.
+      this.#image = undefined;
+      this.#idleDataBytes = undefined;
+      return true;
+    }
     // A machine may not let us set the limit, or Node may need more: the other checks have to do.
+    const limited = this.#hardLimit;
     this.#hardLimit = false;
-    const unlimited = new LuaProcess(memoryBytes, false);
-    await unlimited.ready;
-    return unlimited;
+    return limited;
   }
 
   #takeBack(process: LuaProcess): void {
@@ -110,9 +149,16 @@ class ProcessEngine implements LuaEngine {
     else process.kill();
   }
 
+  /** What was just opened has work for the processors. */
+  #prepareLater(): void {
+    clearTimeout(this.#later);
+    this.#later = setTimeout(() => this.#prepare(), PREPARE_AFTER_MS).unref();
+  }
+
   #prepare(): void {
-    if (this.#closed || !this.#keepReady || this.#ready?.running === true) return;
-    this.#ready = new LuaProcess(this.#memoryBytes, this.#hardLimit, this.#idleDataBytes);
+    if (this.#closed || this.#ahead <= 0 || this.#ready?.running === true) return;
+    this.#ahead -= 1;
+    this.#ready = this.#start(this.#memoryBytes);
   }
 
   /** What a process has before its program is what the next ones get beside their limit. */
@@ -120,25 +166,4 @@ class ProcessEngine implements LuaEngine {
     this.#idleDataBytes ??= process.pid === undefined ? undefined : dataBytes(process.pid);
     return process;
   }
-}
-
-function wireProgram(program: LuaProgram, limits: LuaLimits): WireProgram {
-  return {
-    main: program.main,
-    files: [...program.files].map(([path, source]) => [
-      path,
-      Buffer.from(source as string).toString('base64'),
-    ]),
-    modules: program.modules.map((module) => ({
-      name: module.name,
-      functions: module.functions,
-      fields: toWire({ ...module.fields }, module.name),
-      source: module.source ?? null,
-    })),
-    globals: Object.entries(program.globals ?? {}),
-    seed: program.seed,
-    env: Object.entries(program.env),
-    cpuMs: limits.cpuMs,
-    memoryBytes: limits.memoryBytes,
-  };
 }

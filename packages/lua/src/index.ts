@@ -1,5 +1,6 @@
 // Runs untrusted Lua in processes that can be killed. Knows nothing of pipelines.
 export { createLuaEngine, type LuaEngineOptions } from './engine.ts';
+export { LUA_IMAGE, LUA_IMAGE_ENTRY, makeImage } from './image.ts';
 export { positionOf, renderLuaError } from './lua-failure.ts';
 export {
   asRecord,

@@ -7,6 +7,18 @@ import type { ToChild } from './wire/messages.ts';
 
 const PACKAGE = fileURLToPath(new URL('..', import.meta.url));
 const ENTRY = fileURLToPath(new URL('./child/main.ts', import.meta.url));
+/** How Node runs in every Lua process; an image is for these only. */
+export const PROCESS_FLAGS: readonly string[] = [
+  '--max-semi-space-size=8',
+  // No helper threads: memory is free when a collection returns, CPU time is that of the script.
+  '--v8-pool-size=0',
+  '--single-threaded-gc',
+  '--expose-gc',
+  '--disable-proto=delete',
+  '--disallow-code-generation-from-strings',
+  '--no-addons',
+  '--disable-warning=ExperimentalWarning',
+];
 const STDERR_BYTES_MAX = 4096;
 const MEGABYTE = 1024 * 1024;
 /**
@@ -31,6 +43,15 @@ export interface LuaProcessListener {
   end(end: ProcessEnd): void;
 }
 
+export interface LuaProcessOptions {
+  /** The image it starts from; undefined: the sources. */
+  readonly image: string | undefined;
+  /** Whether the kernel holds it to its memory, which not every machine lets us ask for. */
+  readonly hardLimit: boolean;
+  /** What `dataBytes` gave for another process that was ready; undefined when none was measured. */
+  readonly idleDataBytes: number | undefined;
+}
+
 /**
  * A process that runs `child/main.ts`; it has no environment, no files and no network of use to it.
  */
@@ -46,18 +67,15 @@ export class LuaProcess {
   readonly ready: Promise<boolean>;
   #isReady: (ready: boolean) => void = () => {};
 
-  /**
-   * @param memoryBytes what scripts may use; the process is given that and what V8 needs itself
-   * @param hardLimit whether the kernel holds it to that, which not every machine lets us ask for
-   * @param idleDataBytes what `dataBytes` gave for another process that was ready
-   */
-  constructor(memoryBytes: number, hardLimit: boolean, idleDataBytes = IDLE_DATA_BYTES) {
+  /** @param memoryBytes what scripts may use; the process is given that and what V8 needs itself */
+  constructor(memoryBytes: number, options: LuaProcessOptions) {
+    const { image, hardLimit, idleDataBytes = IDLE_DATA_BYTES } = options;
     this.ready = new Promise((resolve) => {
       this.#isReady = resolve;
     });
     this.#process = startProcess({
       file: process.execPath,
-      args: nodeArguments(memoryBytes),
+      args: nodeArguments(memoryBytes, image),
       env: {},
       cwd: '/',
       stdin: 'ignore',
@@ -157,23 +175,14 @@ function slack(memoryBytes: number): number {
   return memoryBytes * 1.5 + 64 * MEGABYTE;
 }
 
-function nodeArguments(memoryBytes: number): string[] {
+function nodeArguments(memoryBytes: number, image: string | undefined): string[] {
   const megabytes = Math.ceil(slack(memoryBytes) / MEGABYTE);
   return [
     // The process' own check ends it first, with the line; this holds when it cannot.
     `--max-old-space-size=${megabytes}`,
-    '--max-semi-space-size=8',
-    // No helper threads: memory is free when a collection returns, CPU time is that of the script.
-    '--v8-pool-size=0',
-    '--single-threaded-gc',
-    '--expose-gc',
-    '--disable-proto=delete',
-    '--disallow-code-generation-from-strings',
-    '--no-addons',
+    ...PROCESS_FLAGS,
     '--permission',
-    `--allow-fs-read=${PACKAGE}`,
-    '--disable-warning=ExperimentalWarning',
-    ENTRY,
+    ...(image === undefined ? [`--allow-fs-read=${PACKAGE}`, ENTRY] : ['--snapshot-blob', image]),
   ];
 }
 

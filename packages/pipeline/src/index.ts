@@ -23,8 +23,14 @@ export { type InputCheck, maskSecretInputs, missingInputs } from './inputs/check
 export { createInputChecker, type InputChecker } from './inputs/input-checker.ts';
 export { type InputTextResult, inputFromText, inputsFromText } from './inputs/input-from-text.ts';
 export { inputsInvalid, pipelineInvalid } from './inputs/input-issues.ts';
-export { type LintWarning, lintBundle, lintRuleNames } from './lint/lint-bundle.ts';
-export { type LuaSurface, readLuaSurface } from './lint/lua-surface.ts';
+export { type LintWarning, lintBundle, lintRuleNames, startLint } from './lint/lint-bundle.ts';
+export {
+  type LuaSurface,
+  readLuaSurface,
+  restoreSurface,
+  type StoredSurface,
+  storeSurface,
+} from './lint/lua-surface.ts';
 export { renderWarnings } from './lint/render-warnings.ts';
 export { type DescribedPlugin, describePlugin } from './plugins/describe-plugin.ts';
 export {

@@ -1,15 +1,10 @@
 // `rivet check`: every mistake of a pipeline file at once, and what is probably not meant.
-import {
-  type CheckedPipeline,
-  type LintWarning,
-  renderIssues,
-  renderWarnings,
-} from '@rivet/pipeline';
+import { renderIssues, renderWarnings } from '@rivet/pipeline';
 import { defineCommand, flag, required } from '../command.ts';
 import { loadConfig } from '../config.ts';
-import { createEngineSession, type EngineSession } from '../engine-session.ts';
+import { createEngineSession } from '../engine-session.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { type PipelineFile, readPipelineFile } from '../read-pipeline-file.ts';
+import { readPipelineFile } from '../read-pipeline-file.ts';
 
 export const check = defineCommand({
   details:
@@ -31,8 +26,10 @@ export const check = defineCommand({
     const { output } = context;
     const config = await loadConfig(context.env);
     const pipeline = await readPipelineFile(file, config, context);
-    const session = createEngineSession();
-    const { checked, warnings } = await checkAndLint(session, pipeline).finally(session.close);
+    const session = createEngineSession(context);
+    const { checked, warnings } = await session
+      .checkAndLint(pipeline.bundle, pipeline.search)
+      .finally(session.close);
     const issues = checked.ok ? [] : checked.issues;
     if (options.json) {
       output.json({ valid: checked.ok, issues, warnings });
@@ -55,15 +52,6 @@ export const check = defineCommand({
     return passes ? exitCodes.success : exitCodes.usage;
   },
 });
-
-async function checkAndLint(
-  session: EngineSession,
-  { bundle, search }: PipelineFile,
-): Promise<{ checked: CheckedPipeline; warnings: LintWarning[] }> {
-  const checked = await session.check(bundle, search);
-  const definition = checked.ok ? checked.definition : undefined;
-  return { checked, warnings: await session.lint(bundle, definition) };
-}
 
 function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`;

@@ -57,7 +57,7 @@ async function migrateWithAdministrator(
 ): Promise<number> {
   const child = startProcess({
     file: process.execPath,
-    args: [programEntry('migrate'), '--admin', admin],
+    args: [programEntry('migrate', context.env), '--admin', admin],
     env: { ...context.env, ...env },
     stdin: 'pipe',
     stdout: 'inherit',

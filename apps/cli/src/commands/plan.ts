@@ -50,7 +50,7 @@ export const plan = defineCommand({
       });
     }
     const { output } = context;
-    const session = createEngineSession();
+    const session = createEngineSession(context);
     try {
       const config = await loadConfig(context.env);
       const { bundle, search } = await readPipelineFile(file, config, context);

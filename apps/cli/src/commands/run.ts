@@ -73,7 +73,7 @@ export const run = defineCommand({
   },
   async run(context, { file }, options) {
     const source = workspaceSource(options, context);
-    const session = createEngineSession();
+    const session = createEngineSession(context);
     try {
       // The process that runs Lua starts while the files are read.
       session.lua();

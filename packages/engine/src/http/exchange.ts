@@ -1,7 +1,7 @@
 // One request and the beginning of its answer, on a connection of its own.
 import type { Readable } from 'node:stream';
 import { httpHost } from '@rivet/pipeline';
-import { type buildConnector, Client } from 'undici';
+import type { buildConnector } from 'undici';
 import { allowedAddresses, createConnector, type Destination } from './connect.ts';
 import { exchangeFailure, HEADER_BYTES_MAX } from './http-failure.ts';
 import { type Progress, timedOut } from './progress.ts';
@@ -75,6 +75,8 @@ async function send(
   connect: buildConnector.connector,
   signal: AbortSignal,
 ): Promise<Exchange> {
+  // Loaded by the first request: it is large, and most jobs make none.
+  const { Client } = await import('undici');
   const client = new Client(hop.url.origin, {
     connect,
     allowH2: false,

@@ -11,10 +11,9 @@ import type { FromChild, ToChild } from '../wire/messages.ts';
 
 const PIPE = 3;
 const CHUNK_BYTES = 64 * 1024;
-const sleeper = new Int32Array(new SharedArrayBuffer(4));
-
 const reader = new FrameReader(FRAME_BYTES_MAX);
 const inbox: ToChild[] = [];
+let muted = false;
 
 /** Waits for the next message; ends the process when the engine is gone. */
 export function receive(): ToChild {
@@ -39,6 +38,7 @@ export function postpone(messages: readonly ToChild[]): void {
  * larger than a frame may be.
  */
 export function send(message: FromChild): boolean {
+  if (muted) return true;
   const frame = encodeFrame(message);
   if (frame.length > CHILD_FRAME_BYTES_MAX) return false;
   for (let offset = 0; offset < frame.length; ) {
@@ -48,6 +48,16 @@ export function send(message: FromChild): boolean {
   return true;
 }
 
+/** Does something whose messages nobody is there to take. */
+export function withoutEngine(action: () => void): void {
+  muted = true;
+  try {
+    action();
+  } finally {
+    muted = false;
+  }
+}
+
 /** A pipe that is not ready says EAGAIN when the parent left it non-blocking. */
 function retry(attempt: () => number): number {
   for (;;) {
@@ -55,7 +65,7 @@ function retry(attempt: () => number): number {
       return attempt();
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
-      if (code === 'EAGAIN') Atomics.wait(sleeper, 0, 0, 1);
+      if (code === 'EAGAIN') Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
       else if (code === 'EOF' || code === 'EPIPE' || code === 'ECONNRESET') process.exit(0);
       else throw error;
     }

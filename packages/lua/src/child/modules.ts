@@ -59,13 +59,7 @@ function defineModule(L: LuaState, module: WireModule, { hostCalls, functions }:
 
 /** Runs the Lua of a module with (module, host, branches); its globals are on top of the stack. */
 function runTrusted(L: LuaState, module: WireModule, { hostCalls, scheduler }: Parts): void {
-  const source = bytesOf(module.source ?? '');
-  const name = bytesOf(`=[module ${module.name}]`);
-  if (lauxlib.luaL_loadbufferx(L, source, source.length, name, bytesOf('t')) !== lua.LUA_OK) {
-    const { message, place } = syntaxErrorOf(L);
-    throw new Error(`the Lua of module ${module.name}: line ${place?.[1] ?? 0}: ${message}`);
-  }
-  trust((topOf(L) as LClosure).p);
+  loadTrusted(L, module);
   lua.lua_pushvalue(L, -2);
   lua.lua_setupvalue(L, -2, 1);
   pushGlobalTable(L, module.name);
@@ -80,6 +74,46 @@ function runTrusted(L: LuaState, module: WireModule, { hostCalls, scheduler }: P
   if (lua.lua_pcall(L, 3, 0, 0) !== lua.LUA_OK) {
     throw new Error(`the Lua of module ${module.name}: ${errorOf(L).message}`);
   }
+}
+
+/** Pushes the chunk of a module's Lua. */
+function loadTrusted(L: LuaState, { name, source }: WireModule): void {
+  const key = chunkKey(name, source);
+  const known = compiled.get(key);
+  // What hot code leaves in a prototype belongs to one program.
+  compiled.delete(key);
+  loadChunk(L, name, known === undefined ? (source ?? '') : '');
+  const closure = topOf(L) as LClosure;
+  if (known !== undefined) closure.p = known;
+  else trust(closure.p);
+}
+
+function loadChunk(L: LuaState, module: string, text: string): void {
+  const source = bytesOf(text);
+  const name = bytesOf(`=[module ${module}]`);
+  if (lauxlib.luaL_loadbufferx(L, source, source.length, name, bytesOf('t')) === lua.LUA_OK) return;
+  const { message, place } = syntaxErrorOf(L);
+  throw new Error(`the Lua of module ${module}: line ${place?.[1] ?? 0}: ${message}`);
+}
+
+/** The Lua of modules that was compiled before there was a program, by module and text. */
+const compiled = new Map<string, Proto>();
+
+/** Compiles the Lua of modules for the first program that has them. */
+export function precompile(modules: readonly WireModule[]): void {
+  const L = lauxlib.luaL_newstate();
+  for (const { name, source } of modules) {
+    if (source === null) continue;
+    loadChunk(L, name, source);
+    const { p } = topOf(L) as LClosure;
+    trust(p);
+    compiled.set(chunkKey(name, source), p);
+    lua.lua_pop(L, 1);
+  }
+}
+
+function chunkKey(name: string, source: string | null): string {
+  return `${name}\n${source ?? ''}`;
 }
 
 /**

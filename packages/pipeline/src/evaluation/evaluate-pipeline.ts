@@ -83,7 +83,7 @@ export async function evaluatePipeline(
     if (issue === undefined) throw error;
     return { ok: false, issues: [issue] };
   } finally {
-    if (!keep) await vm.close();
+    if (!keep) void vm.close();
   }
 }
 
@@ -91,7 +91,10 @@ export type CheckedPipeline =
   | { readonly ok: true; readonly definition: PipelineDefinition }
   | { readonly ok: false; readonly issues: DefinitionIssue[] };
 
-/** `evaluatePipeline` for creation and `rivet check`: closes the VM. */
+/**
+ * `evaluatePipeline` for creation and `rivet check`: closes the VM, whose process ends while the
+ * result is used. `LuaEngine.close` waits for it.
+ */
 export async function checkPipeline(
   engine: LuaEngine,
   bundle: PipelineBundle,
@@ -99,7 +102,7 @@ export async function checkPipeline(
 ): Promise<CheckedPipeline> {
   const evaluated = await evaluatePipeline(engine, bundle, options);
   if (!evaluated.ok) return evaluated;
-  await evaluated.vm.close();
+  void evaluated.vm.close();
   return { ok: true, definition: evaluated.definition };
 }
 

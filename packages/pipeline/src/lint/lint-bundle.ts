@@ -4,8 +4,8 @@ import type { PipelineBundle, PipelineDefinition } from '@rivet/protocol';
 import type { Node } from 'luaparse';
 import type { LuaSurface } from './lua-surface.ts';
 import { type ParsedSource, parseSource, positionOf } from './parse-source.ts';
-import { type ResolvedNames, resolveNames } from './resolve-names.ts';
-import type { Finding, LintedFile } from './rule.ts';
+import { resolveNames } from './resolve-names.ts';
+import type { Finding, LintedFile, LintRule } from './rule.ts';
 import { lintRules } from './rules.ts';
 import { readSilences } from './silences.ts';
 
@@ -36,17 +36,24 @@ export const lintRuleNames: readonly string[] = [
   SILENCE_RULE,
 ];
 
+/** Of two warnings about one place, that of the rule that stands first. */
+const RULE_ORDER = new Map(lintRules.map(({ name }, at) => [name, at]));
+
 export interface LintOptions {
   readonly surface: LuaSurface;
   /** Undefined while the definition itself has mistakes: what needs it is not looked at then. */
   readonly definition: PipelineDefinition | undefined;
 }
 
+/** Gives the warnings by file and line, at most 200. */
+export type FinishLint = (definition: PipelineDefinition | undefined) => LintWarning[];
+
 /**
- * The warnings by file and line, at most 200. Files of plugins are their authors' business, and
- * files with a syntax error are left to `checkPipeline`.
+ * Reads the files of a bundle and looks for all that can be seen without their definition, so that
+ * this happens while they are evaluated elsewhere. Files of plugins are their authors' business,
+ * and files with a syntax error are left to `checkPipeline`.
  */
-export function lintBundle(bundle: PipelineBundle, options: LintOptions): LintWarning[] {
+export function startLint(bundle: PipelineBundle, surface: LuaSurface): FinishLint {
   const files = Object.entries(bundle.files)
     .filter(([path]) => !path.startsWith('plugins/'))
     .flatMap(([path, text]) => {
@@ -54,19 +61,24 @@ export function lintBundle(bundle: PipelineBundle, options: LintOptions): LintWa
       return source === undefined ? [] : [{ source, names: resolveNames(source.chunk) }];
     });
   const ownGlobals = new Set(files.flatMap(({ names }) => names.globalWrites.map(nameOf)));
-  const warnings = files.flatMap((file) => lintFile(file, ownGlobals, options));
-  return warnings.slice(0, WARNINGS_MAX);
+  const started = files.map((file) => lintFile({ ...file, surface, ownGlobals }));
+  return (definition) => started.flatMap((finish) => finish(definition)).slice(0, WARNINGS_MAX);
+}
+
+/** `startLint` and what it gives. */
+export function lintBundle(
+  bundle: PipelineBundle,
+  { surface, definition }: LintOptions,
+): LintWarning[] {
+  return startLint(bundle, surface)(definition);
 }
 
 function nameOf({ name }: { readonly name: string }): string {
   return name;
 }
 
-function lintFile(
-  { source, names }: { source: ParsedSource; names: ResolvedNames },
-  ownGlobals: ReadonlySet<string>,
-  { surface, definition }: LintOptions,
-): LintWarning[] {
+function lintFile(given: Omit<LintedFile, 'definition' | 'report'>): FinishLint {
+  const { source } = given;
   const silences = readSilences(source, lintRuleNames);
   const warnings: LintWarning[] = silences.mistakes.map((mistake) => ({
     rule: SILENCE_RULE,
@@ -75,16 +87,25 @@ function lintFile(
     ...(mistake.nearest === undefined ? {} : { nearest: mistake.nearest }),
     ...placeOf(source, { line: mistake.line }),
   }));
-  for (const rule of lintRules) {
+  const check = (rule: LintRule, definition: PipelineDefinition | undefined): void => {
     const report = (node: Node, finding: Finding): void => {
       const position = positionOf(source, node);
       if (position === undefined || silences.covers(rule.name, position.line)) return;
       warnings.push({ rule: rule.name, ...warningOf(finding), ...placeOf(source, position) });
     };
-    const file: LintedFile = { source, names, surface, ownGlobals, definition, report };
-    rule.check(file);
-  }
-  return warnings.sort((a, b) => a.line - b.line || (a.column ?? 0) - (b.column ?? 0));
+    rule.check({ ...given, definition, report });
+  };
+  const [later, now] = [true, undefined].map((needed) =>
+    lintRules.filter((rule) => rule.needsDefinition === needed),
+  );
+  for (const rule of now ?? []) check(rule, undefined);
+  return (definition) => {
+    for (const rule of later ?? []) check(rule, definition);
+    const order = (warning: LintWarning): number => RULE_ORDER.get(warning.rule) ?? -1;
+    return warnings.sort(
+      (a, b) => a.line - b.line || (a.column ?? 0) - (b.column ?? 0) || order(a) - order(b),
+    );
+  };
 }
 
 function warningOf({

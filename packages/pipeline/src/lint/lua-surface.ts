@@ -9,6 +9,23 @@ export interface LuaSurface {
   readonly modules: ReadonlyMap<string, ReadonlySet<string>>;
 }
 
+/** A surface as JSON: the globals, and each module with its members. */
+export interface StoredSurface {
+  readonly globals: readonly string[];
+  readonly modules: readonly (readonly [string, readonly string[]])[];
+}
+
+export function storeSurface({ globals, modules }: LuaSurface): StoredSurface {
+  return { globals: [...globals], modules: [...modules].map(([name, all]) => [name, [...all]]) };
+}
+
+export function restoreSurface({ globals, modules }: StoredSurface): LuaSurface {
+  return {
+    globals: new Set(globals),
+    modules: new Map(modules.map(([name, members]) => [name, new Set(members)])),
+  };
+}
+
 const PROBE = `
 local seen = {}
 for name, value in next, _G do

@@ -32,6 +32,8 @@ export interface LintRule {
   readonly name: string;
   /** One sentence on what it finds. */
   readonly finds: string;
+  /** Whether it looks at the definition, which is there when the file was evaluated. */
+  readonly needsDefinition?: true;
   check(file: LintedFile): void;
 }
 

@@ -5,10 +5,11 @@ import { textOf } from './parse-source.ts';
 /** The nodes right below a node, in the order of the source. */
 export function childrenOf(node: Node): Node[] {
   const children: Node[] = [];
-  for (const [key, value] of Object.entries(node)) {
-    if (key === 'loc' || key === 'comments') continue;
-    for (const item of Array.isArray(value) ? value : [value])
-      if (isNode(item)) children.push(item);
+  for (const key in node) {
+    if (key === 'loc' || key === 'comments' || key === 'type') continue;
+    const value: unknown = node[key as keyof Node];
+    if (Array.isArray(value)) children.push(...value.filter(isNode));
+    else if (isNode(value)) children.push(value);
   }
   return children;
 }
@@ -17,14 +18,28 @@ function isNode(value: unknown): value is Node {
   return typeof value === 'object' && value !== null && 'type' in value;
 }
 
+/** A node and what it stands in. */
+export interface WalkedNode {
+  readonly node: Node;
+  readonly parent: Node | undefined;
+}
+
+/** Walks of whole files, as long as their trees are there: every rule asks for them. */
+const walks = new WeakMap<Node, readonly WalkedNode[]>();
+
 /** Every node of a tree, parents first, with what it stands in. */
-export function* walk(root: Node): Generator<{ node: Node; parent: Node | undefined }> {
-  const open: { node: Node; parent: Node | undefined }[] = [{ node: root, parent: undefined }];
+export function walk(root: Node): readonly WalkedNode[] {
+  const known = walks.get(root);
+  if (known !== undefined) return known;
+  const all: WalkedNode[] = [];
+  const open: WalkedNode[] = [{ node: root, parent: undefined }];
   for (let item = open.pop(); item !== undefined; item = open.pop()) {
-    yield item;
+    all.push(item);
     const { node } = item;
     for (const child of childrenOf(node).reverse()) open.push({ node: child, parent: node });
   }
+  if (root.type === 'Chunk') walks.set(root, all);
+  return all;
 }
 
 /** A call in any of its three forms: `f(x)`, `f{…}`, `f"…"`. */

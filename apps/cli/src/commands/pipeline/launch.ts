@@ -47,7 +47,7 @@ export const pipelineLaunch = defineCommand({
     const { signal } = interrupt;
     const client = await openClient(context, options);
     const pipeline = await client.getPipeline({ ref, signal });
-    const session = createEngineSession();
+    const session = createEngineSession(context);
     const inputs = await collectInputs(
       pipeline.definition,
       { pairs: options.input, file: options.inputFile, ask: !options.noInput },

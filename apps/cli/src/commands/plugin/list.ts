@@ -24,7 +24,7 @@ export const pluginList = defineCommand({
     const { output, cwd } = context;
     const { pluginPlaces } = await loadConfig(context.env);
     const plugins = await findPlugins([ownPlace(cwd), ...pluginPlaces]);
-    const session = createEngineSession();
+    const session = createEngineSession(context);
     const all: { plugin: FoundPlugin; described: DescribedPlugin }[] = [];
     try {
       for (const plugin of plugins) {

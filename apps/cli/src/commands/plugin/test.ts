@@ -91,8 +91,9 @@ async function testFilesOf({ name, folder }: FoundPlugin): Promise<string[]> {
 }
 
 /** Whether the plugin can be used; says why not. */
-async function checkPlugin(plugin: FoundPlugin, { output }: CommandContext): Promise<boolean> {
-  const session = createEngineSession();
+async function checkPlugin(plugin: FoundPlugin, context: CommandContext): Promise<boolean> {
+  const { output } = context;
+  const session = createEngineSession(context);
   const described = await session.describe(plugin).finally(session.close);
   const { red, bold, dim } = output.style;
   if (!described.ok) {

@@ -45,6 +45,7 @@ const FOREIGN = new Set(['input', 'secret']);
 export const splicedShell: LintRule = {
   name: 'spliced-shell',
   finds: 'an input or a secret that becomes part of the text of a shell script',
+  needsDefinition: true,
   check(file) {
     for (const { node } of walk(file.source.chunk)) {
       const call = globalCall(file, node);

@@ -15,6 +15,7 @@ const INPUT_CALLS = new Set(['input.get', 'input.require', 'input.has']);
 export const undeclaredSecret: LintRule = {
   name: 'undeclared-secret',
   finds: 'a secret that is used and that the definition does not list',
+  needsDefinition: true,
   check(file) {
     if (file.definition === undefined) return;
     const { secrets } = file.definition;
@@ -32,6 +33,7 @@ export const undeclaredSecret: LintRule = {
 export const undeclaredInput: LintRule = {
   name: 'undeclared-input',
   finds: 'an input that is used and that the definition does not have',
+  needsDefinition: true,
   check(file) {
     if (file.definition === undefined) return;
     const known = file.definition.inputs.map(({ name }) => name);
@@ -49,6 +51,7 @@ export const undeclaredInput: LintRule = {
 export const undeclaredIdToken: LintRule = {
   name: 'undeclared-id-token',
   finds: 'an audience of job.id_token that the definition does not list',
+  needsDefinition: true,
   check(file) {
     if (file.definition === undefined) return;
     const known = file.definition.id_tokens ?? [];

@@ -1,0 +1,29 @@
+// What every command is given, made from this process.
+import type { CommandContext } from './command.ts';
+import { exitCodes } from './exit-codes.ts';
+import { listenForInterrupts } from './interrupt.ts';
+import { createOutput } from './output.ts';
+import { runProgram } from './program.ts';
+
+export interface RivetProcess {
+  /** The directory with what was built from the sources that are there; undefined: none. */
+  readonly build: string | undefined;
+  /** Ends the process at once: somebody asked for the third time. */
+  exit(code: number): void;
+}
+
+/** Runs `rivet` with the words of its command line; gives the exit code. */
+export async function runRivet(
+  argv: readonly string[],
+  { build, exit }: RivetProcess,
+): Promise<number> {
+  const { env, stdin, stdout, stderr } = process;
+  const output = createOutput({ stdout, stderr, env });
+  const interrupt = listenForInterrupts(() => exit(exitCodes.interrupted));
+  // Questions go to standard error, so that a piped result does not forbid them.
+  const interactive = stdin.isTTY === true && stderr.isTTY === true && env.TERM !== 'dumb';
+  const cwd = process.cwd();
+  const lua = undefined;
+  const context: CommandContext = { env, cwd, output, interrupt, interactive, build, lua };
+  return await runProgram(argv, context);
+}

@@ -1,0 +1,39 @@
+// The Lua process: holds one program at a time and does what the engine says, one message after the
+// other.
+import type { ToChild } from '../wire/messages.ts';
+import { receive, send } from './channel.ts';
+import { liftLimits } from './limits.ts';
+import { Program } from './program.ts';
+
+/** Does what the engine says until it is gone; never returns. */
+export function serve(): void {
+  try {
+    send({ type: 'ready' });
+    let program: Program | undefined;
+    for (;;) {
+      program = deliver(program);
+      program.run();
+    }
+  } catch (error) {
+    const reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    send({ type: 'broken', reason: reason.slice(0, 2000) });
+    process.exit(70);
+  }
+}
+
+/** A function of its own, so that nothing holds the message, which may be large, while Lua runs. */
+function deliver(program: Program | undefined): Program {
+  const message = receive();
+  if (message.type === 'open') return open(message);
+  if (program === undefined) throw new Error(`the first message is ${message.type}`);
+  program.handle(message);
+  return program;
+}
+
+/** The program before, if there was one, has nothing left to do. */
+function open({ id, program }: Extract<ToChild, { type: 'open' }>): Program {
+  liftLimits();
+  const opened = new Program(program);
+  send({ type: 'done', id, values: [], positions: [] });
+  return opened;
+}

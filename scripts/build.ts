@@ -1,0 +1,106 @@
+// `npm run build`: programs as few files of JavaScript, and the image that Lua processes start from,
+// in build/. Everything also runs from the sources; what was built starts faster and needs less
+// memory, and is used while no source has changed. With `--if-stale` only what is not there.
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { SURROUNDINGS_FILE } from '../apps/cli/src/script-surroundings.ts';
+import {
+  BUILD_DIRECTORY,
+  type BuildStamp,
+  buildPlatform,
+  describeSource,
+  findBuild,
+} from '../packages/base/src/index.ts';
+import { LUA_IMAGE, LUA_IMAGE_ENTRY, makeImage } from '../packages/lua/src/index.ts';
+import { bundle } from './build/bundle.ts';
+import { rehearsedPrograms } from './build/rehearsed-programs.ts';
+import { readSurroundings } from './build/surroundings.ts';
+
+/** Programs that run may load a part of theirs later: so many builds are kept. */
+const BUILDS_KEPT = 3;
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const current = join(root, BUILD_DIRECTORY);
+const builds = join(current, '..');
+
+const programs: Readonly<Record<string, string>> = {
+  rivet: 'apps/cli/src/bundled-main.ts',
+  orchestrator: 'apps/orchestrator/src/main.ts',
+  migrate: 'apps/orchestrator/src/migrate.ts',
+  bootstrap: 'apps/orchestrator/src/bootstrap.ts',
+  runner: 'apps/runner/src/main.ts',
+};
+
+await main();
+
+async function main(): Promise<void> {
+  const stale = [...Object.keys(programs), LUA_IMAGE].some(
+    (name) => findBuild(root, name) === undefined,
+  );
+  if (process.argv.includes('--if-stale') && !stale) return;
+  const beganAt = performance.now();
+  const directory = join(builds, `${Date.now()}-${process.pid}`);
+  await mkdir(directory, { recursive: true });
+  try {
+    await buildImage(directory);
+    await buildPrograms(directory);
+    await publish(directory);
+  } catch (error) {
+    await rm(directory, { recursive: true, force: true });
+    throw error;
+  }
+  await removeOld();
+  const seconds = ((performance.now() - beganAt) / 1000).toFixed(1);
+  process.stdout.write(`build: wrote build/${basename(directory)} in ${seconds} s\n`);
+}
+
+async function buildImage(directory: string): Promise<void> {
+  const sources = await bundle({
+    root,
+    directory,
+    entries: { [LUA_IMAGE]: LUA_IMAGE_ENTRY },
+    whole: true,
+  });
+  const script = join(directory, `${LUA_IMAGE}.cjs`);
+  await makeImage(script, await rehearsedPrograms(), directory);
+  await writeStamp(directory, LUA_IMAGE, sources.get(LUA_IMAGE) ?? []);
+}
+
+async function buildPrograms(directory: string): Promise<void> {
+  const sources = await bundle({ root, directory, entries: programs });
+  const surroundings = JSON.stringify(await readSurroundings());
+  await writeFile(join(directory, SURROUNDINGS_FILE), surroundings);
+  for (const [name, paths] of sources) await writeStamp(directory, name, paths);
+}
+
+async function writeStamp(
+  directory: string,
+  name: string,
+  paths: readonly string[],
+): Promise<void> {
+  const stamp: BuildStamp = {
+    node: process.version,
+    platform: buildPlatform(),
+    sources: ['package-lock.json', ...paths].map((path) => describeSource(root, path)),
+  };
+  await writeFile(join(directory, `${name}.json`), JSON.stringify(stamp));
+}
+
+/** Makes it the current one, in one step. */
+async function publish(directory: string): Promise<void> {
+  const link = `${directory}.link`;
+  await symlink(basename(directory), link);
+  await rename(link, current);
+}
+
+async function removeOld(): Promise<void> {
+  const newest = existsSync(current) ? await readlink(current) : '';
+  const names = (await readdir(builds)).filter((name) => /^\d+-\d+(\.link)?$/.test(name));
+  const age = (name: string): number => Number.parseInt(name, 10);
+  const old = names.sort((a, b) => age(b) - age(a)).slice(BUILDS_KEPT);
+  for (const name of old) {
+    if (name !== newest) await rm(join(builds, name), { recursive: true, force: true });
+  }
+}
