@@ -56,11 +56,15 @@ export function attemptDriver(
     }
   };
   const endAll = async (): Promise<void> => {
-    await Promise.allSettled(starting);
-    const unused = slot?.takeRest() ?? [];
-    for (const container of unused) open.add(container);
-    const ended = await Promise.allSettled([...open].map(end));
-    const failed = ended.find((result) => result.status === 'rejected');
+    for (const container of slot?.takeRest() ?? []) open.add(container);
+    let failed: PromiseRejectedResult | undefined;
+    // What runs is ended first; a start that is under way may bring one more.
+    for (let isLast = false; !isLast; ) {
+      isLast = starting.size === 0;
+      const ended = await Promise.allSettled([...open].map(end));
+      failed = ended.find((result) => result.status === 'rejected');
+      await Promise.allSettled(starting);
+    }
     if (!isUnsure && failed === undefined) return;
     await driver.removeLabelled(labels);
     isUnsure = false;

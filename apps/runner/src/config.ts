@@ -19,6 +19,8 @@ import type { RegistrationSource } from './registration-token.ts';
 const NAME_PATTERN = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
 const TAG_PATTERN = /^[^=,\s]{1,100}=[^=,]{1,200}$/;
 const TAGS_MAX = 100;
+/** Kept ready unless the settings say otherwise; a runner with less capacity keeps fewer. */
+const WARM_CONTAINERS_MAX = 4;
 
 export interface RunnerConfig {
   /** Address of the server, without a trailing slash. */
@@ -34,8 +36,6 @@ export interface RunnerConfig {
   /** Absolute path of what the runner keeps on disk. */
   readonly stateDirectory: string;
   readonly defaultImage: string;
-  /** Whether Lua processes start from what `npm run build` made. */
-  readonly bundled: boolean;
   /** Absolute path of the installation's policy; undefined: no rules. */
   readonly policyFile: string | undefined;
   readonly logLevel: LogLevel;
@@ -53,6 +53,14 @@ export interface RunnerConfig {
   /** Whether reports of several jobs go to the server in one request. */
   readonly reportBundling: boolean;
   readonly limits: JobLimits;
+  /** Containers that are kept started for jobs to come; 0: none. */
+  readonly warmContainers: number;
+  /** Whether Lua and the first container start before the first report is answered. */
+  readonly earlyStart: boolean;
+  /** Whether commands go through control directories; every one by `podman exec` when false. */
+  readonly controlDirectory: boolean;
+  /** Whether Lua processes start from what `npm run build` made. */
+  readonly bundled: boolean;
 }
 
 const settings = {
@@ -73,6 +81,9 @@ const settings = {
   RIVET_DELIVERY_DEADLINE: durationSetting(3_600_000),
   RIVET_SPOOL_MAX: sizeSetting(256 * 1024 ** 2),
   RIVET_REPORT_BUNDLING: choiceSetting('on', ['on', 'off']),
+  RIVET_WARM_CONTAINERS: integerSetting(-1, 0, 100),
+  RIVET_EARLY_START: choiceSetting('on', ['on', 'off']),
+  RIVET_CONTROL_DIRECTORY: choiceSetting('on', ['on', 'off']),
   RIVET_BUNDLED: choiceSetting('on', ['on', 'off']),
   RIVET_JOB_TIMEOUT: durationSetting(3_600_000),
   RIVET_JOB_LOG_MAX: sizeSetting(100 * 1024 ** 2),
@@ -104,7 +115,6 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): R
     capacity: values.RIVET_RUNNER_CAPACITY,
     stateDirectory: readStateDirectory(values.RIVET_STATE_DIRECTORY, env),
     defaultImage: values.RIVET_DEFAULT_IMAGE,
-    bundled: values.RIVET_BUNDLED === 'on',
     policyFile: readPath('RIVET_POLICY_FILE', values.RIVET_POLICY_FILE),
     logLevel: values.RIVET_LOG_LEVEL,
     stopGraceMs: values.RIVET_STOP_GRACE,
@@ -112,6 +122,13 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): R
     deliveryDeadlineMs: values.RIVET_DELIVERY_DEADLINE,
     spoolBytesMax: values.RIVET_SPOOL_MAX,
     reportBundling: values.RIVET_REPORT_BUNDLING === 'on',
+    warmContainers:
+      values.RIVET_WARM_CONTAINERS < 0
+        ? Math.min(values.RIVET_RUNNER_CAPACITY, WARM_CONTAINERS_MAX)
+        : values.RIVET_WARM_CONTAINERS,
+    earlyStart: values.RIVET_EARLY_START === 'on',
+    controlDirectory: values.RIVET_CONTROL_DIRECTORY === 'on',
+    bundled: values.RIVET_BUNDLED === 'on',
     limits: {
       lua: { cpuMs: values.RIVET_LUA_CPU, memoryBytes: values.RIVET_LUA_MEMORY },
       logBytesMax: values.RIVET_JOB_LOG_MAX,

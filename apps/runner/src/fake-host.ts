@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLogger } from '@rivet/base';
-import type { ContainerDriver } from '@rivet/containers';
+import type { ContainerDriver, ContainerSpec } from '@rivet/containers';
 import { type JobHost, type JobSpec, noSecrets, type RunJob } from '@rivet/engine';
 import type { JobOutcome, LogLine } from '@rivet/protocol';
 import { readConfig } from './config.ts';
@@ -12,28 +12,49 @@ import { REGISTRATION_TOKEN } from './fake-server.ts';
 import { Runner } from './runner.ts';
 import { createServerApi } from './server-api.ts';
 
+/** The image that `plainSpec` asks for. */
+export const IMAGE_ID = 'a'.repeat(64);
+
 /** A driver whose containers are names; trees are really removed. */
 export interface MemoryDriver extends ContainerDriver {
   /** Labels that `removeLabelled` was called with. */
   readonly removed: Readonly<Record<string, string>>[];
+  /** Names of containers in the order in which they were started, ended, and removed for good. */
+  readonly started: ContainerSpec[];
+  readonly killed: string[];
+  readonly removedNames: string[];
+  /** What `ensureImage` says the image is; nothing stands ready while it says nothing. */
+  imageId: string | undefined;
 }
 
 export function memoryDriver(): MemoryDriver {
   const removed: Readonly<Record<string, string>>[] = [];
-  return {
+  const started: ContainerSpec[] = [];
+  const killed: string[] = [];
+  const removedNames: string[] = [];
+  const driver: MemoryDriver = {
     name: 'memory',
     removed,
+    started,
+    killed,
+    removedNames,
+    imageId: undefined,
     check: async () => [{ subject: 'memory', ok: true, seen: 'there', fix: undefined }],
-    ensureImage: async () => undefined,
-    start: async (spec) => ({
-      name: spec.name,
-      image: spec.image,
-      run: () => Promise.reject(new Error('the memory driver runs nothing')),
-      isRunning: async () => true,
-      moved: () => undefined,
-      kill: async () => undefined,
-      remove: async () => undefined,
-    }),
+    ensureImage: async () => driver.imageId,
+    async start(spec) {
+      started.push(spec);
+      return {
+        name: spec.name,
+        image: spec.image,
+        run: () => Promise.reject(new Error('the memory driver runs nothing')),
+        isRunning: async () => !killed.includes(spec.name),
+        moved: () => undefined,
+        async kill() {
+          killed.push(spec.name);
+        },
+        remove: () => Promise.reject(new Error('a runner only kills, and removes by name')),
+      };
+    },
     pullImage: () => Promise.reject(new Error('the memory driver has no images')),
     buildImage: () => Promise.reject(new Error('the memory driver builds nothing')),
     pushImage: () => Promise.reject(new Error('the memory driver has no images')),
@@ -43,9 +64,32 @@ export function memoryDriver(): MemoryDriver {
       removed.push(labels);
       return 0;
     },
-    removeNamed: async () => undefined,
+    async removeNamed(names) {
+      removedNames.push(...names);
+    },
     removeTree: (path) => rm(path, { recursive: true, force: true }),
     close: async () => undefined,
+  };
+  return driver;
+}
+
+/** A container as the engine asks for it where a pipeline says nothing special. */
+export function plainSpec(host: JobHost, name: string): ContainerSpec {
+  return {
+    name,
+    image: host.defaultImage,
+    imageId: IMAGE_ID,
+    labels: host.labels,
+    env: { A: 'of the job' },
+    mounts: [{ source: host.workspace, target: '/workspace', readonly: false }],
+    entrypoint: [],
+    network: 'default',
+    user: undefined,
+    memoryBytes: undefined,
+    cpus: undefined,
+    pids: undefined,
+    privileged: false,
+    controlDirectory: join(host.stateDirectory, 'containers', name),
   };
 }
 

@@ -111,7 +111,7 @@ export class FakeServer {
         pipeline: 'p',
         version: 1,
         bundle: { main: 'pipeline.lua', files: { 'pipeline.lua': '' } },
-        definition: {} as ClaimedJob['definition'],
+        definition: { stages: [] } as unknown as ClaimedJob['definition'],
         inputs: {},
         launched_by: 'test',
         event: 'manual',

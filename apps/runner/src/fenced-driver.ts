@@ -51,6 +51,7 @@ function fencedContainer(container: Container, fence: AbortSignal): Container {
   return {
     name: container.name,
     image: container.image,
+    warm: container.warm ?? false,
     async run(command, sink) {
       fence.throwIfAborted();
       return container.run(command, sink);

@@ -20,7 +20,9 @@ import type {
 } from '@rivet/engine';
 import type { LuaEngine } from '@rivet/lua';
 import type { ClaimedJob, JobOutcome, LogLine, LogLines } from '@rivet/protocol';
+import { type AttemptDriver, attemptDriver } from './attempt-driver.ts';
 import type { Clock } from './clock.ts';
+import type { Disposal } from './disposal.ts';
 import { fencedDriver } from './fenced-driver.ts';
 import { serverIdTokens } from './id-tokens.ts';
 import { ownAttemptLabels, ownerLabels } from './labels.ts';
@@ -30,6 +32,8 @@ import type { ReportBundler } from './report-bundler.ts';
 import type { ServerApi } from './server-api.ts';
 import { Spool } from './spool.ts';
 import type { AttemptDirectory, StateDirectory } from './state-directory.ts';
+import type { WarmPool } from './warm/warm-pool.ts';
+import type { WarmSlot } from './warm/warm-slot.ts';
 
 /** What the engine may take beyond its graces to end a job, in milliseconds. */
 const STOP_MARGIN_MS = 30_000;
@@ -46,6 +50,10 @@ export interface JobRunContext {
   readonly lua: LuaEngine;
   readonly runJob: RunJob;
   readonly state: StateDirectory;
+  readonly disposal: Disposal;
+  readonly warm: WarmPool;
+  /** Whether Lua and containers start before the server has confirmed that the job is ours. */
+  readonly earlyStart: boolean;
   readonly limits: JobLimits;
   readonly defaultImage: string;
   readonly policy: InstallationPolicy;
@@ -66,8 +74,8 @@ export interface JobRunContext {
 }
 
 /**
- * Runs a claimed job. Never throws; when it resolves, nothing of the attempt is left on this
- * machine.
+ * Runs a claimed job. Never throws; when it resolves, nothing of the attempt runs any more, and
+ * what it left is with the disposal.
  * @param answeredAt when the answer with the job had come, on the clock of the context. A long poll
  *   says nothing about when the answer was made, so no work starts before a first report has
  *   renewed the lease.
@@ -81,9 +89,10 @@ export async function runClaimedJob(
   const lease = new Lease(job.lease_seconds, answeredAt, context.clock);
   let directory: AttemptDirectory | undefined;
   try {
-    directory = await context.state.makeAttempt(job.id, job.attempt);
+    const place = await makePlace(job, context, logger);
+    directory = place.directory;
     const spool = await Spool.open(directory.spool);
-    const attempt = new Attempt(job, lease, spool, { ...context, logger });
+    const attempt = new Attempt(job, lease, spool, { ...context, logger }, place.slot);
     const end = await attempt.run(directory);
     await spool.close();
     logger.info({ end }, 'the attempt has ended');
@@ -92,8 +101,31 @@ export async function runClaimedJob(
     await giveUp(job, error, context);
   } finally {
     lease.close();
-    if (directory !== undefined) await removeTree(context.driver, directory.path, logger);
+    if (directory !== undefined) context.disposal.addDirectory(directory.path);
+    context.warm.touch();
   }
+}
+
+/** The directories of the attempt, with a container that stands ready in them if there is one. */
+async function makePlace(
+  job: ClaimedJob,
+  { state, warm, disposal }: JobRunContext,
+  logger: Logger,
+): Promise<{ directory: AttemptDirectory; slot: WarmSlot | undefined }> {
+  const slot = await warm.take(job);
+  if (slot !== undefined) {
+    try {
+      const directory = await state.makeAttempt(job.id, job.attempt, slot.path);
+      slot.moved(directory);
+      return { directory, slot };
+    } catch (error) {
+      logger.warn({ err: error }, 'what stood ready cannot be used');
+      await Promise.all(slot.takeRest().map((container) => container.kill()));
+      disposal.addContainers([slot.containerName]);
+      disposal.addDirectory(slot.path);
+    }
+  }
+  return { directory: await state.makeAttempt(job.id, job.attempt), slot: undefined };
 }
 
 /**
@@ -123,6 +155,7 @@ class Attempt {
   readonly #lease: Lease;
   readonly #context: JobRunContext;
   readonly #reporter: Reporter;
+  readonly #driver: AttemptDriver;
   /** Asks the engine to end the job in order. */
   readonly #cancel = new AbortController();
   /**
@@ -132,8 +165,23 @@ class Attempt {
   /** Why this runner, not a person, ended the job. */
   #cause: RivetError | undefined;
 
-  constructor(job: ClaimedJob, lease: Lease, spool: Spool, context: JobRunContext) {
+  constructor(
+    job: ClaimedJob,
+    lease: Lease,
+    spool: Spool,
+    context: JobRunContext,
+    slot: WarmSlot | undefined,
+  ) {
     this.#job = job;
+    const labels = ownAttemptLabels(context.state.owner, job.id, job.attempt);
+    this.#driver = attemptDriver(
+      {
+        ...context,
+        slot,
+        onStart: (spec) => context.warm.noteStart(spec, job.pipeline),
+      },
+      labels,
+    );
     this.#lease = lease;
     this.#context = context;
     this.#reporter = new Reporter({
@@ -159,10 +207,8 @@ class Attempt {
     logger.info({ pipeline: this.#job.pipeline, version: this.#job.version }, 'the job starts');
     const reporting = this.#reporter.run();
     const outcome = await this.#runWhenConfirmed(directory);
-    // A job that has ended has left nothing behind: its end is told after the clean-up.
-    await this.#removeContainers();
-    await removeTree(this.#context.driver, directory.workspace, logger);
-    await removeTree(this.#context.driver, directory.state, logger);
+    // Nothing of a job runs any more when its end is told; its files go a little later.
+    await this.#endContainers();
     for (const dispose of disposers) dispose();
     this.#reporter.finish(outcome);
     logger.info({ state: outcome.state, reason: outcome.reason }, 'the job has ended');
@@ -170,20 +216,36 @@ class Attempt {
   }
 
   async #runWhenConfirmed(directory: AttemptDirectory): Promise<JobOutcome> {
+    const confirmed = this.#confirmed();
+    // Whoever needs to know awaits it; the engine asks only at its first host call.
+    confirmed.catch(() => undefined);
+    if (this.#context.earlyStart) return await this.#runJob(directory, confirmed);
+    try {
+      await confirmed;
+    } catch (error) {
+      return failureOf(toRivetError(error));
+    }
+    return await this.#runJob(directory, confirmed);
+  }
+
+  /** Resolves when the server has taken the first report; rejects when the job is not ours. */
+  async #confirmed(): Promise<void> {
     const stopped = new Promise<false>((resolve) => {
       onAbort(this.#fence.signal, () => resolve(false));
     });
     const ours = await Promise.race([this.#reporter.confirmed, stopped]);
-    return ours ? this.#runJob(directory) : failureOf(this.#cause ?? this.#lostError());
+    if (!ours) throw this.#cause ?? this.#lostError();
   }
 
-  async #runJob(directory: AttemptDirectory): Promise<JobOutcome> {
+  async #runJob(directory: AttemptDirectory, confirmed: Promise<void>): Promise<JobOutcome> {
     const { context, job } = { context: this.#context, job: this.#job };
     try {
       const running = context.runJob(
         specOf(job),
         {
-          driver: fencedDriver(context.driver, this.#fence.signal),
+          driver: fencedDriver(this.#driver, this.#fence.signal),
+          confirmed,
+          earlyStart: context.earlyStart,
           lua: context.lua,
           logger: context.logger,
           workspace: directory.workspace,
@@ -265,15 +327,14 @@ class Attempt {
     this.#context.logger.warn({ code: error.code }, error.message);
     this.#fence.abort(error);
     this.#cancel.abort(error);
-    void this.#removeContainers();
+    void this.#endContainers();
   }
 
-  async #removeContainers(): Promise<void> {
-    const { driver, state, logger } = this.#context;
+  async #endContainers(): Promise<void> {
     try {
-      await driver.removeLabelled(ownAttemptLabels(state.owner, this.#job.id, this.#job.attempt));
+      await this.#driver.endAll();
     } catch (error) {
-      logger.error({ err: error }, 'containers of the job could not be removed');
+      this.#context.logger.error({ err: error }, 'containers of the job could not be ended');
     }
   }
 
@@ -339,12 +400,4 @@ function onAbort(signal: AbortSignal, action: () => void): () => void {
   }
   signal.addEventListener('abort', action, { once: true });
   return () => signal.removeEventListener('abort', action);
-}
-
-async function removeTree(driver: ContainerDriver, path: string, logger: Logger): Promise<void> {
-  try {
-    await driver.removeTree(path);
-  } catch (error) {
-    logger.error({ err: error, path }, 'a directory of the job could not be removed');
-  }
 }

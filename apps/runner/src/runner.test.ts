@@ -2,12 +2,10 @@
 import { randomBytes } from 'node:crypto';
 import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { LABEL_JOB, LABEL_OWNER } from '@rivet/containers';
 import type { JobOutcome, ReportRequest } from '@rivet/protocol';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { aborted, makeRunner, type Play, type TestRunner, until } from './fake-host.ts';
+import { aborted, makeRunner, type Play, plainSpec, type TestRunner, until } from './fake-host.ts';
 import { FakeServer } from './fake-server.ts';
-import { ownAttemptLabels } from './labels.ts';
 
 const succeeded: JobOutcome = { state: 'succeeded' };
 const canceled: JobOutcome = { state: 'canceled' };
@@ -77,19 +75,36 @@ describe('a runner', () => {
     expect(job.lines).toHaveLength(3);
   });
 
-  it('leaves neither containers nor directories of a job, and tells its end only then', async () => {
+  it('tells the end of a job when its containers have ended, and removes what is left', async () => {
     const job = server.launch(1);
-    const test = await start(succeed);
+    const test = await start(async ({ host }) => {
+      await host.driver.start(plainSpec(host, 'kept'));
+      await (await host.driver.start(plainSpec(host, 'closed'))).remove();
+      return succeeded;
+    });
     let left: string[] | undefined;
     server.fault = ({ name, body }) => {
       if (name === 'report' && (body as { outcome?: unknown }).outcome !== undefined) {
-        left ??= test.driver.removed.map((labels) => labels[LABEL_JOB] ?? '');
+        left ??= [...test.driver.killed];
       }
       return undefined;
     };
     await until(() => job.outcomes.length > 0);
-    expect(left).toContain(job.claimed.id);
-    await until(() => test.runner.running === 0);
+    expect(left?.toSorted()).toEqual(['closed', 'kept']);
+    await until(() => test.driver.removedNames.length === 2);
+    expect(test.driver.removed.slice(1)).toEqual([]);
+    await expect.poll(() => readdir(join(test.directory, 'jobs'))).toEqual([]);
+  });
+
+  it('has removed everything when it has stopped', async () => {
+    const job = server.launch(1);
+    const test = await start(async ({ host }) => {
+      await host.driver.start(plainSpec(host, 'kept'));
+      return succeeded;
+    });
+    await until(() => job.outcomes.length > 0);
+    await test.runner.stop();
+    expect(test.driver.removedNames).toEqual(['kept']);
     expect(await readdir(join(test.directory, 'jobs'))).toEqual([]);
   });
 
@@ -357,25 +372,41 @@ describe('many jobs at once', () => {
 });
 
 describe('a lease', () => {
-  it('that was lost before the first report keeps the job from starting', async () => {
-    const job = server.launch(1);
-    job.lost = true;
-    const test = await start(succeed);
-    await until(() => server.count('report') === 1);
-    await until(() => test.runner.running === 0);
-    expect(test.started).toEqual([]);
-    expect(server.count('report')).toBe(1);
-  });
+  it.each(['on', 'off'])(
+    'that was lost before the first report keeps the job from doing anything (early start %s)',
+    async (early) => {
+      const job = server.launch(1);
+      job.lost = true;
+      let refused: unknown;
+      const test = await start(
+        async ({ host }) => {
+          await host.confirmed?.catch((error: unknown) => {
+            refused = error;
+          });
+          return succeeded;
+        },
+        { RIVET_EARLY_START: early },
+      );
+      await until(() => server.count('report') === 1);
+      await until(() => test.runner.running === 0);
+      expect(test.started).toHaveLength(early === 'on' ? 1 : 0);
+      if (early === 'on') expect(refused).toMatchObject({ code: 'RIVET_LEASE_LOST' });
+      expect(server.count('report')).toBe(1);
+      expect(job.outcomes).toEqual([]);
+    },
+  );
 
   it('that is lost ends the work at once, and nothing more is reported', async () => {
     const job = server.launch(1);
     server.leaseSeconds = 1;
-    const test = await start(untilCanceled);
-    await until(() => test.started.length === 1);
-    const before = test.driver.removed.length;
+    const test = await start(async (played) => {
+      await played.host.driver.start(plainSpec(played.host, 'mine'));
+      return untilCanceled(played);
+    });
+    await until(() => test.driver.started.length === 1);
     job.lost = true;
     await until(() => test.runner.running === 0);
-    expect(test.driver.removed.length).toBeGreaterThan(before);
+    expect(test.driver.killed).toEqual(['mine']);
     const reports = server.count('report');
     const refused = server.calls.filter((call) => call.name === 'report').slice(-1);
     expect(refused).toHaveLength(1);
@@ -398,6 +429,7 @@ describe('a lease', () => {
     };
     let fenced: unknown;
     const test = await start(async ({ log, signal, host }) => {
+      await host.driver.start(plainSpec(host, 'mine'));
       await log('before');
       await until(() => job.lines.length === 1);
       away = true;
@@ -411,8 +443,7 @@ describe('a lease', () => {
     });
     await until(() => stoppedAt > 0);
     expect(stoppedAt - renewedAt).toBeLessThan(2000);
-    const owner = test.driver.removed.at(-1)![LABEL_OWNER] ?? '';
-    expect(test.driver.removed).toContainEqual(ownAttemptLabels(owner, job.claimed.id, 1));
+    await until(() => test.driver.killed.includes('mine'));
     await until(() => fenced !== undefined);
     expect(fenced).toMatchObject({ code: 'RIVET_RUNNER_FENCED' });
     away = false;

@@ -1,5 +1,6 @@
 // A runner's life: hold the state directory, clean up after the last run, connect, take jobs, stop
 // in order.
+import { freemem } from 'node:os';
 import { type Logger, RivetError } from '@rivet/base';
 import type { ContainerDriver, DriverFinding } from '@rivet/containers';
 import type { InstallationPolicy, RunJob } from '@rivet/engine';
@@ -8,6 +9,7 @@ import type { ClaimedJob } from '@rivet/protocol';
 import { removeLeftovers } from './cleanup.ts';
 import type { Clock } from './clock.ts';
 import type { RunnerConfig } from './config.ts';
+import { Disposal } from './disposal.ts';
 import { Enrollment } from './enrollment.ts';
 import { type JobRunContext, runClaimedJob } from './job-run.ts';
 import { Poller } from './poll.ts';
@@ -17,6 +19,7 @@ import type { ServerApi } from './server-api.ts';
 import { Slots } from './slots.ts';
 import { openStateDirectory, type StateDirectory } from './state-directory.ts';
 import { TokenFile } from './token-file.ts';
+import { WarmPool } from './warm/warm-pool.ts';
 
 /** What jobs that were canceled by a stop may take beyond their graces, in milliseconds. */
 const STOP_MARGIN_MS = 15_000;
@@ -42,6 +45,8 @@ export class Runner {
   readonly #stop = new AbortController();
   readonly #stopJobs = new AbortController();
   readonly #abandon = new AbortController();
+  readonly #disposal: Disposal;
+  #warm: WarmPool | undefined;
   #state: StateDirectory | undefined;
   #starting: Promise<string> | undefined;
   #polling: Promise<void> | undefined;
@@ -51,6 +56,7 @@ export class Runner {
     this.#parts = parts;
     const { config } = parts;
     this.#slots = new Slots(config.capacity);
+    this.#disposal = new Disposal(parts);
     this.#reports = new ReportBundler({ api: parts.api, bundling: config.reportBundling });
     this.#poller = new Poller({
       api: parts.api,
@@ -90,6 +96,8 @@ export class Runner {
       requireFit(await driver.check(), logger);
       await removeLeftovers(this.#state, driver, logger);
       const id = await this.#poller.connect();
+      this.#warm = this.#makeWarmPool(this.#state);
+      this.#warm.start();
       this.#polling = this.#poller.run();
       // Whoever awaits `ended` hears of it; until then it must not count as unhandled.
       this.#polling.catch(() => undefined);
@@ -140,6 +148,8 @@ export class Runner {
     }
     this.#abandon.abort();
     await this.#waitForIdle(STOP_MARGIN_MS);
+    await this.#warm?.stop();
+    await this.#disposal.settle();
     await this.#state?.release();
   }
 
@@ -160,9 +170,25 @@ export class Runner {
     }
   }
 
+  #makeWarmPool(state: StateDirectory): WarmPool {
+    const { config, policy, ...parts } = this.#parts;
+    const network = policy.container?.network ?? 'default';
+    return new WarmPool({
+      ...parts,
+      state,
+      disposal: this.#disposal,
+      size: config.warmContainers,
+      first: { image: config.defaultImage, network, user: undefined, readonly: false },
+      running: () => this.running,
+      freeBytes: freemem,
+    });
+  }
+
   #context(): JobRunContext {
     const { config, api, driver, lua, runJob, policy, secretsOf, clock, logger } = this.#parts;
-    if (this.#state === undefined) throw new Error('the runner has not started');
+    if (this.#state === undefined || this.#warm === undefined) {
+      throw new Error('the runner has not started');
+    }
     return {
       runnerName: config.name,
       api,
@@ -171,6 +197,9 @@ export class Runner {
       lua,
       runJob,
       state: this.#state,
+      disposal: this.#disposal,
+      warm: this.#warm,
+      earlyStart: config.earlyStart,
       limits: config.limits,
       defaultImage: config.defaultImage,
       policy,

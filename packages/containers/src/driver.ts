@@ -114,6 +114,10 @@ export interface Container {
   readonly image: string;
   /** Whether it had been started before anybody asked for it. */
   readonly warm?: boolean;
+  /** Whether its main process lives. */
+  isRunning(): Promise<boolean>;
+  /** To be told right after its control directory was renamed. */
+  moved(controlDirectory: string): void;
   /**
    * Starts a command; resolves when it runs. Output that the sink cannot take yet waits on disk,
    * not in memory. When the sink throws, the command is killed and `exit` rejects with what was thrown.

@@ -35,6 +35,7 @@ export {
   LABEL_JOB,
   LABEL_OWNER,
   LABEL_RIVET,
+  LABEL_WARM,
 } from './labels.ts';
 export { BUILD_REPOSITORY } from './podman/build-names.ts';
 export { createPodmanDriver, type PodmanDriverOptions } from './podman/driver.ts';

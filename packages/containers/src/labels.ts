@@ -8,6 +8,8 @@ export const LABEL_JOB = 'dev.rivet.job';
 export const LABEL_ATTEMPT = 'dev.rivet.attempt';
 /** Who started it and has to remove it: a runner's id, or a run of the CLI. */
 export const LABEL_OWNER = 'dev.rivet.owner';
+/** On containers that stand ready for a job that is not known yet. */
+export const LABEL_WARM = 'dev.rivet.warm';
 
 /** The labels of a container of one attempt, over those of its owner. */
 export function attemptLabels(

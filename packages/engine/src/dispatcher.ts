@@ -13,6 +13,7 @@ import { concealSecrets, resolveSecrets } from './secrets/secret-values.ts';
 export function createDispatcher(job: JobContext): LuaHost {
   return {
     async call(call) {
+      await job.host.confirmed;
       const branch = job.branches.of(call.branch);
       countAfterStop(branch);
       if (branch.stage.parked) return await never();

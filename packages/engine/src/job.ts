@@ -85,6 +85,14 @@ export interface JobHost {
   /** The time of this machine when absent; tests of pipelines bring one that need not wait. */
   readonly clock?: Clock;
   readonly observer: JobObserver;
+  /**
+   * Settles when it is sure whose the attempt is; rejects when it is not ours. Until then the
+   * pipeline is read and containers may start, but no host call is performed. Sure from the start
+   * when absent.
+   */
+  readonly confirmed?: Promise<void> | undefined;
+  /** Whether containers that are certain to be needed are started before they are. */
+  readonly earlyStart?: boolean;
   /** Labels that every container of the job carries besides job and attempt. */
   readonly labels: Readonly<Record<string, string>>;
 }

@@ -658,7 +658,9 @@ describe('a container that cannot be removed', () => {
           throw new Error('it stays');
         };
         const { name, image, run } = container;
-        return { name, image, run, kill: () => container.kill(), remove };
+        const isRunning = () => container.isRunning();
+        const kill = () => container.kill();
+        return { name, image, run, isRunning, moved: () => {}, kill, remove };
       },
     };
     return driver;

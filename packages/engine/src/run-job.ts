@@ -7,7 +7,7 @@ import type { JobOutcome, PipelineDefinition } from '@rivet/protocol';
 import { createBranches } from './branch.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { createJobContainers, type JobContainers } from './containers/job-containers.ts';
-import { createJobImages } from './containers/job-images.ts';
+import { createJobImages, type JobImages } from './containers/job-images.ts';
 import { createDispatcher } from './dispatcher.ts';
 import { createJobWorkspace } from './fs/job-workspace.ts';
 import { createHttpAccess } from './http/http-access.ts';
@@ -24,6 +24,7 @@ import { redactedHost, redactedOutcome } from './redaction/redacted-host.ts';
 import { createRedactor, type Redactor } from './redaction/redactor.ts';
 import { createScriptHolder, openScript, type ScriptHolder } from './script.ts';
 import { createJobSecrets } from './secrets/job-secrets.ts';
+import { createEarlyStart, type EarlyStart } from './stages/early-start.ts';
 import { createJobControl, type JobControl } from './stages/job-control.ts';
 import { runStages } from './stages/run-stages.ts';
 import { createYamlProcess } from './yaml/yaml-process.ts';
@@ -56,13 +57,16 @@ class Attempt {
   #scripts: ScriptHolder | undefined;
   readonly #yaml = createYamlProcess();
   /** A failure from before the job was under control. */
-  #early: RivetError | undefined;
+  #failed: RivetError | undefined;
+  readonly #images: JobImages;
+  #early: { readonly containers: JobContainers; readonly early: EarlyStart } | undefined;
 
   /** @param host what it is told goes through `redactor` already */
   constructor(spec: JobSpec, host: JobHost, redactor: Redactor) {
     this.#spec = spec;
     this.#host = host;
     this.#redactor = redactor;
+    this.#images = createJobImages(spec, host);
     this.#clock = host.clock ?? systemClock;
     this.#startedAtMs = this.#clock.now();
     this.#logger = host.logger.child({ job: spec.id, attempt: spec.attempt });
@@ -77,6 +81,9 @@ class Attempt {
 
   async run(signal: AbortSignal): Promise<JobOutcome> {
     const { limits, stateDirectory } = this.#host;
+    // What creation saw is what runs, or the job fails before anything does.
+    const known = this.#spec.definition;
+    if (known !== undefined) this.#startEarly(known, signal);
     this.#journal = createJournal(join(stateDirectory, 'journal'), this.#spec, (json) =>
       this.#redactor.value(json),
     );
@@ -98,18 +105,27 @@ class Attempt {
       cancelGraceMs: limits.cancelGraceMs,
       signal,
     });
-    if (this.#early !== undefined) this.#control.stop(this.#early);
+    if (this.#failed !== undefined) this.#control.stop(this.#failed);
+    const { containers, early } = this.#early ?? this.#startEarly(definition, signal);
     const job = this.#context(definition, this.#journal);
-    this.#containers = createJobContainers(
-      this.#spec,
-      this.#host,
-      definition,
-      this.#log,
-      job.images,
-    );
     dispatcher = createDispatcher(job);
-    const environment = { job, control: this.#control, containers: this.#containers };
+    const environment = { job, control: this.#control, containers, early };
     return await runStages(environment, this.#scripts);
+  }
+
+  /** Opens the containers of the job; the one of its first stage may start now. */
+  #startEarly(
+    definition: PipelineDefinition,
+    signal: AbortSignal,
+  ): { readonly containers: JobContainers; readonly early: EarlyStart } {
+    const [spec, host, images] = [this.#spec, this.#host, this.#images];
+    const containers = createJobContainers(spec, host, definition, this.#log, images);
+    this.#containers = containers;
+    const { bundle } = spec;
+    const early = createEarlyStart({ host, images, definition, bundle, containers, signal });
+    this.#early = { containers, early };
+    if (spec.onlyStage === undefined && !signal.aborted) early.after(new Set(), new Set());
+    return this.#early;
   }
 
   /** The outcome of an attempt that could not run its stages. */
@@ -146,7 +162,7 @@ class Attempt {
       workspace: createJobWorkspace(this.#host.workspace),
       yaml: this.#yaml,
       branches: createBranches(),
-      images: createJobImages(this.#spec, this.#host),
+      images: this.#images,
       http: createHttpAccess(this.#host.workspace, this.#host.http),
       secrets,
       identity: createJobIdentity({ definition, issuer, secrets, clock }),
@@ -172,7 +188,7 @@ class Attempt {
   }
 
   #fail(error: RivetError): void {
-    this.#early ??= error;
+    this.#failed ??= error;
     this.#control?.stop(error);
   }
 

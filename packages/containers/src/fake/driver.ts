@@ -200,6 +200,14 @@ class FakeContainer implements Container {
     return this.spec.image;
   }
 
+  async isRunning(): Promise<boolean> {
+    return !this.ended;
+  }
+
+  moved(): void {
+    // It has no directory.
+  }
+
   async run(command: CommandSpec, sink: OutputSink): Promise<RunningCommand> {
     checkCommand(command, this.spec.env);
     const env = { ...this.spec.env, ...command.env };

@@ -54,6 +54,14 @@ export class PodmanContainer implements Container {
     };
   }
 
+  isRunning(): Promise<boolean> {
+    return isProcessAlive(this.#options.main);
+  }
+
+  moved(controlDirectory: string): void {
+    this.#options.control.moved(controlDirectory);
+  }
+
   async run(command: CommandSpec, sink: OutputSink): Promise<RunningCommand> {
     if (this.#ending) {
       throw RivetError.of('RIVET_CONTAINER_LOST', { container: this.name, reason: REMOVED });

@@ -92,6 +92,23 @@ describe('an index of images', () => {
     expect(await readFile(file, 'utf8')).toContain(A);
   });
 
+  it('is found where the settings of the storage say', async () => {
+    const elsewhere = join(directory, 'else where');
+    await mkdir(join(elsewhere, 'vfs-images'), { recursive: true });
+    await writeFile(
+      join(elsewhere, 'vfs-images/images.json'),
+      JSON.stringify([{ id: B, names: [NAME] }]),
+    );
+    await mkdir(join(directory, '.config/containers'), { recursive: true });
+    await writeFile(
+      join(directory, '.config/containers/storage.conf'),
+      '[storage]\ndriver = "vfs"\ngraphroot = "$HOME/else where"\n',
+    );
+    const index = open();
+    await index.confirm(NAME, B);
+    expect(await index.find(NAME)).toBe(B);
+  });
+
   it('is asked no more after it was wrong, until Podman has confirmed it again', async () => {
     const index = open();
     await index.confirm(NAME, A);

@@ -50,13 +50,28 @@ export class ImageIndex {
     await this.#recalled;
     if (this.#file !== undefined && (await this.#idIn(this.#file, name)) === id) return;
     this.#file = undefined;
-    for (const driver of DRIVERS) {
-      const file = join(this.#storage(), `${driver}-images/images.json`);
-      if ((await this.#idIn(file, name)) !== id) continue;
-      this.#file = file;
-      await this.#remember(file);
-      return;
+    for (const root of [this.#storage(), ...(await this.#configuredRoots())]) {
+      for (const driver of DRIVERS) {
+        const file = join(root, `${driver}-images/images.json`);
+        if ((await this.#idIn(file, name)) !== id) continue;
+        this.#file = file;
+        await this.#remember(file);
+        return;
+      }
     }
+  }
+
+  /** Directories that the settings name. One that is not in use is not confirmed. */
+  async #configuredRoots(): Promise<string[]> {
+    const texts = this.#settings().map((path) => readFile(path, 'utf8').catch(() => ''));
+    return (await Promise.all(texts)).flatMap((text) =>
+      [...text.matchAll(/^\s*(?:graphroot|rootless_storage_path)\s*=\s*"([^"]+)"/gm)].map(
+        ([, path = '']) =>
+          path
+            .replaceAll('$HOME', this.#options.env.HOME ?? '/')
+            .replaceAll('$UID', String(process.getuid?.() ?? '')),
+      ),
+    );
   }
 
   /** What the index says was wrong: Podman is asked until it has confirmed it again. */
@@ -110,15 +125,20 @@ export class ImageIndex {
     }
   }
 
-  /** Other settings of the storage may mean another index. */
-  async #key(): Promise<string> {
-    const { env, machine } = this.#options;
-    const settings = [
+  /** The files that say where Podman keeps images. */
+  #settings(): string[] {
+    const { env } = this.#options;
+    return [
       '/etc/containers/storage.conf',
       join(env.XDG_CONFIG_HOME ?? join(env.HOME ?? '/', '.config'), 'containers/storage.conf'),
       env.CONTAINERS_STORAGE_CONF ?? '/usr/share/containers/storage.conf',
     ];
-    const versions = settings.map(async (path) => {
+  }
+
+  /** Other settings of the storage may mean another index. */
+  async #key(): Promise<string> {
+    const { env, machine } = this.#options;
+    const versions = this.#settings().map(async (path) => {
       const found = await stat(path, { bigint: true }).catch(() => undefined);
       return `${path} ${found?.ino} ${found?.mtimeNs}`;
     });

@@ -22,7 +22,7 @@ export interface JobContainers {
 }
 
 /** What the containers of a stage are made from. */
-interface StageContainers {
+export interface StageContainers {
   /** What the stage runs in; the job's default container when undefined. */
   readonly own: AllowedContainer | undefined;
   /** What the policy makes of the default container; called when it is first needed. */

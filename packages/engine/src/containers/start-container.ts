@@ -166,6 +166,8 @@ function withDirectory(
     image: container.image,
     warm: container.warm ?? false,
     run: (command, sink) => container.run({ ...command, env: { ...env, ...command.env } }, sink),
+    isRunning: () => container.isRunning(),
+    moved: (path) => container.moved(path),
     kill: () => container.kill(),
     async remove() {
       await container.remove();

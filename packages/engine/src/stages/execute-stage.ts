@@ -7,6 +7,7 @@ import type { JobContainers } from '../containers/job-containers.ts';
 import { watchWorkspace } from '../fs/job-workspace.ts';
 import type { JobContext } from '../job-context.ts';
 import { removeSecretFiles } from '../secrets/secret-file.ts';
+import { type EarlyStart, stageContainers } from './early-start.ts';
 import type { JobControl } from './job-control.ts';
 import { type StageRun, stopCommands } from './stage-run.ts';
 
@@ -20,6 +21,8 @@ export interface JobEnvironment {
   readonly job: JobContext;
   readonly control: JobControl;
   readonly containers: JobContainers;
+  /** Starts containers of stages that are certain to run. */
+  readonly early?: EarlyStart | undefined;
 }
 
 /** What a stage runs on. */
@@ -87,12 +90,8 @@ async function callScript(
   run: StageRun,
   { fn, branch }: { readonly fn: LuaFunction; readonly branch: string },
 ): Promise<boolean> {
-  const { policy } = run;
-  const isOwn = stage.container !== null && job.images.find(stage.container.image) !== undefined;
-  const own = stage.container === null ? undefined : policy.checkContainer(stage.container, isOwn);
-  const defaults = () => policy.checkContainer({ image: job.host.defaultImage });
-  const { name, readonly } = stage;
-  job.branches.open(branch, run, containers.forStage(name, { own, defaults, readonly }));
+  const made = containers.forStage(stage.name, stageContainers(job, stage, run.policy));
+  job.branches.open(branch, run, made);
   run.signal.throwIfAborted();
   const ended = vm.call(fn, [], { branch, results: 'truth' });
   const [truth] = await Promise.race([ended, stopDeadline(job, run)]);

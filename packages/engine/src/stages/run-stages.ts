@@ -13,8 +13,10 @@ export async function runStages(
   environment: JobEnvironment,
   scripts: ScriptHolder,
 ): Promise<JobOutcome> {
-  const { job, control } = environment;
+  const { job, control, early } = environment;
   const { definition, spec } = job;
+  const settled = new Set<string>();
+  const running = new Set<string>();
   let failedStage: string | undefined;
   const dependencies = stageDependencies(definition);
   await scheduleStages({
@@ -33,7 +35,12 @@ export async function runStages(
       tellStage(environment, stage.name, { state, run: 1, reason }),
     async run(stage) {
       const load = () => loadStage(definition.stages, scripts, stage);
+      running.add(stage.name);
+      // A selection of stages ends before the next one may begin.
+      if (spec.onlyStage === undefined) early?.after(settled, running);
       const end = await runStage(environment, stage, load);
+      running.delete(stage.name);
+      settled.add(stage.name);
       if (end.state === 'failed') {
         if (!stage.allow_failure) {
           if (control.halted === undefined) failedStage = stage.name;

@@ -1,0 +1,53 @@
+// What ended jobs left is removed a little later, containers before directories, and all of it.
+import { silentLogger } from '@rivet/base';
+import { expect, it } from 'vitest';
+import { Disposal } from './disposal.ts';
+import { until } from './fake-host.ts';
+
+function makeDisposal(fail = false) {
+  const events: string[] = [];
+  const act = async (event: string): Promise<void> => {
+    events.push(event);
+    if (fail) throw new Error('busy');
+  };
+  const disposal = new Disposal({
+    driver: {
+      removeNamed: (names) => act(`rm ${names.join(' ')}`),
+      removeTree: (path) => act(`tree ${path}`),
+    },
+    logger: silentLogger,
+  });
+  return { disposal, events };
+}
+
+it('removes what comes together in one call, and directories after their containers', async () => {
+  const { disposal, events } = makeDisposal();
+  disposal.addDirectory('/jobs/1');
+  disposal.addContainers(['a', 'b']);
+  disposal.addContainers(['b', 'c']);
+  expect(events).toEqual([]);
+  await disposal.settle();
+  expect(events).toEqual(['rm a b c', 'tree /jobs/1']);
+});
+
+it('removes without being told to when it has been quiet for a while', async () => {
+  const { disposal, events } = makeDisposal();
+  disposal.addContainers(['a']);
+  await until(() => events.length === 1);
+  disposal.addContainers(['b']);
+  await until(() => events.length === 2);
+  expect(events).toEqual(['rm a', 'rm b']);
+});
+
+it('goes on after what cannot be removed', async () => {
+  const { disposal, events } = makeDisposal(true);
+  disposal.addContainers(['a']);
+  disposal.addDirectory('/jobs/1');
+  disposal.addDirectory('/jobs/2');
+  await disposal.settle();
+  expect(events).toEqual(['rm a', 'tree /jobs/1', 'tree /jobs/2']);
+});
+
+it('has nothing to settle when nothing was added', async () => {
+  await makeDisposal().disposal.settle();
+});
