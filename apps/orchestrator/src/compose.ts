@@ -54,9 +54,12 @@ import { secretRoutes } from './http/routes/secrets.ts';
 import { signingKeyRoutes } from './http/routes/signing-keys.ts';
 import { systemRoutes } from './http/routes/system.ts';
 import { userRoutes } from './http/routes/users.ts';
+import { createStreamKeeper } from './http/stream-keeper.ts';
 import { createStreamSlots } from './http/stream-slots.ts';
 import { ClaimDispatcher } from './jobs/claim-dispatcher.ts';
+import { createJobFollowers } from './jobs/job-feed.ts';
 import { createJobWatcher } from './jobs/job-watcher.ts';
+import { createLogFollowers } from './jobs/log-follower.ts';
 import { ReportBatcher } from './jobs/report-batcher.ts';
 import { createVersionCache } from './jobs/version-cache.ts';
 import { createMetrics } from './metrics.ts';
@@ -123,12 +126,14 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
   const audit = createAuditLog(auditKeys);
   const refusals = createRefusals({ database, audit, logger });
   const auth = createAuthParts({ database, sealer: sealing.sealer, audit });
+  const authenticator = createAuthenticator({ ...auth, knownRunners });
+  const streams = createStreamKeeper(authenticator, logger);
   const services: Services = {
     publicUrl: () => config.publicUrl ?? http.url(),
     version: VERSION,
     auth,
     oidc: config.oidc && createProvider(config.oidc, logger),
-    authenticator: createAuthenticator({ ...auth, knownRunners }),
+    authenticator,
     database,
     reserved,
     notifier,
@@ -136,6 +141,9 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
     dispatcher,
     knownRunners,
     watcher,
+    logFollowers: createLogFollowers(database, watcher),
+    jobFollowers: createJobFollowers(database, watcher),
+    streams,
     reports,
     versions,
     metrics,
@@ -220,6 +228,7 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
     logger,
     beforeClose: () => {
       stopping.abort();
+      streams.endAll();
       dispatcher.stopServing();
     },
   });
@@ -235,6 +244,7 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
     closing('notifier', () => notifier.close()),
     ...(config.notifications ? [listener] : []),
     watcher,
+    streams,
     knownRunners.service(),
     duties,
     refusals,

@@ -7,9 +7,12 @@ import type { Refusals } from './audit/refusals.ts';
 import type { AuthParts } from './auth/auth-parts.ts';
 import type { Authenticator } from './auth/authenticate.ts';
 import type { Provider } from './auth/oidc/provider.ts';
+import type { StreamKeeper } from './http/stream-keeper.ts';
 import type { StreamSlots } from './http/stream-slots.ts';
 import type { ClaimDispatcher } from './jobs/claim-dispatcher.ts';
+import type { JobFollowers } from './jobs/job-feed.ts';
 import type { JobWatcher } from './jobs/job-watcher.ts';
+import type { LogFollowers } from './jobs/log-follower.ts';
 import type { ReportBatcher } from './jobs/report-batcher.ts';
 import type { VersionCache } from './jobs/version-cache.ts';
 import type { Metrics } from './metrics.ts';
@@ -35,6 +38,10 @@ export interface Services {
   readonly dispatcher: ClaimDispatcher;
   readonly knownRunners: KnownRunners;
   readonly watcher: JobWatcher;
+  readonly logFollowers: LogFollowers;
+  readonly jobFollowers: JobFollowers;
+  /** Looks after the streams that are open. */
+  readonly streams: StreamKeeper;
   /** Takes what runners report. */
   readonly reports: ReportBatcher;
   readonly versions: VersionCache;

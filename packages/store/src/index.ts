@@ -21,6 +21,7 @@ export * from './known-runners.ts';
 export * from './launched-jobs.ts';
 export { createListener, type ListenerOptions } from './listen.ts';
 export { encodeLogChunk } from './log-chunk.ts';
+export * from './log-tails.ts';
 export { checkSchema, migrate, migrationsDirectory } from './migrator.ts';
 export type { NameFilter } from './name-filter.ts';
 export {

@@ -12,7 +12,7 @@ import {
   seedPipeline,
   useTestOrchestrator,
 } from '../test-orchestrator.ts';
-import { RECHECK_MS } from './event-stream.ts';
+import { RECHECK_MS } from './stream-keeper.ts';
 
 /** A machine that runs many tests at once is slow. */
 const PATIENCE = { timeout: 20_000 };

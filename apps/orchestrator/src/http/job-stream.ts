@@ -4,7 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Authenticator } from '../auth/authenticate.ts';
 import type { Person } from '../auth/principal.ts';
 import type { Services } from '../services.ts';
-import { type EventStream, streamEvents } from './event-stream.ts';
+import { EventStream } from './event-stream.ts';
 
 export interface JobStreamCall {
   readonly request: FastifyRequest;
@@ -14,20 +14,26 @@ export interface JobStreamCall {
 
 /**
  * Streams what `write` sends about a job that the caller was allowed to see when the call began.
- * Ends soon after that is no longer so: signed out, disabled, role or grant taken away.
+ * Ends soon after that is no longer so: signed out, disabled, role or grant taken away. An error
+ * ends the stream: its client connects again and is then told.
  * @throws RIVET_WEB_STREAMS
  */
 export async function streamJob(
-  services: Services,
+  { streamSlots, streams }: Pick<Services, 'streamSlots' | 'streams'>,
   { request, reply, person }: JobStreamCall,
   job: JobRow,
   write: (stream: EventStream) => Promise<void>,
 ): Promise<void> {
-  const { authenticator, streamSlots, stopping, logger } = services;
   const giveBack = streamSlots.take(person());
-  const mayGoOn = (): Promise<boolean> => maySeeStill(authenticator, request, job);
   try {
-    await streamEvents(reply, { stopping, mayGoOn, logger }, write);
+    const stream = new EventStream(reply);
+    const leave = streams.keep(stream, request, job.pipeline_name);
+    try {
+      await write(stream);
+    } finally {
+      leave();
+      stream.end();
+    }
   } finally {
     giveBack();
   }

@@ -1,16 +1,14 @@
-// Reads logs for people and programs: page by page, whole, or as they grow.
+// Reads logs for people and programs, page by page or whole, and where they follow on from.
 import { RivetError } from '@rivet/base';
 import {
   isFinalJobState,
-  type Job,
   type LogLine,
   type LogPage,
   type LogQuery,
   logLevels,
 } from '@rivet/protocol';
-import { type Database, type JobRow, readAttempt, readJob, readLog } from '@rivet/store';
-import { presentJob } from '../present.ts';
-import type { JobWatch } from './job-watcher.ts';
+import { type Database, type JobRow, readAttempt, readLog } from '@rivet/store';
+import type { LogPosition } from './log-frames.ts';
 
 const LIMIT_DEFAULT = 1000;
 /** Chunks of one statement, and statements of one page: a filter that matches little ends early. */
@@ -62,45 +60,6 @@ export async function* readWholeLog(database: Database, job: JobRow): AsyncGener
     if (lines.length === 0) return;
     yield lines;
     after = lines.at(-1)?.n ?? after;
-  }
-}
-
-/** Where a stream of lines is: after line `after` of `attempt`. */
-export interface LogPosition {
-  readonly attempt: number;
-  readonly after: number;
-}
-
-export type FollowedLog =
-  | { readonly kind: 'lines'; readonly attempt: number; readonly lines: readonly LogLine[] }
-  | { readonly kind: 'end'; readonly job: Job };
-
-/** Lines from `from` on as they come, through later attempts too, until the job has ended. */
-export async function* followLog(
-  database: Database,
-  jobId: string,
-  from: LogPosition,
-  watch: JobWatch,
-  signal: AbortSignal,
-): AsyncGenerator<FollowedLog> {
-  let { attempt, after } = from;
-  while (!signal.aborted) {
-    // Before the lines: what is read after a job has ended is all there is.
-    const job = await readJob(database, jobId);
-    if (job === undefined) return;
-    const lines = await readLog(database, { jobId, attempt, after, chunksMax: CHUNKS_MAX });
-    if (lines.length > 0) {
-      yield { kind: 'lines', attempt, lines };
-      after = lines.at(-1)?.n ?? after;
-    } else if (attempt < job.attempt) {
-      attempt += 1;
-      after = 0;
-    } else if (isFinalJobState(job.state)) {
-      yield { kind: 'end', job: presentJob(job) };
-      return;
-    } else {
-      await watch.changed(signal);
-    }
   }
 }
 

@@ -4,16 +4,16 @@ import { RivetError } from '@rivet/base';
 import type { LogLine } from '@rivet/protocol';
 import type { Database, JobRow } from '@rivet/store';
 import { findJob } from '../../find.ts';
-import { followLog, readLogPage, readWholeLog, startPosition } from '../../jobs/log-reader.ts';
+import { readLogPage, readWholeLog, startPosition } from '../../jobs/log-reader.ts';
 import type { Services } from '../../services.ts';
-import { RECHECK_MS } from '../event-stream.ts';
 import type { Handlers } from '../handler.ts';
 import { maySeeStill, streamJob } from '../job-stream.ts';
+import { RECHECK_MS } from '../stream-keeper.ts';
 
 type Names = 'getJobLogs' | 'getRawJobLogs' | 'streamJobLogs';
 
 export function jobLogRoutes(services: Services): Handlers<Names> {
-  const { database, watcher } = services;
+  const { database, logFollowers } = services;
   return {
     getJobLogs: async ({ params, query, person }) => {
       const job = await findJob(database, person(), params.id, 'pipelines.view');
@@ -38,19 +38,7 @@ export function jobLogRoutes(services: Services): Handlers<Names> {
         job,
         header === undefined ? header : String(header),
       );
-      await streamJob(services, call, job, async (stream) => {
-        const watch = watcher.watch(job.id);
-        try {
-          for await (const part of followLog(database, job.id, from, watch, stream.signal)) {
-            if (part.kind === 'end') return await stream.send('end', part.job);
-            for (const line of part.lines) {
-              await stream.send('line', line, `${part.attempt}:${line.n}`);
-            }
-          }
-        } finally {
-          watch.close();
-        }
-      });
+      await streamJob(services, call, job, (stream) => logFollowers.follow(stream, job.id, from));
       return undefined;
     },
   };

@@ -54,7 +54,9 @@ export function jobRoutes(services: Services): Handlers<Names> {
       explainJob(database, await findJob(database, person(), params.id, 'pipelines.view')),
     streamJobEvents: async (call) => {
       const job = await findJob(database, call.person(), call.params.id, 'pipelines.view');
-      await streamJob(services, call, job, (stream) => writeChanges(services, job.id, stream));
+      await streamJob(services, call, job, (stream) =>
+        services.jobFollowers.follow(stream, job.id),
+      );
       return undefined;
     },
   };
@@ -80,25 +82,4 @@ async function cancelJob(services: Services, person: Person, prefix: string): Pr
   );
   notifier.jobChanged(id);
   return jobOf(database, id);
-}
-
-async function writeChanges(services: Services, id: string, stream: EventStream): Promise<void> {
-  const { database, watcher } = services;
-  const watch = watcher.watch(id);
-  try {
-    let last = '';
-    while (!stream.signal.aborted) {
-      const job = await readJob(database, id);
-      if (job === undefined) return;
-      const detail = await readJobDetail(database, job);
-      const text = JSON.stringify(detail);
-      // A report may have changed nothing that is shown here.
-      if (text !== last) await stream.send('job', detail);
-      last = text;
-      if (hasEnded(job)) return await stream.send('end', presentJob(job));
-      await watch.changed(stream.signal);
-    }
-  } finally {
-    watch.close();
-  }
 }

@@ -1,0 +1,157 @@
+// The live end of the log of one job: read once, sent to everybody who has all lines before it.
+import { isFinalJobState } from '@rivet/protocol';
+import type { LogTail } from '@rivet/store';
+import type { EventStream } from '../http/event-stream.ts';
+import type { JobWatch } from './job-watcher.ts';
+import { framesBehind, type LogPiece, type LogPosition, piecesOf } from './log-frames.ts';
+
+/** Why somebody follows it no longer: the job has ended, or it must read by itself. */
+export type Parting = 'ended' | 'behind' | 'gone';
+
+/** So many are sent a piece in one turn: others must get theirs. */
+const SENT_AT_ONCE = 500;
+
+/** Somebody who follows it. */
+class Follower {
+  readonly stream: EventStream;
+  attempt: number;
+  after: number;
+  readonly parting: Promise<Parting>;
+  readonly #resolve: (parting: Parting) => void;
+
+  constructor(stream: EventStream, { attempt, after }: LogPosition) {
+    this.stream = stream;
+    this.attempt = attempt;
+    this.after = after;
+    const { promise, resolve } = Promise.withResolvers<Parting>();
+    this.parting = promise;
+    this.#resolve = resolve;
+  }
+
+  part(why: Parting): void {
+    this.#resolve(why);
+  }
+
+  /** Sends what it does not have yet. False when it lacks something before, or does not read. */
+  take(piece: LogPiece): boolean {
+    if (this.attempt > piece.attempt) return true;
+    if (this.attempt < piece.attempt || this.after < piece.after || this.stream.full) return false;
+    if (this.after >= piece.last) return true;
+    this.stream.write(this.after === piece.after ? piece.frames : framesBehind(piece, this.after));
+    this.after = piece.last;
+    return true;
+  }
+}
+
+export interface LogFeedOptions {
+  readonly from: LogPosition;
+  readonly watch: JobWatch;
+  /** What lies behind a position; undefined when the job is gone. */
+  readonly read: (position: LogPosition) => Promise<LogTail | undefined>;
+  /** Told when the last follower has left: it reads nothing any more. */
+  readonly onIdle: () => void;
+}
+
+/** Reads for as long as somebody follows. */
+export class LogFeed {
+  readonly #options: LogFeedOptions;
+  readonly #followers = new Set<Follower>();
+  readonly #left = new AbortController();
+  #position: LogPosition;
+  #running = false;
+
+  constructor(options: LogFeedOptions) {
+    this.#options = options;
+    this.#position = options.from;
+  }
+
+  /** Sends a stream all lines behind `position`, until the promise says why no longer. */
+  async join(
+    stream: EventStream,
+    position: LogPosition,
+  ): Promise<{ why: Parting; position: LogPosition }> {
+    if (isBehind(position, this.#position)) return { why: 'behind', position };
+    const follower = new Follower(stream, position);
+    this.#followers.add(follower);
+    const listen = (): void => {
+      if (stream.closed) follower.part('gone');
+      else stream.listen(listen);
+    };
+    listen();
+    if (!this.#running) {
+      this.#running = true;
+      // Its followers read by themselves then, and are told there what is wrong.
+      this.#run().catch(() => this.#partAll('behind'));
+    }
+    try {
+      const why = await follower.parting;
+      return { why, position: { attempt: follower.attempt, after: follower.after } };
+    } finally {
+      stream.listen(undefined);
+      this.#followers.delete(follower);
+      if (this.#followers.size === 0) this.#close();
+    }
+  }
+
+  async #run(): Promise<void> {
+    const { read, watch } = this.#options;
+    while (!this.#left.signal.aborted) {
+      const { attempt } = this.#position;
+      const tail = await read(this.#position);
+      if (tail === undefined) {
+        this.#partAll('gone');
+        return;
+      }
+      const last = tail.lines.at(-1);
+      if (last !== undefined) {
+        for (const piece of piecesOf(this.#position, tail.lines)) await this.#send(piece);
+        this.#position = { attempt, after: last.n };
+      } else if (attempt < tail.attempt) {
+        this.#moveOn();
+      } else if (isFinalJobState(tail.state)) {
+        this.#partAll('ended');
+        return;
+      } else {
+        await watch.changed(this.#left.signal);
+      }
+    }
+  }
+
+  async #send(piece: LogPiece): Promise<void> {
+    let sent = 0;
+    for (const follower of this.#followers) {
+      if (!follower.take(piece)) follower.part('behind');
+      sent += 1;
+      if (sent % SENT_AT_ONCE === 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  /** To the next attempt; this one has no more lines. */
+  #moveOn(): void {
+    const { attempt, after } = this.#position;
+    this.#position = { attempt: attempt + 1, after: 0 };
+    for (const follower of this.#followers) {
+      if (follower.attempt !== attempt || follower.after !== after) continue;
+      follower.attempt += 1;
+      follower.after = 0;
+    }
+  }
+
+  #partAll(why: Parting): void {
+    this.#close();
+    for (const follower of this.#followers) follower.part(why);
+  }
+
+  #close(): void {
+    if (this.#left.signal.aborted) return;
+    this.#left.abort();
+    this.#options.watch.close();
+    this.#options.onIdle();
+  }
+}
+
+/** Whether `one` lacks something that `other` has. */
+function isBehind(one: LogPosition, other: LogPosition): boolean {
+  if (one.attempt !== other.attempt) return one.attempt < other.attempt;
+  return one.after < other.after;
+}
