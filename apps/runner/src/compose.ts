@@ -28,6 +28,7 @@ export function composeRunner(
     defaultImage: config.defaultImage,
     insecureRegistries: policy.container?.insecure_registries,
     signaturePolicy: policy.container?.signature_policy,
+    controlDirectory: config.controlDirectory,
   });
   const lua = createLuaEngine({
     memoryBytesMax: config.limits.lua.memoryBytes,

@@ -47,13 +47,14 @@ describe.each(SHELLS)('the agent in %s (%s, %s)', (_, program, kind) => {
     const spec = { id: `c${count}`, argv: ['true'], env: {}, cwd: '/', stdin: undefined };
     const host = {
       name: 'none',
-      control,
+      mainPid: agent.pid ?? 0,
       env: containerEnv,
+      isEnding: async () => !agent.running,
       isAlive: async () => agent.running,
       describeEnd: async () => 'the agent ended',
       ranOutOfMemory: async () => false,
     };
-    const running = runCommand(host, { ...spec, ...changes }, (stream, bytes) => {
+    const running = runCommand(host, control, { ...spec, ...changes }, (stream, bytes) => {
       text[stream] += Buffer.from(bytes).toString();
       onOutput();
     });

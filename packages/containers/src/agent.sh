@@ -105,6 +105,7 @@ rivet_wait() {
   echo "waiting $rivet_pid $rivet_supervisor" >&7
   until [ "$rivet_verb" = "$rivet_id" ]; do read -r rivet_verb <&3; done
   exec 3<&-
+  trap - HUP INT TERM
   # Nobody would tell its end: not even its beginning is to be.
   kill -0 "$rivet_supervisor" 2>/dev/null || {
     echo "exit 137" >&7

@@ -33,10 +33,13 @@ const FORK_TIMEOUT_MS = 15_000;
 /** What a command must know of its container. */
 export interface CommandHost {
   readonly name: string;
-  readonly control: ControlDirectory;
+  /** Its main process, as the host sees it. */
+  readonly mainPid: number;
   /** Variables that every command has, under its own. */
   readonly env: Readonly<Record<string, string>>;
   isAlive(): Promise<boolean>;
+  /** Whether Rivet ends it, or it has ended. */
+  isEnding(): Promise<boolean>;
   /** Why it is not alive. */
   describeEnd(): Promise<string>;
   /** Whether the kernel killed a process of it for lack of memory since this was last asked. */
@@ -46,26 +49,27 @@ export interface CommandHost {
 /** Starts a command through the agent; resolves when it runs, or ended at once. */
 export async function runCommand(
   host: CommandHost,
+  control: ControlDirectory,
   command: CommandSpec,
   sink: OutputSink,
 ): Promise<RunningCommand> {
   checkCommand(command, host.env);
   const request = writeRequest(command, host.env);
-  const slot = await host.control.takeSlot();
+  const slot = await control.takeSlot();
   if (slot !== undefined) {
-    const started = await startIn(slot, { host, command, request, sink });
+    const started = await startIn(slot, { host, control, command, request, sink });
     if (started !== undefined) return started;
   }
-  const files = host.control.makeFiles(command.id);
-  const follower = new CommandFollower(host, command, files);
+  const files = control.makeFiles(command.id);
+  const follower = new CommandFollower({ host, control, command, request, sink }, files);
   try {
-    host.control.writeRequest(files.name, request, command.stdin);
-    await host.control.send(`run ${files.name} ${printfMark(files.mark)}`);
+    control.writeRequest(files.name, request, command.stdin);
+    await control.send(`run ${files.name} ${printfMark(files.mark)}`);
   } catch (error) {
     follower.drop();
     throw error;
   }
-  follower.follow(sink);
+  follower.follow();
   await follower.started;
   return follower;
 }
@@ -73,6 +77,7 @@ export async function runCommand(
 /** A command as it was asked for. */
 interface Asked {
   readonly host: CommandHost;
+  readonly control: ControlDirectory;
   readonly command: CommandSpec;
   readonly request: string;
   readonly sink: OutputSink;
@@ -80,11 +85,11 @@ interface Asked {
 
 /** Starts it in a slot; undefined when the slot is no more and nothing of the command ran. */
 async function startIn(slot: TakenSlot, asked: Asked): Promise<RunningCommand | undefined> {
-  const { host, command, request, sink } = asked;
+  const { control, command, request } = asked;
   const { files } = slot;
-  const follower = new CommandFollower(host, command, files, slot);
+  const follower = new CommandFollower(asked, files, slot);
   try {
-    host.control.writeRequest(files.name, request, command.stdin);
+    control.writeRequest(files.name, request, command.stdin);
     if (!slot.go()) {
       follower.drop();
       return undefined;
@@ -93,7 +98,7 @@ async function startIn(slot: TakenSlot, asked: Asked): Promise<RunningCommand | 
     follower.drop();
     throw error;
   }
-  follower.follow(sink);
+  follower.follow();
   try {
     await follower.started;
     return follower;
@@ -110,7 +115,9 @@ class CommandFollower implements RunningCommand {
   readonly id: string;
   readonly started: Promise<void>;
   readonly #host: CommandHost;
+  readonly #control: ControlDirectory;
   readonly #command: CommandSpec;
+  readonly #sink: OutputSink;
   readonly #files: CommandFiles;
   readonly #slot: TakenSlot | undefined;
   readonly #askedAt = performance.now();
@@ -125,10 +132,12 @@ class CommandFollower implements RunningCommand {
   #exitedAt: number | undefined;
   #state: 'running' | 'exited' | 'gone' = 'running';
 
-  constructor(host: CommandHost, command: CommandSpec, files: CommandFiles, slot?: TakenSlot) {
-    this.id = command.id;
-    this.#host = host;
-    this.#command = command;
+  constructor(asked: Asked, files: CommandFiles, slot?: TakenSlot) {
+    this.id = asked.command.id;
+    this.#host = asked.host;
+    this.#control = asked.control;
+    this.#command = asked.command;
+    this.#sink = asked.sink;
     this.#files = files;
     this.#slot = slot;
     this.started = this.#begun.promise;
@@ -146,20 +155,13 @@ class CommandFollower implements RunningCommand {
   }
 
   async signal(name: string): Promise<void> {
-    const signal = name.replace(/^SIG/, '');
-    if (!Object.hasOwn(constants.signals, `SIG${signal}`)) {
-      throw RivetError.of('RIVET_CONTAINER_COMMAND_INVALID', {
-        field: 'the signal',
-        found: JSON.stringify(name),
-        expected: 'a name such as TERM, KILL, INT or HUP',
-      });
-    }
+    const signal = checkSignal(name);
     if (this.#state !== 'running' || this.#pid === undefined) return;
-    await this.#host.control.send(`signal ${this.#pid} ${signal}`);
+    await this.#control.send(`signal ${this.#pid} ${signal}`);
     // A command that is held back takes the signal only when it goes on.
     if (this.#ahead.size > 0 && signal !== 'KILL') {
       this.#ahead.clear();
-      await this.#host.control.send(`signal ${this.#pid} CONT`);
+      await this.#control.send(`signal ${this.#pid} CONT`);
     }
   }
 
@@ -168,20 +170,20 @@ class CommandFollower implements RunningCommand {
     if (this.#state !== 'running' || this.#pid === undefined) return;
     if (backlogBytes > BACKLOG_BYTES_MAX && !this.#ahead.has(stream)) {
       this.#ahead.add(stream);
-      if (this.#ahead.size === 1) await this.#host.control.send(`signal ${this.#pid} STOP`);
+      if (this.#ahead.size === 1) await this.#control.send(`signal ${this.#pid} STOP`);
     } else if (backlogBytes < BACKLOG_BYTES_MAX / 8 && this.#ahead.delete(stream)) {
-      if (this.#ahead.size === 0) await this.#host.control.send(`signal ${this.#pid} CONT`);
+      if (this.#ahead.size === 0) await this.#control.send(`signal ${this.#pid} CONT`);
     }
   }
 
-  follow(sink: OutputSink): void {
+  follow(): void {
     const outputs = (['stdout', 'stderr'] as const).map((stream) =>
       followOutput({
         file: this.#files[stream],
         mark: this.#files.mark,
-        wakeup: this.#host.control.wakeup(this.#files.name, stream),
+        wakeup: this.#control.wakeup(this.#files.name, stream),
         state: () => this.#state,
-        sink: (bytes) => sink(stream, bytes),
+        sink: (bytes) => this.#sink(stream, bytes),
         backlog: (bytes) => void this.#brake(stream, bytes).catch(() => undefined),
       }).catch(async (error: unknown) => {
         // Output that nobody takes must not fill the disk.
@@ -195,8 +197,8 @@ class CommandFollower implements RunningCommand {
 
   /** Lets go of its files, which are deleted. */
   drop(): void {
-    this.#host.control.dropRequest(this.#files.name, this.#command.stdin !== undefined);
-    this.#host.control.dropFiles(this.#files);
+    this.#control.dropRequest(this.#files.name, this.#command.stdin !== undefined);
+    this.#control.dropFiles(this.#files);
   }
 
   async #finish(status: Promise<Status>, outputs: readonly Promise<void>[]): Promise<void> {
@@ -229,7 +231,7 @@ class CommandFollower implements RunningCommand {
   }
 
   async #awaitExit(): Promise<Status> {
-    const wakeup = this.#host.control.wakeup(this.#files.name, 'status');
+    const wakeup = this.#control.wakeup(this.#files.name, 'status');
     let checkAt = performance.now() + CHECK_INTERVAL_MS;
     let alive = true;
     for (;;) {
@@ -251,7 +253,7 @@ class CommandFollower implements RunningCommand {
       }
       if (status.supervisor !== undefined && performance.now() > checkAt) {
         checkAt = performance.now() + CHECK_INTERVAL_MS;
-        await this.#host.control.send(`check ${this.#files.name} ${status.supervisor}`);
+        await this.#control.send(`check ${this.#files.name} ${status.supervisor}`);
       }
       const sleptAt = performance.now();
       await wakeup.wait(POLL_MS);
@@ -280,7 +282,7 @@ class CommandFollower implements RunningCommand {
       this.#pid = status.pid;
       this.#startedAt = performance.now();
       this.#slot?.begun();
-      this.#host.control.dropRequest(this.#files.name, this.#command.stdin !== undefined);
+      this.#control.dropRequest(this.#files.name, this.#command.stdin !== undefined);
       this.#begun.resolve();
       return;
     }
@@ -297,28 +299,54 @@ class CommandFollower implements RunningCommand {
   #setState(state: 'exited' | 'gone'): void {
     this.#state = state;
     for (const stream of ['stdout', 'stderr'] as const) {
-      this.#host.control.wakeup(this.#files.name, stream).notify();
+      this.#control.wakeup(this.#files.name, stream).notify();
     }
   }
 
-  /** Why a command failed, as far as it can be seen from outside. */
-  async #findCause(): Promise<CommandExit['cause']> {
-    if (await this.#host.ranOutOfMemory()) return 'out-of-memory';
-    // What it printed about that may be lost: its output lies on the same disk.
-    return (await isFull(this.#host.control.path)) ? 'disk-full' : undefined;
-  }
-
-  async #describeExit(status: Status): Promise<CommandExit> {
-    const exitCode = status.exitCode ?? 0;
-    const cause =
-      exitCode === 0 ? undefined : (causeOf(status.failed) ?? (await this.#findCause()));
-    return {
-      exitCode,
-      signal: signalOf(exitCode),
-      cause,
+  #describeExit(status: Status): Promise<CommandExit> {
+    return describeExit(this.#host, {
+      directory: this.#control.path,
+      exitCode: status.exitCode ?? 0,
+      failed: causeOf(status.failed),
       durationMs: (this.#exitedAt ?? 0) - (this.#startedAt ?? this.#askedAt),
-    };
+    });
   }
+}
+
+/**
+ * The name of a signal without "SIG".
+ * @throws RIVET_CONTAINER_COMMAND_INVALID when there is no such signal
+ */
+export function checkSignal(name: string): string {
+  const signal = name.replace(/^SIG/, '');
+  if (Object.hasOwn(constants.signals, `SIG${signal}`)) return signal;
+  throw RivetError.of('RIVET_CONTAINER_COMMAND_INVALID', {
+    field: 'the signal',
+    found: JSON.stringify(name),
+    expected: 'a name such as TERM, KILL, INT or HUP',
+  });
+}
+
+/** What is known about the end of a command. */
+export interface EndedCommand {
+  /** The control directory, on the disk that its output lies on. */
+  readonly directory: string;
+  readonly exitCode: number;
+  readonly failed?: CommandExit['cause'];
+  readonly durationMs: number;
+}
+
+/** Adds why it failed, as far as that can be seen from outside. */
+export async function describeExit(host: CommandHost, ended: EndedCommand): Promise<CommandExit> {
+  const { exitCode, failed, durationMs } = ended;
+  const cause = exitCode === 0 ? undefined : (failed ?? (await findCause(host, ended.directory)));
+  return { exitCode, signal: signalOf(exitCode), cause, durationMs };
+}
+
+async function findCause(host: CommandHost, directory: string): Promise<CommandExit['cause']> {
+  if (await host.ranOutOfMemory()) return 'out-of-memory';
+  // What it printed about that may be lost: its output lies on the same disk.
+  return (await isFull(directory)) ? 'disk-full' : undefined;
 }
 
 /** Whether the file system of `path` has no room left. */

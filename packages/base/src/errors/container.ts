@@ -166,7 +166,7 @@ export const containerErrors = defineErrors({
   RIVET_CONTAINER_NO_SHELL: {
     message: 'a container of the image "{image}" cannot start: {reason}',
     solve:
-      'Rivet needs a POSIX shell as /bin/sh in an image. Use an image that has one, or the variant of this image made for debugging.',
+      'An image without a POSIX shell as /bin/sh works where the machine has catatonit (package "catatonit" or "podman-catatonit") or a static busybox (package "busybox-static"): install one of them. Or use an image that has a shell, such as the variant of this image made for debugging.',
     status: 400,
     exit: 1,
     fault: 'user',

@@ -1,7 +1,7 @@
 // Podman's command line for a container. The only place that knows the flags of `podman run`.
-import { AGENT_COMMAND } from '../control-directory.ts';
 import type { ContainerSpec, Mount, ScratchMount } from '../driver.ts';
 import { isImageId, qualifyImageName } from '../images.ts';
+import type { CommandChannel } from './command-channel.ts';
 import { NO_NETWORK, type RuntimeFlags } from './runtime.ts';
 
 /**
@@ -24,18 +24,17 @@ export interface Neighbour {
 /** What `podman run` is called with to start a container that waits for commands. */
 export function runArgs(
   spec: ContainerSpec,
-  controlMounts: readonly Mount[],
-  pidFile: string,
+  channel: Pick<CommandChannel, 'main' | 'mounts' | 'pidFile'>,
   flags: RuntimeFlags,
   neighbour?: Neighbour,
 ): string[] {
-  const [program = '', ...args] = [...spec.entrypoint, ...AGENT_COMMAND];
+  const [program = '', ...args] = [...spec.entrypoint, ...channel.main];
   return [
     ...flags.global,
     'run',
     '--detach',
     `--name=${spec.name}`,
-    `--pidfile=${pidFile}`,
+    `--pidfile=${channel.pidFile}`,
     ...flags.run.filter((flag) => neighbour === undefined || flag !== NO_NETWORK),
     // Rivet asks for pulls itself, so that they have a policy, a deadline and errors of their own.
     '--pull=never',
@@ -45,7 +44,7 @@ export function runArgs(
     // Podman would make a missing working directory of the image; the agent needs none.
     '--workdir=/',
     ...Object.entries(spec.labels).map(([key, value]) => `--label=${key}=${value}`),
-    ...[...spec.mounts, ...controlMounts].map(mountFlag),
+    ...[...spec.mounts, ...channel.mounts].map(mountFlag),
     ...(spec.scratch ?? []).map(scratchFlag),
     ...environmentFlags(spec, neighbour),
     ...networkFlags(spec, flags, neighbour),

@@ -6,17 +6,29 @@ import type { OutputSink, OutputStream } from '../driver.ts';
 /** Variables of Rivet's own environment that Podman needs to find its storage and registries. */
 const INHERITED =
   /^(?:PATH|HOME|USER|LOGNAME|TMPDIR|XDG_.*|CONTAINERS?_.*|STORAGE_.*|REGISTRY_AUTH_FILE|DBUS_SESSION_BUS_ADDRESS|SSL_CERT_.*|(?:https?|no|all)_proxy)$/i;
+/** Variables that change what podman, or the programs that it starts, do. */
+const READ_BY_PODMAN = /^(?:LC_.*|LANG|LD_.*|GO.*|NOTIFY_SOCKET|LISTEN_.*|PODMAN_.*|_.*)$/;
 const OUTPUT_BYTES_MAX = 16 * 1024 * 1024;
 /** How long streamed work has from TERM to KILL, in milliseconds. */
 const STREAM_KILL_MS = 10_000;
 /** How much of the end of stderr is kept of streamed work. */
 const LAST_CHARS = 8 * 1024;
 
+/** Whether a variable of this name means something to podman itself. */
+export function isPodmanVariable(name: string): boolean {
+  return INHERITED.test(name) || READ_BY_PODMAN.test(name);
+}
+
 export interface PodmanCall {
   /** What it is for, as in "Podman failed to …". */
   readonly action: string;
   readonly args: readonly string[];
+  /** 0: none, for what takes as long as it takes. */
   readonly timeoutMs: number;
+  /** Variables on top of those that Podman needs; only of `stream`. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** What it reads on standard input; only of `stream`. */
+  readonly input?: Uint8Array | undefined;
   readonly signal?: AbortSignal | undefined;
   /**
    * Where podman runs; the root directory when absent. The monitor it leaves with a container stays
@@ -122,11 +134,12 @@ export class PodmanCli {
       env: {
         ...this.#env,
         ...(call.temporaryDirectory === undefined ? {} : { TMPDIR: call.temporaryDirectory }),
+        ...call.env,
       },
       extendEnv: false,
       cwd: call.directory ?? '/',
       reject: false,
-      stdin: 'ignore',
+      ...(call.input === undefined ? { stdin: 'ignore' as const } : { input: call.input }),
       buffer: false,
       timeout: call.timeoutMs,
       // A build that is told to end first ends its step.

@@ -2,7 +2,6 @@
 import { readFile } from 'node:fs/promises';
 import { RivetError } from '@rivet/base';
 import { isProcessAlive, killProcess, type ProcessIdentity } from '@rivet/processes';
-import type { ControlDirectory } from '../control-directory.ts';
 import type {
   CommandSpec,
   Container,
@@ -10,7 +9,8 @@ import type {
   OutputSink,
   RunningCommand,
 } from '../driver.ts';
-import { type CommandHost, runCommand } from '../running-command.ts';
+import type { CommandHost } from '../running-command.ts';
+import type { CommandChannel } from './command-channel.ts';
 import type { ProcessLimit } from './process-limit.ts';
 
 const REMOVED = 'Rivet removed it';
@@ -19,7 +19,7 @@ const KILL_TIMEOUT_MS = 10_000;
 
 export interface PodmanContainerOptions {
   readonly spec: ContainerSpec;
-  readonly control: ControlDirectory;
+  readonly channel: CommandChannel;
   /** Its main process, as the host sees it. */
   readonly main: ProcessIdentity;
   readonly processLimit: ProcessLimit;
@@ -46,9 +46,10 @@ export class PodmanContainer implements Container {
     this.#options = options;
     this.#host = {
       name: this.name,
-      control: options.control,
+      mainPid: options.main.pid,
       env: options.spec.env,
       isAlive: () => isProcessAlive(options.main),
+      isEnding: async () => this.#ending || !(await isProcessAlive(options.main)),
       describeEnd: async () => (this.#ending ? REMOVED : await options.describeEnd()),
       ranOutOfMemory: () => this.#ranOutOfMemory(),
     };
@@ -59,7 +60,7 @@ export class PodmanContainer implements Container {
   }
 
   moved(controlDirectory: string): void {
-    this.#options.control.moved(controlDirectory);
+    this.#options.channel.moved(controlDirectory);
   }
 
   async run(command: CommandSpec, sink: OutputSink): Promise<RunningCommand> {
@@ -70,7 +71,7 @@ export class PodmanContainer implements Container {
     const begun = processLimit.starting();
     let running: RunningCommand;
     try {
-      running = await runCommand(this.#host, command, sink);
+      running = await this.#options.channel.run(this.#host, command, sink);
     } catch (error) {
       begun();
       processLimit.ended();
@@ -120,7 +121,7 @@ export class PodmanContainer implements Container {
     this.#closing ??= (async () => {
       // The commands see that it is gone and let go of their files before the directory is closed.
       await Promise.allSettled([...this.#commands].map((command) => command.exit));
-      await this.#options.control.close();
+      await this.#options.channel.close();
     })();
     return this.#closing;
   }

@@ -4,10 +4,8 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type Logger, RivetError, silentLogger, sleep, toRivetError } from '@rivet/base';
-import { identifyProcess, type ProcessIdentity } from '@rivet/processes';
 import { checkBuild } from '../build-spec.ts';
 import { checkLabels, checkSpec } from '../container-spec.ts';
-import { ControlDirectory } from '../control-directory.ts';
 import type {
   Container,
   ContainerDriver,
@@ -21,10 +19,13 @@ import type { BuildSpec, ImageFacts, PullOptions, RegistryOptions } from '../ima
 import { parseImageName } from '../images.ts';
 import { LABEL_OWNER, LABEL_RIVET } from '../labels.ts';
 import { csvField, environmentFile, environmentLines, type Neighbour, runArgs } from './args.ts';
+import { awaitMain } from './await-main.ts';
 import { removeBuilt } from './build-leftovers.ts';
 import { checkPodman } from './check.ts';
 import { essence, PodmanCli, type PodmanResult } from './cli.ts';
+import { type CommandChannel, createAgentChannel } from './command-channel.ts';
 import { PodmanContainer } from './container.ts';
+import { createExecChannel } from './exec-channel.ts';
 import { ImageBuilder } from './image-builder.ts';
 import { ImageIndex } from './image-index.ts';
 import { ImageStore } from './image-store.ts';
@@ -41,16 +42,16 @@ import {
   recallFlags,
   rememberFlags,
 } from './runtime.ts';
-import { ignoredLimit, startError } from './start-error.ts';
+import { ignoredLimit, missingShell, startError } from './start-error.ts';
 
 const START_TIMEOUT_MS = 2 * 60_000;
-const READY_TIMEOUT_MS = 30_000;
 const REMOVE_TIMEOUT_MS = 2 * 60_000;
 const QUERY_TIMEOUT_MS = 30_000;
 /** Ways to adapt to a machine are few; more attempts than that would be a loop. */
 const ADAPTATIONS_MAX = 6;
 const REMOVE_ROUNDS_MAX = 5;
 const REMOVE_BATCH = 50;
+const IMAGES_REMEMBERED_MAX = 1_000;
 
 export interface PodmanDriverOptions {
   readonly logger?: Logger;
@@ -65,6 +66,8 @@ export interface PodmanDriverOptions {
   readonly insecureRegistries?: readonly string[] | undefined;
   /** Path of the policy.json that images are held against; Podman's own when absent. */
   readonly signaturePolicy?: string | undefined;
+  /** False: every command goes by `podman exec`, as it does for images without a shell. */
+  readonly controlDirectory?: boolean | undefined;
   /** Image that `check` tries a container with. */
   readonly defaultImage?: string;
 }
@@ -82,6 +85,9 @@ class PodmanDriver implements ContainerDriver {
   readonly #logger: Logger;
   readonly #cacheFile: string | undefined;
   readonly #defaultImage: string | undefined;
+  readonly #controlDirectory: boolean;
+  /** Images that are known to have no shell, and what Podman said about them. */
+  readonly #withoutShell = new Map<string, string>();
   #flags: RuntimeFlags = PLAIN_FLAGS;
   #recalled: Promise<void> | undefined;
   /**
@@ -119,6 +125,7 @@ class PodmanDriver implements ContainerDriver {
       images: this.#images,
     });
     this.#defaultImage = options.defaultImage;
+    this.#controlDirectory = options.controlDirectory ?? true;
   }
 
   async check(): Promise<readonly DriverFinding[]> {
@@ -167,29 +174,50 @@ class PodmanDriver implements ContainerDriver {
   async start(spec: ContainerSpec, signal?: AbortSignal): Promise<Container> {
     checkSpec(spec);
     await this.#recall();
-    const control = await ControlDirectory.create(spec.controlDirectory, {
-      // Processes that wait would count where a command may have only so many.
-      slots: spec.pids === undefined,
+    const image = spec.imageId ?? spec.image;
+    let reason = this.#withoutShell.get(image);
+    if (this.#controlDirectory && reason === undefined) {
+      try {
+        return await this.#startWith(spec, await createAgentChannel(spec), signal);
+      } catch (error) {
+        reason = missingShell(error);
+        if (reason === undefined) throw error;
+        if (this.#withoutShell.size < IMAGES_REMEMBERED_MAX) this.#withoutShell.set(image, reason);
+        this.#logger.debug({ reason }, 'an image has no shell: its commands go by podman exec');
+      }
+    }
+    const channel = await createExecChannel(spec, {
+      podman: this.#podman,
+      globalFlags: () => this.#flags.global,
+      reason: reason ?? 'control directories are turned off',
     });
+    return await this.#startWith(spec, channel, signal);
+  }
+
+  async #startWith(
+    spec: ContainerSpec,
+    channel: CommandChannel,
+    signal: AbortSignal | undefined,
+  ): Promise<Container> {
     try {
       const neighbour = await this.#neighbourOf(spec);
       const variables = environmentLines(spec);
       const file = environmentFile(spec);
       if (variables !== undefined) await writeFile(file, variables, { mode: 0o600 });
-      await this.#podmanRun(spec, control, neighbour, signal);
+      await this.#podmanRun(spec, channel, neighbour, signal);
       await rm(file, { force: true });
-      const main = await this.#awaitAgent(spec, control, signal);
-      await control.open();
+      const main = await awaitMain(spec, channel, () => this.#describeEnd(spec.name), signal);
+      await channel.open();
       return new PodmanContainer({
         spec,
-        control,
+        channel,
         main,
         processLimit: await ProcessLimit.of(main.pid, spec.pids, spec.entrypoint.length > 0),
         remove: () => this.#remove([spec.name]),
         describeEnd: () => this.#describeEnd(spec.name),
       });
     } catch (error) {
-      await control.close();
+      await channel.close();
       await this.#remove([spec.name]).catch((problem: unknown) => {
         this.#logger.warn({ err: problem, container: spec.name }, 'container left behind');
       });
@@ -259,13 +287,13 @@ class PodmanDriver implements ContainerDriver {
   /** Has Podman start the container, with whatever flags this machine needs. */
   async #podmanRun(
     spec: ContainerSpec,
-    control: ControlDirectory,
+    channel: CommandChannel,
     neighbour: Neighbour | undefined,
     signal: AbortSignal | undefined,
   ): Promise<void> {
     if (!this.#proven) await this.#learning?.catch(() => undefined);
-    if (this.#proven) return await this.#runWithFlags(spec, control, neighbour, signal);
-    const learning = this.#runWithFlags(spec, control, neighbour, signal);
+    if (this.#proven) return await this.#runWithFlags(spec, channel, neighbour, signal);
+    const learning = this.#runWithFlags(spec, channel, neighbour, signal);
     this.#learning ??= learning;
     await learning.finally(() => {
       if (this.#learning === learning) this.#learning = undefined;
@@ -274,7 +302,7 @@ class PodmanDriver implements ContainerDriver {
 
   async #runWithFlags(
     spec: ContainerSpec,
-    control: ControlDirectory,
+    channel: CommandChannel,
     neighbour: Neighbour | undefined,
     signal: AbortSignal | undefined,
   ): Promise<void> {
@@ -283,7 +311,7 @@ class PodmanDriver implements ContainerDriver {
     for (let attempt = 0; ; attempt += 1) {
       result = await this.#podman.run({
         action: `start a container of ${spec.image}`,
-        args: runArgs(spec, control.mounts, control.pidFile, flags, neighbour),
+        args: runArgs(spec, channel, flags, neighbour),
         directory: spec.controlDirectory,
         timeoutMs: START_TIMEOUT_MS,
         signal,
@@ -342,40 +370,6 @@ class PodmanDriver implements ContainerDriver {
     if (found !== undefined) return found;
     const reason = await this.#describeEnd(beside);
     throw RivetError.of('RIVET_CONTAINER_LOST', { container: beside, reason });
-  }
-
-  async #awaitAgent(
-    spec: ContainerSpec,
-    control: ControlDirectory,
-    signal: AbortSignal | undefined,
-  ): Promise<ProcessIdentity> {
-    const pid = Number(await readFile(control.pidFile, 'utf8').catch(() => ''));
-    const main = await identifyProcess(pid);
-    const wakeup = control.agentWakeup();
-    const deadline = performance.now() + READY_TIMEOUT_MS;
-    while (!control.isAgentReady()) {
-      signal?.throwIfAborted();
-      if (main === undefined || (await identifyProcess(pid))?.startTicks !== main.startTicks) {
-        throw RivetError.of('RIVET_CONTAINER_ENTRYPOINT_FAILED', {
-          image: spec.image,
-          reason: await this.#describeEnd(spec.name),
-        });
-      }
-      if (performance.now() > deadline) {
-        throw RivetError.of('RIVET_CONTAINER_AGENT_SILENT', {
-          container: spec.name,
-          limit: `${READY_TIMEOUT_MS / 1000} s`,
-        });
-      }
-      await wakeup.wait(100);
-    }
-    if (main === undefined) {
-      throw RivetError.of('RIVET_CONTAINER_ENTRYPOINT_FAILED', {
-        image: spec.image,
-        reason: await this.#describeEnd(spec.name),
-      });
-    }
-    return main;
   }
 
   async #remove(names: readonly string[]): Promise<void> {

@@ -49,6 +49,14 @@ export function startError(
   return undefined;
 }
 
+/** What Podman said, when an error of `startError` tells of an image that has no shell at all. */
+export function missingShell(error: unknown): string | undefined {
+  if (!(error instanceof RivetError) || error.code !== 'RIVET_CONTAINER_NO_SHELL') return undefined;
+  const { reason } = error.details;
+  // A shell for another kind of machine is one: nothing else of the image would run either.
+  return typeof reason === 'string' && !/exec format error/i.test(reason) ? reason : undefined;
+}
+
 /** The error for a limit that Podman left out, though it did start the container. */
 export function ignoredLimit(
   spec: ContainerSpec,
