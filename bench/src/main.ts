@@ -4,7 +4,9 @@ import { claimBenchmark } from './claims.ts';
 import { checkBenchmark, runBenchmark, startBenchmark } from './command-line.ts';
 import { commandBenchmark } from './commands.ts';
 import { fleetBenchmark } from './fleet.ts';
+import { historyBenchmark } from './history.ts';
 import { idleRunnerBenchmark } from './idle-runner.ts';
+import { idleRunnersBenchmark } from './idle-runners.ts';
 import { jobBenchmark } from './jobs.ts';
 import { launchBenchmark } from './launches.ts';
 import { logBenchmark } from './logs.ts';
@@ -17,6 +19,7 @@ import { redactionBenchmark } from './redaction.ts';
 import { keepResult, mergeResults, type Outcome, readKeptResult, summaryOf } from './result.ts';
 import { runApart } from './run-apart.ts';
 import { tableLines } from './table.ts';
+import { wakeUpBenchmark } from './wake-up.ts';
 
 /** In the order in which they run. */
 const benchmarks: readonly Benchmark[] = [
@@ -29,8 +32,11 @@ const benchmarks: readonly Benchmark[] = [
   logBenchmark,
   claimBenchmark,
   launchBenchmark,
+  wakeUpBenchmark,
   idleRunnerBenchmark,
+  idleRunnersBenchmark,
   fleetBenchmark,
+  historyBenchmark,
   redactionBenchmark,
   luaBenchmark,
 ];

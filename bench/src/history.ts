@@ -1,0 +1,154 @@
+// What history, an old snapshot and the removal of old jobs cost the claims beside them.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { silentLogger } from '@rivet/base';
+import { startEmbeddedDatabase } from '@rivet/embedded-database';
+import {
+  createDatabase,
+  createTemplate,
+  type Database,
+  dropPartition,
+  listPartitions,
+  type Partition,
+} from '@rivet/store';
+import { fillPartition, makeWeeks } from './finished-jobs.ts';
+import { alternate, type Benchmark, type Pair, type Row, ratioAtLeast, row } from './measure.ts';
+import { openQueueLoad, type QueueLoad, runSql } from './queue-load.ts';
+
+/** `BENCH_FINISHED_JOBS` makes it quicker, and the figure another one. */
+const FINISHED = Number(process.env.BENCH_FINISHED_JOBS ?? 10_000_000);
+const DROPPED = Math.min(FINISHED, 1_000_000);
+const WEEKS = 12;
+/** Jobs of one measurement. */
+const JOBS = 3000;
+const PINNED_MS = 60_000;
+const PINNED_TURNS_MAX = 400;
+const BUSY_TRIES = 100;
+
+export const historyBenchmark: Benchmark = {
+  name: 'history',
+  about: `claim and complete, jobs a second, beside ${FINISHED.toLocaleString('en')} finished jobs`,
+  async run(rounds) {
+    await using stack = new AsyncDisposableStack();
+    const directory = await mkdtemp(join(tmpdir(), 'rivet-bench-'));
+    stack.defer(() => rm(directory, { recursive: true, force: true }));
+    const server = await startEmbeddedDatabase({
+      dataDirectory: join(directory, 'database'),
+      logger: silentLogger,
+      persistent: false,
+    });
+    stack.defer(() => server.stop());
+    const open = async (name: string): Promise<Database> => {
+      await createTemplate(server.adminUrl, name);
+      const url = new URL(server.adminUrl);
+      url.pathname = `/${name}`;
+      const database = createDatabase({
+        url: url.href,
+        applicationName: 'rivet-bench',
+        logger: silentLogger,
+        statementTimeoutMs: 600_000,
+      });
+      stack.defer(() => database.close());
+      return database;
+    };
+    const fresh = await open('fresh');
+    const old = await open('old');
+    return [
+      await withHistory(rounds, fresh, old),
+      await underSnapshot(rounds, await open('free'), await open('pinned')),
+      await whileDropping(rounds, await open('dropping')),
+    ];
+  },
+};
+
+async function withHistory(rounds: number, fresh: Database, old: Database): Promise<Row> {
+  const none = await openQueueLoad(fresh);
+  const all = await openQueueLoad(old);
+  await makeWeeks(fresh, 0);
+  for (const partition of await makeWeeks(old, WEEKS)) {
+    await fillPartition(old, all, partition, { jobs: Math.ceil(FINISHED / WEEKS), logs: false });
+  }
+  await settle(old);
+  const run = (load: QueueLoad) => () => load.perSecond(JOBS);
+  const measured = await alternate(rounds, run(all), run(none));
+  const target = ratioAtLeast(0.97);
+  return result('beside 10,000,000 finished jobs', 'none', measured, target);
+}
+
+/** By turns until jobs were claimed for a minute under the snapshot, which holds all the time. */
+async function underSnapshot(rounds: number, free: Database, pinned: Database): Promise<Row> {
+  const [without, within] = [await openQueueLoad(free), await openQueueLoad(pinned)];
+  await without.perSecond(JOBS);
+  await within.perSecond(JOBS);
+  const holder = await pinned.connect();
+  const measured = { ours: [] as number[], peer: [] as number[] };
+  try {
+    await holder.query('SET idle_in_transaction_session_timeout = 0');
+    await holder.query('BEGIN ISOLATION LEVEL REPEATABLE READ');
+    await holder.query('SELECT count(*) FROM job_queue');
+    let pinnedMs = 0;
+    for (let turn = 0; turn < PINNED_TURNS_MAX; turn += 1) {
+      if (pinnedMs >= PINNED_MS && turn >= rounds) break;
+      measured.peer.push(await without.perSecond(JOBS));
+      const rate = await within.perSecond(JOBS);
+      measured.ours.push(rate);
+      pinnedMs += (JOBS * 1000) / rate;
+    }
+  } finally {
+    await holder.end();
+  }
+  const name = 'during a snapshot of 60 s';
+  return result(name, 'without', measured, ratioAtLeast(0.9));
+}
+
+async function whileDropping(rounds: number, database: Database): Promise<Row> {
+  const load = await openQueueLoad(database);
+  // One more for the round that is not counted.
+  const partitions = await makeWeeks(database, rounds + 1);
+  const jobs = Math.ceil(DROPPED / partitions.length);
+  for (const partition of partitions) {
+    await fillPartition(database, load, partition, { jobs, logs: true });
+  }
+  await settle(database);
+  const measured = await alternate(
+    rounds,
+    async () => {
+      const [rate] = await Promise.all([load.perSecond(JOBS), drop(database, partitions.shift())]);
+      return rate;
+    },
+    () => load.perSecond(JOBS),
+  );
+  const name = 'while 1,000,000 jobs with logs are dropped';
+  return result(name, 'meanwhile nothing', measured, ratioAtLeast(0.95));
+}
+
+async function drop(database: Database, partition: Partition | undefined): Promise<void> {
+  if (partition === undefined) throw new Error('there is no partition left to drop');
+  let current = partition;
+  for (let tried = 0; tried < BUSY_TRIES; tried += 1) {
+    if ((await dropPartition(database, current)) === 'dropped') return;
+    const found = (await listPartitions(database)).find(({ name }) => name === partition.name);
+    if (found === undefined) return;
+    current = found;
+  }
+  throw new Error(`the partition ${partition.name} was busy ${BUSY_TRIES} times`);
+}
+
+/** Statistics, and nothing left to write that the measurements would pay for. */
+async function settle(database: Database): Promise<void> {
+  await runSql(database, 'VACUUM (ANALYZE)');
+  await runSql(database, 'CHECKPOINT');
+}
+
+function result(name: string, against: string, measured: Pair, target: Row['target']): Row {
+  const fewer = FINISHED === 10_000_000 ? undefined : `with ${FINISHED} jobs`;
+  return row({
+    name,
+    against,
+    unit: '1/s',
+    ...measured,
+    ...(target && { target }),
+    ...(fewer && { note: fewer }),
+  });
+}
