@@ -15,8 +15,6 @@ const CLAIMED_BYTES_MAX = 4 * 1024 * 1024;
 /** How often the engine is told where a program is that goes on computing. */
 const TELL_EVERY_US = 50_000;
 
-const collectGarbage = (globalThis as { gc?: () => void }).gc;
-
 /** Thrown, instead of ending the process, while a limited time was given to a part. */
 export class OutOfTime extends Error {
   /** Nothing in the VM catches it. */
@@ -89,7 +87,8 @@ function claim(L: LuaState, bytes: number): void {
 function measure(L: LuaState, more: number): void {
   if (memoryBytesUsed() + more - baselineBytes <= memoryBytesMax) return;
   // Much of it may be garbage that was not collected yet.
-  collectGarbage?.();
+  // Not when this is loaded: an image is made in a process that has no such function.
+  (globalThis as { gc?: () => void }).gc?.();
   if (memoryBytesUsed() + more - baselineBytes > memoryBytesMax) end('memory', L);
 }
 
