@@ -45,7 +45,6 @@ export interface Config extends NetworkConfig {
   readonly runnerCache: boolean;
   /** Whether Lua processes start from what `npm run build` made. */
   readonly bundled: boolean;
-  /** Whether Lua processes start from what `npm run build` made. */
   /** How long jobs are kept after their partition is full, in milliseconds; absent: for ever. */
   readonly retentionMs?: number | undefined;
   /** What one partition of history holds. */
@@ -67,7 +66,7 @@ const settings = {
   RIVET_LOG_LEVEL: choiceSetting<LogLevel>('info', ['debug', 'info', 'warn', 'error', 'silent']),
   RIVET_MIGRATE: choiceSetting('auto', ['auto', 'never']),
   RIVET_LEASE: durationSetting(30_000),
-  RIVET_POLL: durationSetting(20_000),
+  RIVET_POLL: durationSetting(50_000),
   RIVET_NOTIFICATIONS: choiceSetting('on', ['on', 'off']),
   RIVET_RUNNER_CACHE: choiceSetting('on', ['on', 'off']),
   RIVET_BUNDLED: choiceSetting('on', ['on', 'off']),

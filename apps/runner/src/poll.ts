@@ -16,7 +16,8 @@ import { mayRepeat, retryAfterMs } from './server-answer.ts';
 import type { ServerApi } from './server-api.ts';
 import type { Slots } from './slots.ts';
 
-const WAIT_MS_MAX = 25_000;
+/** An idle runner asks little more than once a minute. */
+const WAIT_MS_MAX = 50_000;
 const WAIT_MS_MIN = 2000;
 const ANSWER_MS = 10_000;
 const BACKOFF = { baseMs: 500, maxMs: 15_000 };
@@ -34,6 +35,8 @@ export interface PollerOptions {
   readonly startDeadlineMs: number;
   /** No more jobs are taken once it aborts. */
   readonly stop: AbortSignal;
+  /** SHA-256 in hex of bundles that need not be sent. */
+  readonly knownBundles: () => readonly string[];
   /** Runs a job that was taken; a slot of it is taken already. */
   readonly onJob: (job: ClaimedJob, answeredAt: number) => void;
 }
@@ -84,10 +87,10 @@ export class Poller {
   /** Asks until there is an answer; the same request id makes a lost answer come again. */
   async #claim(requestId: string, capacity: number): Promise<readonly ClaimedJob[]> {
     const { api, clock, stop } = this.#options;
-    for (let failed = 0; ; ) {
+    for (let failed = 0, repeat = false; ; repeat = true) {
       const sentAt = clock();
       const waitMs = stop.aborted ? 0 : this.#waitMs;
-      const body = this.#claimBody(requestId, capacity, waitMs);
+      const body = { ...this.#claimBody(requestId, capacity, waitMs), repeat };
       try {
         // A request that was given jobs must be heard to its end, so a stop asks once more without
         // waiting.
@@ -106,13 +109,15 @@ export class Poller {
 
   #claimBody(requestId: string, capacity: number, waitMs: number): ClaimRequest {
     const { session = '' } = this.#connected ?? {};
-    const { stop } = this.#options;
+    const { stop, knownBundles } = this.#options;
+    const known = knownBundles();
     return {
       session,
       request_id: requestId,
       capacity,
       wait_ms: waitMs,
       ...(stop.aborted ? { draining: true } : {}),
+      ...(known.length > 0 && { known_bundles: [...known] }),
     };
   }
 

@@ -1,7 +1,7 @@
 // Routes of the resource "jobs": list, show, cancel, retry, explain, events.
 
 import { RivetError } from '@rivet/base';
-import { type JobRow, listJobs, lockJob, readJob } from '@rivet/store';
+import { type JobRow, listJobs, lockJob } from '@rivet/store';
 import type { Person } from '../../auth/principal.ts';
 import { findJob, jobOf } from '../../find.ts';
 import { explainJob } from '../../jobs/explain.ts';
@@ -12,7 +12,6 @@ import { cancel, hasEnded } from '../../jobs/transitions.ts';
 import { presentJob } from '../../present.ts';
 import type { Services } from '../../services.ts';
 import { decodeCursor, encodeCursor, ID_AFTER_ALL, ID_PATTERN, toPage } from '../cursor.ts';
-import type { EventStream } from '../event-stream.ts';
 import type { Handlers } from '../handler.ts';
 import { readIdempotencyKey } from '../idempotency-key.ts';
 import { streamJob } from '../job-stream.ts';
