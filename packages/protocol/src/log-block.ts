@@ -15,9 +15,9 @@ import { type LogLines, splitText } from './log-lines.ts';
 export const blockFormats = { zstd: 1, plain: 2 } as const;
 /** Smaller blocks are not compressed: that would take longer than it saves. */
 const COMPRESSED_BYTES_MIN = 512;
-const COMPRESSION = {
-  params: { [constants.ZSTD_c_compressionLevel]: 1, [constants.ZSTD_c_checksumFlag]: 1 },
-};
+const COMPRESSION = { [constants.ZSTD_c_compressionLevel]: 1, [constants.ZSTD_c_checksumFlag]: 1 };
+/** What goes into a block is put together here: it is large, and there are many in a row. */
+let unpacked: Buffer = Buffer.alloc(0);
 
 /** What a block may hold, once it is not compressed any more. */
 export const logBlockLimits = {
@@ -79,7 +79,12 @@ export function encodeLogBlock({ runs, text }: Pick<OpenedLogBlock, 'runs' | 'te
   if (bytes < COMPRESSED_BYTES_MIN) {
     return Buffer.concat([Uint8Array.of(blockFormats.plain), header, text]);
   }
-  const packed = zstdCompressSync(Buffer.concat([header, text], bytes), COMPRESSION);
+  if (unpacked.length < bytes) unpacked = Buffer.allocUnsafeSlow(bytes);
+  unpacked.set(header);
+  unpacked.set(text, header.length);
+  // It fits into one piece, so that none are put together afterwards.
+  const options = { params: COMPRESSION, chunkSize: bytes };
+  const packed = zstdCompressSync(unpacked.subarray(0, bytes), options);
   return Buffer.concat([Uint8Array.of(blockFormats.zstd), packed]);
 }
 

@@ -98,7 +98,9 @@ export function createCommandOutput(
  * asks for them.
  */
 function createRecentLines() {
-  const pieces: { stream: OutputStream; lines: CutLines }[] = [];
+  const pieces: { stream: OutputStream; lines: CutLines; buffer: Buffer }[] = [];
+  /** Of a piece that was left out: the next one goes there. */
+  let spare: Buffer = Buffer.alloc(0);
   let count = 0;
   let bytes = 0;
   const shrink = (): void => {
@@ -110,11 +112,17 @@ function createRecentLines() {
       count -= lines.count;
       bytes -= lines.text.length;
       pieces.shift();
+      if (first.buffer.length > spare.length) spare = first.buffer;
     }
   };
   return {
     add(stream: OutputStream, lines: CutLines): void {
-      pieces.push({ stream, lines: { count: lines.count, text: Buffer.from(lines.text) } });
+      const { length } = lines.text;
+      const buffer = spare.length >= length ? spare : Buffer.allocUnsafe(length);
+      if (buffer === spare) spare = Buffer.alloc(0);
+      buffer.set(lines.text);
+      const text = buffer.subarray(0, length);
+      pieces.push({ stream, lines: { count: lines.count, text }, buffer });
       count += lines.count;
       bytes += lines.text.length;
       shrink();

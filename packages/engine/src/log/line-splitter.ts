@@ -11,8 +11,8 @@ export const CONTINUES = ' …[continues]';
 export interface CutLines {
   readonly count: number;
   /**
-   * Each line with a line feed behind it. May lie in the bytes that were pushed: whoever keeps it
-   * longer than those last makes a copy.
+   * Each line with a line feed behind it. May lie in the bytes that were pushed, or where the next
+   * ones go: whoever keeps it longer makes a copy.
    */
   readonly text: Uint8Array;
 }
@@ -37,7 +37,17 @@ export function createLineSplitter(): LineSplitter {
   /** What came after the last line end: a character in it may be incomplete. */
   let rest: Buffer = NOTHING;
   let afterCarriageReturn = false;
+  /** Used again for each chunk: a log of megabytes would leave as many behind. */
+  let scratch: Buffer = NOTHING;
 
+  const joinedWithRest = (bytes: Buffer): Buffer => {
+    if (rest.length === 0) return bytes;
+    const length = rest.length + bytes.length;
+    if (scratch.length < length) scratch = Buffer.allocUnsafeSlow(length);
+    scratch.set(rest);
+    scratch.set(bytes, rest.length);
+    return scratch.subarray(0, length);
+  };
   const takeLong = (): CutLines => {
     if (rest.length <= LINE_LENGTH_MAX) return NO_LINES;
     const end = rest.length - incompleteBytes(rest);
@@ -57,9 +67,13 @@ export function createLineSplitter(): LineSplitter {
       const hasReturns = chunk.includes(CARRIAGE_RETURN);
       const lastReturn = hasReturns ? chunk.lastIndexOf(CARRIAGE_RETURN) : -1;
       const end = Math.max(chunk.lastIndexOf(LINE_FEED), lastReturn) + 1;
-      const complete = joined(rest, chunk.subarray(0, end), end > 0);
-      rest = end > 0 ? Buffer.from(chunk.subarray(end)) : Buffer.concat([rest, chunk]);
-      const lines = end === 0 ? NO_LINES : cutLines(complete, hasReturns);
+      let lines = NO_LINES;
+      if (end > 0) {
+        lines = cutLines(joinedWithRest(chunk.subarray(0, end)), hasReturns);
+        rest = Buffer.from(chunk.subarray(end));
+      } else {
+        rest = Buffer.concat([rest, chunk]);
+      }
       const long = takeLong();
       if (long.count === 0) return lines;
       return { count: lines.count + long.count, text: Buffer.concat([lines.text, long.text]) };
@@ -122,10 +136,6 @@ function cutText(text: string): string[] {
 function linesOf(texts: readonly string[]): CutLines {
   if (texts.length === 0) return NO_LINES;
   return { count: texts.length, text: Buffer.from(`${texts.join('\n')}\n`) };
-}
-
-function joined(rest: Buffer, bytes: Buffer, needed: boolean): Buffer {
-  return rest.length === 0 || !needed ? bytes : Buffer.concat([rest, bytes]);
 }
 
 function decode(bytes: Buffer): string {
