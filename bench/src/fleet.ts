@@ -16,7 +16,7 @@ import { SimulatedFleet } from './simulated-fleet.ts';
 const SIZES = [100, 1000, 10_000];
 /** Files that a process needs besides one for each runner. */
 const OTHER_FILES = 500;
-const IDLE_MS = 55_000;
+const IDLE_MS = 110_000;
 /** After connecting, until the machine does nothing else any more, in milliseconds. */
 const SETTLE_MS = 3000;
 const JOBS_A_SECOND = 20;

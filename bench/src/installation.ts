@@ -25,6 +25,8 @@ export interface InstallationOptions {
   readonly runnerSettings?: Settings;
   /** Whether commits are on the disk before they are answered; true when absent. */
   readonly durable?: boolean;
+  /** Further settings of PostgreSQL. */
+  readonly databaseSettings?: Settings;
 }
 
 export type Settings = Readonly<Record<string, string>>;
@@ -70,6 +72,7 @@ export async function withInstallation<T>(
     logger: silentLogger,
     persistent: false,
     durable: options.durable ?? true,
+    settings: options.databaseSettings ?? {},
   });
   stack.defer(() => database.stop());
   const settings = {

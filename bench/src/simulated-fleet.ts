@@ -8,7 +8,7 @@ import { registerRunners } from './simulated-runner.ts';
 /** Runners of one thread, and so of one loopback address. */
 const PART = 2500;
 /** What a real runner asks for. */
-const WAIT_MS = 25_000;
+const WAIT_MS = 50_000;
 const WORK_MS = 500;
 const END_MS = 60_000;
 
@@ -24,30 +24,33 @@ export class SimulatedFleet {
   readonly errors: string[] = [];
   size = 0;
   readonly #installation: Installation;
+  readonly #urls: readonly string[];
   readonly #threads: Worker[] = [];
 
-  constructor(installation: Installation) {
+  /** @param urls of the orchestrators that they poll; all when absent */
+  constructor(installation: Installation, urls?: readonly string[]) {
     this.#installation = installation;
+    this.#urls = urls ?? installation.orchestrators.map(({ url }) => url);
   }
 
   /** Adds runners until there are `size`; resolves when all have connected. */
   async growTo(size: number): Promise<void> {
     const { client, orchestrators } = this.#installation;
-    const connecting: Promise<void>[] = [];
+    const registerAt = orchestrators[0]?.url ?? '';
+    const parts: FleetPart[] = [];
     while (this.size < size) {
       const count = Math.min(PART, size - this.size);
-      const number = this.#threads.length;
-      const { url = '' } = orchestrators[number % orchestrators.length] ?? {};
+      const number = this.#threads.length + parts.length;
+      const url = this.#urls[number % this.#urls.length] ?? registerAt;
       const namePrefix = `fleet-${number}`;
-      const identities = await registerRunners({ client, url, count, namePrefix });
-      const part: FleetPart = {
+      const identities = await registerRunners({ client, url: registerAt, count, namePrefix });
+      parts.push({
         ...{ url, identities, waitMs: WAIT_MS, workMs: WORK_MS },
         localAddress: `127.0.0.${number + 2}`,
-      };
-      connecting.push(this.#startThread(part));
+      });
       this.size += count;
     }
-    await Promise.all(connecting);
+    await Promise.all(parts.map((part) => this.#startThread(part)));
   }
 
   /** Waits until all these jobs have ended, a minute at most; how many have not. */

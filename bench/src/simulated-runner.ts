@@ -101,6 +101,7 @@ export class SimulatedRunner {
     const request: ClaimRequest = {
       session: this.#connected?.session ?? '',
       request_id: uuidv7(),
+      repeat: false,
       capacity: 1,
       wait_ms: 0,
       ...body,

@@ -21,6 +21,8 @@ export interface EmbeddedDatabaseOptions {
   readonly persistent: boolean;
   /** False: faster, and a crash of the machine may lose the data. For tests. True when absent. */
   readonly durable?: boolean;
+  /** Further settings of the server by their names in PostgreSQL; for benchmarks. */
+  readonly settings?: Readonly<Record<string, string>>;
 }
 
 export interface EmbeddedDatabase {
@@ -106,6 +108,7 @@ async function startIn(
       account,
       port,
       durable,
+      settings: options.settings ?? {},
     });
     if (result.ok) {
       options.logger.debug({ port, home }, 'the embedded database runs');

@@ -34,6 +34,8 @@ export interface PostmasterOptions {
   readonly port: number;
   /** False: nothing is flushed to disk, for data that may be lost. */
   readonly durable: boolean;
+  /** Further settings, which win over ours. */
+  readonly settings: Readonly<Record<string, string>>;
 }
 
 export type StartResult =
@@ -103,6 +105,7 @@ function serverArguments(options: PostmasterOptions): string[] {
     ...(options.durable
       ? {}
       : { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' }),
+    ...options.settings,
   };
   const pairs = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
   return ['-D', options.cluster, ...pairs];
