@@ -29,7 +29,7 @@ export interface InstallationOptions {
   readonly databaseSettings?: Settings;
 }
 
-export type Settings = Readonly<Record<string, string>>;
+type Settings = Readonly<Record<string, string>>;
 
 export interface BenchOrchestrator extends Program {
   readonly url: string;
@@ -37,7 +37,7 @@ export interface BenchOrchestrator extends Program {
   readonly client: Client;
 }
 
-export interface BenchRunner extends Program {
+interface BenchRunner extends Program {
   readonly name: string;
   readonly stateDirectory: string;
 }

@@ -70,7 +70,7 @@ export const logBenchmark: Benchmark = {
             runners: 1,
             runnerSettings: {
               RIVET_JOB_LOG_MAX: '200MB',
-              NODE_OPTIONS: '--import=./bench/src/loop-lag.ts',
+              NODE_OPTIONS: '--import=./bench/src/loop-lag-main.ts',
               BENCH_LAG: lagDirectory,
             },
           },

@@ -1,4 +1,5 @@
-// A queue under load without HTTP: the statements by which the server launches, claims and ends jobs.
+// A queue under load without HTTP: the statements by which the server launches, claims and ends
+// jobs.
 import { randomBytes, randomUUID } from 'node:crypto';
 import { uuidv7 } from '@rivet/base';
 import {
@@ -43,7 +44,8 @@ export async function openQueueLoad(database: Database): Promise<QueueLoad> {
   });
   await runSql(
     database,
-    `INSERT INTO pipelines (id, name, description, version) VALUES ('${pipelineId}', '${PIPELINE}', '', 1)`,
+    `INSERT INTO pipelines (id, name, description, version)
+     VALUES ('${pipelineId}', '${PIPELINE}', '', 1)`,
   );
   await runSql(
     database,

@@ -25,7 +25,7 @@ export interface Result {
 }
 
 /** Where results are kept. */
-export interface Places {
+interface Places {
   readonly directory: string;
   /** A page with the marks between which the figures with a target stand. */
   readonly page: string;

@@ -142,7 +142,7 @@ interface Prototype {
 }
 
 async function openPrototype(url: string, commits: CommitTimes): Promise<Prototype> {
-  const program = startProgram('bench/src/wake-up-prototype.ts', {}, [url]);
+  const program = startProgram('bench/src/wake-up-prototype-main.ts', {}, [url]);
   const announced = await program.announced('listening');
   const insert = `WITH inserted AS (
       INSERT INTO bench_launches (job_id) VALUES (gen_random_uuid()) RETURNING job_id, xmin

@@ -278,18 +278,18 @@ function openDatabase(
   { databaseUrl, databaseConnectionsMax: most, reservedConnections }: Config,
   logger: Logger,
 ): { database: Database; reserved: Database } {
-  const open = (connectionsMax: number): Database =>
+  const open = (connectionsMax: number, plannedOnce = false): Database =>
     createDatabase({
       url: databaseUrl,
       applicationName: 'rivet-orchestrator',
-      connectionsMax,
+      ...{ connectionsMax, plannedOnce },
       logger,
     });
   // One listens, and one tells the others; where there are few, everything shares the rest.
   const few = Math.max(2, most - 2);
   const kept = Math.min(reservedConnections, few - 2);
   const database = open(few - Math.max(0, kept));
-  return { database, reserved: kept > 0 ? open(kept) : database };
+  return { database, reserved: kept > 0 ? open(kept, true) : database };
 }
 
 /** Brings the schema up to date, or checks that it is. */

@@ -1,5 +1,5 @@
-// A container driver for one attempt: it hands out what stands ready, keeps account of what runs, ends
-// it within milliseconds, and leaves the removing to the disposal.
+// A container driver for one attempt: it hands out what stands ready, keeps account of what runs,
+// ends it within milliseconds, and leaves the removing to the disposal.
 import type { Container, ContainerDriver, ContainerSpec } from '@rivet/containers';
 import type { Disposal } from './disposal.ts';
 import type { WarmSlot } from './warm/warm-slot.ts';

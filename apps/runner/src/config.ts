@@ -57,6 +57,8 @@ export interface RunnerConfig {
   readonly warmContainers: number;
   /** Whether Lua and the first container start before the first report is answered. */
   readonly earlyStart: boolean;
+  /** Whether bundles are kept, so that the server sends each one once. */
+  readonly bundleCache: boolean;
   /** Whether commands go through control directories; every one by `podman exec` when false. */
   readonly controlDirectory: boolean;
   /** Whether Lua processes start from what `npm run build` made. */
@@ -83,6 +85,7 @@ const settings = {
   RIVET_REPORT_BUNDLING: choiceSetting('on', ['on', 'off']),
   RIVET_WARM_CONTAINERS: integerSetting(-1, 0, 100),
   RIVET_EARLY_START: choiceSetting('on', ['on', 'off']),
+  RIVET_BUNDLE_CACHE: choiceSetting('on', ['on', 'off']),
   RIVET_CONTROL_DIRECTORY: choiceSetting('on', ['on', 'off']),
   RIVET_BUNDLED: choiceSetting('on', ['on', 'off']),
   RIVET_JOB_TIMEOUT: durationSetting(3_600_000),
@@ -127,6 +130,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): R
         ? Math.min(values.RIVET_RUNNER_CAPACITY, WARM_CONTAINERS_MAX)
         : values.RIVET_WARM_CONTAINERS,
     earlyStart: values.RIVET_EARLY_START === 'on',
+    bundleCache: values.RIVET_BUNDLE_CACHE === 'on',
     controlDirectory: values.RIVET_CONTROL_DIRECTORY === 'on',
     bundled: values.RIVET_BUNDLED === 'on',
     limits: {

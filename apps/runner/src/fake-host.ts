@@ -176,7 +176,7 @@ export async function makeRunner(
   };
 }
 
-export function lineOf(n: number, text: string): LogLine {
+function lineOf(n: number, text: string): LogLine {
   return { n, t: '2026-01-01T00:00:00.000Z', stage: '', level: 'info', stream: 'log', text };
 }
 

@@ -19,8 +19,9 @@ import type {
   SecretProvider,
 } from '@rivet/engine';
 import type { LuaEngine } from '@rivet/lua';
-import type { ClaimedJob, JobOutcome, LogLine, LogLines } from '@rivet/protocol';
+import type { ClaimedJob, JobOutcome, LogLine, LogLines, PipelineBundle } from '@rivet/protocol';
 import { type AttemptDriver, attemptDriver } from './attempt-driver.ts';
+import type { BundleCache } from './bundle-cache.ts';
 import type { Clock } from './clock.ts';
 import type { Disposal } from './disposal.ts';
 import { fencedDriver } from './fenced-driver.ts';
@@ -52,6 +53,7 @@ export interface JobRunContext {
   readonly state: StateDirectory;
   readonly disposal: Disposal;
   readonly warm: WarmPool;
+  readonly bundles: BundleCache;
   /** Whether Lua and containers start before the server has confirmed that the job is ours. */
   readonly earlyStart: boolean;
   readonly limits: JobLimits;
@@ -241,7 +243,7 @@ class Attempt {
     const { context, job } = { context: this.#context, job: this.#job };
     try {
       const running = context.runJob(
-        specOf(job),
+        specOf(job, await context.bundles.of(job, context.api, this.#fence.signal)),
         {
           driver: fencedDriver(this.#driver, this.#fence.signal),
           confirmed,
@@ -371,7 +373,7 @@ function failureOf(error: RivetError): JobOutcome {
   };
 }
 
-function specOf(job: ClaimedJob): JobSpec {
+function specOf(job: ClaimedJob, bundle: PipelineBundle): JobSpec {
   return {
     id: job.id,
     attempt: job.attempt,
@@ -381,7 +383,7 @@ function specOf(job: ClaimedJob): JobSpec {
     event: job.event,
     url: undefined,
     source: 'none',
-    bundle: job.bundle,
+    bundle,
     definition: job.definition,
     inputs: job.inputs,
     onlyStage: undefined,

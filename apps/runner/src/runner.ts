@@ -6,6 +6,7 @@ import type { ContainerDriver, DriverFinding } from '@rivet/containers';
 import type { InstallationPolicy, RunJob } from '@rivet/engine';
 import type { LuaEngine } from '@rivet/lua';
 import type { ClaimedJob } from '@rivet/protocol';
+import { BundleCache } from './bundle-cache.ts';
 import { removeLeftovers } from './cleanup.ts';
 import type { Clock } from './clock.ts';
 import type { RunnerConfig } from './config.ts';
@@ -46,6 +47,7 @@ export class Runner {
   readonly #stopJobs = new AbortController();
   readonly #abandon = new AbortController();
   readonly #disposal: Disposal;
+  readonly #bundles: BundleCache;
   #warm: WarmPool | undefined;
   #state: StateDirectory | undefined;
   #starting: Promise<string> | undefined;
@@ -57,6 +59,7 @@ export class Runner {
     const { config } = parts;
     this.#slots = new Slots(config.capacity);
     this.#disposal = new Disposal(parts);
+    this.#bundles = new BundleCache(config.bundleCache);
     this.#reports = new ReportBundler({ api: parts.api, bundling: config.reportBundling });
     this.#poller = new Poller({
       api: parts.api,
@@ -75,6 +78,7 @@ export class Runner {
         registrationToken: () => readRegistrationToken(config.registration),
         logger: parts.logger,
       }),
+      knownBundles: () => this.#bundles.known(),
       onJob: (job, answeredAt) => void this.#run(job, answeredAt),
     });
   }
@@ -199,6 +203,7 @@ export class Runner {
       state: this.#state,
       disposal: this.#disposal,
       warm: this.#warm,
+      bundles: this.#bundles,
       earlyStart: config.earlyStart,
       limits: config.limits,
       defaultImage: config.defaultImage,

@@ -16,8 +16,10 @@ import {
   type Fetch,
   type IdTokenRequest,
   type IdTokenResponse,
+  type JobBundleQuery,
   type JobSecretsRequest,
   type JobSecretsResponse,
+  type PipelineBundle,
   type RegisterRequest,
   type RegisterResponse,
   type ReportRequest,
@@ -52,6 +54,7 @@ export interface ServerApi {
   report(job: string, body: ReportRequest, limits: CallLimits): Promise<ReportResponse>;
   /** Several of them at once; each has its own answer. */
   reports(body: ReportsRequest, limits: CallLimits): Promise<ReportsResponse>;
+  bundle(job: string, query: JobBundleQuery, limits: CallLimits): Promise<PipelineBundle>;
   secrets(job: string, body: JobSecretsRequest, limits: CallLimits): Promise<JobSecretsResponse>;
   idToken(job: string, body: IdTokenRequest, limits: CallLimits): Promise<IdTokenResponse>;
 }
@@ -107,6 +110,8 @@ export function createServerApi({ url, userAgent, fetch }: ServerApiOptions): Se
       withToken(limits, (as, options) => as.reportJob({ id, body, ...options })),
     reports: (body, limits) =>
       withToken(limits, (as, options) => as.reportJobs({ body, ...options })),
+    bundle: (id, query, limits) =>
+      withToken(limits, (as, options) => as.fetchJobBundle({ id, query, ...options })),
     secrets: (id, body, limits) =>
       withToken(limits, (as, options) => as.fetchJobSecrets({ id, body, ...options })),
     idToken: (id, body, limits) =>

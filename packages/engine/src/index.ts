@@ -1,6 +1,6 @@
 // How a pipeline runs: stages, modules, journal.
 
-export { type InstallationPolicy, loadInstallationPolicy } from '@rivet/pipeline';
+export { bundleDigest, type InstallationPolicy, loadInstallationPolicy } from '@rivet/pipeline';
 export type { IdToken, IdTokenIssuer } from './identity/id-token-issuer.ts';
 export type { JobHost, JobLimits, JobObserver, JobSpec, RunJob } from './job.ts';
 export { type JournalContent, readJournal } from './journal/journal-reader.ts';

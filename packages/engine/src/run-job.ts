@@ -138,9 +138,11 @@ class Attempt {
 
   async close(): Promise<void> {
     this.#control?.close();
-    await this.#cleanUp('the Lua process', () => this.#scripts?.close());
-    await this.#cleanUp('the YAML process', () => this.#yaml.close());
-    await this.#cleanUp('the containers', () => this.#containers?.closeAll());
+    await Promise.all([
+      this.#cleanUp('the Lua process', () => this.#scripts?.close()),
+      this.#cleanUp('the YAML process', () => this.#yaml.close()),
+      this.#cleanUp('the containers', () => this.#containers?.closeAll()),
+    ]);
     await this.#cleanUp('the log', () => this.#log.flush());
     await this.#cleanUp('the journal', () => this.#journal?.close());
   }

@@ -12,7 +12,7 @@ import {
 import { type LogLines, splitText } from './log-lines.ts';
 
 /** The first byte of a block. */
-export const blockFormats = { zstd: 1, plain: 2 } as const;
+const blockFormats = { zstd: 1, plain: 2 } as const;
 /** Smaller blocks are not compressed: that would take longer than it saves. */
 const COMPRESSED_BYTES_MIN = 512;
 const COMPRESSION = { [constants.ZSTD_c_compressionLevel]: 1, [constants.ZSTD_c_checksumFlag]: 1 };

@@ -15,6 +15,11 @@ export interface DatabaseOptions {
   readonly connectionsMax?: number;
   /** A statement that takes longer is canceled, in milliseconds; 15,000 when absent. */
   readonly statementTimeoutMs?: number;
+  /**
+   * Whether each statement is planned once, whatever its values: for the few that run all the time,
+   * whose plans are tested. Planning anew costs more than they do, the more partitions the more.
+   */
+  readonly plannedOnce?: boolean;
 }
 
 export interface TransactionOptions {
@@ -106,6 +111,7 @@ function connectionConfig(
     application_name: options.applicationName,
     connectionTimeoutMillis: 5000,
     statement_timeout: options.statementTimeoutMs ?? 15_000,
+    ...(options.plannedOnce === true && { options: '-c plan_cache_mode=force_generic_plan' }),
     idle_in_transaction_session_timeout: 30_000,
     keepAlive: true,
   };

@@ -1,12 +1,6 @@
 // The jobs that wait for a runner: a small table of its own, so that a claim never looks at
 // history.
-import type {
-  InputValues,
-  LaunchEvent,
-  PipelineBundle,
-  PipelineDefinition,
-  RunnerTag,
-} from '@rivet/protocol';
+import type { InputValues, LaunchEvent, RunnerTag } from '@rivet/protocol';
 import { likePattern } from './name-filter.ts';
 import { once, type Queryable, repeatable, type Statement } from './statement.ts';
 
@@ -64,14 +58,13 @@ export interface ClaimedRow {
   readonly priority: number;
   readonly lease_id: string;
   readonly request_id: string;
+  readonly pipeline_id: string;
   readonly pipeline_name: string;
   readonly version: number;
   readonly inputs: InputValues;
   readonly launched_by: string;
   readonly event: LaunchEvent;
   readonly created_at: Date;
-  readonly bundle: PipelineBundle;
-  readonly definition: PipelineDefinition;
 }
 
 /** Where a search of the queue begins among the jobs of one priority. */
@@ -115,17 +108,15 @@ function claimStatement(name: string, search: { first: string; begin: string }):
      SELECT job_id, attempt, runner_id, request_id, lease_id, now() + make_interval(secs => $6)
      FROM started
    )
-   SELECT s.job_id, s.attempt, s.priority, s.lease_id, s.request_id, s.pipeline_name, s.version,
-     s.inputs, s.launched_by, s.event, s.created_at, v.bundle, v.definition
-   FROM started s
-   JOIN pipeline_versions v ON v.pipeline_id = s.pipeline_id AND v.version = s.version
-   ORDER BY s.n`,
+   SELECT job_id, attempt, priority, lease_id, request_id, pipeline_id, pipeline_name, version,
+     inputs, launched_by, event, created_at
+   FROM started ORDER BY n`,
   );
 }
 
 /**
- * One CASE, which the planner takes to let half of them through: it thinks that the conditions alone
- * leave next to nothing, and would read and sort the whole queue.
+ * One CASE, which the planner takes to let half of them through: it thinks that the conditions
+ * alone leave next to nothing, and would read and sort the whole queue.
  */
 const CLAIMABLE = `CASE WHEN q.run_after <= now() AND q.needs <@ $4::text[]
        AND q.pipeline_name LIKE ANY($7::text[]) THEN true ELSE false END`;
@@ -198,10 +189,9 @@ const readClaimed = once(
      WHERE request_id = $1 AND runner_id = $2
      RETURNING job_id, attempt, lease_id, request_id
    )
-   SELECT a.job_id, a.attempt, j.priority, a.lease_id, a.request_id, j.pipeline_name, j.version, j.inputs,
-     j.launched_by, j.event, j.created_at, v.bundle, v.definition
+   SELECT a.job_id, a.attempt, j.priority, a.lease_id, a.request_id, j.pipeline_id,
+     j.pipeline_name, j.version, j.inputs, j.launched_by, j.event, j.created_at
    FROM renewed a JOIN jobs j ON j.id = a.job_id
-   JOIN pipeline_versions v ON v.pipeline_id = j.pipeline_id AND v.version = j.version
    ORDER BY a.job_id`,
 );
 

@@ -195,6 +195,12 @@ export const recipes: Readonly<Record<RouteName, Recipe>> = {
       return { body: { session: connected?.session ?? randomUUID(), ...asked } };
     },
   },
+  fetchJobBundle: {
+    make: async (world, sender) => {
+      const { id, attempt, lease_id } = await held(world, sender);
+      return { params: { id }, query: { attempt: String(attempt), lease_id } };
+    },
+  },
   reportJob: {
     make: async (world, sender) => {
       const job = await held(world, sender);

@@ -7,6 +7,7 @@ import type { Metrics } from '../metrics.ts';
 import type { IncomingReport } from './report.ts';
 import { checkReport } from './report-content.ts';
 import { readReportedLog } from './reported-log.ts';
+import { isPlain, storePlain } from './store-plain-reports.ts';
 import {
   ReportRefused,
   type ReportResult,
@@ -103,10 +104,14 @@ export class ReportBatcher {
   }
 
   /** Tells who waits for it what the report has changed. */
-  #tell({ runnerId, jobId, report }: IncomingReport, result: ReportResult): void {
+  #tell(incoming: IncomingReport, result: ReportResult): void {
+    const { runnerId, jobId, report } = incoming;
+    const isHeartbeat = isPlain(incoming) && report.outcome === undefined;
     const { notifier, metrics, onEnd } = this.#services;
     if (result.kind === 'alone') return;
-    if (result.kind === 'stored' || result.ending !== undefined) notifier.jobChanged(jobId);
+    // Of a lease that goes on nothing is shown.
+    const shown = result.ending !== undefined || (result.kind === 'stored' && !isHeartbeat);
+    if (shown) notifier.jobChanged(jobId);
     if (result.ending !== undefined) onEnd(runnerId);
     if (result.ending === 'queued') notifier.queueChanged();
     if (result.ending === 'ended') {
@@ -158,8 +163,29 @@ export class ReportBatcher {
   async #run(lane: Lane, batch: readonly Waiting[]): Promise<void> {
     const apart = batch.filter(({ runnerId }) => this.#isApart(runnerId));
     const together = batch.filter((waiting) => !apart.includes(waiting));
-    await this.#storeTogether(lane, together);
+    const left = await this.#storePlain(lane, together);
+    await this.#storeTogether(lane, left);
     for (const waiting of apart) this.#settleAlone(waiting);
+  }
+
+  /** Stores what one statement can store; the result is what is left. Never throws. */
+  async #storePlain(lane: Lane, batch: readonly Waiting[]): Promise<readonly Waiting[]> {
+    const plain = batch.filter(isPlain);
+    if (plain.length === 0) return batch;
+    try {
+      const results = await storePlain(lane.database, plain, this.#services.leaseSeconds);
+      const stored = new Set<Waiting>();
+      for (const [index, waiting] of plain.entries()) {
+        const result = results[index];
+        if (result === undefined) continue;
+        stored.add(waiting);
+        waiting.resolve(result);
+      }
+      return batch.filter((waiting) => !stored.has(waiting));
+    } catch {
+      // Whose fault it is shows when they are stored one by one.
+      return batch;
+    }
   }
 
   /** Stores what can be stored together; the rest goes on by itself. Never throws. */

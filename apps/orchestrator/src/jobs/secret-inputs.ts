@@ -58,26 +58,23 @@ export async function openInputs(
 }
 
 /**
- * Claimed jobs with their secret inputs. One whose inputs cannot be opened ends here, as it would
- * with every runner: it is not among them.
+ * A claimed job with its secret inputs. One whose inputs cannot be opened ends here, as it would
+ * with every runner: undefined.
  */
 export async function withSecretInputs(
   services: { readonly database: Database; readonly sealer: Sealer },
-  rows: readonly ClaimedRow[],
-): Promise<ClaimedRow[]> {
+  row: ClaimedRow,
+  definition: PipelineDefinition,
+): Promise<ClaimedRow | undefined> {
   const { database, sealer } = services;
-  const opened = rows.map(async (row): Promise<ClaimedRow[]> => {
-    if (secretNames(row.definition).size === 0) return [row];
-    try {
-      return [{ ...row, inputs: await openInputs(database, sealer, row.job_id, row.inputs) }];
-    } catch (error) {
-      if (!(error instanceof RivetError) || error.code === 'RIVET_DATABASE_UNREACHABLE')
-        throw error;
-      await fail(database, row, error);
-      return [];
-    }
-  });
-  return (await Promise.all(opened)).flat();
+  if (!definition.inputs.some(({ secret }) => secret)) return row;
+  try {
+    return { ...row, inputs: await openInputs(database, sealer, row.job_id, row.inputs) };
+  } catch (error) {
+    if (!(error instanceof RivetError) || error.code === 'RIVET_DATABASE_UNREACHABLE') throw error;
+    await fail(database, row, error);
+    return undefined;
+  }
 }
 
 async function fail(database: Database, row: ClaimedRow, error: RivetError): Promise<void> {

@@ -24,6 +24,7 @@ import {
   insertJobs,
   type JobRow,
   lockJob,
+  type PlainReport,
   type Queryable,
   type QueueSearch,
   readAttempt,
@@ -31,6 +32,7 @@ import {
   readRetryRule,
   requestJobCancel,
   setJobState,
+  storePlainReports,
 } from '@rivet/store';
 
 /** The pause before another attempt: with jitter, so that many do not come back together. */
@@ -111,6 +113,33 @@ export async function finishAll(
     if ((await finish(tx, job, outcome)) === 'queued') queued.add(job.id);
   }
   return queued;
+}
+
+/** A report that says nothing but that its attempt goes on, or how it ended for good. */
+export interface PlainEnd extends Omit<PlainReport, 'end'> {
+  readonly outcome: JobOutcome | undefined;
+}
+
+/** Whether no pipeline has another attempt after such an end. */
+export function isForGood(outcome: JobOutcome): boolean {
+  const { reason } = textsOf(outcome);
+  return reason === null || !isRetryCause(reason);
+}
+
+/**
+ * `finish` for many jobs, and the lease of those that go on, in one statement. Those that are not in
+ * the result were left as they are.
+ */
+export function finishPlain(
+  db: Queryable,
+  reports: readonly PlainEnd[],
+  leaseSeconds: number,
+): ReturnType<typeof storePlainReports> {
+  const plain = reports.map(({ outcome, ...report }) => ({
+    ...report,
+    end: outcome && { state: outcome.state, ...textsOf(outcome) },
+  }));
+  return storePlainReports(db, plain, leaseSeconds);
 }
 
 function textsOf({ state, reason, message, code }: JobOutcome): {

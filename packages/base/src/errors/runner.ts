@@ -18,6 +18,15 @@ export const runnerErrors = defineErrors({
     exit: 1,
     fault: 'operator',
   },
+  RIVET_RUNNER_BUNDLE: {
+    message:
+      'the files of the job {id} are not those that the server named: SHA-256 {found}, expected {expected}',
+    solve:
+      'Run the job again. If it happens again, look for a proxy between the runner and the server that changes answers.',
+    status: 500,
+    exit: 1,
+    fault: 'operator',
+  },
   RIVET_RUNNER_UNFIT: {
     message: 'this machine cannot run containers: {problems}',
     solve: 'Run `rivet doctor` on this machine and mend what it names.',

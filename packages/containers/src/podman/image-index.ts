@@ -1,5 +1,5 @@
-// Which image a name stands for, read from the index that Podman keeps on disk: asking Podman itself
-// takes as long as starting half a container.
+// Which image a name stands for, read from the index that Podman keeps on disk: asking Podman
+// itself takes as long as starting half a container.
 import { mkdir, readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { writeFileAtomically } from '@rivet/base';

@@ -1,4 +1,5 @@
-// A container that is started when it is first needed, or a little before, once for whoever needs it.
+// A container that is started when it is first needed, or a little before, once for whoever needs
+// it.
 import type { Container } from '@rivet/containers';
 import type { AllowedContainer } from '../policy/container.ts';
 

@@ -214,8 +214,19 @@ export const ClaimRequest = Type.Object({
   draining: Type.Optional(Type.Boolean()),
   /** Stored before anything is claimed; a claim that brings some does not wait. */
   reports: Type.Optional(JobReports),
+  /** SHA-256 in hex of bundles that need not be sent with jobs: the runner has them. */
+  known_bundles: Type.Optional(
+    Type.Array(Type.String({ pattern: '^[0-9a-f]{64}$' }), { maxItems: 64 }),
+  ),
 });
 export type ClaimRequest = Static<typeof ClaimRequest>;
+
+/** Whoever asks must hold this lease of the job. */
+export const JobBundleQuery = Type.Object({
+  attempt: count(1),
+  lease_id: Type.String({ maxLength: 100 }),
+});
+export type JobBundleQuery = Static<typeof JobBundleQuery>;
 
 export const ClaimedJob = Type.Object({
   id: Type.String(),
@@ -225,7 +236,10 @@ export const ClaimedJob = Type.Object({
   lease_seconds: Type.Integer(),
   pipeline: Type.String(),
   version: Type.Integer(),
-  bundle: PipelineBundle,
+  /** Absent when the runner said that it has it. */
+  bundle: Type.Optional(PipelineBundle),
+  /** SHA-256 in hex, as in `known_bundles`. */
+  bundle_digest: Type.Optional(Type.String()),
   definition: PipelineDefinition,
   inputs: InputValues,
   launched_by: Type.String(),

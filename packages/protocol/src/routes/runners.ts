@@ -1,5 +1,6 @@
 // Routes of runners: those of administrators, and those that a runner itself calls.
 import * as runners from '../api/runners.ts';
+import { PipelineBundle } from '../definition.ts';
 import { route } from './route.ts';
 
 export const runnerRoutes = {
@@ -90,6 +91,15 @@ export const runnerRoutes = {
     body: runners.ClaimRequest,
     response: runners.ClaimResponse,
     repeatable: true,
+  }),
+  fetchJobBundle: route({
+    method: 'GET',
+    path: '/runner/jobs/:id/bundle',
+    permission: 'runner',
+    summary: 'The files of the pipeline of a job that the runner holds',
+    params: runners.ReportRef,
+    query: runners.JobBundleQuery,
+    response: PipelineBundle,
   }),
   reportJob: route({
     method: 'POST',

@@ -1,7 +1,7 @@
 // What a runner itself calls: register, connect, change its token, claim, report.
 import type { ServerResponse } from 'node:http';
 import { RivetError } from '@rivet/base';
-import type { ClaimedJob, ClaimRequest, ClaimResponse } from '@rivet/protocol';
+import type { ClaimRequest, ClaimResponse } from '@rivet/protocol';
 import {
   type ClaimedRow,
   listRevokedRunners,
@@ -10,7 +10,8 @@ import {
 } from '@rivet/store';
 import type { Principal, RunnerPrincipal } from '../../auth/principal.ts';
 import { Caller } from '../../jobs/claim-poll.ts';
-import { withSecretInputs } from '../../jobs/secret-inputs.ts';
+import { presentClaimed } from '../../jobs/claimed-jobs.ts';
+import { findHeldJob } from '../../jobs/held-lease.ts';
 import { connect, registerRunner } from '../../runners/register.ts';
 import type { Services } from '../../services.ts';
 import type { Handlers } from '../handler.ts';
@@ -21,6 +22,7 @@ type Names =
   | 'connectRunner'
   | 'changeRunnerToken'
   | 'claimJobs'
+  | 'fetchJobBundle'
   | 'reportJob'
   | 'reportJobs';
 
@@ -85,6 +87,12 @@ export function runnerCallRoutes(services: Services): Handlers<Names> {
       const claimed = await claim(services, runner, now, reply.raw);
       return results === undefined ? claimed : { ...claimed, reports: results };
     },
+    fetchJobBundle: async ({ params, query, principal }) => {
+      const { attempt, lease_id: leaseId } = query;
+      const lease = { jobId: params.id, attempt, leaseId };
+      const job = await findHeldJob(database, runnerOf(principal).runnerId, lease);
+      return (await services.versions.of(database, job.pipeline_id, job.version)).bundle;
+    },
     reportJob: ({ params, body, principal }) =>
       services.reports.take(runnerOf(principal).runnerId, params.id, body),
     reportJobs: async ({ body, principal, request }) => ({
@@ -141,27 +149,10 @@ async function claim(
   if (caller.gone) await dispatcher.undo(rows);
   services.metrics.claimed(rows.length);
   for (const row of rows) services.notifier.jobChanged(row.job_id);
-  return {
-    jobs: (await withSecretInputs(services, rows)).map((row) =>
-      presentClaimed(row, services.leaseSeconds),
-    ),
-    ...(changeToken && { change_token: true }),
-  };
-}
-
-function presentClaimed(row: ClaimedRow, leaseSeconds: number): ClaimedJob {
-  return {
-    id: row.job_id,
-    attempt: row.attempt,
-    lease_id: row.lease_id,
-    lease_seconds: leaseSeconds,
-    pipeline: row.pipeline_name,
-    version: row.version,
-    bundle: row.bundle,
-    definition: row.definition,
-    inputs: row.inputs,
-    launched_by: row.launched_by,
-    event: row.event,
-    created_at: row.created_at.toISOString(),
-  };
+  const jobs = await presentClaimed(services, rows, body.known_bundles).catch((error: unknown) => {
+    // Its answer will not have them.
+    void dispatcher.undo(rows);
+    throw error;
+  });
+  return { jobs, ...(changeToken && { change_token: true }) };
 }

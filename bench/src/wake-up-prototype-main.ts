@@ -1,4 +1,5 @@
-// The least that wakes a waiting request: LISTEN, and an answer to what is held. The peer of wake-up.
+// The least that wakes a waiting request: LISTEN, and an answer to what is held. The peer of the
+// benchmark wake-up.
 import { createServer, type ServerResponse } from 'node:http';
 import { silentLogger } from '@rivet/base';
 import { createDatabase } from '@rivet/store';

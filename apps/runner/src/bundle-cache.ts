@@ -1,0 +1,91 @@
+// The bundles that this runner has seen, so that the server sends each one once.
+import { backoffMs, isRivetError, RivetError, sleep } from '@rivet/base';
+import { bundleDigest } from '@rivet/engine';
+import type { ClaimedJob, PipelineBundle } from '@rivet/protocol';
+import { mayRepeat, retryAfterMs } from './server-answer.ts';
+import type { ServerApi } from './server-api.ts';
+
+const BUNDLES_MAX = 64;
+const CHARACTERS_MAX = 32 * 1024 * 1024;
+const CALL_MS = 25_000;
+/** An orchestrator that is being replaced is back by then. */
+const ASK_MS_MAX = 120_000;
+const BACKOFF = { baseMs: 250, maxMs: 5000 };
+
+interface Entry {
+  readonly bundle: PipelineBundle;
+  readonly characters: number;
+}
+
+export class BundleCache {
+  readonly #isOn: boolean;
+  readonly #entries = new Map<string, Entry>();
+  #characters = 0;
+
+  /** @param isOn false: the server sends the bundle with each job */
+  constructor(isOn: boolean) {
+    this.#isOn = isOn;
+  }
+
+  /** SHA-256 in hex of the bundles that need not be sent, the one used last at the end. */
+  known(): readonly string[] {
+    return [...this.#entries.keys()];
+  }
+
+  /**
+   * The bundle of a claimed job: the one that came with it, one that is known, or asked for now.
+   * @throws RIVET_RUNNER_BUNDLE when it is not the one that the server named, or why it could not
+   *   be asked for
+   */
+  async of(
+    job: ClaimedJob,
+    api: Pick<ServerApi, 'bundle'>,
+    signal: AbortSignal,
+  ): Promise<PipelineBundle> {
+    const { bundle, bundle_digest: digest } = job;
+    if (digest === undefined || !this.#isOn) return bundle ?? (await ask(api, job, signal));
+    const known = this.#entries.get(digest);
+    if (known !== undefined) {
+      this.#keep(digest, known);
+      return known.bundle;
+    }
+    const found = bundle ?? (await ask(api, job, signal));
+    const actual = bundleDigest(found);
+    if (actual !== digest) {
+      throw RivetError.of('RIVET_RUNNER_BUNDLE', { id: job.id, found: actual, expected: digest });
+    }
+    const characters = Object.values(found.files).reduce((sum, text) => sum + text.length, 0);
+    this.#keep(digest, { bundle: found, characters });
+    return found;
+  }
+
+  /** As the one used last; the first ones go where there is no room. */
+  #keep(digest: string, entry: Entry): void {
+    if (this.#entries.delete(digest)) this.#characters -= entry.characters;
+    this.#entries.set(digest, entry);
+    this.#characters += entry.characters;
+    for (const [oldest, { characters }] of this.#entries) {
+      if (this.#entries.size <= BUNDLES_MAX && this.#characters <= CHARACTERS_MAX) return;
+      this.#entries.delete(oldest);
+      this.#characters -= characters;
+    }
+  }
+}
+
+/** Asks again while the server cannot be reached, as long as the job is ours. */
+async function ask(
+  api: Pick<ServerApi, 'bundle'>,
+  { id, attempt, lease_id }: ClaimedJob,
+  fence: AbortSignal,
+): Promise<PipelineBundle> {
+  const signal = AbortSignal.any([fence, AbortSignal.timeout(ASK_MS_MAX)]);
+  for (let tried = 1; ; tried += 1) {
+    try {
+      return await api.bundle(id, { attempt, lease_id }, { timeoutMs: CALL_MS, signal });
+    } catch (error) {
+      if (!isRivetError(error) || !mayRepeat(error) || signal.aborted) throw error;
+      await sleep(Math.max(backoffMs(tried, BACKOFF), retryAfterMs(error)), signal);
+      if (signal.aborted) throw error;
+    }
+  }
+}
