@@ -41,6 +41,12 @@ afterAll(async () => {
   expect(await installation.stop()).toEqual([]);
 });
 
+it('no program was given a setting that it does not know', () => {
+  for (const { stderr } of [...installation.orchestrators, ...installation.runners]) {
+    expect(stderr()).not.toContain('is no setting of');
+  }
+});
+
 it.each(scenarioNames)('%s', async (name) => {
   await runScenario(installation.client, name);
 });

@@ -1,5 +1,6 @@
 // How lines of a log travel and lie in the database: many together, their text in one piece and
-// compressed, what they have in common said once. docs/logs.md describes the format.
+// compressed, what they have in common said once. A byte says the format, a header of JSON the
+// origins and runs of lines, then comes their text.
 import { isUtf8 } from 'node:buffer';
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import {

@@ -143,7 +143,8 @@ export function resultRecord(result: CommandResult): LuaRecord {
     ['stderr', result.output.captured('stderr')],
   ];
   for (const [name, value] of capturedOutput) if (value !== undefined) record[name] = value;
-  record.duration_ms = result.durationMs;
+  // A whole number, as everywhere in Lua: `%d` takes no other.
+  record.duration_ms = Math.round(result.durationMs);
   record.timed_out = result.timedOut;
   if (result.signal !== undefined) record.signal = result.signal;
   return record;
