@@ -58,7 +58,9 @@ export class QueueSearch {
     const filled = new Set(rows.map((row) => row.lease_id));
     const slots = request.slots.filter(({ leaseId }) => !filled.has(leaseId));
     try {
-      return [...rows, ...(await whole(db, { ...request, slots }, group))];
+      const more = await whole(db, { ...request, slots }, group);
+      // Of a priority without a mark only the second look knows.
+      return [...rows, ...more].sort(inOrder);
     } catch (error) {
       if (rows.length === 0) throw error;
       return rows;
@@ -112,6 +114,10 @@ function raise({ marks }: Group, priority: number, from: string): void {
 function launchedBefore(): string {
   const hex = (Date.now() - LAUNCH_MS).toString(16).padStart(12, '0');
   return `${hex.slice(0, 8)}-${hex.slice(8)}-0000-0000-000000000000`;
+}
+
+function inOrder(a: ClaimedRow, b: ClaimedRow): number {
+  return b.priority - a.priority || (a.job_id < b.job_id ? -1 : 1);
 }
 
 function earlier(a: string, b: string): string {

@@ -416,7 +416,8 @@ async function runnerPid(place: string): Promise<number> {
   for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
     const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
     const environment = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '');
-    const isRunner = !command.startsWith('/bin/sh') && /apps\/runner\/src\/main\.ts/.test(command);
+    const isRunner =
+      !command.startsWith('/bin/sh') && /apps\/runner\/src\/main\.ts|\/runner\.cjs/.test(command);
     if (isRunner && environment.includes(place)) return Number(pid);
   }
   throw new Error(`no runner works in ${place}`);

@@ -118,6 +118,8 @@ export type RouteRule = keyof typeof routeRules;
 /** Routes whose rule their permission and path do not tell. */
 const exceptions: Partial<Record<RouteName, RouteRule>> = {
   checkPipeline: 'check',
+  // Each pipeline is one object.
+  launchJobs: 'act',
   putSecret: 'secretMake',
   grantSecret: 'secretGive',
   revokeSecret: 'secretGive',

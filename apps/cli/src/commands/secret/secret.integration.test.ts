@@ -190,7 +190,7 @@ it('reaches exactly the command that is given it, and nothing else on this machi
   await launch.waitFor(/looked around/);
   // While the command with the secret runs, another user of the machine looks around.
   const seen = await lookAround();
-  const [workspace] = await directoriesNamed('workspace', join(directory, 'data/runner'));
+  const [workspace] = await directoriesNamed('workspace', join(directory, 'data/runner/jobs'));
   await writeFile(join(workspace ?? '', 'go'), '');
   expect(seen).toContain('rivet');
   await launch.exit;
