@@ -51,7 +51,8 @@ export function createLogFollowers(database: Database, watcher: JobWatcher): Log
       }
       if (tail.lines.length > 0) continue;
       // The job was looked at together with the lines: there are no more of this attempt.
-      if (attempt === tail.attempt)
+      // A job that has not begun has no attempt yet, and whoever follows it waits for the first.
+      if (attempt >= tail.attempt)
         return isFinalJobState(tail.state) ? undefined : { attempt, after };
       attempt += 1;
       after = 0;
