@@ -1,7 +1,10 @@
 // What a job does to real containers when things go wrong.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { attemptLabels, createPodmanDriver, LABEL_JOB } from '@rivet/containers';
 import { createLuaEngine } from '@rivet/lua';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import { type RecordedJob, type RecordOptions, recordJob } from './testing/job-recorder.ts';
 
 const driver = createPodmanDriver();
@@ -100,23 +103,29 @@ describe.concurrent('a job in real containers', () => {
   it('can be canceled in the middle of more output than can be taken', async () => {
     const cancel = new AbortController();
     let canceledAt = 0;
+    let written = '';
     const job = await run(
-      '{ name = "s", script = function() process.sh("yes | head -c 50000000; sleep 60") end }',
+      '{ name = "s", script = function() process.sh("yes | head -c 5000000; touch written; sleep 60") end }',
       {
         signal: cancel.signal,
         limits: { logBytesMax: 1e9 },
-        onLine: async ({ n }) => {
+        onWorkspace: async (workspace) => {
+          written = join(workspace, 'written');
+        },
+        onLine: async ({ n, text }) => {
           if (n === 100) {
+            await vi.waitUntil(() => existsSync(written), { timeout: 30_000 });
             canceledAt = performance.now();
             cancel.abort();
           }
-          // What a slow receiver does to a fast command.
-          if (n % 10 === 0) await new Promise(setImmediate);
+          // A receiver that would need two minutes for what waits.
+          if (text === 'y' && n % 10_000 === 0) await sleep(500);
         },
       },
     );
     expect(job.outcome.state).toBe('canceled');
     expect(performance.now() - canceledAt).toBeLessThan(20_000);
+    expect(job.lines.length).toBeLessThan(2_500_000);
     expect(job.lines.at(-1)?.text).toContain('the rest of the output of');
   });
 

@@ -5,9 +5,20 @@ import { createLogWriter } from '../log/log-writer.ts';
 import { createCommandOutput } from './command-output.ts';
 import { commandRequest } from './command-request.ts';
 
+const request = commandRequest('process.run', ['x'], {}, { check: false });
+
+function collect() {
+  const lines: string[] = [];
+  const log = createLogWriter({
+    bytesMax: 1e9,
+    lines: ({ text }) => void lines.push(...splitText(text)),
+    onFailure: () => {},
+  });
+  return { lines, output: createCommandOutput(request, { log, stage: 's', groups: [] }, () => {}) };
+}
+
 it('keeps the last lines of an output with long lines, in bounded memory', async () => {
   const log = createLogWriter({ bytesMax: 1e9, lines: () => {}, onFailure: () => {} });
-  const request = commandRequest('process.run', ['x'], {}, { check: false });
   const output = createCommandOutput(request, { log, stage: 's', groups: [] }, () => {});
   for (let count = 0; count < 50; count += 1) {
     await output.sink('stdout', Buffer.from(`${count} ${'x'.repeat(50_000)}\n`));
@@ -22,18 +33,19 @@ it('keeps the last lines of an output with long lines, in bounded memory', async
 });
 
 it('leaves out what comes after it has given up, and says so once', async () => {
-  const lines: string[] = [];
-  const log = createLogWriter({
-    bytesMax: 1e9,
-    lines: ({ text }) => void lines.push(...splitText(text)),
-    onFailure: () => {},
-  });
-  const request = commandRequest('process.run', ['x'], {}, { check: false });
-  const output = createCommandOutput(request, { log, stage: 's', groups: [] }, () => {});
+  const { lines, output } = collect();
   await output.sink('stdout', Buffer.from('before\n'));
   output.giveUp();
   await output.sink('stdout', Buffer.from('after\n'));
   await output.sink('stderr', Buffer.from('after\n'));
   await output.end();
   expect(lines).toEqual(['before', expect.stringContaining('the rest of the output of x')]);
+});
+
+it('says nothing when nothing came after it has given up', async () => {
+  const { lines, output } = collect();
+  await output.sink('stdout', Buffer.from('all of it\nunfinished'));
+  output.giveUp();
+  await output.end();
+  expect(lines).toEqual(['all of it', 'unfinished']);
 });
