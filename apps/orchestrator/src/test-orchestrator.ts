@@ -265,8 +265,14 @@ export class FakeRunner {
     await clientFor(addressOf(client), given.token).registerRunner({
       body: { name, token_sha256: hash.toString('hex'), ...offer },
     });
-    const own = clientFor(addressOf(client), token.reveal());
-    return new FakeRunner(own, token.reveal(), await own.connectRunner({ body: offer }));
+    return FakeRunner.connect(addressOf(client), token.reveal(), capacity);
+  }
+
+  /** A runner that is registered already. */
+  static async connect(url: string, token: string, capacity = 100): Promise<FakeRunner> {
+    const client = clientFor(url, token);
+    const body = { tags: [], capacity, version: 'test' };
+    return new FakeRunner(client, token, await client.connectRunner({ body }));
   }
 
   async claim(
@@ -298,9 +304,8 @@ export class FakeRunner {
   }
 
   /** The same runner after a start: a new session replaces this one. */
-  async reconnect(): Promise<FakeRunner> {
-    const body = { tags: [], capacity: 100, version: 'test' };
-    return new FakeRunner(this.client, this.token, await this.client.connectRunner({ body }));
+  reconnect(): Promise<FakeRunner> {
+    return FakeRunner.connect(addressOf(this.client), this.token);
   }
 
   /** One claim that must give a job. */
