@@ -97,8 +97,7 @@ CREATE TABLE job_logs (
   attempt integer NOT NULL,
   first_line integer NOT NULL,
   line_count integer NOT NULL,
-  bytes bytea NOT NULL,
-  format smallint NOT NULL DEFAULT 0
+  bytes bytea NOT NULL
 ) PARTITION BY RANGE (job_id);
 
 CREATE TABLE job_outputs (
