@@ -2,6 +2,7 @@
 import type { RivetError } from '@rivet/base';
 import { type LogLine, type LogLines, readLogLines } from '@rivet/protocol';
 import { describe, expect, it } from 'vitest';
+import { sectionName } from '../branch.ts';
 import { createLogWriter, type LineOrigin, linesTo } from './log-writer.ts';
 
 const origin: LineOrigin = { stage: 'build', level: 'info', stream: 'stdout', groups: [] };
@@ -127,6 +128,12 @@ describe('the log writer', () => {
       'the log of the job reached its limit of 10B',
     ]);
     expect(lines.map(({ n }) => n)).toEqual([1, 2, 3, 4]);
+  });
+
+  it('gives a section no half of a character, where its name was cut', async () => {
+    const { writer, lines } = collect();
+    await writer.write({ ...origin, groups: [sectionName(`x${'😀'.repeat(60)}`)] }, 'x');
+    expect(lines[0]!.group).toMatch(/^x😀{49}\uFFFD…$/u);
   });
 
   it('shortens a path of sections that would be more than the lines in it', async () => {

@@ -139,8 +139,9 @@ function createGroupName(redactor: Redactor): (groups: readonly string[]) => str
   };
 }
 
+/** Whoever cut a name may have cut a character in two: a half is nothing that can be stored. */
 function shortened(name: string): string {
-  if (name.length <= GROUP_LENGTH_MAX) return name;
+  if (name.length <= GROUP_LENGTH_MAX) return name.toWellFormed();
   return `${name.slice(0, GROUP_LENGTH_MAX).toWellFormed()}…`;
 }
 
