@@ -1,4 +1,6 @@
 // What of a reported log is believed, and what is refused before anything is stored.
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { zstdCompressSync } from 'node:zlib';
 import { decodeLogBlock, encodeLogBlock, type LogBlock, type LogLine } from '@rivet/protocol';
 import { describe, expect, it } from 'vitest';
@@ -17,6 +19,12 @@ const block = (first: number, text: string, t = '2026-06-01T11:00:00.000Z'): Log
   const data = encodeLogBlock({ runs, text: Buffer.from(text) }).toString('base64');
   return { first_line: first, line_count: lines, bytes: Buffer.byteLength(text), data };
 };
+/** Bytes that something still refers to. */
+function heapInUse(): number {
+  setFlagsFromString('--expose-gc');
+  (runInNewContext('gc') as () => void)();
+  return process.memoryUsage().heapUsed;
+}
 const read = (log_blocks: LogBlock[], logs: LogLine[] = []) =>
   readReportedLog({ logs, log_blocks });
 
@@ -49,6 +57,25 @@ describe('blocks', () => {
     const chunks = await log.chunks(readAt);
     const times = chunks.map(({ firstLine, bytes }) => decodeLogBlock(firstLine, bytes)[0]?.t);
     expect(times).toEqual(['2026-06-01T12:00:00.000Z', '2026-06-01T12:05:00.000Z']);
+  });
+
+  it('keep nothing but their bytes until they are stored, however many runs they have', async () => {
+    const count = 100_000;
+    const header = { t: 0, origins: [['', 'info', 'stdout', '']], runs: [] as number[] };
+    for (let run = 0; run < count; run += 1) header.runs.push(0, 0, 1);
+    const open = Buffer.concat([
+      Buffer.from(`${JSON.stringify(header)}\n`),
+      Buffer.alloc(count, '\n'),
+    ]);
+    const data = Buffer.concat([Uint8Array.of(1), zstdCompressSync(open)]).toString('base64');
+    const blocks = Array.from({ length: 30 }, (_, index) => {
+      return { first_line: 1 + index * count, line_count: count, bytes: count, data };
+    });
+    const before = heapInUse();
+    const log = await read(blocks);
+    expect(log.lineCount).toBe(30 * count);
+    expect(heapInUse() - before).toBeLessThan(30 * 1024 ** 2);
+    expect(await log.chunks(readAt)).toHaveLength(30);
   });
 
   it.each([

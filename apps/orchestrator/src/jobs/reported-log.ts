@@ -32,6 +32,14 @@ export interface ReportedLog {
   chunks(attempt: Pick<AttemptRow, 'read_at'>): Promise<LogChunk[]>;
 }
 
+/** Of a report that has none. */
+export const NO_LOG: ReportedLog = {
+  firstLine: undefined,
+  lineCount: 0,
+  bytes: 0,
+  chunks: async () => [],
+};
+
 /**
  * Opens and checks what a report has of the log.
  * @throws RIVET_REQUEST_INVALID, RIVET_REPORT_GAP when its numbers do not follow each other
@@ -40,6 +48,7 @@ export async function readReportedLog(
   report: Pick<ReportRequest, 'logs' | 'log_blocks'>,
 ): Promise<ReportedLog> {
   const { logs, log_blocks: sent = [] } = report;
+  if (logs.length === 0 && sent.length === 0) return NO_LOG;
   const firstLine = logs[0]?.n ?? sent[0]?.first_line;
   let next = firstLine ?? 1;
   for (const { n } of logs) {
@@ -53,7 +62,7 @@ export async function readReportedLog(
     if (block.first_line !== next) throw lineGap(block.first_line, next);
     const checked = openBlock(block, index);
     next += block.line_count;
-    bytes += blockBytes(checked);
+    bytes += checked.logBytes;
     const before = opened;
     opened += checked.openedBytes;
     if (opened > OPENED_BYTES_MAX) {
@@ -76,11 +85,15 @@ export async function readReportedLog(
   };
 }
 
+/** A block whose content was looked at: all of it that is kept is what came. */
 interface CheckedBlock {
   readonly firstLine: number;
+  readonly lineCount: number;
   readonly content: Buffer;
-  readonly opened: Pick<OpenedLogBlock, 'runs' | 'lineCount'>;
-  readonly textBytes: number;
+  /** Of its lines, the latest. */
+  readonly latestMs: number;
+  /** What its lines count for against the limit of an attempt's log. */
+  readonly logBytes: number;
   readonly openedBytes: number;
 }
 
@@ -88,39 +101,40 @@ function openBlock(block: LogBlock, index: number): CheckedBlock {
   const place = `body.log_blocks[${index}]`;
   const content = Buffer.from(block.data, 'base64');
   try {
-    const { text, bytes: openedBytes, ...opened } = openLogBlock(content);
-    if (opened.lineCount !== block.line_count) {
-      throw invalid(`${place} has ${opened.lineCount} lines; line_count says ${block.line_count}`);
+    const opened = openLogBlock(content);
+    const { runs, lineCount, text, bytes: openedBytes } = opened;
+    if (lineCount !== block.line_count) {
+      throw invalid(`${place} has ${lineCount} lines; line_count says ${block.line_count}`);
     }
     if (text.length !== block.bytes) {
       throw invalid(`${place} has ${text.length} bytes of text; bytes says ${block.bytes}`);
     }
-    // The text itself is not kept while the report waits for its turn.
-    const { first_line: firstLine } = block;
-    return { firstLine, content, opened, textBytes: text.length, openedBytes };
+    // Neither text nor runs are kept while the report waits for its turn: a few bytes can hold a
+    // hundred thousand runs.
+    const latestMs = runs.reduce((latest, { timeMs }) => Math.max(latest, timeMs), 0);
+    const logBytes = blockBytes(opened);
+    return { firstLine: block.first_line, lineCount, content, latestMs, logBytes, openedBytes };
   } catch (error) {
     if (!(error instanceof LogBlockError)) throw error;
     throw invalid(`${place} ${error.message}`);
   }
 }
 
-function blockBytes({ opened, textBytes }: CheckedBlock): number {
-  const origins = opened.runs.reduce((sum, { origin: [stage, , , group], count }) => {
+function blockBytes({ runs, lineCount, text }: OpenedLogBlock): number {
+  const origins = runs.reduce((sum, { origin: [stage, , , group], count }) => {
     return sum + count * (stage.length + group.length);
   }, 0);
-  return textBytes - opened.lineCount + opened.lineCount * LINE_OVERHEAD_BYTES + origins;
+  return text.length - lineCount + lineCount * LINE_OVERHEAD_BYTES + origins;
 }
 
-function blockChunk({ firstLine, content, opened }: CheckedBlock, readAt: Date): LogChunk {
-  const { lineCount, runs } = opened;
+function blockChunk(block: CheckedBlock, readAt: Date): LogChunk {
+  const { firstLine, lineCount, content, latestMs } = block;
   const latest = readAt.getTime() + AHEAD_MS_MAX;
-  if (runs.every(({ timeMs }) => timeMs <= latest)) {
-    return { firstLine, lineCount, bytes: content };
-  }
+  if (latestMs <= latest) return { firstLine, lineCount, bytes: content };
+  const { runs, text } = openLogBlock(content);
   const believed = runs.map((run) =>
     run.timeMs > latest ? { ...run, timeMs: readAt.getTime() } : run,
   );
-  const { text } = openLogBlock(content);
   return { firstLine, lineCount, bytes: encodeLogBlock({ runs: believed, text }) };
 }
 
