@@ -42,7 +42,14 @@ describe('a block', () => {
           runs,
           text: Buffer.concat(parts.map((part) => part.text)),
         });
-        expect(decodeLogBlock(before + 1, block)).toEqual(parts.flatMap(readLogLines));
+        const lines = parts.flatMap(readLogLines);
+        expect(decodeLogBlock(before + 1, block)).toEqual(lines);
+        for (let skipped = 0; skipped <= lines.length + 1; skipped += 1) {
+          const behind = lines.slice(skipped);
+          expect(decodeLogBlock(before + 1, block, before + skipped)).toEqual(behind);
+          const some = decodeLogBlock(before + 1, block, before + skipped, 3);
+          expect(some).toEqual(behind.slice(0, 3));
+        }
       }),
     );
   });

@@ -111,25 +111,49 @@ export function openLogBlock(block: Uint8Array): OpenedLogBlock {
 }
 
 /**
- * The lines of a block.
+ * The lines of a block with numbers above `after`, `linesMax` of them at most.
  * @param first the number of the first one
  * @throws LogBlockError
  */
-export function decodeLogBlock(first: number, block: Uint8Array): LogLine[] {
+export function decodeLogBlock(
+  first: number,
+  block: Uint8Array,
+  after = 0,
+  linesMax: number = logBlockLimits.lines,
+): LogLine[] {
   const { runs, text } = openLogBlock(block);
-  const texts = splitText(text);
+  const skipped = Math.max(0, after + 1 - first);
+  const texts = splitText(linesOf(text, skipped, linesMax));
   const lines: LogLine[] = [];
+  let end = 0;
   for (const { origin, timeMs, count } of runs) {
+    end += count;
+    if (end <= skipped) continue;
+    if (lines.length === texts.length) break;
     const [stage, level, stream, group] = origin;
     const t = new Date(timeMs).toISOString();
-    for (let left = count; left > 0; left -= 1) {
-      const at = lines.length;
-      const line = { n: first + at, t, stage, level, stream };
-      const text = texts[at] ?? '';
+    while (skipped + lines.length < end && lines.length < texts.length) {
+      const line = { n: first + skipped + lines.length, t, stage, level, stream };
+      const text = texts[lines.length] ?? '';
       lines.push(group === '' ? { ...line, text } : { ...line, group, text });
     }
   }
   return lines;
+}
+
+/** The part of a text that has its lines from place `from` on, `linesMax` of them at most. */
+function linesOf(text: Uint8Array, from: number, linesMax: number): Uint8Array {
+  const begin = afterLines(text, 0, from);
+  return text.subarray(begin, afterLines(text, begin, linesMax));
+}
+
+/** Where so many lines end that begin at `at`; the end of the text when it has fewer. */
+function afterLines(text: Uint8Array, at: number, count: number): number {
+  let end = at;
+  for (let left = count; left > 0 && end < text.length; left -= 1) {
+    end = text.indexOf(LINE_FEED, end) + 1;
+  }
+  return end;
 }
 
 function unpack(block: Uint8Array): Buffer {

@@ -5,6 +5,7 @@ import { expect, test } from 'vitest';
 import { idRange } from './id-range.ts';
 import { fulfilledTags, tagText } from './job-queue.ts';
 import { decodeLogChunk, encodeLogChunk } from './log-chunk.ts';
+import { readLogTails } from './log-tails.ts';
 
 const lines = fc.array(
   fc.record(
@@ -25,7 +26,9 @@ test('log lines come out of a chunk as they went in, whatever characters they ho
   await fc.assert(
     fc.asyncProperty(lines, fc.integer({ min: 1, max: 1_000_000 }), async (bodies, first) => {
       const numbered: LogLine[] = bodies.map((body, index) => ({ n: first + index, ...body }));
-      expect(await decodeLogChunk(first, await encodeLogChunk(numbered))).toEqual(numbered);
+      const chunk = await encodeLogChunk(numbered);
+      expect(await decodeLogChunk(first, chunk)).toEqual(numbered);
+      expect(await decodeLogChunk(first, chunk, first, 2)).toEqual(numbered.slice(1, 3));
     }),
   );
 });
@@ -46,6 +49,22 @@ test('a block of lines is a chunk too, told from the other by its first byte', a
       `7 ${text.split('\n')[0]}`,
       '8 y',
     ]);
+  }
+});
+
+test('what lies behind a place comes in bounded parts, however many lines a chunk has', async () => {
+  const count = 40_000;
+  const runs = [{ origin: ['a', 'info', 'stdout', ''] as const, timeMs: 0, count }];
+  const bytes = encodeLogBlock({ runs, text: Buffer.alloc(count, '\n') });
+  const job = { n: 1, state: 'running', attempt: 1 } as const;
+  const rows = [0, 1, 2, 3].map((chunk) => ({ ...job, first_line: 1 + chunk * count, bytes }));
+  const db = { query: async <Row>() => rows as Row[] };
+  let after = count - 100;
+  for (let read = 0; read < 10; read += 1) {
+    const [tail] = await readLogTails(db, [{ jobId: 'x', attempt: 1, after }]);
+    const numbers = tail?.lines.map(({ n }) => n) ?? [];
+    expect(numbers).toEqual(Array.from({ length: 5000 }, (_, index) => after + 1 + index));
+    after += 5000;
   }
 });
 

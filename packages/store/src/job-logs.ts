@@ -83,6 +83,6 @@ export async function readLog(
     READ_BYTES_MAX,
     READ_LINES_MAX,
   ]);
-  const chunks = await Promise.all(rows.map((row) => decodeLogChunk(row.first_line, row.bytes)));
-  return chunks.flat().filter((line) => line.n > after);
+  const chunks = rows.map((row) => decodeLogChunk(row.first_line, row.bytes, after));
+  return (await Promise.all(chunks)).flat();
 }

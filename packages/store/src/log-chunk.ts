@@ -15,11 +15,18 @@ export async function encodeLogChunk(lines: readonly LogLine[]): Promise<Buffer>
   return compress(text, { level: 3 });
 }
 
-/** The lines of a chunk. */
-export async function decodeLogChunk(firstLine: number, bytes: Uint8Array): Promise<LogLine[]> {
-  if (bytes[0] !== ZLIB) return decodeLogBlock(firstLine, bytes);
+/** The lines of a chunk with numbers above `after`, `linesMax` of them at most. */
+export async function decodeLogChunk(
+  firstLine: number,
+  bytes: Uint8Array,
+  after = 0,
+  linesMax = Number.POSITIVE_INFINITY,
+): Promise<LogLine[]> {
+  if (bytes[0] !== ZLIB) return decodeLogBlock(firstLine, bytes, after, linesMax);
   const text = (await decompress(bytes)).toString('utf8');
+  const skipped = Math.max(0, after + 1 - firstLine);
   return text
     .split('\n')
-    .map((line, index) => ({ n: firstLine + index, ...JSON.parse(line) }) as LogLine);
+    .slice(skipped, skipped + linesMax)
+    .map((line, index) => ({ n: firstLine + skipped + index, ...JSON.parse(line) }) as LogLine);
 }

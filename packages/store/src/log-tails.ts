@@ -20,6 +20,8 @@ export interface LogTail {
 
 /** Chunks for one job: followers who wait are told of the first lines soon. */
 const CHUNKS_MAX = 4;
+/** Lines for one job: short ones take hardly any bytes, and each is an object that waits for reading. */
+const LINES_MAX = 5000;
 
 const read = repeatable(
   'read_log_tails',
@@ -66,10 +68,12 @@ export async function readLogTails(
     const own = byPlace.get(index + 1);
     const [first] = own ?? [];
     if (own === undefined || first === undefined) return undefined;
-    const chunks = own.map(({ first_line, bytes }) =>
-      first_line === null || bytes === null ? [] : decodeLogChunk(first_line, bytes),
-    );
-    const lines = (await Promise.all(chunks)).flat().filter(({ n }) => n > after);
+    const lines: LogLine[] = [];
+    for (const { first_line, bytes } of own) {
+      if (first_line === null || bytes === null || lines.length >= LINES_MAX) break;
+      const room = LINES_MAX - lines.length;
+      for (const line of await decodeLogChunk(first_line, bytes, after, room)) lines.push(line);
+    }
     return { state: first.state, attempt: first.attempt, lines };
   });
   return Promise.all(tails);
