@@ -9,6 +9,8 @@ import { wireProgram } from './wire/wire-program.ts';
 const MEMORY_BYTES = 256 * 1024 * 1024;
 /** How long after a program was opened the process of the next one is started, at the latest. */
 const PREPARE_AFTER_MS = 1000;
+/** The same after a program has ended: whoever waits for its result comes first. */
+const PREPARE_AFTER_END_MS = 60;
 /** Idle processes that wait for another program. */
 const IDLE_MAX = 4;
 
@@ -50,6 +52,8 @@ class ProcessEngine implements LuaEngine {
   #ready: LuaProcess | undefined;
   #image: string | undefined;
   #later: NodeJS.Timeout | undefined;
+  /** When that is, on the clock of `performance.now()`. */
+  #prepareAt = Number.POSITIVE_INFINITY;
   #hardLimit = true;
   #idleDataBytes: number | undefined;
   #closed = false;
@@ -79,11 +83,11 @@ class ProcessEngine implements LuaEngine {
     this.#open.add(vm);
     void vm.ended.then(() => {
       this.#open.delete(vm);
-      this.#prepare();
+      this.#prepareLater(PREPARE_AFTER_END_MS);
     });
     if (this.#closed) await vm.close();
     if (Number.isFinite(this.#ahead)) this.#prepare();
-    else this.#prepareLater();
+    else this.#prepareLater(PREPARE_AFTER_MS);
     try {
       await vm.load(wire);
     } catch (error) {
@@ -149,13 +153,18 @@ class ProcessEngine implements LuaEngine {
     else process.kill();
   }
 
-  /** What was just opened has work for the processors. */
-  #prepareLater(): void {
+  /** What was just opened, or has just ended, has work for the processors. */
+  #prepareLater(ms: number): void {
+    const dueAt = performance.now() + ms;
+    // Where programs come without a pause it is never put off.
+    if (this.#closed || dueAt > this.#prepareAt) return;
+    this.#prepareAt = dueAt;
     clearTimeout(this.#later);
-    this.#later = setTimeout(() => this.#prepare(), PREPARE_AFTER_MS).unref();
+    this.#later = setTimeout(() => this.#prepare(), ms).unref();
   }
 
   #prepare(): void {
+    this.#prepareAt = Number.POSITIVE_INFINITY;
     if (this.#closed || this.#ahead <= 0 || this.#ready?.running === true) return;
     this.#ahead -= 1;
     this.#ready = this.#start(this.#memoryBytes);
