@@ -48,6 +48,8 @@ export const historyBenchmark: Benchmark = {
         applicationName: 'rivet-bench',
         logger: silentLogger,
         statementTimeoutMs: 600_000,
+        // As the connections on which an orchestrator claims.
+        plannedOnce: true,
       });
       stack.defer(() => database.close());
       return database;
@@ -127,7 +129,7 @@ async function drop(database: Database, partition: Partition | undefined): Promi
   if (partition === undefined) throw new Error('there is no partition left to drop');
   let current = partition;
   for (let tried = 0; tried < BUSY_TRIES; tried += 1) {
-    if ((await dropPartition(database, current)) === 'dropped') return;
+    if ((await dropPartition(database, current, Date.now() + 60_000)) === 'dropped') return;
     const found = (await listPartitions(database)).find(({ name }) => name === partition.name);
     if (found === undefined) return;
     current = found;

@@ -95,7 +95,7 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
   const engine = createLuaEngine({ useImage: config.bundled });
   const { leaseSeconds, pollMsMax } = config;
   const dispatcher = new ClaimDispatcher({
-    database,
+    database: reserved,
     leaseSeconds,
     woken: config.notifications,
     logger,

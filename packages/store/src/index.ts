@@ -4,6 +4,7 @@ export { createFromTemplate, createTemplate, dropDatabase } from './administrati
 export * from './api-keys.ts';
 export * from './attempt-limits.ts';
 export * from './audit-log.ts';
+export * from './claim-jobs.ts';
 export * from './claimable.ts';
 export * from './database.ts';
 export { violatedConstraint } from './database-error.ts';
@@ -36,6 +37,7 @@ export * from './oidc-sign-ins.ts';
 export {
   addPartition,
   type DropResult,
+  databaseTime,
   dropPartition,
   findUnfitting,
   HISTORY_TABLES,
@@ -43,6 +45,7 @@ export {
   type Partition,
 } from './partitions.ts';
 export * from './pipelines.ts';
+export * from './plain-reports.ts';
 export * from './queue-search.ts';
 export * from './registration-tokens.ts';
 export * from './reported-attempts.ts';

@@ -2,10 +2,10 @@
 import { silentLogger } from '@rivet/base';
 import { useTestDatabase } from '@rivet/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { claimJobs } from './claim-jobs.ts';
 import { createDatabase, type Database } from './database.ts';
 import { listExpiredAttempts } from './job-attempts.ts';
 import { readLog } from './job-logs.ts';
-import { claimJobs } from './job-queue.ts';
 import { findJobs, listJobs } from './jobs.ts';
 import { findRunnerByToken } from './runner-tokens.ts';
 import { once, type Queryable, type Statement } from './statement.ts';

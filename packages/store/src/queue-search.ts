@@ -1,10 +1,10 @@
 // Where claims begin to look, so that one never walks over what others have taken long ago: under
 // an old snapshot, which a backup may hold for hours, PostgreSQL cannot forget those entries.
 import { performance } from 'node:perf_hooks';
-import { type ClaimedRow, claimJobs, type QueueMark } from './job-queue.ts';
+import { type ClaimedRow, type ClaimJobsRequest, claimJobs, type QueueMark } from './claim-jobs.ts';
 import type { Queryable } from './statement.ts';
 
-export type ClaimRequest = Omit<Parameters<typeof claimJobs>[1], 'marks'>;
+export type ClaimRequest = Omit<ClaimJobsRequest, 'marks'>;
 
 /** The whole queue is looked at as often as this, in milliseconds. */
 const WHOLE_EVERY_MS = 900;
@@ -58,8 +58,8 @@ export class QueueSearch {
     const filled = new Set(rows.map((row) => row.lease_id));
     const slots = request.slots.filter(({ leaseId }) => !filled.has(leaseId));
     try {
-      const more = await whole(db, { ...request, slots }, group);
-      // Of a priority without a mark only the second look knows.
+      const more = await whole(db, { ...request, slots, reports: undefined }, group);
+      // The first one gives jobs of one priority.
       return [...rows, ...more].sort(inOrder);
     } catch (error) {
       if (rows.length === 0) throw error;
@@ -87,15 +87,13 @@ async function whole(db: Queryable, request: ClaimRequest, group: Group): Promis
   group.wholeAtMs = performance.now();
   group.wholeTookMs = group.wholeAtMs - startMs;
   const last = rows.at(-1);
-  if (last !== undefined) marks.set(last.priority, marks.get(last.priority) ?? '');
+  if (last !== undefined) setMark(marks, last.priority, marks.get(last.priority) ?? '');
   const allTaken = rows.length < request.slots.length;
   for (const priority of marks.keys()) {
     // Nothing is left of the priorities above that of the last one.
     if (allTaken || last === undefined || priority > last.priority) marks.set(priority, before);
     else if (priority === last.priority) marks.set(priority, earlier(last.job_id, before));
   }
-  const [oldest] = marks.keys();
-  if (marks.size > PRIORITIES_MAX && oldest !== undefined) marks.delete(oldest);
   return rows;
 }
 
@@ -107,7 +105,13 @@ function marksOf({ marks }: Group): QueueMark[] {
 
 function raise({ marks }: Group, priority: number, from: string): void {
   const mark = marks.get(priority);
-  if (mark !== undefined && mark < from) marks.set(priority, from);
+  if (mark === undefined || mark < from) setMark(marks, priority, from);
+}
+
+function setMark(marks: Map<number, string>, priority: number, from: string): void {
+  marks.set(priority, from);
+  const [oldest] = marks.keys();
+  if (marks.size > PRIORITIES_MAX && oldest !== undefined) marks.delete(oldest);
 }
 
 /** The smallest id of jobs whose launch may still be under way. */

@@ -136,78 +136,6 @@ export async function finishAttempts(tx: Queryable, ends: readonly AttemptEnd[])
   ]);
 }
 
-/** A report that says nothing but that an attempt goes on, or how it ended. */
-export interface PlainReport extends ReportedAttempt {
-  readonly leaseId: string;
-  readonly seq: number;
-  /** Absent: it goes on. */
-  readonly end?: Omit<AttemptEnd, keyof AttemptProgress> | undefined;
-}
-
-// Twice is once: the fence lets the second time through nothing.
-const storePlain = repeatable(
-  'store_plain_reports',
-  `WITH r AS (
-     SELECT * FROM unnest($1::uuid[], $2::int[], $3::uuid[], $4::text[], $5::int[], $6::text[],
-       $7::text[], $8::text[], $9::text[])
-       AS r(job_id, attempt, runner_id, lease_id, seq, state, reason, message, code)
-   ), held AS (
-     -- As lockReportedAttempts does; what the fence does not let through is left to that.
-     SELECT r.*, j.cancel_requested
-     FROM r JOIN running_attempts a ON a.job_id = r.job_id AND a.attempt = r.attempt
-       AND a.runner_id = r.runner_id AND a.lease_id::text = r.lease_id AND a.last_seq = r.seq - 1
-     JOIN jobs j ON j.id = r.job_id AND j.id BETWEEN $10 AND $11
-     ORDER BY j.id FOR UPDATE OF j, a SKIP LOCKED
-   ), advanced AS (
-     UPDATE running_attempts a SET last_seq = h.seq,
-       lease_until = now() + make_interval(secs => $12)
-     FROM held h WHERE a.job_id = h.job_id AND h.state IS NULL
-   ), ended AS (
-     DELETE FROM running_attempts a USING held h WHERE a.job_id = h.job_id AND h.state IS NOT NULL
-     RETURNING a.log_lines, a.log_bytes, a.started_at, a.summary, h.*
-   ), kept AS (
-     INSERT INTO job_attempts (job_id, attempt, runner_id, lease_id, last_seq, log_lines, log_bytes,
-       started_at, summary, ended_at, result, reason, message, code)
-     SELECT job_id, attempt, runner_id, lease_id::uuid, seq, log_lines, log_bytes, started_at,
-       summary, now(), state, reason, message, code
-     FROM ended
-   ), closed AS (
-     UPDATE job_stages s SET finished_at = now(), reason = 'the job ended',
-       state = CASE s.state WHEN 'pending' THEN 'skipped' ELSE 'canceled' END
-     FROM ended e WHERE s.job_id = e.job_id AND s.attempt = e.attempt
-       AND s.job_id BETWEEN $10 AND $11 AND s.state IN ('pending', 'running')
-   ), finished AS (
-     UPDATE jobs j SET state = e.state, reason = e.reason, message = e.message, finished_at = now()
-     FROM ended e WHERE j.id = e.job_id AND j.id BETWEEN $10 AND $11
-   )
-   SELECT job_id, cancel_requested FROM held`,
-);
-
-/**
- * Stores plain reports of different jobs in one statement, which is a transaction of its own. Those
- * that are not in the result were left alone: they are repeats, refused, or their jobs are locked.
- */
-export function storePlainReports(
-  db: Queryable,
-  reports: readonly PlainReport[],
-  leaseSeconds: number,
-): Promise<{ job_id: string; cancel_requested: boolean }[]> {
-  const ids = reports.map(({ jobId }) => jobId);
-  return db.query(storePlain, [
-    ids,
-    reports.map(({ attempt }) => attempt),
-    reports.map(({ runnerId }) => runnerId),
-    reports.map(({ leaseId }) => leaseId),
-    reports.map(({ seq }) => seq),
-    reports.map(({ end }) => end?.state ?? null),
-    reports.map(({ end }) => end?.reason ?? null),
-    reports.map(({ end }) => end?.message ?? null),
-    reports.map(({ end }) => end?.code ?? null),
-    ...boundsOf(ids),
-    leaseSeconds,
-  ]);
-}
-
 function progressValues(progress: readonly AttemptProgress[]): unknown[] {
   return [
     progress.map(({ jobId }) => jobId),
@@ -219,7 +147,9 @@ function progressValues(progress: readonly AttemptProgress[]): unknown[] {
 }
 
 /** The smallest and the greatest id: ids of the same length are ordered as their texts are. */
-function boundsOf(ids: readonly string[]): [from: string | undefined, to: string | undefined] {
+export function boundsOf(
+  ids: readonly string[],
+): [from: string | undefined, to: string | undefined] {
   const sorted = ids.map((id) => id.toLowerCase()).sort();
   return [sorted[0], sorted.at(-1)];
 }

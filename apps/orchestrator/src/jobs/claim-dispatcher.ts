@@ -1,15 +1,17 @@
 // Answers waiting polls with jobs: all runners with the same tags and pipelines are served by one
 // statement.
-import { type Logger, RivetError } from '@rivet/base';
+import { isRivetError, type Logger, RivetError } from '@rivet/base';
 import {
+  type BroughtReports,
   type ClaimedRow,
+  type ClaimRequest,
   type Database,
   listClaimable,
   QueueSearch,
   readClaimedJobs,
 } from '@rivet/store';
 import type { RunnerTerms, WaitingPolls } from '../runners/known-runners.ts';
-import { type ClaimPoll, makeSlots, Waiter } from './claim-poll.ts';
+import { type ClaimPoll, joinBrought, makeSlots, Waiter } from './claim-poll.ts';
 import { start, undoClaim } from './transitions.ts';
 
 export interface ClaimDispatcherOptions {
@@ -245,9 +247,26 @@ export class ClaimDispatcher implements WaitingPolls {
     }
   }
 
+  /** One report that the database does not take keeps nobody from getting a job. */
+  async #start(
+    request: Omit<ClaimRequest, 'reports'>,
+    reports: BroughtReports | undefined,
+  ): Promise<ClaimedRow[]> {
+    const { database, logger } = this.#options;
+    if (reports === undefined) return start(this.#search, database, request);
+    try {
+      return await start(this.#search, database, { ...request, reports });
+    } catch (error) {
+      // The database is away, for reports as for claims.
+      if (isRivetError(error)) throw error;
+      logger.debug({ err: error }, 'reports could not be stored with a claim');
+      return start(this.#search, database, request);
+    }
+  }
+
   /** Whether all that could take a job were given one. */
   async #serve(group: Group, waiters: readonly Waiter[]): Promise<'all' | 'some' | 'not asked'> {
-    const { database, leaseSeconds } = this.#options;
+    const { leaseSeconds } = this.#options;
     const { fulfils, pipelines } = group.terms;
     const slots = makeSlots(waiters.map(({ poll }) => poll));
     if (slots.length === 0) {
@@ -257,9 +276,12 @@ export class ClaimDispatcher implements WaitingPolls {
       }
       return 'not asked';
     }
+    const reports = joinBrought(
+      waiters.filter(({ served }) => served === 'not yet').map(({ poll }) => poll),
+    );
     for (const waiter of waiters) waiter.served = 'now';
     const request = { slots, fulfils, pipelines, leaseSeconds };
-    const rows = await start(this.#search, database, request);
+    const rows = await this.#start(request, reports);
     // Not by the request alone: its id is what the runner says, and another may say the same.
     const runners = new Map(slots.map(({ leaseId, runnerId }) => [leaseId, runnerId]));
     const keyOf = (runnerId = '', requestId: string): string => `${runnerId} ${requestId}`;

@@ -1,6 +1,6 @@
 // One poll of a runner that asks for jobs, and what it is answered.
 import { uuidv7 } from '@rivet/base';
-import type { ClaimedRow, ClaimSlot } from '@rivet/store';
+import type { BroughtReports, ClaimedRow, ClaimSlot, PlainReport } from '@rivet/store';
 import type { RunnerTerms } from '../runners/known-runners.ts';
 
 export interface ClaimPoll {
@@ -12,6 +12,8 @@ export interface ClaimPoll {
   readonly terms: RunnerTerms;
   readonly waitMs: number;
   readonly caller: Caller;
+  /** What the first statement that serves it may store as well. */
+  readonly brought?: BroughtReports | undefined;
 }
 
 /** Whoever waits for an answer; lighter than an AbortSignal, as thousands wait. */
@@ -85,6 +87,30 @@ export class Waiter {
     this.poll.caller.listen(undefined);
     this.#onSettled(this);
   }
+}
+
+/** Reports of one statement at most. */
+const REPORTS_MAX = 500;
+
+/** What the polls bring, of each job at most one; undefined when that is nothing. */
+export function joinBrought(polls: readonly ClaimPoll[]): BroughtReports | undefined {
+  const byJob = new Map<string, { report: PlainReport; onStored: BroughtReports['onStored'] }>();
+  for (const { brought } of polls) {
+    if (brought === undefined) continue;
+    const { reports } = brought;
+    const onStored = brought.onStored.bind(brought);
+    for (const report of reports) {
+      if (byJob.size >= REPORTS_MAX) break;
+      if (!byJob.has(report.jobId)) byJob.set(report.jobId, { report, onStored });
+    }
+  }
+  if (byJob.size === 0) return undefined;
+  return {
+    reports: [...byJob.values()].map(({ report }) => report),
+    onStored: (stored) => {
+      for (const one of stored) byJob.get(one.job_id)?.onStored([one]);
+    },
+  };
 }
 
 /** Jobs of one statement at most. */

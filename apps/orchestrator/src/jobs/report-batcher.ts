@@ -1,9 +1,10 @@
 // Takes the reports of runners: what comes while one transaction is under way is stored together
 // by the next one.
 import { isRivetError, RivetError } from '@rivet/base';
-import type { ReportRequest, ReportResponse } from '@rivet/protocol';
+import type { JobReport, ReportRequest, ReportResponse } from '@rivet/protocol';
 import { type Database, type Notifier, violatedConstraint } from '@rivet/store';
 import type { Metrics } from '../metrics.ts';
+import { ReportsOfClaim } from './brought-reports.ts';
 import type { IncomingReport } from './report.ts';
 import { checkReport } from './report-content.ts';
 import { readReportedLog } from './reported-log.ts';
@@ -86,6 +87,19 @@ export class ReportBatcher {
     this.#tell(incoming, result);
     if (result.kind === 'refused') throw result.error;
     return { lease_seconds: leaseSeconds, cancel: result.kind === 'stored' && result.cancel };
+  }
+
+  /**
+   * What a claim can store of the reports that it brings; undefined when they are to be taken before.
+   */
+  ofClaim(runnerId: string, reports: readonly JobReport[]): ReportsOfClaim | undefined {
+    if (!this.#services.batching || this.#isApart(runnerId)) return undefined;
+    const { leaseSeconds } = this.#services;
+    const of = new ReportsOfClaim(runnerId, reports, leaseSeconds, (incoming) => {
+      const ending = incoming.report.outcome === undefined ? undefined : 'ended';
+      this.#tell(incoming, { kind: 'stored', cancel: false, ending });
+    });
+    return of.reports.length > 0 ? of : undefined;
   }
 
   /** Resolves when all that was taken has its answer. */

@@ -3,7 +3,7 @@ import type { Queryable } from '@rivet/store';
 import type { IncomingReport } from './report.ts';
 import { cleanTexts } from './report-content.ts';
 import type { ReportResult } from './store-reports.ts';
-import { finishPlain, isForGood } from './transitions.ts';
+import { finishPlain, isForGood, type PlainEnd } from './transitions.ts';
 
 /** Whether a report has nothing to store but the lease, or an end after which nothing comes. */
 export function isPlain({ report, log }: IncomingReport): boolean {
@@ -11,6 +11,12 @@ export function isPlain({ report, log }: IncomingReport): boolean {
   if (log.lineCount > 0 || stages.length > 0 || summary !== undefined) return false;
   if (Object.keys(outputs).length > 0) return false;
   return outcome === undefined || isForGood(outcome);
+}
+
+/** What a plain report says. */
+export function toPlain({ jobId, runnerId, report }: IncomingReport): PlainEnd {
+  const { attempt, lease_id: leaseId, seq, outcome } = report;
+  return { jobId, runnerId, attempt, leaseId, seq, outcome: outcome && cleanTexts(outcome) };
 }
 
 /**
@@ -22,11 +28,7 @@ export async function storePlain(
   reports: readonly IncomingReport[],
   leaseSeconds: number,
 ): Promise<(ReportResult | undefined)[]> {
-  const plain = reports.map(({ jobId, runnerId, report }) => {
-    const { attempt, lease_id: leaseId, seq, outcome } = report;
-    return { jobId, runnerId, attempt, leaseId, seq, outcome: outcome && cleanTexts(outcome) };
-  });
-  const stored = await finishPlain(db, plain, leaseSeconds);
+  const stored = await finishPlain(db, reports.map(toPlain), leaseSeconds);
   const cancels = new Map(stored.map((row) => [row.job_id, row.cancel_requested]));
   return reports.map(({ jobId, report }) => {
     const cancel = cancels.get(jobId);

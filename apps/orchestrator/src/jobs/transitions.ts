@@ -44,7 +44,10 @@ const RETURNS_MAX = 5;
 /** nothing → queued, for any number of jobs of one pipeline: one statement. */
 export const launch = insertJobs;
 
-/** queued → running, for as many jobs as there are slots. */
+/**
+ * queued → running, for as many jobs as there are slots; and `finishPlain` of the reports that the
+ * request brings, in the same statement.
+ */
 export function start(
   search: QueueSearch,
   database: Database,
@@ -135,11 +138,12 @@ export function finishPlain(
   reports: readonly PlainEnd[],
   leaseSeconds: number,
 ): ReturnType<typeof storePlainReports> {
-  const plain = reports.map(({ outcome, ...report }) => ({
-    ...report,
-    end: outcome && { state: outcome.state, ...textsOf(outcome) },
-  }));
-  return storePlainReports(db, plain, leaseSeconds);
+  return storePlainReports(db, reports.map(toPlainReport), leaseSeconds);
+}
+
+/** What `finishPlain` and `start` store of it. */
+export function toPlainReport({ outcome, ...report }: PlainEnd): PlainReport {
+  return { ...report, end: outcome && { state: outcome.state, ...textsOf(outcome) } };
 }
 
 function textsOf({ state, reason, message, code }: JobOutcome): {

@@ -2,17 +2,25 @@
 import type { JobReport, JobReportResult } from '@rivet/protocol';
 import type { FastifyRequest } from 'fastify';
 import type { RunnerPrincipal } from '../../auth/principal.ts';
+import type { ReportsOfClaim } from '../../jobs/brought-reports.ts';
 import type { Services } from '../../services.ts';
 import { clientError, toProblem } from '../problem.ts';
 
-/** Takes all the reports. The results are in their order; one that fails touches no other. */
+/**
+ * Takes all the reports but those that a claim has stored. The results are in their order; one that
+ * fails touches no other.
+ */
 export function takeReports(
   { reports: batcher, logger }: Pick<Services, 'reports' | 'logger'>,
   request: FastifyRequest,
   { runnerId }: RunnerPrincipal,
   reports: readonly JobReport[],
+  ofClaim?: ReportsOfClaim,
 ): Promise<JobReportResult[]> {
-  const taking = reports.map(async ({ job_id, ...report }): Promise<JobReportResult> => {
+  const taking = reports.map(async (sent): Promise<JobReportResult> => {
+    const { job_id, ...report } = sent;
+    const answer = ofClaim?.answerTo(sent);
+    if (answer !== undefined) return { job_id, ...answer };
     try {
       return { job_id, ...(await batcher.take(runnerId, job_id, report)) };
     } catch (error) {

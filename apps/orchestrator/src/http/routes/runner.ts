@@ -1,7 +1,7 @@
 // What a runner itself calls: register, connect, change its token, claim, report.
 import type { ServerResponse } from 'node:http';
 import { RivetError } from '@rivet/base';
-import type { ClaimRequest, ClaimResponse } from '@rivet/protocol';
+import type { ClaimRequest, ClaimResponse, JobReportResult } from '@rivet/protocol';
 import {
   type ClaimedRow,
   listRevokedRunners,
@@ -9,6 +9,7 @@ import {
   violatedConstraint,
 } from '@rivet/store';
 import type { Principal, RunnerPrincipal } from '../../auth/principal.ts';
+import type { ReportsOfClaim } from '../../jobs/brought-reports.ts';
 import { Caller } from '../../jobs/claim-poll.ts';
 import { presentClaimed } from '../../jobs/claimed-jobs.ts';
 import { findHeldJob } from '../../jobs/held-lease.ts';
@@ -78,14 +79,23 @@ export function runnerCallRoutes(services: Services): Handlers<Names> {
     },
     claimJobs: async ({ body, principal, request, reply }) => {
       const runner = runnerOf(principal);
-      const { reports } = body;
-      // First: what they free can be claimed.
-      const results = reports && (await takeReports(services, request, runner, reports));
-      if (reply.raw.destroyed) return { jobs: [] };
+      const { reports, ...asked } = body;
+      if (reports === undefined) return claim(services, runner, asked, reply.raw);
+      const take = (of?: ReportsOfClaim): Promise<JobReportResult[]> =>
+        takeReports(services, request, runner, reports, of);
       // Nobody waits for jobs before its reports are answered.
-      const now = results === undefined ? body : { ...body, wait_ms: 0 };
-      const claimed = await claim(services, runner, now, reply.raw);
-      return results === undefined ? claimed : { ...claimed, reports: results };
+      const now = { ...asked, wait_ms: 0 };
+      // One that comes again may have jobs already, and is then answered without a claim.
+      const together =
+        body.repeat === false ? services.reports.ofClaim(runner.runnerId, reports) : undefined;
+      if (together !== undefined && together.reports.length === reports.length) {
+        const claimed = await claim(services, runner, now, reply.raw, together);
+        return { ...claimed, reports: await take(together) };
+      }
+      // First: what they free can be claimed.
+      const results = await take();
+      if (reply.raw.destroyed) return { jobs: [] };
+      return { ...(await claim(services, runner, now, reply.raw)), reports: results };
     },
     fetchJobBundle: async ({ params, query, principal }) => {
       const { attempt, lease_id: leaseId } = query;
@@ -112,6 +122,7 @@ async function claim(
   { runnerId, name }: RunnerPrincipal,
   body: ClaimRequest,
   response: ServerResponse,
+  brought?: ReportsOfClaim,
 ): Promise<ClaimResponse> {
   const { dispatcher, database, knownRunners } = services;
   const caller = new Caller();
@@ -144,6 +155,7 @@ async function claim(
     // One that should change its token is told at once.
     waitMs: changeToken ? 0 : Math.min(body.wait_ms, waitMsMax),
     caller,
+    brought,
   });
   knownRunners.gave(runnerId, rows.length);
   if (caller.gone) await dispatcher.undo(rows);

@@ -1,0 +1,219 @@
+// The claim: gives the first jobs of the queue to runners that wait, many in one statement, which can
+// store what those runners report at the same time.
+import type { InputValues, LaunchEvent } from '@rivet/protocol';
+import { likePattern } from './name-filter.ts';
+import {
+  type PlainReport,
+  plainReportParts,
+  plainReportValues,
+  type StoredReport,
+} from './plain-reports.ts';
+import { once, type Queryable, type Statement } from './statement.ts';
+
+/** One job that one runner may be given: a runner with capacity 3 has three. */
+export interface ClaimSlot {
+  readonly runnerId: string;
+  readonly requestId: string;
+  /** Of the attempt that fills it. */
+  readonly leaseId: string;
+}
+
+export interface ClaimedRow {
+  readonly job_id: string;
+  readonly attempt: number;
+  readonly priority: number;
+  readonly lease_id: string;
+  readonly request_id: string;
+  readonly pipeline_id: string;
+  readonly pipeline_name: string;
+  readonly version: number;
+  readonly inputs: InputValues;
+  readonly launched_by: string;
+  readonly event: LaunchEvent;
+  readonly created_at: Date;
+}
+
+/** Where a search of the queue begins among the jobs of one priority. */
+export interface QueueMark {
+  readonly priority: number;
+  /** Jobs with smaller ids are left to a claim without marks. */
+  readonly from: string;
+}
+
+/** All the runners of the slots fulfil the same tags and may run the same pipelines. */
+export interface ClaimJobsRequest {
+  readonly slots: readonly ClaimSlot[];
+  readonly fulfils: readonly string[];
+  /** Patterns of names, in which `*` stands for any text. */
+  readonly pipelines: readonly string[];
+  readonly leaseSeconds: number;
+  /**
+   * Jobs of one priority, the highest that has any: of those in the marks none before its mark.
+   * Absent: the whole queue.
+   */
+  readonly marks?: readonly QueueMark[] | undefined;
+  /** Plain reports of different jobs that the same statement stores. */
+  readonly reports?: BroughtReports | undefined;
+}
+
+/** Reports that came with a claim. */
+export interface BroughtReports {
+  readonly reports: readonly PlainReport[];
+  /** Told those that were stored, once the transaction has ended. */
+  readonly onStored: (stored: readonly StoredReport[]) => void;
+}
+
+const NO_ID = '00000000-0000-0000-0000-000000000000';
+const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+/** Beyond all priorities, which go to 1000. */
+const NO_PRIORITY = 1_000_000;
+
+/** Where the jobs are looked for. */
+interface Search {
+  /** A part `first`, when there is one; and a condition, both with the alias `q`. */
+  readonly first: string;
+  readonly begin: string;
+  /** How many values they have, from $9 on. */
+  readonly valueCount: number;
+}
+
+const CLAIMED = `job_id, attempt, priority, lease_id, request_id, pipeline_id, pipeline_name,
+     version, inputs, launched_by, event, created_at`;
+
+function claimStatement(name: string, search: Search, withReports: boolean): Statement {
+  const parts = `slot AS (
+     SELECT s.runner_id, s.request_id, s.lease_id, row_number() OVER (ORDER BY s.n) AS n
+     FROM unnest($1::uuid[], $2::uuid[], $3::uuid[])
+       WITH ORDINALITY AS s(runner_id, request_id, lease_id, n)
+     -- One that was revoked while it waited gets nothing any more.
+     JOIN runners ON runners.id = s.runner_id AND runners.revoked_at IS NULL
+   )${search.first}, taken AS (
+     -- Both rows are locked, and skipped where somebody else has one: a claim never waits.
+     SELECT q.job_id, q.priority FROM job_queue q JOIN jobs j ON j.id = q.job_id AND j.id >= $8
+     WHERE ${CLAIMABLE} ${search.begin}
+     ORDER BY -q.priority, q.job_id
+     LIMIT $5 FOR UPDATE OF q, j SKIP LOCKED
+   ), assigned AS (
+     SELECT t.job_id, t.priority, slot.* FROM (
+       SELECT job_id, priority, row_number() OVER (ORDER BY priority DESC, job_id) AS n FROM taken
+     ) t JOIN slot ON slot.n = t.n
+   ), dequeued AS (
+     DELETE FROM job_queue q USING assigned a WHERE q.job_id = a.job_id
+   ), started AS (
+     UPDATE jobs j SET state = 'running', attempt = j.attempt + 1, runner_id = a.runner_id,
+       started_at = COALESCE(j.started_at, now()), message = NULL
+     -- The bound says which partitions it is about.
+     FROM assigned a WHERE j.id = a.job_id AND j.id >= $8
+     RETURNING j.id AS job_id, j.attempt, j.priority, j.pipeline_id, j.pipeline_name, j.version,
+       j.inputs, j.launched_by, j.event, j.created_at, a.runner_id, a.request_id, a.lease_id, a.n
+   ), attempted AS (
+     INSERT INTO running_attempts (job_id, attempt, runner_id, request_id, lease_id, lease_until)
+     SELECT job_id, attempt, runner_id, request_id, lease_id, now() + make_interval(secs => $6)
+     FROM started
+   )`;
+  if (!withReports) return once(name, `WITH ${parts} SELECT ${CLAIMED} FROM started ORDER BY n`);
+  // The row of a stored report has nothing but its job. Neither half can meet a job of the other:
+  // the one runs, the other waits.
+  return once(
+    `${name}_reporting`,
+    `WITH ${plainReportParts(9 + search.valueCount, '$6')}, ${parts}
+   SELECT ${CLAIMED}, NULL::boolean AS cancel_requested, n FROM started
+   UNION ALL SELECT job_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+     cancel_requested, 0 FROM held
+   ORDER BY n`,
+  );
+}
+
+/**
+ * One CASE, which the planner takes to let half of them through: it thinks that the conditions
+ * alone leave next to nothing, and would read and sort the whole queue.
+ */
+const CLAIMABLE = `CASE WHEN q.run_after <= now() AND q.needs <@ $4::text[]
+       AND q.pipeline_name LIKE ANY($7::text[]) THEN true ELSE false END`;
+
+/**
+ * The jobs of a priority from an id on, as one piece of the index. Compared as rows: of an equality
+ * the planner would think that it leaves next to nothing, and read and sort all of them.
+ */
+function between(priority: string, mark: string): string {
+  return `(-q.priority, q.job_id) >= (-${priority}, ${mark})
+       AND (-q.priority, q.job_id) <= (-${priority}, '${LAST_ID}')`;
+}
+
+const WHOLE: Search = { first: '', begin: '', valueCount: 0 };
+/**
+ * The highest priority that has something. Of priorities without a mark nothing was given out yet,
+ * so there is nothing to walk over between two that have one.
+ */
+const FROM_MARKS: Search = {
+  first: `, first AS (
+     SELECT found.priority, found.mark
+     FROM unnest($9::int[], $10::uuid[], $11::int[])
+         WITH ORDINALITY AS m(priority, mark, higher, n),
+       LATERAL (
+         (SELECT q.priority, '${NO_ID}'::uuid AS mark FROM job_queue q
+          WHERE (-q.priority, q.job_id) > (-m.higher, '${LAST_ID}')
+            AND (-q.priority, q.job_id) < (-m.priority, '${NO_ID}') AND ${CLAIMABLE}
+          ORDER BY -q.priority, q.job_id LIMIT 1)
+         UNION ALL
+         (SELECT m.priority, m.mark FROM job_queue q
+          WHERE ${between('m.priority', 'm.mark')} AND ${CLAIMABLE}
+          ORDER BY -q.priority, q.job_id LIMIT 1)
+         ORDER BY priority DESC LIMIT 1
+       ) AS found
+     ORDER BY m.n LIMIT 1
+   )`,
+  begin: `AND ${between('(SELECT priority FROM first)', '(SELECT mark FROM first)')}`,
+  valueCount: 3,
+};
+
+const claim = claimStatement('claim_jobs', WHOLE, false);
+const claimReporting = claimStatement('claim_jobs', WHOLE, true);
+const claimFrom = claimStatement('claim_jobs_from', FROM_MARKS, false);
+const claimFromReporting = claimStatement('claim_jobs_from', FROM_MARKS, true);
+
+/**
+ * Gives the first jobs of the queue to the slots, in their order, and starts an attempt of each.
+ * Stores the reports beside that: all of it or nothing.
+ */
+export async function claimJobs(db: Queryable, request: ClaimJobsRequest): Promise<ClaimedRow[]> {
+  const { slots, marks, reports } = request;
+  const values = [
+    slots.map((slot) => slot.runnerId),
+    slots.map((slot) => slot.requestId),
+    slots.map((slot) => slot.leaseId),
+    request.fulfils,
+    slots.length,
+    request.leaseSeconds,
+    request.pipelines.map(likePattern),
+    marks?.map(({ from }) => from).toSorted()[0] ?? NO_ID,
+    ...(marks === undefined ? [] : markValues(marks)),
+  ];
+  if (reports === undefined || reports.reports.length === 0) {
+    return db.query(marks === undefined ? claim : claimFrom, values);
+  }
+  const statement = marks === undefined ? claimReporting : claimFromReporting;
+  const rows = await db.query<ClaimedRow & { readonly cancel_requested: boolean | null }>(
+    statement,
+    [...values, ...plainReportValues(reports.reports)],
+  );
+  const stored: StoredReport[] = [];
+  const claimed: ClaimedRow[] = [];
+  for (const row of rows) {
+    const { job_id, cancel_requested } = row;
+    if (cancel_requested === null) claimed.push(row);
+    else stored.push({ job_id, cancel_requested });
+  }
+  reports.onStored(stored);
+  return claimed;
+}
+
+/** Marks by falling priority, each with the one above it; at the end what is below all of them. */
+function markValues(marks: readonly QueueMark[]): unknown[] {
+  const all = [...marks, { priority: -NO_PRIORITY, from: LAST_ID }];
+  return [
+    all.map(({ priority }) => priority),
+    all.map(({ from }) => from),
+    all.map((_, index) => all[index - 1]?.priority ?? NO_PRIORITY),
+  ];
+}

@@ -1,0 +1,103 @@
+// Reports that only renew a lease or end an attempt: many of them in one statement, which can also be
+// part of the statement of a claim.
+import {
+  type AttemptEnd,
+  type AttemptProgress,
+  boundsOf,
+  type ReportedAttempt,
+} from './reported-attempts.ts';
+import { type Queryable, repeatable } from './statement.ts';
+
+/** A report that says nothing but that an attempt goes on, or how it ended. */
+export interface PlainReport extends ReportedAttempt {
+  readonly leaseId: string;
+  readonly seq: number;
+  /** Absent: it goes on. */
+  readonly end?: Omit<AttemptEnd, keyof AttemptProgress> | undefined;
+}
+
+/** A plain report that was stored. */
+export interface StoredReport {
+  readonly job_id: string;
+  readonly cancel_requested: boolean;
+}
+
+/**
+ * What stores plain reports, as parts of a WITH; `held` has the jobs of those that were stored.
+ * @param from number of the first of the values that `plainReportValues` gives
+ * @param leaseSeconds the value with the length of a lease
+ */
+export function plainReportParts(from: number, leaseSeconds: string): string {
+  const values = Array.from({ length: 11 }, (_, index) => `$${from + index}`);
+  const [jobs, attempts, runners, leases, seqs, states, reasons, messages, codes, first, last] =
+    values;
+  return `r AS (
+     SELECT * FROM unnest(${jobs}::uuid[], ${attempts}::int[], ${runners}::uuid[],
+       ${leases}::text[], ${seqs}::int[], ${states}::text[], ${reasons}::text[],
+       ${messages}::text[], ${codes}::text[])
+       AS r(job_id, attempt, runner_id, lease_id, seq, state, reason, message, code)
+   ), held AS (
+     -- As lockReportedAttempts does; what the fence does not let through is left to that.
+     SELECT r.*, j.cancel_requested
+     FROM r JOIN running_attempts a ON a.job_id = r.job_id AND a.attempt = r.attempt
+       AND a.runner_id = r.runner_id AND a.lease_id::text = r.lease_id AND a.last_seq = r.seq - 1
+     JOIN jobs j ON j.id = r.job_id AND j.id BETWEEN ${first} AND ${last}
+     ORDER BY j.id FOR UPDATE OF j, a SKIP LOCKED
+   ), advanced AS (
+     UPDATE running_attempts a SET last_seq = h.seq,
+       lease_until = now() + make_interval(secs => ${leaseSeconds})
+     FROM held h WHERE a.job_id = h.job_id AND h.state IS NULL
+   ), ended AS (
+     DELETE FROM running_attempts a USING held h WHERE a.job_id = h.job_id AND h.state IS NOT NULL
+     RETURNING a.log_lines, a.log_bytes, a.started_at, a.summary, h.*
+   ), kept AS (
+     INSERT INTO job_attempts (job_id, attempt, runner_id, lease_id, last_seq, log_lines, log_bytes,
+       started_at, summary, ended_at, result, reason, message, code)
+     SELECT job_id, attempt, runner_id, lease_id::uuid, seq, log_lines, log_bytes, started_at,
+       summary, now(), state, reason, message, code
+     FROM ended
+   ), closed AS (
+     UPDATE job_stages s SET finished_at = now(), reason = 'the job ended',
+       state = CASE s.state WHEN 'pending' THEN 'skipped' ELSE 'canceled' END
+     FROM ended e WHERE s.job_id = e.job_id AND s.attempt = e.attempt
+       AND s.job_id BETWEEN ${first} AND ${last} AND s.state IN ('pending', 'running')
+   ), finished AS (
+     UPDATE jobs j SET state = e.state, reason = e.reason, message = e.message, finished_at = now()
+     FROM ended e WHERE j.id = e.job_id AND j.id BETWEEN ${first} AND ${last}
+   )`;
+}
+
+/** The values of `plainReportParts`, in their order. */
+export function plainReportValues(reports: readonly PlainReport[]): unknown[] {
+  const ids = reports.map(({ jobId }) => jobId);
+  return [
+    ids,
+    reports.map(({ attempt }) => attempt),
+    reports.map(({ runnerId }) => runnerId),
+    reports.map(({ leaseId }) => leaseId),
+    reports.map(({ seq }) => seq),
+    reports.map(({ end }) => end?.state ?? null),
+    reports.map(({ end }) => end?.reason ?? null),
+    reports.map(({ end }) => end?.message ?? null),
+    reports.map(({ end }) => end?.code ?? null),
+    ...boundsOf(ids),
+  ];
+}
+
+// Twice is once: the fence lets the second time through nothing.
+const storePlain = repeatable(
+  'store_plain_reports',
+  `WITH ${plainReportParts(1, '$12')} SELECT job_id, cancel_requested FROM held`,
+);
+
+/**
+ * Stores plain reports of different jobs in one statement, which is a transaction of its own. Those
+ * that are not in the result were left alone: they are repeats, refused, or their jobs are locked.
+ */
+export function storePlainReports(
+  db: Queryable,
+  reports: readonly PlainReport[],
+  leaseSeconds: number,
+): Promise<StoredReport[]> {
+  return db.query(storePlain, [...plainReportValues(reports), leaseSeconds]);
+}
