@@ -35,8 +35,20 @@ const LOCK_MS = 50;
 /** The calendar of partitions ends here: what is later stays with what fits no partition. */
 const LAST_MS = Date.UTC(9999, 0);
 
-/** What a drop of a partition came to. */
-export type DropResult = 'dropped' | 'busy' | { readonly unfinished: number };
+/** What a drop of a partition came to: of what is kept, how many jobs keep it, and why. */
+export type DropResult =
+  | 'dropped'
+  | 'busy'
+  | { readonly unfinished: number; readonly recent: number };
+
+/** The time by the clock of the database, in milliseconds since 1970. */
+export function databaseTime(database: Database): Promise<number> {
+  return connected(database, async (client) => {
+    const sql = 'SELECT extract(epoch FROM clock_timestamp())::float8 * 1000 AS ms';
+    const { rows } = await client.query<{ ms: number }>(sql);
+    return rows[0]?.ms ?? 0;
+  });
+}
 
 /** All partitions but the one for what fits no other, oldest first. */
 export function listPartitions(database: Database): Promise<Partition[]> {
@@ -78,19 +90,28 @@ export function addPartition(
 }
 
 /**
- * Drops a partition with all its jobs, unless one of them has not ended. What others want of these
+ * Drops a partition with all its jobs, unless one of them has not ended or was launched after
+ * `beforeMs`: an orchestrator whose clock is behind gives ids of long ago. What others want of these
  * tables meanwhile waits for LOCK_MS at most. Idempotency keys of the jobs are forgotten.
  */
-export function dropPartition(database: Database, partition: Partition): Promise<DropResult> {
+export function dropPartition(
+  database: Database,
+  partition: Partition,
+  beforeMs: number,
+): Promise<DropResult> {
   return connected(database, async (client) => {
     await client.query('SET statement_timeout = 0');
     if (partition.tables.includes('jobs')) {
       // No job comes to life again, so this may be asked without a lock, and takes a while.
       const table = `jobs_${checked(partition.name)}`;
-      const sql = `SELECT count(*)::int AS count FROM ${table} WHERE finished_at IS NULL`;
-      const { rows } = await client.query<{ count: number }>(sql);
-      const unfinished = rows[0]?.count ?? 0;
-      if (unfinished > 0) return { unfinished };
+      const sql = `SELECT count(*) FILTER (WHERE finished_at IS NULL)::int AS unfinished,
+          count(*) FILTER (WHERE created_at >= $1)::int AS recent
+        FROM ${table} WHERE finished_at IS NULL OR created_at >= $1`;
+      const { rows } = await client.query<{ unfinished: number; recent: number }>(sql, [
+        new Date(beforeMs),
+      ]);
+      const [kept] = rows;
+      if (kept !== undefined && kept.unfinished + kept.recent > 0) return kept;
       const forget = 'DELETE FROM idempotency_keys WHERE job_id >= $1 AND job_id < $2';
       await client.query(forget, boundsOf(partition));
     }
@@ -100,7 +121,7 @@ export function dropPartition(database: Database, partition: Partition): Promise
       const done = await unlessBusy(client, async () => {
         unfinished = await drop(client, table, partition);
       });
-      if (unfinished > 0) return { unfinished };
+      if (unfinished > 0) return { unfinished, recent: 0 };
       if (!done) return 'busy';
     }
     return 'dropped';

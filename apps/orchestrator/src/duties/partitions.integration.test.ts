@@ -10,7 +10,7 @@ import {
   useIdempotencyKey,
 } from '@rivet/store';
 import { createTestDatabase, type TestDatabase } from '@rivet/testing';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { openTestDatabase } from '../test-orchestrator.ts';
 import { type HistoryOptions, keepPartitions } from './partitions.ts';
 
@@ -154,6 +154,28 @@ test('jobs are dropped when all of their partition are older than the retention'
   expect(await placesOf(young)).toHaveLength(PARTS.length);
   expect(await findIdempotencyKey(database, young)).toBeDefined();
   expect(told).toContain('dropped a partition of old jobs');
+});
+
+test('an orchestrator whose clock is ahead drops nothing that is not old by the database', async () => {
+  const id = await insertJob(Date.now());
+  await keep();
+  const clock = vi.spyOn(Date, 'now').mockReturnValue(Date.now() + 400 * DAY_MS);
+  await keep({ retentionMs: 30 * DAY_MS }).finally(() => clock.mockRestore());
+  expect(await placesOf(id)).toHaveLength(PARTS.length);
+  expect(await findIdempotencyKey(database, id)).toBeDefined();
+});
+
+test('jobs launched by an orchestrator whose clock is behind stay as long as all others', async () => {
+  // As if the first partition had been dropped long ago.
+  for (const part of PARTS) await run(`DROP TABLE ${part}_initial`);
+  const id = await insertJob(Date.now() - 400 * DAY_MS);
+  await keep({ retentionMs: 30 * DAY_MS });
+  await keep({ retentionMs: 30 * DAY_MS });
+  const places = await placesOf(id);
+  expect(places).toHaveLength(PARTS.length);
+  for (const place of places) expect(place).toMatch(/_\d{8}$/);
+  expect(await findIdempotencyKey(database, id)).toBeDefined();
+  expect(told.at(-1)).toContain('by an orchestrator whose clock is behind');
 });
 
 test.each(['queued', 'running'] as const)(

@@ -3,6 +3,7 @@ import { type Logger, sleep } from '@rivet/base';
 import {
   addPartition,
   type Database,
+  databaseTime,
   dropPartition,
   findUnfitting,
   HISTORY_TABLES,
@@ -44,7 +45,7 @@ export function keepPartitions(options: HistoryOptions): Duty {
       const now = Date.now();
       for (const time of timesAhead(now, options.period)) await makeFor(options, time, tell);
       await placeUnfitting(options, tell);
-      await dropOld(options, now, tell);
+      await dropOld(options, tell);
     },
   };
 }
@@ -78,33 +79,40 @@ async function placeUnfitting(options: HistoryOptions, tell: Tell): Promise<void
   }
 }
 
-async function dropOld(options: HistoryOptions, nowMs: number, tell: Tell): Promise<void> {
-  const { database, logger, retentionMs } = options;
+async function dropOld(options: HistoryOptions, tell: Tell): Promise<void> {
+  const { database, retentionMs } = options;
   if (retentionMs === undefined) return;
+  // Not by the clock of this machine: one that is wrong would drop what everybody still wants.
+  const beforeMs = (await databaseTime(database)) - retentionMs;
   for (const partition of await listPartitions(database)) {
-    if (partition.toMs > nowMs - retentionMs) return;
-    await dropOne(database, logger, partition, tell);
+    if (partition.toMs > beforeMs) return;
+    await dropOne(options, partition, beforeMs, tell);
   }
 }
 
 async function dropOne(
-  database: Database,
-  logger: Logger,
+  { database, logger }: HistoryOptions,
   partition: Partition,
+  beforeMs: number,
   tell: Tell,
 ): Promise<void> {
   const { name } = partition;
-  let unfinished = 0;
+  let kept = { unfinished: 0, recent: 0 };
   const done = await patiently(async () => {
     const current = (await listPartitions(database)).find((other) => other.name === name);
     if (current === undefined) return true;
-    const result = await dropPartition(database, current);
-    if (typeof result === 'object') unfinished = result.unfinished;
+    const result = await dropPartition(database, current, beforeMs);
+    if (typeof result === 'object') kept = result;
     return result !== 'busy';
   });
-  if (unfinished > 0) {
+  if (kept.unfinished > 0) {
     const text = 'a partition of old jobs is kept: some of them have not ended';
-    tell(`keep ${name}`, () => logger.warn({ partition: name, unfinished }, text));
+    tell(`keep ${name}`, () => logger.warn({ partition: name, ...kept }, text));
+  } else if (kept.recent > 0) {
+    const text =
+      'a partition of old jobs is kept: some of them were launched not long ago, by an ' +
+      'orchestrator whose clock is behind; set the clocks of the orchestrators right';
+    tell(`keep ${name}`, () => logger.warn({ partition: name, ...kept }, text));
   } else if (done) {
     logger.info({ partition: name }, 'dropped a partition of old jobs');
   } else {
