@@ -242,8 +242,8 @@ describe.each(SHELLS)('the agent in %s (%s, %s)', (_, program, kind) => {
   it.runIf(isThere)('deletes the files of a command that ended', async () => {
     const { stdout } = await sh('cat', { stdin: Buffer.from('input') });
     expect(stdout).toBe('input');
-    const fifos = ['agent', 'requests', 'slot0', 'slot1'];
-    expect((await readdir(join(control.path, 'in'))).toSorted()).toEqual(fifos);
+    const kept = ['agent', 'command', 'requests', 'slot0', 'slot1'];
+    expect((await readdir(join(control.path, 'in'))).toSorted()).toEqual(kept);
     // A slot for a command to come has files that are empty but for the word that it waits.
     const left = (await readdir(join(control.path, 'out'))).filter((name) => name !== 'agent');
     expect(left.filter((name) => !/^slot\.\d+\.(?:std(?:out|err)|status)$/.test(name))).toEqual([]);

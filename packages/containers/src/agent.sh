@@ -1,8 +1,8 @@
 # Rivet's agent: the main process of every container. It starts commands that the runner asks for.
 #
 # Usage: sh agent DIRECTORY [SHELL]
-#   DIRECTORY/in   read-only: this file, the FIFOs "requests", "slot0" and "slot1", NAME.request and
-#                  NAME.stdin
+#   DIRECTORY/in   read-only: this file, "command", the FIFOs "requests", "slot0" and "slot1",
+#                  NAME.request and NAME.stdin
 #   DIRECTORY/out  "agent" (says "ready", or "ready slots"), and for each command NAME.stdout,
 #                  NAME.stderr and NAME.status, all made by the runner beforehand
 # Requests are lines: "run NAME MARK", "slot NAME MARK FIFO", "signal PID SIGNAL", "check NAME PID".
@@ -22,102 +22,7 @@ rivet_directory=$1
 rivet_in=$1/in
 rivet_out=$1/out
 
-# Sets rivet_found to the file that the program $1 stands for; returns 126 or 127 like a shell.
-rivet_find() {
-  rivet_found=
-  case $1 in
-  */*)
-    [ -e "$1" ] || return 127
-    rivet_found=$1
-    [ -f "$1" ] && [ -x "$1" ] || return 126
-    return 0
-    ;;
-  '') return 127 ;;
-  esac
-  rivet_code=127
-  rivet_ifs=$IFS
-  IFS=:
-  set -f
-  for rivet_folder in ${PATH-/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin}; do
-    [ -f "${rivet_folder:-.}/$1" ] || continue
-    rivet_found=${rivet_folder:-.}/$1
-    rivet_code=126
-    [ -x "$rivet_found" ] || continue
-    rivet_code=0
-    break
-  done
-  set +f
-  IFS=$rivet_ifs
-  return $rivet_code
-}
-
-# Sets rivet_pid to the process id of the (sub)shell that calls it; $$ is that of the main shell.
-rivet_self() {
-  read -r rivet_pid rivet_rest </proc/self/stat
-}
-
-# Ends the shell as a shell would when the program $1 cannot be run.
-rivet_require() {
-  rivet_find "$1" && return
-  rivet_code=$?
-  if [ $rivet_code = 127 ]; then
-    echo "failed not-found" >&7
-    printf 'rivet: %s: not found\n' "$1" >&2
-  else
-    echo "failed not-executable" >&7
-    printf 'rivet: %s: not executable\n' "$rivet_found" >&2
-  fi
-  exit $rivet_code
-}
-
-# Becomes the program, in a session of its own where the image has setsid.
-rivet_become() {
-  rivet_self
-  echo "started $rivet_pid $rivet_supervisor" >&7
-  exec 7>&-
-  [ "$rivet_setsid" = '' ] || exec "$rivet_setsid" -- "$@"
-  if [ "$rivet_applets" != '' ] && rivet_find "$1"; then
-    shift
-    exec "$rivet_found" "$@"
-  fi
-  exec "$@"
-}
-
-# Becomes the program of the request that was read.
-rivet_go() {
-  if [ -f "$rivet_in/$rivet_id.stdin" ]; then
-    exec <"$rivet_in/$rivet_id.stdin"
-  else
-    exec </dev/null
-  fi
-  rivet_environment
-  rivet_program
-}
-
-# Waits in a slot for its command, and becomes it. Here a new shell begins, in its own session.
-rivet_wait() {
-  # A signal to every process of the container is not meant for a command to come.
-  trap : HUP INT TERM
-  exec 3<>"$rivet_in/$rivet_fifo"
-  # Some builds of busybox run their own "ls" in the shell, whatever there is in the PATH.
-  PATH=/none command -v setsid >/dev/null && rivet_applets=yes
-  rivet_self
-  echo "waiting $rivet_pid $rivet_supervisor" >&7
-  until [ "$rivet_verb" = "$rivet_id" ]; do read -r rivet_verb <&3; done
-  exec 3<&-
-  trap - HUP INT TERM
-  # Nobody would tell its end: not even its beginning is to be.
-  kill -0 "$rivet_supervisor" 2>/dev/null || {
-    echo "exit 137" >&7
-    exit
-  }
-  . "$rivet_in/$rivet_id.request"
-  cd "$rivet_cwd" 2>/dev/null || {
-    echo "failed cwd" >&7
-    exit
-  }
-  rivet_go
-}
+. "$rivet_in/command"
 
 # Supervises one command: 8 and 9 are pipes to its output files, 7 is its status file.
 rivet_supervise() {
@@ -127,8 +32,8 @@ rivet_supervise() {
   rivet_supervisor=$rivet_pid
   (
     exec >&8 2>&9 4>&- 5>&- 8>&- 9>&-
-    [ "$rivet_fifo" = '' ] || exec "$rivet_setsid" -- "$rivet_shell" "$rivet_in/agent" \
-      "$rivet_directory" "$rivet_shell" "$rivet_id" "$rivet_fifo" "$rivet_supervisor"
+    [ "$rivet_fifo" = '' ] || exec "$rivet_setsid" -- "$rivet_shell" "$rivet_in/command" \
+      "$rivet_directory" "$rivet_id" "$rivet_fifo" "$rivet_supervisor"
     rivet_go
   )
   rivet_code=$?
@@ -153,13 +58,6 @@ rivet_run() {
   # Opened here, before the command runs: it may delete or replace them.
   exec 3<&- </dev/null 4>>"$rivet_out/$rivet_id.stdout" 5>>"$rivet_out/$rivet_id.stderr" \
     7>>"$rivet_out/$rivet_id.status"
-  if [ "$rivet_fifo" = '' ]; then
-    . "$rivet_in/$rivet_id.request"
-    cd "$rivet_cwd" || {
-      echo "failed cwd" >&7
-      exit
-    }
-  fi
   rivet_self
   rivet_outer=$rivet_pid
   if [ "$rivet_cat" = '' ]; then
@@ -235,18 +133,8 @@ rivet_serve() {
   done
 }
 
-rivet_verb=
 rivet_applets=
-rivet_cat=
-rivet_setsid=
 rivet_shell=${2:-/bin/sh}
-if [ $# = 5 ]; then
-  rivet_id=$3
-  rivet_fifo=$4
-  rivet_supervisor=$5
-  rivet_wait
-  exit
-fi
 
 # The main shell reaps what loses its parent while it waits, and starts the server again when a
 # command killed it.

@@ -29,7 +29,9 @@ const MOUNT_POINT = '/.rivet';
 /** What a container runs as its main process. */
 export const AGENT_COMMAND: readonly string[] = ['/bin/sh', `${MOUNT_POINT}/in/agent`, MOUNT_POINT];
 
-const AGENT_SOURCE = join(dirname(fileURLToPath(import.meta.url)), 'agent.sh');
+/** What the shells in a container read, by its name there. */
+const SCRIPTS = ['agent', 'command'] as const;
+const SOURCES = dirname(fileURLToPath(import.meta.url));
 /** The FIFOs that slots wait at; one is in use while a command starts. */
 const SLOT_FIFOS = ['slot0', 'slot1'] as const;
 const AGENT_BYTES_MAX = 64;
@@ -72,8 +74,10 @@ export class ControlDirectory {
     await makeDirectory(join(path, 'out'));
     // A copy: a shell reads its script as it goes, and an upgrade of Rivet may replace the
     // original.
-    await writeFile(join(path, 'in/agent'), await readFile(AGENT_SOURCE));
-    await chmod(join(path, 'in/agent'), 0o644);
+    for (const name of SCRIPTS) {
+      await writeFile(join(path, 'in', name), await readFile(join(SOURCES, `${name}.sh`)));
+      await chmod(join(path, 'in', name), 0o644);
+    }
     return new ControlDirectory(path, options, new OutputFile(join(path, 'out/agent')));
   }
 

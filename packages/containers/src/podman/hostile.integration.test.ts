@@ -175,8 +175,8 @@ it('leaves nothing of what a running command was given on the disk of the machin
   };
   const running = await container.run(command, () => undefined);
   const left = async () => (await readdir(join(podman.directory, container.name, 'in'))).sort();
-  const fifos = ['requests', 'slot0', 'slot1'];
-  await expect.poll(left, { timeout: 10_000 }).toEqual(['agent', ...fifos]);
+  const kept = ['agent', 'command', 'requests', 'slot0', 'slot1'];
+  await expect.poll(left, { timeout: 10_000 }).toEqual(kept);
   expect(running.pid).toBeGreaterThan(0);
   await running.signal('KILL');
   await running.exit;

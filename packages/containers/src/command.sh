@@ -1,0 +1,111 @@
+# How a process in a container becomes a command: read by the agent, and by slots, which run it.
+#
+# Usage: sh command DIRECTORY NAME FIFO SUPERVISOR
+#   waits at DIRECTORY/in/FIFO for the line NAME and becomes the program of NAME.request; 7 is its
+#   status file, and SUPERVISOR waits for its end
+# Each slot reads all of this before it waits, so what only the agent needs is not here.
+
+# Sets rivet_found to the file that the program $1 stands for; returns 126 or 127 like a shell.
+rivet_find() {
+  rivet_found=
+  case $1 in
+  */*)
+    [ -e "$1" ] || return 127
+    rivet_found=$1
+    [ -f "$1" ] && [ -x "$1" ] || return 126
+    return 0
+    ;;
+  '') return 127 ;;
+  esac
+  rivet_code=127
+  rivet_ifs=$IFS
+  IFS=:
+  set -f
+  for rivet_folder in ${PATH-/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin}; do
+    [ -f "${rivet_folder:-.}/$1" ] || continue
+    rivet_found=${rivet_folder:-.}/$1
+    rivet_code=126
+    [ -x "$rivet_found" ] || continue
+    rivet_code=0
+    break
+  done
+  set +f
+  IFS=$rivet_ifs
+  return $rivet_code
+}
+
+# Sets rivet_pid to the process id of the (sub)shell that calls it; $$ is that of the main shell.
+# From a name, as a shell reads files of /proc byte by byte. Leaves the working directory at "/".
+rivet_self() {
+  cd -P /proc/self
+  rivet_pid=${PWD##*/}
+  cd /
+}
+
+# Ends the shell as a shell would when the program $1 cannot be run.
+rivet_require() {
+  rivet_find "$1" && return
+  rivet_code=$?
+  if [ $rivet_code = 127 ]; then
+    echo "failed not-found" >&7
+    printf 'rivet: %s: not found\n' "$1" >&2
+  else
+    echo "failed not-executable" >&7
+    printf 'rivet: %s: not executable\n' "$rivet_found" >&2
+  fi
+  exit $rivet_code
+}
+
+# Becomes the program, in a session of its own where the image has setsid.
+rivet_become() {
+  echo "started $rivet_pid $rivet_supervisor" >&7
+  exec 7>&-
+  [ "$rivet_setsid" = '' ] || exec "$rivet_setsid" -- "$@"
+  if [ "$rivet_applets" != '' ] && rivet_find "$1"; then
+    shift
+    exec "$rivet_found" "$@"
+  fi
+  exec "$@"
+}
+
+# Becomes the program of the request rivet_id.
+rivet_go() {
+  . "$rivet_in/$rivet_id.request"
+  if [ -f "$rivet_in/$rivet_id.stdin" ]; then
+    exec <"$rivet_in/$rivet_id.stdin"
+  else
+    exec </dev/null
+  fi
+  rivet_self
+  cd "$rivet_cwd" 2>/dev/null || {
+    echo "failed cwd" >&7
+    exit
+  }
+  rivet_environment
+  rivet_program
+}
+
+[ $# = 4 ] || return 0
+
+rivet_in=$1/in
+rivet_id=$2
+rivet_supervisor=$4
+# It is in its own session already.
+rivet_setsid=
+# A signal to every process of the container is not meant for a command to come.
+trap : HUP INT TERM
+exec 3<>"$rivet_in/$3"
+# Some builds of busybox run their own "ls" in the shell, whatever there is in the PATH.
+PATH=/none command -v setsid >/dev/null && rivet_applets=yes || rivet_applets=
+rivet_self
+echo "waiting $rivet_pid $rivet_supervisor" >&7
+rivet_verb=
+until [ "$rivet_verb" = "$rivet_id" ]; do read -r rivet_verb <&3; done
+exec 3<&-
+trap - HUP INT TERM
+# Nobody would tell its end: not even its beginning is to be.
+kill -0 "$rivet_supervisor" 2>/dev/null || {
+  echo "exit 137" >&7
+  exit
+}
+rivet_go
