@@ -25,8 +25,17 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const current = join(root, BUILD_DIRECTORY);
 const builds = join(current, '..');
 
-const programs: Readonly<Record<string, string>> = {
-  rivet: 'apps/cli/src/bundled-main.ts',
+const commandLine = { rivet: 'apps/cli/src/bundled-main.ts' };
+/** In the order in which `rivet check` needs them. */
+const TOGETHER = [
+  'early-lua',
+  'lua-engine',
+  'installation',
+  'run-rivet',
+  'parse',
+  'commands/check',
+].map((name) => `apps/cli/src/${name}.ts`);
+const services = {
   orchestrator: 'apps/orchestrator/src/main.ts',
   migrate: 'apps/orchestrator/src/migrate.ts',
   bootstrap: 'apps/orchestrator/src/bootstrap.ts',
@@ -36,7 +45,7 @@ const programs: Readonly<Record<string, string>> = {
 await main();
 
 async function main(): Promise<void> {
-  const stale = [...Object.keys(programs), LUA_IMAGE].some(
+  const stale = [...Object.keys({ ...commandLine, ...services }), LUA_IMAGE].some(
     (name) => findBuild(root, name) === undefined,
   );
   if (process.argv.includes('--if-stale') && !stale) return;
@@ -69,7 +78,11 @@ async function buildImage(directory: string): Promise<void> {
 }
 
 async function buildPrograms(directory: string): Promise<void> {
-  const sources = await bundle({ root, directory, entries: programs });
+  const options = { root, directory, entries: services };
+  const sources = [
+    ...(await bundle(options)),
+    ...(await bundle({ ...options, entries: commandLine, together: TOGETHER })),
+  ];
   const surroundings = JSON.stringify(await readSurroundings());
   await writeFile(join(directory, SURROUNDINGS_FILE), surroundings);
   for (const [name, paths] of sources) await writeStamp(directory, name, paths);

@@ -1,7 +1,7 @@
 // Makes few files of JavaScript from many of TypeScript, which find the files beside their sources
 // where they were.
 import { globSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { basename, join, relative } from 'node:path';
 import { type OutputChunk, type Plugin, rolldown } from 'rolldown';
 
 export interface BundleOptions {
@@ -12,6 +12,11 @@ export interface BundleOptions {
   readonly entries: Readonly<Record<string, string>>;
   /** Everything in one file, also what is loaded later. */
   readonly whole?: boolean;
+  /**
+   * Paths below the root: each goes into one file with all that it imports and no path before it
+   * has. Files cost more to load than what is in them.
+   */
+  readonly together?: readonly string[];
 }
 
 /**
@@ -26,7 +31,7 @@ const EXTERNAL =
  * @throws when a source cannot be read or resolved
  */
 export async function bundle(options: BundleOptions): Promise<Map<string, string[]>> {
-  const { root, directory, entries, whole = false } = options;
+  const { root, directory, entries, whole = false, together = [] } = options;
   const started = new Set(Object.values(entries).map((path) => join(root, path)));
   const build = await rolldown({
     cwd: root,
@@ -46,7 +51,15 @@ export async function bundle(options: BundleOptions): Promise<Map<string, string
     format: 'cjs',
     entryFileNames: '[name].cjs',
     chunkFileNames: '[name]-[hash].cjs',
-    ...(whole ? { codeSplitting: false } : {}),
+    codeSplitting: whole
+      ? false
+      : {
+          groups: together.map((path, index) => ({
+            name: basename(path, '.ts'),
+            test: (id: string) => id === join(root, path),
+            priority: together.length - index,
+          })),
+        },
   });
   await build.close();
   const chunks = output.filter((part) => part.type === 'chunk');

@@ -1,5 +1,6 @@
 // The entry of `rivet` that starts from the sources.
 import { enableCompileCache } from 'node:module';
+import { openEarly } from './early-lua.ts';
 import { asksForVersion, printVersion } from './version.ts';
 
 const argv = process.argv.slice(2);
@@ -10,6 +11,7 @@ async function start(): Promise<number> {
   const { NODE_COMPILE_CACHE, XDG_CACHE_HOME, HOME } = process.env;
   const base = XDG_CACHE_HOME || (HOME && `${HOME}/.cache`);
   if (NODE_COMPILE_CACHE === undefined && base) enableCompileCache(`${base}/rivet/node`);
+  const lua = await openEarly(argv, process.env);
   const { runRivet } = await import('./run-rivet.ts');
-  return await runRivet(argv, { build: undefined, exit: process.exit });
+  return await runRivet(argv, { build: undefined, lua, exit: process.exit });
 }

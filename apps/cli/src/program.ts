@@ -1,6 +1,5 @@
 // Finds the command that was asked for, runs it, and turns its end into an exit code.
 import { didYouMean, RivetError } from '@rivet/base';
-import type { LuaEngine } from '@rivet/lua';
 import type { Command, CommandContext } from './command.ts';
 import { reportError } from './exit.ts';
 import { exitCodes } from './exit-codes.ts';
@@ -36,21 +35,10 @@ async function dispatch(argv: readonly string[], context: CommandContext): Promi
   const rest = argv.slice(found.path.length);
   const name = found.path.join(' ');
   if (asksForHelp(rest)) return helpFor(found.path, context);
-  const lua = await openEarly(found, context);
   const command: Command = await found.load();
   const { parseCommand } = await import('./parse.ts');
   const { args, options } = parseCommand(name, command, rest);
-  return await command.run({ ...context, lua }, args, options);
-}
-
-/** A Lua process takes longer to start than the command to load: it begins first. */
-async function openEarly(
-  { luaPrograms }: RegistryEntry,
-  { env }: CommandContext,
-): Promise<LuaEngine | undefined> {
-  if (luaPrograms === undefined) return undefined;
-  const { openLuaEngine } = await import('./lua-engine.ts');
-  return openLuaEngine(env, luaPrograms);
+  return await command.run(context, args, options);
 }
 
 /** `rivet help job list`, `rivet job list --help`, `rivet`. */

@@ -7,8 +7,6 @@ export interface RegistryEntry {
   /** One line, no full stop. The help of the whole program loads no command. */
   readonly summary: string;
   readonly load: () => Promise<Command>;
-  /** How many Lua programs it runs at least; absent where it may run none. */
-  readonly luaPrograms?: number;
 }
 
 /** The headings of the help and what stands under each. */
@@ -17,16 +15,10 @@ export interface RegistryGroup {
   readonly entries: readonly RegistryEntry[];
 }
 
-const entry = (
-  name: string,
-  summary: string,
-  load: () => Promise<Command>,
-  luaPrograms?: number,
-): RegistryEntry => ({
+const entry = (name: string, summary: string, load: () => Promise<Command>): RegistryEntry => ({
   path: name.split(' '),
   summary,
   load,
-  ...(luaPrograms === undefined ? {} : { luaPrograms }),
 });
 
 export const registry: readonly RegistryGroup[] = [
@@ -42,19 +34,16 @@ export const registry: readonly RegistryGroup[] = [
         'check',
         'Check a pipeline file: every mistake at once, each with its line',
         async () => (await import('./commands/check.ts')).check,
-        1,
       ),
       entry(
         'run',
         'Run a pipeline on this machine, without a server',
         async () => (await import('./commands/run.ts')).run,
-        2,
       ),
       entry(
         'plan',
         'Show what a run would do: stages, order, conditions; starts nothing',
         async () => (await import('./commands/plan.ts')).plan,
-        1,
       ),
       entry(
         'test',

@@ -1,4 +1,6 @@
 // What every command is given, made from this process.
+import { isatty } from 'node:tty';
+import type { LuaEngine } from '@rivet/lua';
 import type { CommandContext } from './command.ts';
 import { exitCodes } from './exit-codes.ts';
 import { listenForInterrupts } from './interrupt.ts';
@@ -8,6 +10,8 @@ import { runProgram } from './program.ts';
 export interface RivetProcess {
   /** The directory with what was built from the sources that are there; undefined: none. */
   readonly build: string | undefined;
+  /** Opened for a command that needs it; undefined where that is not certain. */
+  readonly lua: LuaEngine | undefined;
   /** Ends the process at once: somebody asked for the third time. */
   exit(code: number): void;
 }
@@ -15,15 +19,14 @@ export interface RivetProcess {
 /** Runs `rivet` with the words of its command line; gives the exit code. */
 export async function runRivet(
   argv: readonly string[],
-  { build, exit }: RivetProcess,
+  { build, lua, exit }: RivetProcess,
 ): Promise<number> {
-  const { env, stdin, stdout, stderr } = process;
+  const { env, stdout, stderr } = process;
   const output = createOutput({ stdout, stderr, env });
   const interrupt = listenForInterrupts(() => exit(exitCodes.interrupted));
   // Questions go to standard error, so that a piped result does not forbid them.
-  const interactive = stdin.isTTY === true && stderr.isTTY === true && env.TERM !== 'dumb';
+  const interactive = isatty(0) && isatty(2) && env.TERM !== 'dumb';
   const cwd = process.cwd();
-  const lua = undefined;
   const context: CommandContext = { env, cwd, output, interrupt, interactive, build, lua };
   return await runProgram(argv, context);
 }

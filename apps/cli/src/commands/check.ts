@@ -29,7 +29,8 @@ export const check = defineCommand({
     const session = createEngineSession(context);
     const { checked, warnings } = await session
       .checkAndLint(pipeline.bundle, pipeline.search)
-      .finally(session.close);
+      // Its process is told to end; nothing here depends on when it has.
+      .finally(() => void session.close());
     const issues = checked.ok ? [] : checked.issues;
     if (options.json) {
       output.json({ valid: checked.ok, issues, warnings });
