@@ -98,7 +98,7 @@ const settings = {
 
 /** Those of the other programs, which may be set for all of them together. */
 const OTHER_PROGRAMS =
-  /^RIVET_(URL|TOKEN|RUNNER|DEFAULT|CONTAINER|DATA|CLI|JOB|WORKSPACE|STATE|CA|CONTEXT)/;
+  /^RIVET_(BUNDLE_CACHE|CA|CANCEL|CLI|CONFIG|CONTEXT|CONTROL|DATA|DEBUG|DEFAULT|DELIVERY|EARLY|JOB|KILL|LUA|PLUGINS|POLICY|REPORT|RUNNER|SPOOL|START|STATE|STOP|TOKEN|URL|WARM)/;
 
 const LEASE_MS_MIN = 2000;
 /** Shorter polls would only keep everybody busy. */

@@ -3,6 +3,7 @@ import { availableParallelism, homedir, hostname } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import {
   choiceSetting,
+  didYouMean,
   durationSetting,
   integerSetting,
   type LogLevel,
@@ -11,6 +12,7 @@ import {
   SecretText,
   sizeSetting,
   textSetting,
+  unknownVariables,
 } from '@rivet/base';
 import type { JobLimits } from '@rivet/engine';
 import type { RunnerTag } from '@rivet/protocol';
@@ -96,8 +98,17 @@ const settings = {
   RIVET_LUA_MEMORY: sizeSetting(256 * 1024 ** 2),
 };
 
-/** Every variable that the runner reads. */
-export const runnerVariables: readonly string[] = Object.keys(settings);
+/** Those of the other programs, which may be set for all of them together. */
+const OTHER_PROGRAMS =
+  /^RIVET_(ALLOWED|ATTEMPT|BATCHING|BOOTSTRAP|CLI|CONFIG|CONTEXT|DATA|DATABASE|DEBUG|LEASE|LISTEN|MASTER|MIGRATE|NOTIFICATIONS|OIDC|PARTITIONS|PLUGINS|POLL|PUBLIC|RESERVED|RETENTION|RUNNER_CACHE|SECRETS|SETUP|STREAMS|TLS|TOKEN|TRUSTED|VAULT)/;
+
+/** One sentence for each variable that looks like ours and is of no program. */
+export function settingWarnings(env: Readonly<Record<string, string | undefined>>): string[] {
+  const known = Object.keys(settings);
+  return unknownVariables(known, env)
+    .filter(({ name }) => !OTHER_PROGRAMS.test(name))
+    .map(({ name }) => `${name} is no setting of the runner${didYouMean(name, known)}`);
+}
 
 /**
  * Reads the settings.

@@ -3,19 +3,14 @@
 import {
   createLogger,
   describeThrown,
-  didYouMean,
   type Logger,
   type RivetError,
   toRivetError,
-  unknownVariables,
 } from '@rivet/base';
 import { loadInstallationPolicy } from '@rivet/engine';
 import { composeRunner } from './compose.ts';
-import { readConfig, runnerVariables } from './config.ts';
+import { readConfig, settingWarnings } from './config.ts';
 
-/** Variables of the other programs, which may be set for all of them together. */
-const OTHER_PROGRAMS =
-  /^RIVET_(LISTEN|MIGRATE|LEASE|POLL|DATABASE|DATA|CONFIG|CLI|TOKEN|TLS|TRUSTED|ALLOWED|PUBLIC|MASTER|METRICS|OIDC|ATTEMPT|STREAMS|PLUGINS|VAULT|SECRETS|SETUP|CONTEXT)/;
 /** After a defect the program is given this long to say so, in milliseconds. */
 const DEFECT_EXIT_MS = 100;
 
@@ -32,7 +27,7 @@ async function main(): Promise<number> {
     // Programs that it starts have no use for it.
     delete process.env.RIVET_RUNNER_TOKEN;
     logger = createLogger({ name: 'runner', level: config.logLevel });
-    warnOfUnknownVariables(logger);
+    for (const warning of settingWarnings(process.env)) logger.warn({}, warning);
     process.stdout.on('error', () => undefined);
     const policy = await loadInstallationPolicy(config.policyFile);
     const { runner, close } = composeRunner(config, policy, logger);
@@ -91,12 +86,4 @@ function tell(error: RivetError, logger: Logger): number {
   logger.debug({ err: error }, error.code);
   process.stderr.write(`${error.code}: ${error.message}\n${error.solve}\n`);
   return error.entry.exit;
-}
-
-function warnOfUnknownVariables(logger: Logger): void {
-  for (const { name } of unknownVariables(runnerVariables, process.env)) {
-    if (OTHER_PROGRAMS.test(name)) continue;
-    const hint = didYouMean(name, runnerVariables);
-    logger.warn({ variable: name }, `${name} is no setting of the runner${hint}`);
-  }
 }
