@@ -1,8 +1,14 @@
 // Finds many byte strings at once in linear time: the automaton of Aho and Corasick.
-import { FORM_BYTES_MIN, type SecretForm } from './secret-forms.ts';
+import { FOUR_BYTES, FourByteFilter } from './four-byte-filter.ts';
+import type { SecretForm } from './secret-forms.ts';
 
 /** Forms that wrap are followed over a line end from this many bytes on. */
 const WRAP_DEPTH_MIN = 4;
+const LINE_ENDS = [10, 13];
+/** In how long steps a log is read. Forms that wrap may have a line end behind four bytes. */
+const STRIDE_MAX = { plain: 4, wraps: 2 };
+/** Forms that do not wrap and have so many bytes are looked for in the longest steps. */
+export const LONG_FORM_BYTES_MIN = FOUR_BYTES + STRIDE_MAX.plain - 1;
 
 /**
  * The automaton of a set of forms. A state stands for the longest end of what was read that begins
@@ -18,12 +24,15 @@ export class Automaton {
   readonly matched: Int32Array;
   /** 1 where a line end inside of a form is passed over. */
   readonly passesLineEnd: Uint8Array;
-  /**
-   * For each hash of four bytes whether a form begins with some that have it: most of a log is
-   * passed over with one look per byte.
-   */
-  readonly filter: Uint8Array;
-  readonly filterShift: number;
+  /** Whether a form begins with four bytes. */
+  readonly beginnings: FourByteFilter;
+  /** Of each form that stands in a text, some four bytes at one in `stride` places are in it. */
+  readonly samples: FourByteFilter;
+  readonly stride: number;
+  /** Which bytes a form begins with. */
+  readonly firstBytes: Uint8Array;
+  /** Which two bytes, a bit for each: the first byte and the upper bits of the second say where. */
+  readonly firstPairs: Uint8Array;
   readonly #fail: Int32Array;
   readonly #byte: Uint8Array;
   /** 1 where a state has children; as forms are put in sorted, the first one is the next state. */
@@ -35,7 +44,7 @@ export class Automaton {
   /** The children of the states after one byte, by that and the next byte. */
   readonly #second: (Int32Array | undefined)[] = new Array(256);
 
-  /** @param forms all of them wrap, or none does */
+  /** @param forms at least one; all of them wrap, or none does */
   constructor(forms: readonly SecretForm[]) {
     this.forms = forms;
     const sorted = forms.toSorted((a, b) => Buffer.compare(a.bytes, b.bytes));
@@ -48,14 +57,33 @@ export class Automaton {
     this.#byte = new Uint8Array(states);
     this.#hasChild = new Uint8Array(states);
     this.#link(this.#insertAll(sorted), forms[0]?.wraps === true);
-    const bits = Math.min(18, Math.max(12, Math.ceil(Math.log2(forms.length * 32 + 1))));
-    this.filterShift = 32 - bits;
-    this.filter = new Uint8Array(1 << bits);
+    this.beginnings = new FourByteFilter(forms.map(({ bytes }) => bytes.subarray(0, FOUR_BYTES)));
+    this.firstBytes = new Uint8Array(256);
+    this.firstPairs = new Uint8Array(2 ** 13);
     for (const { bytes } of forms) {
-      let window = 0;
-      for (let at = 0; at < FORM_BYTES_MIN; at += 1) window = (window << 8) | (bytes[at] ?? 0);
-      this.filter[Math.imul(window, FILTER_FACTOR) >>> this.filterShift] = 1;
+      const [first = 0, second = 0] = bytes;
+      this.firstBytes[first] = 1;
+      const place = (first << 5) | (second >> 3);
+      this.firstPairs[place] = (this.firstPairs[place] ?? 0) | (1 << (second & 7));
     }
+    const lengthMin = Math.min(...forms.map(({ bytes }) => bytes.length));
+    const strideMax = forms[0]?.wraps === true ? STRIDE_MAX.wraps : STRIDE_MAX.plain;
+    this.stride = Math.min(strideMax, lengthMin - FOUR_BYTES + 1);
+    const sampled = FOUR_BYTES + this.stride - 1;
+    this.samples =
+      this.stride === 1
+        ? this.beginnings
+        : new FourByteFilter(forms.flatMap((form) => beginningsOf(form, sampled)));
+  }
+
+  /**
+   * No form begins in the bytes from `from` on before the place that it gives, which is in them or
+   * among the last before `to`.
+   */
+  passOver(buffer: Uint8Array, from: number, to: number): number {
+    const { stride } = this;
+    const at = this.samples.find(buffer, from, to - FOUR_BYTES + 1, stride);
+    return Math.max(from, at - stride + 1);
   }
 
   /** The state after one more byte. */
@@ -160,5 +188,9 @@ function countStates(sorted: readonly SecretForm[]): number {
   return count;
 }
 
-/** Spreads four bytes over the filter: 2^32 divided by the golden ratio. */
-export const FILTER_FACTOR = 0x9e3779b1 | 0;
+/** How a form that is not shorter than `length` may begin in a text, to that length. */
+function beginningsOf({ bytes, wraps }: SecretForm, length: number): Uint8Array[] {
+  const whole = bytes.subarray(0, length);
+  if (!wraps) return [whole];
+  return [whole, ...LINE_ENDS.map((end) => Uint8Array.of(...bytes.subarray(0, length - 1), end))];
+}

@@ -1,28 +1,22 @@
 // One way to read the numbers of a dump as bytes: hexadecimal, words with the last byte first,
 // decimal, octal.
 import type { Automaton } from './automaton.ts';
+import {
+  decimal,
+  hexadecimal,
+  lastByteFirst,
+  numberBytes,
+  octal,
+  type ReadNumber,
+} from './dump-number.ts';
 import type { Span } from './scanner.ts';
 import { FORM_BYTES_MIN } from './secret-forms.ts';
 
 /** Decimal and octal numbers are common in logs: fewer of them in a row would be found by chance. */
 const NUMBERS_MIN = 8;
-/** Words that a machine keeps with the last byte first have at most this many bytes. */
-const WORD_BYTES_MAX = 8;
 /** Beginnings of bytes that are kept although they can be no part of a match any more. */
 const STARTS_SPARE = 4096;
 const NOTHING: readonly Span[] = [];
-
-/** Puts the bytes of a number into `bytes` and gives how many there are; 0 when it is none. */
-type ReadNumber = (buffer: Uint8Array, start: number, end: number) => number;
-
-const bytes = new Uint8Array(16);
-const NO_DIGIT = 0xff;
-const VALUE = new Uint8Array(256).fill(NO_DIGIT);
-for (let value = 0; value < 16; value += 1) {
-  for (const digit of [value.toString(16), value.toString(16).toUpperCase()]) {
-    VALUE[digit.charCodeAt(0)] = value;
-  }
-}
 
 export interface DumpReading {
   /** How many bytes of a secret were read last. */
@@ -42,58 +36,6 @@ export function dumpReadings(automaton: Automaton): readonly DumpReading[] {
     new Reading(automaton, decimal, NUMBERS_MIN),
     new Reading(automaton, octal, NUMBERS_MIN),
   ];
-}
-
-const hexadecimal: ReadNumber = (buffer, start, end) => {
-  if ((end - start) % 2 !== 0) return 0;
-  for (let at = start; at < end; at += 2) {
-    bytes[(at - start) / 2] = (valueAt(buffer, at) << 4) | valueAt(buffer, at + 1);
-  }
-  return (end - start) / 2;
-};
-
-const lastByteFirst: ReadNumber = (buffer, start, end) => {
-  if (end - start > 2 * WORD_BYTES_MAX) return 0;
-  const count = hexadecimal(buffer, start, end);
-  bytes.subarray(0, count).reverse();
-  return count;
-};
-
-const decimal: ReadNumber = (buffer, start, end) => {
-  const value = end - start > 3 ? undefined : numberAt(buffer, start, end, 10);
-  if (value === undefined || value > 0xff) return 0;
-  bytes[0] = value;
-  return 1;
-};
-
-/** Bytes of three digits, or words of six, as `od` writes them. */
-const octal: ReadNumber = (buffer, start, end) => {
-  const digits = end - start;
-  if (digits !== 3 && digits !== 6) return 0;
-  const value = numberAt(buffer, start, end, 8);
-  if (value === undefined || value > (digits === 3 ? 0xff : 0xffff)) return 0;
-  bytes[0] = value & 0xff;
-  bytes[1] = value >> 8;
-  return digits / 3;
-};
-
-function valueAt(buffer: Uint8Array, at: number): number {
-  return VALUE[buffer[at] ?? 0] ?? NO_DIGIT;
-}
-
-function numberAt(
-  buffer: Uint8Array,
-  start: number,
-  end: number,
-  base: number,
-): number | undefined {
-  let value = 0;
-  for (let at = start; at < end; at += 1) {
-    const digit = valueAt(buffer, at);
-    if (digit >= base) return undefined;
-    value = value * base + digit;
-  }
-  return value;
 }
 
 class Reading implements DumpReading {
@@ -122,7 +64,7 @@ class Reading implements DumpReading {
     }
     let spans: Span[] | undefined;
     for (let index = 0; index < count; index += 1) {
-      this.#state = this.#automaton.step(this.#state, bytes[index] ?? 0);
+      this.#state = this.#automaton.step(this.#state, numberBytes[index] ?? 0);
       if (this.#state === 0) {
         if (this.#starts.length > 0) this.#starts = [];
         continue;

@@ -1,6 +1,7 @@
 // Finds secrets in dumps: bytes written as numbers with something between them, as by `xxd`, `od`,
 // `hexdump -C` and programs that print a buffer.
 import type { Automaton } from './automaton.ts';
+import { DumpFilter } from './dump-filter.ts';
 import { type DumpReading, dumpReadings } from './dump-reading.ts';
 import type { Scanner, Span } from './scanner.ts';
 import { FORM_BYTES_MIN } from './secret-forms.ts';
@@ -62,6 +63,7 @@ function beginsWord(buffer: Uint8Array, at: number): boolean {
 export class DumpScanner implements Scanner {
   spans: Span[] = [];
   readonly #readings: readonly DumpReading[];
+  readonly #filter: DumpFilter;
   /** Whether one of the readings is amid a secret. */
   #open = false;
   #place: Place = 'between';
@@ -86,6 +88,7 @@ export class DumpScanner implements Scanner {
 
   constructor(automaton: Automaton) {
     this.#readings = dumpReadings(automaton);
+    this.#filter = new DumpFilter(automaton);
   }
 
   scan(buffer: Uint8Array, from: number, to: number): void {
@@ -96,7 +99,7 @@ export class DumpScanner implements Scanner {
         if (at === to) break;
         this.#beginGap(at);
       } else if (this.#place === 'number') {
-        while (at < to && CLASS[buffer[at] ?? 0] === DIGIT) at += 1;
+        at = this.#endOfNumbers(buffer, at, to);
         if (at === to) break;
         this.#endNumber(buffer, at);
       }
@@ -257,6 +260,31 @@ export class DumpScanner implements Scanner {
     return digits >= OFFSET_DIGITS_MIN.blank && (next === SPACE || next === TAB);
   }
 
+  /** Where the last of numbers ends that have one byte between them; it is in the first, at `begun`. */
+  #endOfNumbers(buffer: Uint8Array, begun: number, to: number): number {
+    const waiting = this.#waiting;
+    const from = this.#waitingCount;
+    let count = from;
+    let since = this.#since;
+    let at = begun;
+    for (;;) {
+      while (at < to && CLASS[buffer[at] ?? 0] === DIGIT) at += 1;
+      if (this.#atLineStart || at + 1 >= to || at - since > NUMBER_DIGITS_MAX) break;
+      const between = buffer[at] ?? 0;
+      if (CLASS[between] !== BETWEEN || between === BAR) break;
+      if (CLASS[buffer[at + 1] ?? 0] !== DIGIT) break;
+      waiting[count] = since;
+      waiting[count + 1] = at;
+      count += 2;
+      since = at + 1;
+      at += 2;
+    }
+    this.#waitingCount = count;
+    this.#waitingDigits += since - this.#since - (count - from) / 2;
+    this.#since = since;
+    return at;
+  }
+
   #await(end: number): void {
     this.#atLineStart = false;
     this.#waiting[this.#waitingCount] = this.#since;
@@ -266,20 +294,25 @@ export class DumpScanner implements Scanner {
   }
 
   #readWaiting(buffer: Uint8Array): void {
-    if (this.#waitingCount === 0) return;
-    for (let index = 0; index < this.#waitingCount; index += 2) {
-      const start = this.#waiting[index] ?? 0;
-      const end = this.#waiting[index + 1] ?? 0;
-      for (const reading of this.#readings) {
-        for (const span of reading.take(buffer, start, end)) {
-          this.#note(span);
-          this.#foundInLine = true;
-        }
-      }
+    const count = this.#waitingCount;
+    for (let index = 0; index < count; index += 2) {
+      if (!this.#open) index = this.#filter.find(buffer, this.#waiting, index, count);
+      if (index === count) break;
+      this.#readNumber(buffer, this.#waiting[index] ?? 0, this.#waiting[index + 1] ?? 0);
     }
-    this.#open = this.#readings.some(({ depth }) => depth > 0);
     this.#waitingCount = 0;
     this.#waitingDigits = 0;
+  }
+
+  #readNumber(buffer: Uint8Array, start: number, end: number): void {
+    this.#open = false;
+    for (const reading of this.#readings) {
+      for (const span of reading.take(buffer, start, end)) {
+        this.#note(span);
+        this.#foundInLine = true;
+      }
+      this.#open ||= reading.depth > 0;
+    }
   }
 
   #note(span: Span): void {

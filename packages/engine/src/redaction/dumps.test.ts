@@ -1,4 +1,5 @@
 // Secrets in dumps, as the tools of a Linux machine and programming languages print them.
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createRedactor } from './redactor.ts';
 
@@ -14,6 +15,53 @@ function shown(text: string, secret = SECRET): string {
   expect(Buffer.concat([...bytes, stream.end()]).toString()).toBe(whole);
   return whole;
 }
+
+const dumps: Record<string, (bytes: Buffer) => string> = {
+  'bytes in hexadecimal': (bytes) => [...bytes].map((byte) => hex(byte, 2)).join(' '),
+  'words of two bytes': (bytes) =>
+    words(bytes, 2)
+      .map((word) => word.toString('hex'))
+      .join(' '),
+  'words of four bytes, the last first': (bytes) =>
+    words(bytes, 4)
+      .map((word) => Buffer.from(word).reverse().toString('hex'))
+      .join(' '),
+  'decimal numbers': (bytes) => [...bytes].join(', '),
+  'octal numbers': (bytes) => [...bytes].map((byte) => byte.toString(8).padStart(3, '0')).join(' '),
+  'a list of C': (bytes) => [...bytes].map((byte) => `0x${hex(byte, 2)}`).join(', '),
+};
+
+function hex(value: number, digits: number): string {
+  return value.toString(16).padStart(digits, '0');
+}
+
+function words(bytes: Buffer, size: number): Buffer[] {
+  return Array.from({ length: Math.ceil(bytes.length / size) }, (_, at) =>
+    bytes.subarray(at * size, (at + 1) * size),
+  );
+}
+
+it.each(Object.entries(dumps))(
+  'a secret is found in %s among many numbers of the same kind',
+  (_, dump) => {
+    fc.assert(
+      fc.property(
+        fc.uint8Array({ maxLength: 200 }),
+        fc.uint8Array({ maxLength: 200 }),
+        fc.stringMatching(/^[a-d]{12,20}$/),
+        (before, after, secret) => {
+          // As many as make whole words, so that the secret begins where one does.
+          const pad = Buffer.alloc((4 - (before.length % 4)) % 4);
+          const bytes = Buffer.concat([before, pad, Buffer.from(secret)]);
+          const rest = Buffer.alloc((4 - (bytes.length % 4)) % 4, 'z');
+          const text = `numbers: ${dump(Buffer.concat([bytes, rest, after]))} end`;
+          expect(shown(text, secret)).toContain('***');
+        },
+      ),
+      { numRuns: 60 },
+    );
+  },
+);
 
 describe('a secret in a dump', () => {
   it.each<[string, string, string]>([

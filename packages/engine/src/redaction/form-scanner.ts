@@ -1,5 +1,6 @@
 // Runs one automaton over the bytes of a stream and notes where forms of secrets stand.
-import { type Automaton, FILTER_FACTOR } from './automaton.ts';
+import type { Automaton } from './automaton.ts';
+import { FOUR_BYTES, windowAt } from './four-byte-filter.ts';
 import type { Scanner, Span } from './scanner.ts';
 import { FORM_BYTES_MIN } from './secret-forms.ts';
 
@@ -11,6 +12,8 @@ const NOTHING_READ = -1;
 const GAPS_MAX = 4096;
 /** A form that was cut off is hidden when at least this much of it is there. */
 const CUT_BYTES_MIN = 8;
+/** What is read one by one where something may begin: the bytes that tell, and those before them. */
+const WINDOW_BYTES = 8;
 
 export class FormScanner implements Scanner {
   spans: Span[] = [];
@@ -28,23 +31,26 @@ export class FormScanner implements Scanner {
   }
 
   scan(buffer: Uint8Array, from: number, to: number): void {
-    const { filter, filterShift, depth, matched, passesLineEnd } = this.#automaton;
+    const { beginnings, depth, matched, passesLineEnd } = this.#automaton;
     let window = this.#window;
     let state = this.#state;
     let at = from;
+    // Until there each byte is looked at: before it are bytes of another scan.
+    let unskipped = from + WINDOW_BYTES;
     while (at < to) {
+      if (state === 0 && at >= unskipped) {
+        // A form may have begun with the bytes that were read last.
+        at = this.#automaton.passOver(buffer, at - FOUR_BYTES + 1, to);
+        window = windowAt(buffer, at - FOUR_BYTES);
+        unskipped = at + WINDOW_BYTES;
+      }
+      const byte = buffer[at] ?? 0;
       if (state === 0) {
-        let maybe = 0;
-        while (at < to && maybe === 0) {
-          window = (window << 8) | (buffer[at] ?? 0);
-          maybe = filter[Math.imul(window, FILTER_FACTOR) >>> filterShift] ?? 0;
-          at += 1;
-        }
-        if (maybe === 0) break;
+        at += 1;
+        window = (window << 8) | byte;
+        if (!beginnings.has(window)) continue;
         state = this.#stateOf(window);
-        if ((depth[state] ?? 0) < FORM_BYTES_MIN) state = 0;
       } else {
-        const byte = buffer[at] ?? 0;
         if (passesLineEnd[state] === 1 && this.#passLineEnd(buffer, at)) {
           state = this.#automaton.open(state);
           at += 1;
@@ -53,8 +59,10 @@ export class FormScanner implements Scanner {
         at += 1;
         window = (window << 8) | byte;
         state = this.#automaton.step(state, byte);
-        if ((depth[state] ?? 0) < FORM_BYTES_MIN) state = 0;
+        // A line end that was passed over is not among the bytes read last, for as many bytes.
+        unskipped = at + WINDOW_BYTES;
       }
+      if ((depth[state] ?? 0) < FORM_BYTES_MIN) state = 0;
       const length = matched[state] ?? 0;
       if (length > 0) this.#note(at, length);
     }

@@ -5,10 +5,9 @@ import { DumpScanner } from './dump-scanner.ts';
 import { FormScanner } from './form-scanner.ts';
 import type { Scanner, Span } from './scanner.ts';
 
-/** What to look for: in the bytes as they are, over line ends, and in dumps of bytes. */
+/** What to look for: in the bytes as they are, in kinds of forms, and in dumps of bytes. */
 export interface Automata {
-  readonly texts: readonly Automaton[];
-  readonly wrapped: readonly Automaton[];
+  readonly texts: readonly (readonly Automaton[])[];
   readonly dumps: readonly Automaton[];
 }
 
@@ -37,7 +36,7 @@ export function createRedactionStream(automata: () => Automata): RedactionStream
   const begin = (): void => {
     scanned = 0;
     scanners = [
-      ...[...(known?.texts ?? []), ...(known?.wrapped ?? [])].map((one) => new FormScanner(one)),
+      ...(known?.texts ?? []).flat().map((automaton) => new FormScanner(automaton)),
       ...(known?.dumps ?? []).map((automaton) => new DumpScanner(automaton)),
     ];
   };

@@ -1,6 +1,6 @@
 // Hides the secrets of one job in everything that leaves it, whatever form they have there.
 import { formatSize, REDACTED, RivetError } from '@rivet/base';
-import { Automaton } from './automaton.ts';
+import { Automaton, LONG_FORM_BYTES_MIN } from './automaton.ts';
 import { type Automata, createRedactionStream, type RedactionStream } from './redaction-stream.ts';
 import {
   dumpedForms,
@@ -56,7 +56,7 @@ export function createRedactor(): Redactor {
   const secrets = new Set<string>();
   const totals = { secrets: 0, masked: 0 };
   let added: string[] = [];
-  let automata: Automata = { texts: [], wrapped: [], dumps: [] };
+  let automata: Automata = { texts: [[], [], []], dumps: [] };
 
   const add = (secret: string, what: string, kind: Kind): void => {
     if (secrets.has(secret)) return;
@@ -69,10 +69,9 @@ export function createRedactor(): Redactor {
   };
   const current = (): Automata => {
     if (added.length > 0) {
-      const forms = Map.groupBy(added.flatMap(secretForms), ({ wraps }) => wraps);
+      const forms = Map.groupBy(added.flatMap(secretForms), kindOf);
       automata = {
-        texts: withForms(automata.texts, forms.get(false) ?? []),
-        wrapped: withForms(automata.wrapped, forms.get(true) ?? []),
+        texts: automata.texts.map((kind, at) => withForms(kind, forms.get(at) ?? [])),
         dumps: withForms(automata.dumps, added.flatMap(dumpedForms)),
       };
       added = [];
@@ -132,11 +131,21 @@ function redactValue(value: unknown, redact: (text: string) => string): unknown 
   return changed ? Object.fromEntries(shown) : value;
 }
 
+/**
+ * Forms that wrap have automata of their own. So have the short ones of the others: a log is read
+ * in steps as long as the shortest form of an automaton allows.
+ */
+function kindOf({ bytes, wraps }: SecretForm): number {
+  if (wraps) return 0;
+  return bytes.length < LONG_FORM_BYTES_MIN ? 1 : 2;
+}
+
 /** The new automata, few enough that a stream asks each of them, and each form is rebuilt rarely. */
 function withForms(
   automata: readonly Automaton[],
   added: readonly SecretForm[],
 ): readonly Automaton[] {
+  if (added.length === 0) return automata;
   const kept = [...automata];
   let forms = [...added];
   let size = sizeOf(forms);
