@@ -1,0 +1,52 @@
+// What becomes of slots when their files cannot be made: the container owns the directory.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Wakeup } from '@rivet/base';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { dropCommandFiles, makeCommandFiles } from './command-files.ts';
+import { CommandSlots, type SlotDirectory } from './command-slots.ts';
+import { makeFifos, RequestFifo } from './request-fifo.ts';
+
+let path: string;
+let fifos: RequestFifo[];
+let sent: string[];
+
+beforeEach(async () => {
+  path = await mkdtemp(join(tmpdir(), 'rivet-slots-'));
+  const paths = ['slot0', 'slot1'].map((name) => join(path, name));
+  await makeFifos(paths);
+  fifos = paths.map((each) => new RequestFifo(each));
+  sent = [];
+});
+
+afterEach(() => rm(path, { recursive: true }));
+
+/** @param refuse whether files of this name cannot be made */
+function openSlots(refuse: (name: string) => boolean): CommandSlots {
+  const directory: SlotDirectory = {
+    makeFiles(name) {
+      if (refuse(name)) throw new Error(`EEXIST: ${name}`);
+      return makeCommandFiles(path, name);
+    },
+    dropFiles: (files) => dropCommandFiles(path, files),
+    wakeup: () => new Wakeup(),
+    trySend(line) {
+      sent.push(line);
+      return true;
+    },
+    agentStarts: () => 1,
+  };
+  return new CommandSlots(directory, fifos);
+}
+
+test('a slot whose files cannot be made is none, and the next one is tried', async () => {
+  const slots = openSlots((name) => name === 'slot.1' || name === 'slot.2');
+  expect(await slots.take()).toBeUndefined();
+  // What is thrown after the turn would end the program.
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(await slots.take()).toBeUndefined();
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(sent.map((line) => line.split(' ')[1])).toEqual(['slot.3']);
+  slots.close();
+});
