@@ -142,7 +142,7 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
     knownRunners,
     watcher,
     logFollowers: createLogFollowers(database, watcher),
-    jobFollowers: createJobFollowers(database, watcher),
+    jobFollowers: createJobFollowers({ database, versions }, watcher),
     streams,
     reports,
     versions,

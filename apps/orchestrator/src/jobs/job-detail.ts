@@ -2,20 +2,28 @@
 import { maskSecretInputs } from '@rivet/pipeline';
 import type { JobDetail } from '@rivet/protocol';
 import {
+  type Database,
   type JobRow,
   listStages,
-  type Queryable,
   readAttempt,
   readAttemptSummary,
   readJobContent,
   readOutputs,
 } from '@rivet/store';
-import { versionOf } from '../find.ts';
 import { presentJob, presentStages } from '../present.ts';
+import type { VersionCache } from './version-cache.ts';
+
+export interface JobDetailServices {
+  readonly database: Database;
+  readonly versions: VersionCache;
+}
 
 /** Stages and outputs are those of the current attempt; secret inputs are masked. */
-export async function readJobDetail(db: Queryable, job: JobRow): Promise<JobDetail> {
-  const { definition } = await versionOf(db, job.pipeline_id, job.version);
+export async function readJobDetail(
+  { database: db, versions }: JobDetailServices,
+  job: JobRow,
+): Promise<JobDetail> {
+  const { definition } = await versions.of(db, job.pipeline_id, job.version);
   const content = await readJobContent(db, job.id);
   const stages = await listStages(db, job.id, job.attempt);
   const attempt = await readAttempt(db, job.id, job.attempt);

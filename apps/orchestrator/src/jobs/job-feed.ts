@@ -1,8 +1,8 @@
 // The states of one job as they change: read once, sent to everybody who follows its events.
-import { type Database, readJob } from '@rivet/store';
+import { readJob } from '@rivet/store';
 import { type EventStream, eventFrame, eventText } from '../http/event-stream.ts';
 import { presentJob } from '../present.ts';
-import { readJobDetail } from './job-detail.ts';
+import { type JobDetailServices, readJobDetail } from './job-detail.ts';
 import type { JobWatch, JobWatcher } from './job-watcher.ts';
 import { hasEnded } from './transitions.ts';
 
@@ -14,12 +14,12 @@ export interface JobFollowers {
   follow(stream: EventStream, jobId: string): Promise<void>;
 }
 
-export function createJobFollowers(database: Database, watcher: JobWatcher): JobFollowers {
+export function createJobFollowers(services: JobDetailServices, watcher: JobWatcher): JobFollowers {
   const feeds = new Map<string, JobFeed>();
   const feedOf = (jobId: string): JobFeed => {
     const known = feeds.get(jobId);
     if (known !== undefined) return known;
-    const feed: JobFeed = new JobFeed(database, jobId, watcher.watch(jobId), () => {
+    const feed: JobFeed = new JobFeed(services, jobId, watcher.watch(jobId), () => {
       if (feeds.get(jobId) === feed) feeds.delete(jobId);
     });
     feeds.set(jobId, feed);
@@ -37,7 +37,7 @@ interface Follower {
 
 /** Reads for as long as somebody follows. */
 class JobFeed {
-  readonly #database: Database;
+  readonly #services: JobDetailServices;
   readonly #jobId: string;
   readonly #watch: JobWatch;
   readonly #onIdle: () => void;
@@ -48,8 +48,8 @@ class JobFeed {
   #end: Buffer | undefined;
   #running = false;
 
-  constructor(database: Database, jobId: string, watch: JobWatch, onIdle: () => void) {
-    this.#database = database;
+  constructor(services: JobDetailServices, jobId: string, watch: JobWatch, onIdle: () => void) {
+    this.#services = services;
     this.#jobId = jobId;
     this.#watch = watch;
     this.#onIdle = onIdle;
@@ -87,12 +87,12 @@ class JobFeed {
   async #run(): Promise<void> {
     let last = '';
     while (!this.#left.signal.aborted) {
-      const job = await readJob(this.#database, this.#jobId);
+      const job = await readJob(this.#services.database, this.#jobId);
       if (job === undefined) {
         this.#partAll();
         return;
       }
-      const text = eventText('job', await readJobDetail(this.#database, job));
+      const text = eventText('job', await readJobDetail(this.#services, job));
       // A report may have changed nothing that is shown here.
       if (text !== last) this.#state = Buffer.from(text);
       last = text;

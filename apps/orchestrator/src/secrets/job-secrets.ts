@@ -14,12 +14,14 @@ import type { AuditLog } from '../audit/audit-log.ts';
 import type { RunnerPrincipal } from '../auth/principal.ts';
 import { versionOf } from '../find.ts';
 import { findHeldJob } from '../jobs/held-lease.ts';
+import type { VersionCache } from '../jobs/version-cache.ts';
 import type { Sealer } from '../sealing/sealer.ts';
 import type { SecretSources } from './providers/secret-source.ts';
 import { openSecret } from './secret-box.ts';
 
 export interface JobSecretServices {
   readonly database: Database;
+  readonly versions: VersionCache;
   readonly audit: AuditLog;
   readonly sealer: Sealer;
   readonly secretSources: SecretSources;
@@ -36,13 +38,13 @@ export async function giveJobSecrets(
   jobId: string,
   request: JobSecretsRequest,
 ): Promise<JobSecretsResponse> {
-  const { database, audit } = services;
+  const { database, versions, audit } = services;
   const job = await findHeldJob(database, runner.runnerId, {
     jobId,
     attempt: request.attempt,
     leaseId: request.lease_id,
   });
-  const { definition } = await versionOf(database, job.pipeline_id, job.version);
+  const { definition } = await versions.of(database, job.pipeline_id, job.version);
   const names = [...new Set(request.names)];
   const declared = names.filter((name) => definition.secrets.includes(name));
   const rows = await findJobSecrets(database, job.pipeline_name, declared);

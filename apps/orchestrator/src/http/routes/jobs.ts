@@ -44,7 +44,7 @@ export function jobRoutes(services: Services): Handlers<Names> {
       jobs: await launchJobs(services, person(), body.launches, readIdempotencyKey(request)),
     }),
     getJob: async ({ params, person }) =>
-      readJobDetail(database, await findJob(database, person(), params.id, 'pipelines.view')),
+      readJobDetail(services, await findJob(database, person(), params.id, 'pipelines.view')),
     cancelJob: async ({ params, person }) =>
       presentJob(await cancelJob(services, person(), params.id)),
     retryJob: async ({ params, person, request }) =>
