@@ -220,8 +220,10 @@ export class FakeServer {
     if (body.session !== String(this.#session)) {
       return { status: 409, code: 'RIVET_RUNNER_UNKNOWN' };
     }
+    const results = body.reports?.map((report) => this.#reportBeside(report));
+    const reported = results && { reports: results };
     const known = this.#answers.get(body.request_id);
-    if (known !== undefined) return { jobs: known };
+    if (known !== undefined) return { jobs: known, ...reported };
     const deadline = performance.now() + body.wait_ms;
     while (this.#queue.length === 0 && performance.now() < deadline && !response.destroyed) {
       await new Promise<void>((resolve) => {
@@ -235,10 +237,10 @@ export class FakeServer {
         this.#waiting.add(wake);
       });
     }
-    if (response.destroyed || body.draining === true) return { jobs: [] };
+    if (response.destroyed || body.draining === true) return { jobs: [], ...reported };
     const jobs = this.#queue.splice(0, body.capacity).map((job) => job.claimed);
     this.#answers.set(body.request_id, jobs);
-    return { jobs, ...(this.wantsChange && { change_token: true }) };
+    return { jobs, ...reported, ...(this.wantsChange && { change_token: true }) };
   }
 
   #report(id: string, body: ReportRequest): object {

@@ -9,10 +9,16 @@ import {
   toRivetError,
   uuidv7,
 } from '@rivet/base';
-import type { ClaimedJob, ClaimRequest, ConnectResponse } from '@rivet/protocol';
+import type {
+  ClaimedJob,
+  ClaimRequest,
+  ConnectResponse,
+  JobReport,
+  JobReportResult,
+} from '@rivet/protocol';
 import type { Clock } from './clock.ts';
 import type { Enrollment } from './enrollment.ts';
-import { mayRepeat, retryAfterMs } from './server-answer.ts';
+import { mayRepeat, refusalOf, retryAfterMs } from './server-answer.ts';
 import type { ServerApi } from './server-api.ts';
 import type { Slots } from './slots.ts';
 
@@ -41,12 +47,22 @@ export interface PollerOptions {
   readonly onJob: (job: ClaimedJob, answeredAt: number) => void;
 }
 
+/** Reports that go with the next claim. */
+interface Ride {
+  readonly reports: readonly JobReport[];
+  readonly timeoutMs: number;
+  readonly results: PromiseWithResolvers<readonly JobReportResult[]>;
+}
+
 /** The connection of a runner to its server. */
 export class Poller {
   readonly #options: PollerOptions;
   #connected: ConnectResponse | undefined;
   #connectedAt = Number.NEGATIVE_INFINITY;
   #waitMs = WAIT_MS_MAX;
+  /** Whether it waits for a job to end. */
+  #full = false;
+  #ride: Ride | undefined;
 
   constructor(options: PollerOptions) {
     this.#options = options;
@@ -67,15 +83,38 @@ export class Poller {
   }
 
   /**
+   * Takes reports along with a claim for the jobs that come after those that they end: one request
+   * instead of two. Undefined while it asks for jobs already, or when it takes none any more. A
+   * result is a rejection where the claim did not come through; whoever reported tries again.
+   */
+  carry(
+    reports: readonly JobReport[],
+    timeoutMs: number,
+  ): Promise<readonly JobReportResult[]> | undefined {
+    const { stop, slots } = this.#options;
+    if (!this.#full || this.#ride !== undefined || stop.aborted) return undefined;
+    if (endsOf(reports) === 0) return undefined;
+    this.#ride = { reports, timeoutMs, results: Promise.withResolvers() };
+    slots.nudge();
+    return this.#ride.results.promise;
+  }
+
+  /**
    * Takes jobs until `stop` aborts.
    * @throws RIVET_RUNNER_REPLACED, RIVET_RUNNER_REFUSED, or what the server refused the runner with
    */
   async run(): Promise<void> {
     const { slots, stop, clock, onJob } = this.#options;
     while (!stop.aborted) {
-      const capacity = await slots.waitForFree(stop);
+      this.#full = slots.free === 0;
+      const free = await slots.waitForFree(stop, () => this.#ride !== undefined);
+      this.#full = false;
+      const ride = this.#ride;
+      this.#ride = undefined;
+      // Their slots are given back in a moment: nothing of those jobs runs any more.
+      const capacity = Math.max(free, ride === undefined ? 0 : endsOf(ride.reports));
       if (capacity === 0) return;
-      const jobs = await this.#claim(uuidv7(), capacity);
+      const jobs = await this.#claim(uuidv7(), capacity, ride);
       const answeredAt = clock();
       for (const job of jobs) {
         slots.take();
@@ -85,20 +124,37 @@ export class Poller {
   }
 
   /** Asks until there is an answer; the same request id makes a lost answer come again. */
-  async #claim(requestId: string, capacity: number): Promise<readonly ClaimedJob[]> {
+  async #claim(
+    requestId: string,
+    capacity: number,
+    first: Ride | undefined,
+  ): Promise<readonly ClaimedJob[]> {
     const { api, clock, stop } = this.#options;
+    let ride = first;
     for (let failed = 0, repeat = false; ; repeat = true) {
       const sentAt = clock();
-      const waitMs = stop.aborted ? 0 : this.#waitMs;
-      const body = { ...this.#claimBody(requestId, capacity, waitMs), repeat };
+      const waitMs = stop.aborted || ride !== undefined ? 0 : this.#waitMs;
+      const body = {
+        ...this.#claimBody(requestId, capacity, waitMs),
+        repeat,
+        ...(ride && { reports: [...ride.reports] }),
+      };
       try {
+        const answerMs = Math.min(ANSWER_MS, ride?.timeoutMs ?? ANSWER_MS);
         // A request that was given jobs must be heard to its end, so a stop asks once more without
         // waiting.
-        const signal = stop.aborted ? AbortSignal.timeout(ANSWER_MS) : stop;
-        const answer = await api.claim(body, { timeoutMs: waitMs + ANSWER_MS, signal });
+        const signal = waitMs === 0 ? AbortSignal.timeout(answerMs) : stop;
+        const answer = await api.claim(body, { timeoutMs: waitMs + answerMs, signal });
+        ride?.results.resolve(answer.reports ?? []);
         if (answer.change_token === true) await this.#changeToken();
         return answer.jobs;
       } catch (thrown) {
+        if (ride !== undefined) {
+          // They go by themselves now; the claim goes on, as it may have been given jobs.
+          ride.results.reject(thrown);
+          ride = undefined;
+          if (stop.aborted || refusalOf(toRivetError(thrown)) === 'refused') continue;
+        }
         if (stop.aborted && waitMs > 0) continue;
         if (stop.aborted) return [];
         failed += 1;
@@ -178,4 +234,9 @@ export class Poller {
     this.#options.logger[level]({ code: error.code, failed }, `${error.message}; ${again}`);
     await sleep(pauseMs, signal);
   }
+}
+
+/** How many jobs end with these reports. */
+function endsOf(reports: readonly JobReport[]): number {
+  return reports.filter(({ outcome }) => outcome !== undefined).length;
 }

@@ -1,7 +1,14 @@
 // Brings reports of several jobs to the server in one request: few requests carry many jobs, and
 // an outcome never waits behind a large log.
 import { isRivetError, RivetError, sleep, toRivetError } from '@rivet/base';
-import { type ReportRequest, type ReportResponse, receivedError } from '@rivet/protocol';
+import {
+  type JobReport,
+  type JobReportResult,
+  type ReportRequest,
+  type ReportResponse,
+  type ReportsResponse,
+  receivedError,
+} from '@rivet/protocol';
 import { isTooLarge, refusalOf } from './server-answer.ts';
 import type { CallLimits, ServerApi } from './server-api.ts';
 
@@ -17,6 +24,11 @@ export interface ReportBundlerOptions {
   readonly api: Pick<ServerApi, 'report' | 'reports'>;
   /** Off: each report is a request. */
   readonly bundling: boolean;
+  /** Takes reports along with a claim; undefined where they must go by themselves. */
+  readonly carry?: (
+    reports: readonly JobReport[],
+    timeoutMs: number,
+  ) => Promise<readonly JobReportResult[]> | undefined;
 }
 
 interface Waiting {
@@ -94,10 +106,13 @@ export class ReportBundler {
   async #sendBundle(bundle: readonly Waiting[]): Promise<void> {
     const [first, ...others] = bundle;
     if (first === undefined) return;
-    if (others.length === 0) return this.#sendAlone(first);
+    const { api, carry } = this.#options;
+    const reports = bundle.map(({ job, body }) => ({ job_id: job, ...body }));
+    const limits = limitsOf(bundle);
+    const carried = carry?.(reports, limits.timeoutMs);
+    if (carried === undefined && others.length === 0) return this.#sendAlone(first);
     try {
-      const reports = bundle.map(({ job, body }) => ({ job_id: job, ...body }));
-      const { results } = await this.#options.api.reports({ reports }, limitsOf(bundle));
+      const results = await (carried ?? api.reports({ reports }, limits).then(resultsOf));
       for (const [index, waiting] of bundle.entries()) settle(waiting, results[index]);
     } catch (thrown) {
       const error = toRivetError(thrown);
@@ -120,9 +135,11 @@ export class ReportBundler {
   }
 }
 
-type Result = Awaited<ReturnType<ServerApi['reports']>>['results'][number];
+function resultsOf({ results }: ReportsResponse): readonly JobReportResult[] {
+  return results;
+}
 
-function settle({ job, answer }: Waiting, result: Result | undefined): void {
+function settle({ job, answer }: Waiting, result: JobReportResult | undefined): void {
   if (result === undefined || result.job_id.toLowerCase() !== job.toLowerCase()) {
     const found = result === undefined ? 'nothing' : `an answer about ${result.job_id}`;
     answer.reject(RivetError.of('RIVET_SERVER_ANSWER_INVALID', { url: '/runner/reports', found }));

@@ -2,10 +2,10 @@
 import { randomBytes } from 'node:crypto';
 import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { JobOutcome, ReportRequest } from '@rivet/protocol';
+import type { ClaimRequest, JobOutcome, ReportRequest } from '@rivet/protocol';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { aborted, makeRunner, type Play, plainSpec, type TestRunner, until } from './fake-host.ts';
-import { FakeServer } from './fake-server.ts';
+import { FakeServer, type Fault } from './fake-server.ts';
 
 const succeeded: JobOutcome = { state: 'succeeded' };
 const canceled: JobOutcome = { state: 'canceled' };
@@ -368,6 +368,54 @@ describe('many jobs at once', () => {
     await run('off');
     expect(server.count('reports')).toBe(0);
     expect(server.count('report')).toBeGreaterThanOrEqual(24);
+  });
+});
+
+describe('a runner that has as many jobs as it may', () => {
+  const claimsWithReports = (): ClaimRequest[] =>
+    server.calls
+      .filter(({ name }) => name === 'claim')
+      .map(({ body }) => body as ClaimRequest)
+      .filter(({ reports }) => reports !== undefined);
+  const runAll = async (env: Readonly<Record<string, string>> = {}): Promise<void> => {
+    const jobs = Array.from({ length: 6 }, (_, index) => server.launch(index + 1));
+    const test = await start(succeed, { RIVET_RUNNER_CAPACITY: '1', ...env });
+    await until(() => jobs.every((job) => job.outcomes.length === 1));
+    for (const job of jobs) expect(job.lines.map(({ text }) => text)).toEqual(['hello']);
+    expect(test.concurrency.most).toBe(1);
+  };
+
+  it('tells the end of one with the claim of the next', async () => {
+    await runAll();
+    const claims = claimsWithReports();
+    expect(claims).toHaveLength(6);
+    for (const { capacity, wait_ms, reports } of claims) {
+      expect({ capacity, wait_ms, count: reports?.length }).toEqual({
+        ...{ capacity: 1, wait_ms: 0, count: 1 },
+      });
+      expect(reports?.[0]?.outcome).toEqual(succeeded);
+    }
+  });
+
+  it.each<[string, Fault]>([
+    ['is cut off before the server has it', 'cut-before'],
+    ['is answered into a broken connection', 'cut-after'],
+    ['is refused', { status: 400, code: 'RIVET_REQUEST_INVALID' }],
+    ['finds the server stopping', { status: 503, code: 'RIVET_SERVER_STOPPING' }],
+  ])('loses neither an end nor a job when such a claim %s', async (_, fault) => {
+    let faults = 0;
+    server.fault = ({ name, body }) => {
+      if (name !== 'claim' || (body as ClaimRequest).reports === undefined) return undefined;
+      faults += 1;
+      return faults % 2 === 1 ? fault : undefined;
+    };
+    await runAll();
+    expect(faults).toBeGreaterThan(0);
+  });
+
+  it('tells the end by itself where bundling is off', async () => {
+    await runAll({ RIVET_REPORT_BUNDLING: 'off' });
+    expect(claimsWithReports()).toEqual([]);
   });
 });
 

@@ -60,7 +60,11 @@ export class Runner {
     this.#slots = new Slots(config.capacity);
     this.#disposal = new Disposal(parts);
     this.#bundles = new BundleCache(config.bundleCache);
-    this.#reports = new ReportBundler({ api: parts.api, bundling: config.reportBundling });
+    this.#reports = new ReportBundler({
+      api: parts.api,
+      bundling: config.reportBundling,
+      carry: (reports, timeoutMs) => this.#poller.carry(reports, timeoutMs),
+    });
     this.#poller = new Poller({
       api: parts.api,
       clock: parts.clock,

@@ -28,11 +28,17 @@ export class Slots {
   }
 
   /**
-   * Resolves with the number of free slots when there are some; with 0 when `signal` aborts first.
+   * Resolves with the number of free slots when there are some, or when `early` says so after a
+   * `nudge`; with 0 when `signal` aborts first.
    */
-  async waitForFree(signal: AbortSignal): Promise<number> {
-    await this.#waitUntil(() => this.free > 0, signal);
+  async waitForFree(signal: AbortSignal, early: () => boolean = () => false): Promise<number> {
+    await this.#waitUntil(() => this.free > 0 || early(), signal);
     return signal.aborted ? 0 : this.free;
+  }
+
+  /** Whoever waits looks again. */
+  nudge(): void {
+    this.#events.emit('given');
   }
 
   /** Resolves when no slot is taken, or when `signal` aborts. */

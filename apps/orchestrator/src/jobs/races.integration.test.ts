@@ -254,6 +254,8 @@ test('jobs that are canceled at any moment end once, canceled or as they had end
   const { items } = await client.listJobs({ query: { pipeline: ref, limit: 100 } });
   expect(items).toHaveLength(60);
   for (const { id, state } of items) expect(state).toBe(ends.get(id) ?? 'canceled');
-  const left = { name: 'left', text: 'SELECT 1 FROM job_queue', repeatable: true };
+  const text = `SELECT q.job_id, j.state, j.attempt, j.created_at, j.finished_at
+    FROM job_queue q LEFT JOIN jobs j ON j.id = q.job_id`;
+  const left = { name: 'left', text, repeatable: true };
   expect(await database.query(left)).toEqual([]);
 });
