@@ -2,6 +2,7 @@
 
 export { createFromTemplate, createTemplate, dropDatabase } from './administration.ts';
 export * from './api-keys.ts';
+export * from './attempt-detail.ts';
 export * from './attempt-limits.ts';
 export * from './audit-log.ts';
 export * from './claim-jobs.ts';

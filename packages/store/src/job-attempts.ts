@@ -80,22 +80,6 @@ export async function setAttemptSummary(
   await tx.query(setSummary, [jobId, attempt, markdown]);
 }
 
-const readSummary = repeatable(
-  'read_attempt_summary',
-  `SELECT summary FROM running_attempts WHERE job_id = $1 AND attempt = $2
-   UNION ALL SELECT summary FROM job_attempts WHERE job_id = $1 AND attempt = $2`,
-);
-
-/** Null when the attempt told nothing about itself. */
-export async function readAttemptSummary(
-  db: Queryable,
-  jobId: string,
-  attempt: number,
-): Promise<string | null> {
-  const rows = await db.query<{ summary: string | null }>(readSummary, [jobId, attempt]);
-  return rows[0]?.summary ?? null;
-}
-
 const end = once(
   'end_attempt',
   `WITH ended AS (

@@ -40,21 +40,6 @@ function keysOf(outputs: readonly ReportedOutput[]): unknown[] {
   ];
 }
 
-const read = repeatable(
-  'read_outputs',
-  `SELECT name, value FROM job_outputs WHERE job_id = $1 AND attempt = $2 ORDER BY name`,
-);
-
-/** All outputs of an attempt, by name. */
-export async function readOutputs(
-  db: Queryable,
-  jobId: string,
-  attempt: number,
-): Promise<Record<string, unknown>> {
-  const rows = await db.query<{ name: string; value: unknown }>(read, [jobId, attempt]);
-  return Object.fromEntries(rows.map(({ name, value }) => [name, value]));
-}
-
 /** How many outputs an attempt has, and what they take as JSON. */
 export interface OutputTotals {
   readonly job_id: string;

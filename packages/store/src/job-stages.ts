@@ -1,6 +1,6 @@
 // Stages of an attempt, as its reports tell of them.
 import type { StageChange, StageState } from '@rivet/protocol';
-import { once, type Queryable, repeatable } from './statement.ts';
+import { once, type Queryable } from './statement.ts';
 
 export interface StageRow {
   readonly name: string;
@@ -73,15 +73,4 @@ export async function closeOpenStages(
   reason: string,
 ): Promise<void> {
   await tx.query(closeOpen, [jobId, attempt, reason]);
-}
-
-const list = repeatable(
-  'list_stages',
-  `SELECT name, state, reason, code, run, unchecked_exits, started_at, finished_at
-   FROM job_stages WHERE job_id = $1 AND attempt = $2`,
-);
-
-/** The stages that were reported, in no particular order. */
-export function listStages(db: Queryable, jobId: string, attempt: number): Promise<StageRow[]> {
-  return db.query(list, [jobId, attempt]);
 }

@@ -1,15 +1,7 @@
 // One job with everything that its page shows.
 import { maskSecretInputs } from '@rivet/pipeline';
 import type { JobDetail } from '@rivet/protocol';
-import {
-  type Database,
-  type JobRow,
-  listStages,
-  readAttempt,
-  readAttemptSummary,
-  readJobContent,
-  readOutputs,
-} from '@rivet/store';
+import { type Database, type JobRow, readAttemptDetail } from '@rivet/store';
 import { presentJob, presentStages } from '../present.ts';
 import type { VersionCache } from './version-cache.ts';
 
@@ -24,16 +16,14 @@ export async function readJobDetail(
   job: JobRow,
 ): Promise<JobDetail> {
   const { definition } = await versions.of(db, job.pipeline_id, job.version);
-  const content = await readJobContent(db, job.id);
-  const stages = await listStages(db, job.id, job.attempt);
-  const attempt = await readAttempt(db, job.id, job.attempt);
+  const detail = await readAttemptDetail(db, job.id, job.attempt);
   return {
     ...presentJob(job),
-    inputs: maskSecretInputs(definition, content?.inputs ?? {}),
-    tags: content?.tags ?? [],
-    stages: presentStages(definition, stages, job),
-    outputs: await readOutputs(db, job.id, job.attempt),
-    summary: await readAttemptSummary(db, job.id, job.attempt),
-    log_lines: attempt?.log_lines ?? 0,
+    inputs: maskSecretInputs(definition, detail?.inputs ?? {}),
+    tags: detail?.tags ?? [],
+    stages: presentStages(definition, detail?.stages ?? [], job),
+    outputs: detail?.outputs ?? {},
+    summary: detail?.summary ?? null,
+    log_lines: detail?.log_lines ?? 0,
   };
 }
