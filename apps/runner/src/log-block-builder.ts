@@ -8,8 +8,8 @@ import {
   runOf,
 } from '@rivet/protocol';
 
-/** A block has this much text, and somewhat more, before it is closed. */
-const TEXT_BYTES = 128 * 1024;
+/** A block has this much text before it is closed, about 64 KiB when it is packed. */
+const TEXT_BYTES = 256 * 1024;
 /** With more it would not be taken: a quarter of what it may have goes to what is no text. */
 const TEXT_BYTES_MAX = (logBlockLimits.bytes / 4) * 3;
 const LINES_MAX = logBlockLimits.lines / 2;

@@ -17,6 +17,8 @@ const blockFormats = { zstd: 1, plain: 2 } as const;
 /** Smaller blocks are not compressed: that would take longer than it saves. */
 const COMPRESSED_BYTES_MIN = 512;
 const COMPRESSION = { [constants.ZSTD_c_compressionLevel]: 1, [constants.ZSTD_c_checksumFlag]: 1 };
+/** Blocks have hardly more when they are open. */
+const UNPACKED_BYTES_PER_BYTE = 8;
 /** What goes into a block is put together here: it is large, and there are many in a row. */
 let unpacked: Buffer = Buffer.alloc(0);
 
@@ -166,8 +168,11 @@ function unpack(block: Uint8Array): Buffer {
   if (format !== blockFormats.zstd) {
     throw new LogBlockError(`has the format ${format ?? 'of nothing'}, which is not known`);
   }
+  const expected = Math.max(COMPRESSED_BYTES_MIN, UNPACKED_BYTES_PER_BYTE * content.length);
+  const chunkSize = Math.min(logBlockLimits.bytes, expected);
   try {
-    return zstdDecompressSync(content, { maxOutputLength: logBlockLimits.bytes });
+    // One piece for what most blocks have: more of them would be put together afterwards.
+    return zstdDecompressSync(content, { maxOutputLength: logBlockLimits.bytes, chunkSize });
   } catch {
     throw new LogBlockError(
       `is not compressed with zstd, or has more than ${logBlockLimits.bytes} bytes`,
