@@ -7,6 +7,9 @@ const DEPTH_MAX = 100;
 /** More than the largest report has; each costs time in which no other request is served. */
 const VALUES_MAX = 250_000;
 
+/** So many bytes of a string are looked at one by one. */
+const LONG_STRING_BYTES = 256;
+
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const COMMA = 0x2c;
@@ -39,16 +42,13 @@ function decode(bytes: Uint8Array): string {
 }
 
 /** Refuses what would take long to read, before anything reads it. */
-function checkSize(bytes: Uint8Array): void {
+function checkSize(body: Uint8Array): void {
+  const bytes = Buffer.from(body.buffer, body.byteOffset, body.length);
   let depth = 0;
   let values = 1;
-  let quoted = false;
   for (let index = 0; index < bytes.length; index += 1) {
     const byte = bytes[index] as number;
-    if (quoted) {
-      if (byte === BACKSLASH) index += 1;
-      else if (byte === QUOTE) quoted = false;
-    } else if (byte === QUOTE) quoted = true;
+    if (byte === QUOTE) index = endOfString(bytes, index + 1);
     else if (byte === COMMA) values += 1;
     else if (CLOSING.has(byte)) depth -= 1;
     else if (OPENING.has(byte)) {
@@ -57,6 +57,27 @@ function checkSize(bytes: Uint8Array): void {
     }
     if (values > VALUES_MAX) throw tooMuch(`body has more than ${VALUES_MAX} values`);
   }
+}
+
+/** Where the quote stands that ends a string; behind the last byte when there is none. */
+function endOfString(bytes: Buffer, from: number): number {
+  let lookFrom = from + LONG_STRING_BYTES;
+  let quote = -1;
+  for (let index = from; index < bytes.length; index += 1) {
+    if (index >= lookFrom) {
+      // Blocks of logs are strings of many bytes, which are passed over at once.
+      if (quote < index) quote = bytes.indexOf(QUOTE, index);
+      if (quote === -1) quote = bytes.length;
+      const escapeAt = bytes.subarray(index, quote).indexOf(BACKSLASH);
+      if (escapeAt === -1) return quote;
+      index += escapeAt;
+      lookFrom = index + LONG_STRING_BYTES;
+    }
+    const byte = bytes[index];
+    if (byte === BACKSLASH) index += 1;
+    else if (byte === QUOTE) return index;
+  }
+  return bytes.length;
 }
 
 function tooMuch(summary: string): RivetError {
