@@ -1,5 +1,5 @@
 // Containers that stand ready: who gets one, that nobody gets a used one, and that none is left.
-import { mkdir, readdir, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LABEL_OWNER, LABEL_WARM } from '@rivet/containers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -164,18 +164,38 @@ describe('a container that stands ready', () => {
     expect(await readdir(join(test.directory, 'warm'))).toEqual([]);
   });
 
-  it('that a runner left when it was killed is removed by the next start', async () => {
-    let left = '';
+  it.each([
+    ['before a job took it', 'warm/left'],
+    ['after a job took its directory', 'jobs/00000000-0000-7000-8000-000000000001.1'],
+  ])('that a runner left when it was killed %s is removed by the next start', async (_, place) => {
     const test = await makeRunner(server.url, async () => succeeded, {
       RIVET_WARM_CONTAINERS: '0',
     });
     made.push(test);
-    left = join(test.directory, 'warm', 'left');
+    const left = join(test.directory, place);
     await mkdir(join(left, 'workspace'), { recursive: true });
     await writeFile(join(left, 'workspace/file'), '');
     await test.runner.start();
-    expect(await readdir(join(test.directory, 'warm'))).toEqual([]);
+    for (const parent of ['warm', 'jobs']) {
+      expect(await readdir(join(test.directory, parent))).toEqual([]);
+    }
     expect(test.driver.removed[0]).toHaveProperty([LABEL_OWNER]);
+  });
+
+  it('whose directory is gone is ended, and the job starts its own', async () => {
+    let name: string | undefined;
+    const test = await start(async ({ host }) => {
+      name = (await host.driver.start(plainSpec(host, 'own'))).name;
+      return succeeded;
+    });
+    await until(isReady(test));
+    await rm(join(test.directory, 'warm'), { recursive: true });
+    await mkdir(join(test.directory, 'warm'));
+    const job = server.launch(1);
+    await until(() => job.outcomes.length > 0);
+    expect(job.outcomes[0]).toMatchObject({ state: 'succeeded' });
+    expect(name).toBe('own');
+    expect(test.driver.killed).toContain(warmOnes(test)[0]!.name);
   });
 
   it('that cannot be started keeps no job from running', async () => {
