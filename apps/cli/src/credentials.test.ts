@@ -172,12 +172,18 @@ describe('the token', () => {
       renew: async () => undefined,
     } as const;
     const fetch = authorizedFetch(URL_A, credentials, async (_input, init) => {
-      seen.push(new Headers(init?.headers).get('authorization'));
+      seen.push(init.headers.authorization ?? null);
       return new Response();
     });
-    await fetch(`${URL_A}/api/jobs`);
-    await fetch(`${URL_B}/api/jobs`);
-    await fetch('http://a.example.com/api/jobs');
+    const init = {
+      method: 'GET',
+      headers: {},
+      redirect: 'error',
+      signal: new AbortController().signal,
+    } as const;
+    await fetch(`${URL_A}/api/jobs`, init);
+    await fetch(`${URL_B}/api/jobs`, init);
+    await fetch('http://a.example.com/api/jobs', init);
     expect(seen).toEqual([`Bearer ${KEY}`, null, null]);
   });
 });

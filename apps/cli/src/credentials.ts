@@ -1,7 +1,7 @@
 // By what a command is known to its server: a token of the environment, an API key or a session of
 // the configuration file. A token goes to the server that it is for, and to no other.
 import { isRivetError, RivetError } from '@rivet/base';
-import { createClient } from '@rivet/protocol';
+import { createClient, type FetchInit } from '@rivet/protocol';
 import { loadConfig } from './config.ts';
 import { changeConfigFile, type Environment, type StoredContext } from './config-file.ts';
 import type { Server } from './contexts.ts';
@@ -73,7 +73,7 @@ export function refusePlaintext(url: string, env: Environment): void {
 export function authorizedFetch(url: string, credentials: Credentials, fetch: Fetch): Fetch {
   const { origin } = new URL(url);
   return async (input, init) => {
-    if (new URL(input instanceof Request ? input.url : input).origin !== origin) {
+    if (new URL(input).origin !== origin) {
       return await fetch(input, init);
     }
     const token = await credentials.current();
@@ -87,10 +87,8 @@ export function authorizedFetch(url: string, credentials: Credentials, fetch: Fe
   };
 }
 
-function withToken(init: RequestInit | undefined, token: string): RequestInit {
-  const headers = new Headers(init?.headers);
-  headers.set('authorization', `Bearer ${token}`);
-  return { ...init, headers };
+function withToken(init: FetchInit, token: string): FetchInit {
+  return { ...init, headers: { ...init.headers, authorization: `Bearer ${token}` } };
 }
 
 function requireToken(token: string): void {

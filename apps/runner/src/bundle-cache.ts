@@ -1,6 +1,5 @@
 // The bundles that this runner has seen, so that the server sends each one once.
 import { backoffMs, isRivetError, RivetError, sleep } from '@rivet/base';
-import { bundleDigest } from '@rivet/engine';
 import type { ClaimedJob, PipelineBundle } from '@rivet/protocol';
 import { mayRepeat, retryAfterMs } from './server-answer.ts';
 import type { ServerApi } from './server-api.ts';
@@ -50,6 +49,8 @@ export class BundleCache {
       return known.bundle;
     }
     const found = bundle ?? (await ask(api, job, signal));
+    // The engine is loaded with the first job.
+    const { bundleDigest } = await import('@rivet/engine');
     const actual = bundleDigest(found);
     if (actual !== digest) {
       throw RivetError.of('RIVET_RUNNER_BUNDLE', { id: job.id, found: actual, expected: digest });

@@ -2,14 +2,20 @@
 import { readFileSync } from 'node:fs';
 import { describeThrown, type Logger, RivetError } from '@rivet/base';
 import { createPodmanDriver } from '@rivet/containers';
-import { type InstallationPolicy, runJob } from '@rivet/engine';
+import type { InstallationPolicy, RunJob } from '@rivet/engine';
 import { createLuaEngine } from '@rivet/lua';
-import { createPinnedFetch, type Fetch } from '@rivet/protocol';
+import { createHttpFetch, createPinnedFetch, type Fetch } from '@rivet/protocol';
 import { bootClock } from './clock.ts';
 import type { RunnerConfig } from './config.ts';
 import { Runner } from './runner.ts';
 import { createServerApi } from './server-api.ts';
 import { createServerSecrets } from './server-secrets.ts';
+
+/** Loaded with the first job: it is most of this program, and a runner may wait for days. */
+const runJob: RunJob = async (...job) => {
+  const engine = await import('@rivet/engine');
+  return await engine.runJob(...job);
+};
 
 /** @throws RIVET_SERVER_URL_INVALID, RIVET_CA_INVALID */
 export function composeRunner(
@@ -21,7 +27,7 @@ export function composeRunner(
   const api = createServerApi({
     url: config.url,
     userAgent: `rivet-runner/${version}`,
-    fetch: config.caFile === undefined ? undefined : pinnedFetch(config.caFile),
+    fetch: config.caFile === undefined ? createHttpFetch() : pinnedFetch(config.caFile),
   });
   const driver = createPodmanDriver({
     logger,

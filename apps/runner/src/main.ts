@@ -7,7 +7,7 @@ import {
   type RivetError,
   toRivetError,
 } from '@rivet/base';
-import { loadInstallationPolicy } from '@rivet/engine';
+import type { InstallationPolicy } from '@rivet/engine';
 import { composeRunner } from './compose.ts';
 import { readConfig, settingWarnings } from './config.ts';
 
@@ -29,7 +29,7 @@ async function main(): Promise<number> {
     logger = createLogger({ name: 'runner', level: config.logLevel });
     for (const warning of settingWarnings(process.env)) logger.warn({}, warning);
     process.stdout.on('error', () => undefined);
-    const policy = await loadInstallationPolicy(config.policyFile);
+    const policy = await readPolicy(config.policyFile);
     const { runner, close } = composeRunner(config, policy, logger);
     exitOnDefects(logger);
     const interrupted = onSignals(logger, () => runner.hurry());
@@ -49,6 +49,11 @@ async function main(): Promise<number> {
   } catch (error) {
     return tell(toRivetError(error), logger);
   }
+}
+
+/** Without a file there are no rules, and no need of the engine, which is loaded with the first job. */
+async function readPolicy(path: string | undefined): Promise<InstallationPolicy> {
+  return path === undefined ? {} : (await import('@rivet/engine')).loadInstallationPolicy(path);
 }
 
 /** One JSON line a program can wait for, on standard output. */

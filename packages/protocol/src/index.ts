@@ -22,9 +22,10 @@ export {
   type ServerEvent,
 } from './client/client.ts';
 export { createEventParser, type RawEvent } from './client/event-parser.ts';
+export type { Fetch, FetchInit } from './client/fetch.ts';
+export { createHttpFetch } from './client/http-fetch.ts';
 export { createPinnedFetch } from './client/pinned-fetch.ts';
 export { problemError, receivedError } from './client/problem-error.ts';
-export type { Fetch } from './client/send.ts';
 export * from './definition.ts';
 export * from './job-events.ts';
 export * from './launch-event.ts';

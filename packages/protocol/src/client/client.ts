@@ -4,7 +4,8 @@ import type { Static, TSchema } from 'typebox';
 import type { Route } from '../routes/route.ts';
 import { type RouteName, routePath, routes } from '../routes.ts';
 import { followEvents } from './event-stream.ts';
-import { type Fetch, originOf, type Request, send } from './send.ts';
+import type { Answer, Fetch } from './fetch.ts';
+import { originOf, type Request, send } from './send.ts';
 
 export interface ClientOptions {
   /** Address of the server, `http://127.0.0.1:7450`; a path in it is kept as a prefix. */
@@ -134,7 +135,7 @@ function withLastEventId(request: Request, id: string | undefined): Request {
   return { ...request, headers: { ...request.headers, 'last-event-id': id } };
 }
 
-async function readJson(route: Route, response: Response): Promise<unknown> {
+async function readJson(route: Route, response: Answer): Promise<unknown> {
   if (route.response === undefined) {
     await response.body?.cancel();
     return undefined;
@@ -157,7 +158,7 @@ async function* readText(request: Request, fetch: Fetch): AsyncGenerator<string>
   for await (const bytes of response.body ?? []) yield decoder.decode(bytes, { stream: true });
 }
 
-function answerInvalid(response: Response, found: string, cause?: unknown): RivetError {
+function answerInvalid(response: Answer, found: string, cause?: unknown): RivetError {
   return RivetError.of(
     'RIVET_SERVER_ANSWER_INVALID',
     { url: originOf(response.url), found },

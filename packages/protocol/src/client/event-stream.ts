@@ -1,6 +1,7 @@
 // Follows server-sent events to their end, connecting again where a connection breaks.
 import { backoffMs, isRivetError, RivetError, sleep } from '@rivet/base';
 import { createEventParser, type RawEvent } from './event-parser.ts';
+import type { Answer } from './fetch.ts';
 import { describeNetworkError, originOf } from './send.ts';
 
 /** An event with its data read as JSON. */
@@ -14,7 +15,7 @@ export interface StreamedEvent {
 export interface FollowOptions {
   readonly url: string;
   /** Opens the stream after the event with that id. */
-  readonly connect: (lastEventId: string | undefined) => Promise<Response>;
+  readonly connect: (lastEventId: string | undefined) => Promise<Answer>;
   readonly lastEventId: string | undefined;
   readonly signal: AbortSignal | undefined;
   /** Without a byte for so long (the server sends heartbeats), the connection counts as broken. */
@@ -76,7 +77,7 @@ export async function* followEvents(options: FollowOptions): AsyncGenerator<Stre
 async function reconnect(
   options: FollowOptions,
   lastEventId: string | undefined,
-): Promise<Response | string> {
+): Promise<Answer | string> {
   try {
     return await options.connect(lastEventId);
   } catch (error) {
@@ -92,7 +93,7 @@ async function reconnect(
  * The body as text; stops after `idleMs` of silence and closes the connection when the reader
  * leaves.
  */
-async function* readText(response: Response, options: FollowOptions): AsyncGenerator<string> {
+async function* readText(response: Answer, options: FollowOptions): AsyncGenerator<string> {
   if (response.body === null) return;
   const reader = response.body.getReader();
   const decoder = new TextDecoder();

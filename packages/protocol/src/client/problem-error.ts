@@ -1,6 +1,7 @@
 // Turns the answer to a refused request into the error that the server raised.
 import { type Detail, type ErrorCode, findErrorEntry, RivetError } from '@rivet/base';
 import type { Problem } from '../api/problem.ts';
+import type { Answer } from './fetch.ts';
 import { readRetryAfter } from './retry-after.ts';
 
 /** Statuses with which a proxy says that it could not reach the server behind it. */
@@ -9,7 +10,7 @@ const PROXY_STATUSES = new Set([502, 503, 504]);
 /**
  * The error that an answer with a status of 400 and more stands for. Reads the body; never throws.
  */
-export async function problemError(response: Response, url: string): Promise<RivetError> {
+export async function problemError(response: Answer, url: string): Promise<RivetError> {
   const text = await response.text().catch(() => '');
   const problem = parseProblem(text);
   // For callers that decide themselves when to try again.

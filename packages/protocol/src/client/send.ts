@@ -8,6 +8,7 @@ import {
   RivetError,
   sleep,
 } from '@rivet/base';
+import type { Answer, Fetch } from './fetch.ts';
 import { problemError } from './problem-error.ts';
 import { readRetryAfter } from './retry-after.ts';
 
@@ -26,8 +27,6 @@ export interface Request {
   readonly triesMax: number;
 }
 
-export type Fetch = typeof globalThis.fetch;
-
 /** Longer waits than this are the caller's decision, in milliseconds. */
 const RETRY_AFTER_MS_MAX = 10_000;
 const RETRY_STATUSES = new Set([429, 502, 503, 504]);
@@ -36,7 +35,7 @@ const RETRY_STATUSES = new Set([429, 502, 503, 504]);
  * The answer, when its status says success.
  * @throws RIVET_SERVER_UNREACHABLE, the error of the problem document, or the reason of `signal`
  */
-export async function send(request: Request, fetch: Fetch): Promise<Response> {
+export async function send(request: Request, fetch: Fetch): Promise<Answer> {
   for (let tried = 1; ; tried += 1) {
     const result = await trySend(request, fetch);
     request.signal?.throwIfAborted();
@@ -50,7 +49,7 @@ export async function send(request: Request, fetch: Fetch): Promise<Response> {
 }
 
 type Result =
-  | { response: Response }
+  | { response: Answer }
   | { response?: undefined; error: RivetError; mayRetry: boolean; retryAfterMs: number };
 
 async function trySend(request: Request, fetch: Fetch): Promise<Result> {
