@@ -78,11 +78,13 @@ async function buildImage(directory: string): Promise<void> {
 }
 
 async function buildPrograms(directory: string): Promise<void> {
-  const options = { root, directory, entries: services };
   const sources = [
-    ...(await bundle(options)),
-    ...(await bundle({ ...options, entries: commandLine, together: TOGETHER })),
+    ...(await bundle({ root, directory, entries: commandLine, together: TOGETHER })),
   ];
+  // Each for itself: a file that two of them share holds what one of them has no use for.
+  for (const [name, path] of Object.entries(services)) {
+    sources.push(...(await bundle({ root, directory, entries: { [name]: path } })));
+  }
   const surroundings = JSON.stringify(await readSurroundings());
   await writeFile(join(directory, SURROUNDINGS_FILE), surroundings);
   for (const [name, paths] of sources) await writeStamp(directory, name, paths);

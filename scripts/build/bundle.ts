@@ -40,7 +40,7 @@ export async function bundle(options: BundleOptions): Promise<Map<string, string
     external: EXTERNAL,
     // Our own modules do nothing when they are loaded: what is not used need not be there.
     treeshake: { moduleSideEffects: (id) => started.has(id) || !isOwn(relative(root, id)) },
-    plugins: [placesOf(root)],
+    plugins: [placesOf(root), asciiOutput],
     onLog: (level, log) => {
       if (level === 'warn') process.stderr.write(`build: ${log.message}\n`);
     },
@@ -51,6 +51,8 @@ export async function bundle(options: BundleOptions): Promise<Map<string, string
     format: 'cjs',
     entryFileNames: '[name].cjs',
     chunkFileNames: '[name]-[hash].cjs',
+    // Functions keep their names, for the traces of defects.
+    minify: { compress: false, mangle: false, codegen: { removeWhitespace: true } },
     codeSplitting: whole
       ? false
       : {
@@ -84,6 +86,20 @@ export async function bundle(options: BundleOptions): Promise<Map<string, string
     const modules = [...seen].flatMap(({ moduleIds }) => moduleIds.map((id) => relative(root, id)));
     return [...modules.filter((path) => /^(packages|apps)\//.test(path)), ...lua].sort();
   }
+}
+
+/** A text with one other character takes twice the memory, for as long as the program runs. */
+const asciiOutput: Plugin = {
+  name: 'ascii-output',
+  generateBundle(_, files) {
+    for (const file of Object.values(files)) {
+      if (file.type === 'chunk') file.code = file.code.replaceAll(/[\u0080-\uffff]/g, escaped);
+    }
+  },
+};
+
+function escaped(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }
 
 /** Lets our own sources find the files beside them. */
