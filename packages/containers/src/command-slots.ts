@@ -138,13 +138,26 @@ export class CommandSlots {
     const fifo = this.#free.shift();
     if (fifo === undefined) return;
     this.#count += 1;
-    // With a dot: no command is called so.
-    const files = this.#directory.makeFiles(`slot.${this.#count}`);
-    if (this.#directory.trySend(`slot ${files.name} ${printfMark(files.mark)} slot${fifo}`)) {
+    const files = this.#makeFiles();
+    if (files === undefined) {
+      this.#free.push(fifo);
+    } else if (
+      this.#directory.trySend(`slot ${files.name} ${printfMark(files.mark)} slot${fifo}`)
+    ) {
       this.#slots.push({ files, fifo, askedAt: performance.now() });
     } else {
       this.#directory.dropFiles(files);
       this.#free.push(fifo);
+    }
+  }
+
+  /** Undefined where there is no room: a command that finds none either says so. */
+  #makeFiles(): CommandFiles | undefined {
+    try {
+      // With a dot: no command is called so.
+      return this.#directory.makeFiles(`slot.${this.#count}`);
+    } catch {
+      return undefined;
     }
   }
 }

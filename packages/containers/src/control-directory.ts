@@ -5,6 +5,7 @@
 // keeps it open, and never opens one by name again: links, FIFOs and deletions in there do not
 // reach it.
 
+import { randomUUID } from 'node:crypto';
 import { type FSWatcher, watch } from 'node:fs';
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -126,8 +127,16 @@ export class ControlDirectory {
     return await this.#slots?.take();
   }
 
+  /** The output files of a command or slot; what they are called may be more than `name`. */
   makeFiles(name: string): CommandFiles {
-    return makeCommandFiles(join(this.path, 'out'), name);
+    const out = join(this.path, 'out');
+    try {
+      return makeCommandFiles(out, name);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      // Something in the container waits there for what would be written.
+      return makeCommandFiles(out, `${name}.${randomUUID()}`);
+    }
   }
 
   /** Writes what a command is started from. */

@@ -93,6 +93,31 @@ it('goes on at the new end of a file that was cut', async () => {
   expect(following.text().toString()).toBe('a long first line\nnext\n');
 });
 
+it('lets everything else have its turn while it reads what costs nobody anything to write', async () => {
+  await truncate(path, 400 * 1024 * 1024);
+  let turns = 0;
+  const others = setInterval(() => {
+    turns += 1;
+  }, 1);
+  let taken = 0;
+  const sink = (bytes: Uint8Array): void => {
+    taken += bytes.length;
+  };
+  await followOutput({ file, mark: MARK, wakeup: new Wakeup(), state: () => 'gone', sink });
+  clearInterval(others);
+  expect(taken).toBe(400 * 1024 * 1024);
+  expect(turns).toBeGreaterThan(2);
+});
+
+it('refuses a file that is further ahead than anything can write', async () => {
+  await truncate(path, 2 ** 43);
+  const following = follow(() => 'exited');
+  await expect(following.done).rejects.toMatchObject({
+    code: 'RIVET_CONTAINER_OUTPUT_FORGED',
+    message: expect.stringContaining('TB ahead'),
+  });
+});
+
 it('waits for a slow sink before it reads on', async () => {
   await appendFile(path, Buffer.concat([Buffer.alloc(200_000, 'x'), MARK]));
   let open = 0;

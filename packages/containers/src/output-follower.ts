@@ -1,6 +1,7 @@
 // Reads an output file while a command writes it, and hands it on without its end mark.
 
-import type { Wakeup } from '@rivet/base';
+import { setImmediate } from 'node:timers/promises';
+import { formatSize, RivetError, type Wakeup } from '@rivet/base';
 import type { OutputFile } from './command-files.ts';
 
 const READ_BYTES_MAX = 64 * 1024;
@@ -14,6 +15,13 @@ const BACKLOG_INTERVAL_MS = 100;
  * milliseconds.
  */
 const STALL_MS = 2_000;
+/** How long a file is read before everything else has its turn, in milliseconds. */
+const TURN_MS = 10;
+/**
+ * Bytes that can wait in a file: commands are held back long before. A file that is ahead by more
+ * has holes, which cost nobody anything but its reader.
+ */
+const AHEAD_BYTES_MAX = 16 * 1024 ** 3;
 
 export interface FollowOptions {
   readonly file: Pick<OutputFile, 'read' | 'size'>;
@@ -33,6 +41,7 @@ export interface FollowOptions {
 /**
  * Resolves when everything up to the end mark was given to the sink, or the mark cannot come any
  * more.
+ * @throws RIVET_CONTAINER_OUTPUT_FORGED
  */
 export async function followOutput(options: FollowOptions): Promise<void> {
   const place = { offset: 0 };
@@ -51,6 +60,7 @@ async function follow(options: FollowOptions, place: { offset: number }): Promis
   const { file, mark, wakeup, state, sink } = options;
   let held: Buffer = Buffer.alloc(0);
   let exitedAt: number | undefined;
+  let turnEndsAt = performance.now() + TURN_MS;
   const give = async (bytes: Uint8Array): Promise<void> => {
     if (bytes.length > 0) await sink(bytes);
   };
@@ -62,10 +72,15 @@ async function follow(options: FollowOptions, place: { offset: number }): Promis
       place.offset += bytesRead;
       if (exitedAt !== undefined) exitedAt = performance.now();
       const bytes = Buffer.concat([held, buffer.subarray(0, bytesRead)]);
-      const end = bytes.indexOf(mark);
+      const end = findMark(bytes, mark);
       if (end !== -1) return await give(bytes.subarray(0, end));
       held = bytes.subarray(bytes.length - partialMark(bytes, mark));
       await give(bytes.subarray(0, bytes.length - held.length));
+      if (performance.now() > turnEndsAt) {
+        refuseForged(file.size - place.offset);
+        await setImmediate();
+        turnEndsAt = performance.now() + TURN_MS;
+      }
       continue;
     }
     if (now === 'exited') exitedAt ??= performance.now();
@@ -78,10 +93,22 @@ async function follow(options: FollowOptions, place: { offset: number }): Promis
   }
 }
 
+function refuseForged(aheadBytes: number): void {
+  if (aheadBytes <= AHEAD_BYTES_MAX) return;
+  throw RivetError.of('RIVET_CONTAINER_OUTPUT_FORGED', { found: formatSize(aheadBytes) });
+}
+
+/** Where the mark begins; -1 when it is not there. Most output has not even its first byte. */
+function findMark(bytes: Buffer, mark: Buffer): number {
+  const first = bytes.indexOf(mark[0] ?? 0);
+  return first === -1 ? -1 : bytes.indexOf(mark, first);
+}
+
 /** How many of the last bytes may be the beginning of the mark. */
 function partialMark(bytes: Buffer, mark: Buffer): number {
-  const start = bytes.lastIndexOf(mark.subarray(0, 1));
+  const end = bytes.subarray(Math.max(0, bytes.length - mark.length + 1));
+  const start = end.lastIndexOf(mark[0] ?? 0);
   if (start === -1) return 0;
-  const tail = bytes.subarray(start);
+  const tail = end.subarray(start);
   return tail.equals(mark.subarray(0, tail.length)) ? tail.length : 0;
 }

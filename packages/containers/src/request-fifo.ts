@@ -17,11 +17,14 @@ export class RequestFifo {
     this.#fd = openSync(path, O_RDWR | O_NONBLOCK | O_NOFOLLOW);
   }
 
-  /** Writes a line, whole or not at all; false when there is no room for it, or it is closed. */
+  /**
+   * Writes a line, whole or not at all; false when there is no room for it, or it is closed. A line
+   * feed stands before it, too: something in the container may have left half a line there.
+   */
   trySend(line: string): boolean {
     if (this.#fd === undefined) return false;
     try {
-      writeSync(this.#fd, `${line}\n`);
+      writeSync(this.#fd, `\n${line}\n`);
       return true;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;

@@ -124,6 +124,8 @@ class CommandFollower implements RunningCommand {
   readonly #begun = Promise.withResolvers<void>();
   readonly #exit = Promise.withResolvers<CommandExit>();
   #pid: number | undefined;
+  /** The process that waits for it, which may be said only once. */
+  #supervisor: number | undefined;
   /** The streams that are too far ahead of whoever reads them; the command stands still meanwhile. */
   readonly #ahead = new Set<OutputStream>();
   #takenAt: number | undefined;
@@ -251,9 +253,10 @@ class CommandFollower implements RunningCommand {
         this.#exitedAt = performance.now();
         return { ...status, exitCode: 128 + constants.signals.SIGKILL };
       }
-      if (status.supervisor !== undefined && performance.now() > checkAt) {
+      this.#supervisor = status.supervisor ?? this.#supervisor;
+      if (this.#supervisor !== undefined && performance.now() > checkAt) {
         checkAt = performance.now() + CHECK_INTERVAL_MS;
-        await this.#control.send(`check ${this.#files.name} ${status.supervisor}`);
+        await this.#control.send(`check ${this.#files.name} ${this.#supervisor}`);
       }
       const sleptAt = performance.now();
       await wakeup.wait(POLL_MS);

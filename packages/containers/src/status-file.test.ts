@@ -1,6 +1,6 @@
 // What counts in a status file, which the container can write to.
 import { expect, it } from 'vitest';
-import { parseStatus } from './status-file.ts';
+import { parseStatus, readStatus } from './status-file.ts';
 
 const NOTHING = {
   taken: false,
@@ -36,6 +36,16 @@ it.each([
   ['bytes', '\0\xff\n'.repeat(500)],
 ])('takes no notice of %s', (_, text) => {
   expect(parseStatus(text)).toEqual(NOTHING);
+});
+
+it('counts a file as lost that is longer than all that the agent says', () => {
+  const fileOf = (text: string) => ({
+    read: (buffer: Uint8Array) => Buffer.from(buffer.buffer, buffer.byteOffset).write(text),
+  });
+  const long = 'x'.repeat(100_000);
+  expect(readStatus(fileOf(`started 12 10\n${long}`))).toMatchObject({ pid: 12, lost: true });
+  expect(readStatus(fileOf(`exit 3\n${long}`))).toMatchObject({ exitCode: 3 });
+  expect(readStatus(fileOf('started 12 10\n'))).toMatchObject({ pid: 12, lost: false });
 });
 
 it('keeps to the first exit that was told, and to codes that exist', () => {

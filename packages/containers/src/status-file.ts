@@ -18,8 +18,11 @@ export interface Status {
   readonly lost: boolean;
 }
 
-export function readStatus(file: OutputFile): Status {
-  return parseStatus(buffer.toString('latin1', 0, file.read(buffer, 0)));
+export function readStatus(file: Pick<OutputFile, 'read'>): Status {
+  const length = file.read(buffer, 0);
+  const status = parseStatus(buffer.toString('latin1', 0, length));
+  // So much was not said by the agent, whose next word would not be seen.
+  return length < STATUS_BYTES_MAX ? status : { ...status, lost: true };
 }
 
 /** Reads the lines that are complete and known. */

@@ -210,6 +210,14 @@ export const containerErrors = defineErrors({
     exit: 1,
     fault: 'operator',
   },
+  RIVET_CONTAINER_OUTPUT_FORGED: {
+    message:
+      'the output of a command was {found} ahead of what was read of it, which no program can print: something in the container changed the file of its output',
+    solve: 'Look for what writes below /.rivet in the container: those files are only for Rivet.',
+    status: 400,
+    exit: 1,
+    fault: 'user',
+  },
   RIVET_CONTAINER_CWD_MISSING: {
     message: 'the working directory "{cwd}" does not exist in the container or cannot be entered',
     solve: 'Create it first, or correct cwd: a relative path starts at /workspace.',
