@@ -38,7 +38,9 @@ export async function createValidator(
     const value = place === 'query' ? readNumbers(schema as SchemaNode, given) : given;
     const issues: DefinitionIssue[] = [];
     // Before anything else: it names what a misspelt field was meant to be.
-    findUnknown(schema as SchemaNode, value, place, issues);
+    if (hasUnknown(schema as SchemaNode, value)) {
+      findUnknown(schema as SchemaNode, value, place, issues);
+    }
     if (!options.anyText) findBadText(value, place, issues);
     if (!compiled.Check(value))
       issues.push(...shapeIssues(schema as SchemaNode, compiled.Errors(value), value, place));
@@ -113,6 +115,28 @@ function expectation(error: ShapeError, all: readonly ShapeError[]): string {
   }
   if (params.format !== undefined) return `a ${params.format}`;
   return params.type ?? error.message.replace(/^must /, 'to ');
+}
+
+/** Whether `findUnknown` finds something: without the names of places, which cost more than all else. */
+function hasUnknown(schema: SchemaNode, value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  if (Array.isArray(value)) {
+    const { items } = schema;
+    return items !== undefined && value.some((item) => hasUnknown(items, item));
+  }
+  if (schema.type !== 'object') return false;
+  const { properties, patternProperties } = schema;
+  const fields = value as Readonly<Record<string, unknown>>;
+  for (const name in fields) {
+    const known =
+      properties !== undefined && Object.hasOwn(properties, name)
+        ? properties[name]
+        : Object.values(patternProperties ?? {})[0];
+    if (known === undefined) {
+      if (properties !== undefined) return true;
+    } else if (hasUnknown(known, fields[name])) return true;
+  }
+  return false;
 }
 
 function findUnknown(

@@ -1,5 +1,5 @@
 // Opaque tokens: 256 random bits behind a prefix that says what they are; only a hash is kept.
-import { createHash, randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 import { SecretText } from '@rivet/base';
 
 /** The kinds of tokens by what they open. */
@@ -38,7 +38,7 @@ export function makeToken(kind: keyof typeof tokenPrefixes): NewToken {
  * guess, and looking it up by the hash tells no more by its time than the hash itself.
  */
 export function hashToken(token: string): Buffer {
-  return createHash('sha256').update(token).digest();
+  return hash('sha256', token, 'buffer');
 }
 
 /** What kind of token a text looks like; undefined when it is none of ours. */

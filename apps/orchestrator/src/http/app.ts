@@ -131,16 +131,18 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     return sendProblem(reply, RivetError.of('RIVET_REQUEST_METHOD', facts));
   });
   app.decorateRequest<Principal | null>('principal', null);
-  app.addHook('onRequest', async (request, reply) => {
+  // Not async, which every request would pay for; what it throws is told all the same.
+  app.addHook('onRequest', (request, reply, done) => {
     request.principal = { ...anonymous, from: originOf(request) };
     checkHost(request, reply);
-    if (!stopping.aborted) return;
+    if (!stopping.aborted) return done();
     // Whoever asks again then asks another one.
     reply.header('connection', 'close');
     throw RivetError.of('RIVET_SERVER_STOPPING', {});
   });
-  app.addHook('onResponse', async (request, reply) => {
+  app.addHook('onResponse', (request, reply, done) => {
     metrics.observeRequest(request.routeOptions.url ?? 'unknown', reply);
+    done();
   });
   for (const name of Object.keys(routes) as RouteName[]) {
     await register(app, name, options, bodies);

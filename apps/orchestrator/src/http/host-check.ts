@@ -63,9 +63,12 @@ function isLoopback(address: string | undefined): boolean {
 }
 
 function repeatedHeader(rawHeaders: readonly string[]): string | undefined {
-  const names = rawHeaders
-    .filter((_, index) => index % 2 === 0)
-    .map((name) => name.toLowerCase())
-    .filter((name) => ONCE.has(name));
-  return names.find((name, index) => names.indexOf(name) !== index);
+  const seen: string[] = [];
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index]?.toLowerCase() ?? '';
+    if (!ONCE.has(name)) continue;
+    if (seen.includes(name)) return name;
+    seen.push(name);
+  }
+  return undefined;
 }
