@@ -174,7 +174,9 @@ async function add(
   const range = `${key} >= '${from}' AND ${key} < '${to}'`;
   const { rows } = await client.query(`SELECT 1 FROM ${name}_default WHERE ${range} LIMIT 1`);
   if (rows.length > 0) {
-    await client.query(`LOCK TABLE ${name}_default IN ACCESS EXCLUSIVE MODE`);
+    // Of all of them together: a statement that already knows the partitions, and only waits for the
+    // one that is emptied here, would look for its rows in neither place.
+    await client.query(`LOCK TABLE ONLY ${name}, ${name}_default IN ACCESS EXCLUSIVE MODE`);
     const columns = await storedColumns(client, name);
     await client.query(`INSERT INTO ${part} (${columns})
       SELECT ${columns} FROM ${name}_default WHERE ${range}`);

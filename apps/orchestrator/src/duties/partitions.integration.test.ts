@@ -6,6 +6,7 @@ import {
   type Database,
   findIdempotencyKey,
   listPartitions,
+  lockJob,
   readJob,
   useIdempotencyKey,
 } from '@rivet/store';
@@ -135,6 +136,31 @@ test('a job from a clock that is far ahead is kept, and gets a partition', async
   expect(places).toHaveLength(PARTS.length);
   for (const place of places) expect(place).toMatch(/_\d{8}$/);
 });
+
+test('a job is found at every moment while it is moved to a partition', async () => {
+  const first = Math.ceil(Date.now() / DAY_MS) * DAY_MS + 400 * DAY_MS;
+  let moved = 0;
+  let missed = 0;
+  for (let day = 0; day < 6; day += 1) {
+    const id = await insertJob(first + day * DAY_MS);
+    let running = true;
+    const readers = [1, 2, 3, 4].map(async (reader) => {
+      while (running) {
+        const found =
+          reader % 2 === 0
+            ? await readJob(database, id)
+            : await database.transaction((tx) => lockJob(tx, id), { repeatable: true });
+        if (found === undefined) missed += 1;
+      }
+    });
+    await keep();
+    running = false;
+    await Promise.all(readers);
+    if (!(await placesOf(id)).includes('jobs_default')) moved += 1;
+  }
+  expect(missed).toBe(0);
+  expect(moved).toBeGreaterThan(3);
+}, 60_000);
 
 test('an id that begins with no time stays where it is', async () => {
   await insertJob(2 ** 48 - 1);
