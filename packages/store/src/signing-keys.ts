@@ -17,12 +17,13 @@ export interface SigningKeyRow extends SealedColumns {
   readonly ends_in_ms: number | null;
 }
 
+// Not now(): a transaction that waited for the lock began before the key that it must see now.
 const list = repeatable(
   'list_signing_keys',
   `SELECT id, purpose, public_key, master_key_id, wrapped_key, box, created_at,
-     extract(epoch FROM signs_from - now())::float8 * 1000 AS signs_in_ms,
-     extract(epoch FROM verifies_until - now())::float8 * 1000 AS ends_in_ms
-   FROM signing_keys WHERE verifies_until IS NULL OR verifies_until > now()
+     extract(epoch FROM signs_from - statement_timestamp())::float8 * 1000 AS signs_in_ms,
+     extract(epoch FROM verifies_until - statement_timestamp())::float8 * 1000 AS ends_in_ms
+   FROM signing_keys WHERE verifies_until IS NULL OR verifies_until > statement_timestamp()
    ORDER BY signs_from DESC, id`,
 );
 
