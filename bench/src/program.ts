@@ -1,5 +1,7 @@
 // A program of Rivet as a process of its own: what it announces, what it uses, its last words.
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { findBuild } from '@rivet/base';
 import { type HostProcess, startProcess } from '@rivet/processes';
 import { root } from './command.ts';
 
@@ -41,7 +43,7 @@ export function startProgram(
   );
   const child = startProcess({
     file: process.execPath,
-    args: [path, ...args],
+    args: [builtFrom(path) ?? path, ...args],
     cwd: root,
     env: { ...Object.fromEntries(inherited), ...settings },
     stdin: 'ignore',
@@ -71,6 +73,13 @@ export function startProgram(
       await child.stop(STOP_MS);
     },
   };
+}
+
+/** As an operator starts it: what was built, unless a source has changed since. */
+function builtFrom(path: string): string | undefined {
+  const [, name] = /^apps\/(\w+)\/src\/main\.ts$/.exec(path) ?? [];
+  const directory = name === undefined ? undefined : findBuild(root, name);
+  return directory && join(directory, `${name}.cjs`);
 }
 
 /** @throws when there is no such process */

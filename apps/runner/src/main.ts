@@ -10,9 +10,13 @@ import {
 import type { InstallationPolicy } from '@rivet/engine';
 import { composeRunner } from './compose.ts';
 import { readConfig, settingWarnings } from './config.ts';
+import { releaseMemory } from './release-memory.ts';
+import type { Runner } from './runner.ts';
 
 /** After a defect the program is given this long to say so, in milliseconds. */
 const DEFECT_EXIT_MS = 100;
+/** A runner that has no job so long after its start may wait for days. */
+const RELEASE_AFTER_MS = 5_000;
 
 void main().then((code) => {
   process.exitCode = code;
@@ -39,6 +43,7 @@ async function main(): Promise<number> {
       if (id === undefined) return 0;
       announce({ event: 'online', runner_id: id, name: config.name, url: config.url });
       logger.info({ capacity: config.capacity, tags: config.tags }, `online at ${config.url}`);
+      releaseWhenIdle(runner);
       await Promise.race([runner.ended(), interrupted]);
       return 0;
     } finally {
@@ -54,6 +59,13 @@ async function main(): Promise<number> {
 /** Without a file there are no rules, and no need of the engine, which is loaded with the first job. */
 async function readPolicy(path: string | undefined): Promise<InstallationPolicy> {
   return path === undefined ? {} : (await import('@rivet/engine')).loadInstallationPolicy(path);
+}
+
+/** Once: what the first job loads is needed again by the next one. */
+function releaseWhenIdle(runner: Runner): void {
+  setTimeout(() => {
+    if (runner.running === 0) releaseMemory();
+  }, RELEASE_AFTER_MS).unref();
 }
 
 /** One JSON line a program can wait for, on standard output. */
