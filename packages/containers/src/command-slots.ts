@@ -116,7 +116,11 @@ export class CommandSlots {
     for (;;) {
       const status = readStatus(slot.files.status);
       if (status.exitCode !== undefined || status.lost) return 'lost';
-      if (status.waitingPid !== undefined) return 'waiting';
+      if (status.waitingPid !== undefined) {
+        // Something in the container wrote what the command would seem to have printed.
+        const isClean = slot.files.stdout.size === 0 && slot.files.stderr.size === 0;
+        return isClean ? 'waiting' : 'lost';
+      }
       const now = performance.now();
       if (now - slot.askedAt > LOST_MS) return 'lost';
       if (now >= deadline) return 'pending';

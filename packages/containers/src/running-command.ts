@@ -273,7 +273,8 @@ class CommandFollower implements RunningCommand {
     if (status.failed === 'cwd') {
       throw RivetError.of('RIVET_CONTAINER_CWD_MISSING', { cwd: this.#command.cwd });
     }
-    const hasBegun = status.pid !== undefined || status.failed !== undefined;
+    // What was seen of it once may be gone from the file.
+    const hasBegun = (this.#pid ?? status.pid ?? status.failed) !== undefined;
     if (this.#slot !== undefined && !hasBegun) throw SLOT_LOST;
     this.#exitedAt = performance.now();
     return true;

@@ -26,6 +26,55 @@ describe('a command that goes wild', () => {
     await container.remove();
   });
 
+  it.each([
+    ['FIFOs', 'rm -f "$f" && mkfifo "$f"'],
+    ['directories', 'rm -f "$f" && mkdir "$f"'],
+    ['links to a file of its own', 'rm -f "$f" && ln -s /tmp/kept "$f"'],
+    ['links to devices', 'rm -f "$f" && ln -s /dev/zero "$f"'],
+    ['nothing', 'mv "$f" /tmp/'],
+    ['empty files', ': >"$f"'],
+  ])('is read to its end when it makes %s of its files', async (_, change) => {
+    const container = await start();
+    // The files of the next slot are there, and open, after a moment.
+    const script = `sleep 0.5; for f in /.rivet/out/*; do ${change}; done; echo shown; exit 4`;
+    const { stdout, exit } = await sh(container, script);
+    expect({ stdout, code: exit.exitCode }).toEqual({ stdout: 'shown\n', code: 4 });
+    for (const word of ['one', 'two']) {
+      expect((await sh(container, `echo ${word}`)).stdout).toBe(`${word}\n`);
+    }
+    expect((await sh(container, 'cat /tmp/kept')).exit.exitCode).toBe(1);
+    await container.remove();
+  });
+
+  it('is ended when its output is larger than all that can be printed', async () => {
+    const container = await start();
+    const script = 'for f in /.rivet/out/*.stdout; do truncate -s 40G "$f"; done; sleep 1000';
+    await expect(sh(container, script)).rejects.toMatchObject({
+      code: 'RIVET_CONTAINER_OUTPUT_FORGED',
+    });
+    expect((await sh(container, 'ps')).stdout).not.toContain('sleep 1000');
+    await container.remove();
+  });
+
+  it('is ended when it writes more about itself than the agent would', async () => {
+    const container = await start();
+    const script =
+      'for f in /.rivet/out/*.status; do head -c 100000 /dev/zero >>"$f"; done; sleep 1000';
+    expect((await sh(container, script)).exit).toMatchObject({ exitCode: 137, signal: 'SIGKILL' });
+    expect((await sh(container, 'echo next')).stdout).toBe('next\n');
+    await container.remove();
+  });
+
+  it('harms only its container when it asks the agent to kill everything', async () => {
+    const [container, other] = [await start(), await start()];
+    await sh(container, 'echo "signal 1 KILL" >/.rivet/in/requests; sleep 1000').catch(
+      () => undefined,
+    );
+    expect((await sh(other, 'echo alive')).stdout).toBe('alive\n');
+    expect((await sh(container, 'echo next')).stdout).toBe('next\n');
+    await Promise.all([container.remove(), other.remove()]);
+  });
+
   it('ends when it kills everything in the container, which then takes commands again', async () => {
     const container = await start();
     expect((await sh(container, 'kill -9 -1; sleep 1000')).exit.exitCode).toBe(137);
@@ -162,6 +211,28 @@ it('runs as another user with nothing but its own files, and no way to more righ
   expect(stdout).toBe('1000\nCapEff:\t0000000000000000\nNoNewPrivs:\t1\n');
   expect(stderr).toMatch(/^told\n.*Permission denied/);
   await container.remove();
+});
+
+it('sees nothing of the control directory of another container, and cannot reach it', async () => {
+  const [container, other] = [await start(), await start()];
+  const command = { id: 'hidden', argv: ['sleep', '1000'], env: {}, cwd: '/', stdin: undefined };
+  const running = await other.run(command, () => undefined);
+  const directory = join(podman.directory, other.name);
+  const before = await readdir(join(directory, 'out'));
+  const { stdout } = await sh(
+    container,
+    `ls -a /.rivet /.rivet/in /.rivet/out; mount | grep -c "${other.name}"; cd /.rivet/out/../../..; pwd
+    for f in ${directory} ${directory}/in/requests ${directory}/out; do
+      [ ! -e "$f" ] || echo reached; (echo "exit 0" >>"$f") 2>/dev/null && echo written; done`,
+  );
+  expect(stdout).not.toMatch(/hidden|reached|written/);
+  expect(stdout).toMatch(/\n0\n\/\n$/);
+  expect(await readdir(join(directory, 'out'))).toEqual(before);
+  // Other users of the machine do not come in either.
+  expect((await stat(directory)).mode & 0o077).toBe(0);
+  await running.signal('TERM');
+  expect(await running.exit).toMatchObject({ exitCode: 143 });
+  await Promise.all([container.remove(), other.remove()]);
 });
 
 it('leaves nothing of what a running command was given on the disk of the machine', async () => {
