@@ -51,3 +51,28 @@ it('goes on after what cannot be removed', async () => {
 it('has nothing to settle when nothing was added', async () => {
   await makeDisposal().disposal.settle();
 });
+
+it('forgets nothing that comes in the moment in which a round ends', async () => {
+  for (let turns = 0; turns < 8; turns += 1) {
+    const removed: string[] = [];
+    const disposal: Disposal = new Disposal({
+      driver: {
+        removeNamed: async () => undefined,
+        removeTree: async (path) => {
+          removed.push(path);
+          if (path === '/jobs/1') void addAfter(turns);
+        },
+      },
+      logger: silentLogger,
+    });
+    const addAfter = async (count: number): Promise<void> => {
+      for (let turn = 0; turn < count; turn += 1) await undefined;
+      disposal.addDirectory('/jobs/2');
+    };
+    disposal.addDirectory('/jobs/1');
+    await disposal.settle();
+    for (let turn = 0; turn <= turns; turn += 1) await undefined;
+    await disposal.settle();
+    expect(removed, `${turns} turns later`).toContain('/jobs/2');
+  }
+});

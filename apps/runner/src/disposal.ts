@@ -53,10 +53,7 @@ export class Disposal {
 
   #added(): void {
     this.#addedAt = performance.now();
-    this.#round ??= this.#run().finally(() => {
-      this.#round = undefined;
-      this.#hurried = false;
-    });
+    this.#round ??= this.#run();
   }
 
   async #run(): Promise<void> {
@@ -75,6 +72,9 @@ export class Disposal {
         await this.#remove(`the directory ${path}`, () => this.#options.driver.removeTree(path));
       }
     }
+    // In the same turn in which nothing was left: what comes now begins the next round.
+    this.#round = undefined;
+    this.#hurried = false;
   }
 
   async #waitUntilQuiet(): Promise<void> {
