@@ -184,10 +184,14 @@ async function bootstrap(env: Readonly<Record<string, string>>): Promise<Prepare
 /** Containers and directories of a runner that has stopped. */
 async function leftoversOf(stateDirectory: string): Promise<string[]> {
   const owner = (await readFile(join(stateDirectory, 'owner'), 'utf8')).trim();
-  const jobs = await readdir(join(stateDirectory, 'jobs'));
+  const directories: string[] = [];
+  for (const parent of ['jobs', 'warm']) {
+    const names = await readdir(join(stateDirectory, parent));
+    directories.push(...names.map((name) => join(stateDirectory, parent, name)));
+  }
   const containers = await containersOf(owner);
   return [
-    ...jobs.map((name) => `the directory ${join(stateDirectory, 'jobs', name)} was left`),
+    ...directories.map((path) => `the directory ${path} was left`),
     ...containers.map((name) => `the container ${name} was left`),
   ];
 }
