@@ -192,12 +192,26 @@ describe('a podman that fails', () => {
 
 describe('pulling', () => {
   it('happens once for all who ask at the same time, by the full name', async () => {
-    await fakePodman('case "$1" in image) exit 1;; pull) sleep 0.2;; esac');
+    await fakePodman('case "$1" in image) exit 1;; esac');
     await Promise.all(
       Array.from({ length: 4 }, () => driver.ensureImage('alpine', { pull: 'missing' })),
     );
-    const pulls = (await calls()).filter(([verb]) => verb === 'pull');
-    expect(pulls).toEqual([['pull', '--quiet', '--', 'docker.io/library/alpine:latest']]);
+    expect(await calls()).toEqual([
+      ['image', 'exists', '--', 'docker.io/library/alpine:latest'],
+      ['pull', '--quiet', '--', 'docker.io/library/alpine:latest'],
+    ]);
+  });
+
+  it('is not waited for by one who gave up while it was asked whether it is needed', async () => {
+    await fakePodman('case "$1" in image) sleep 0.2; exit 1;; esac');
+    const abort = new AbortController();
+    const impatient = driver.ensureImage('alpine', { pull: 'missing', signal: abort.signal });
+    const patient = driver.ensureImage('alpine', { pull: 'missing' });
+    await expect.poll(calls).toHaveLength(1);
+    abort.abort(new Error('canceled'));
+    await expect(impatient).rejects.toThrow('canceled');
+    await patient;
+    expect((await calls()).map(([verb]) => verb)).toEqual(['image', 'pull']);
   });
 
   it('goes on for the others when one gives up', async () => {

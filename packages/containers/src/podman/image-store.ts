@@ -45,6 +45,7 @@ export class ImageStore {
   readonly #options: ImageStoreOptions;
   readonly #pullTimeoutMs: number;
   readonly #pulls = new Map<string, Pull>();
+  readonly #questions = new Map<string, Promise<boolean>>();
   #indexQuestions = 0;
 
   constructor(options: ImageStoreOptions) {
@@ -103,13 +104,26 @@ export class ImageStore {
     return await this.#sharedPull(image, options);
   }
 
+  /**
+   * Asked once for all who ask at the same time, so that those who are told no go on together: a
+   * pull that began and ended between two answers would be made twice.
+   */
   async exists(image: string, signal?: AbortSignal): Promise<boolean> {
+    const name = plainName(image);
+    let question = this.#questions.get(name);
+    if (question === undefined) {
+      question = this.#ask(image).finally(() => this.#questions.delete(name));
+      this.#questions.set(name, question);
+    }
+    return await unlessAborted(question, signal);
+  }
+
+  async #ask(image: string): Promise<boolean> {
     const { podman, globalFlags } = this.#options;
     const result = await podman.run({
       action: `look for the image ${image}`,
       args: [...globalFlags(), 'image', 'exists', '--', plainName(image)],
       timeoutMs: EXISTS_TIMEOUT_MS,
-      signal,
     });
     if (result.exitCode > 1) {
       throw podman.failure(`look for the image ${image}`, essence(result));
@@ -136,13 +150,9 @@ export class ImageStore {
     const key = JSON.stringify([qualifyImageName(image), authFile]);
     const pull = this.#pulls.get(key) ?? this.#startPull(key, image, authFile);
     pull.waiting += 1;
-    const aborted = Promise.withResolvers<never>();
-    const onAbort = (): void => aborted.reject(signal?.reason);
-    signal?.addEventListener('abort', onAbort);
     try {
-      return await Promise.race([pull.done, aborted.promise]);
+      return await unlessAborted(pull.done, signal);
     } finally {
-      signal?.removeEventListener('abort', onAbort);
       pull.waiting -= 1;
       // The last one who leaves ends it.
       if (pull.waiting === 0) {
@@ -210,6 +220,21 @@ export class ImageStore {
     }
     if (result.exitCode !== 0) throw pullError(image, essence(result), result.stderr);
     return /^[0-9a-f]{64}$/m.exec(result.stdout)?.[0];
+  }
+}
+
+/** Settles like `promise`, or rejects with the reason of `signal` when that aborts first. */
+async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  // Whoever gave up looks at nothing any more.
+  promise.catch(() => undefined);
+  signal?.throwIfAborted();
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = (): void => aborted.reject(signal?.reason);
+  signal?.addEventListener('abort', onAbort);
+  try {
+    return await Promise.race([promise, aborted.promise]);
+  } finally {
+    signal?.removeEventListener('abort', onAbort);
   }
 }
 
