@@ -1,24 +1,17 @@
 // The fake driver passes the suite of all drivers, and keeps what its users ask it about.
 import { expect, it } from 'vitest';
-import type { ContainerSpec } from '../driver.ts';
 import { actConformanceCommand, describeDriver } from '../driver-conformance.ts';
+import { plainSpec } from '../testing/plain-spec.ts';
 import { createFakeDriver } from './driver.ts';
 
-const SPEC: ContainerSpec = {
+const SPEC = plainSpec({
   name: 'one',
   image: 'alpine',
   labels: { job: '1' },
   env: { A: '1' },
-  mounts: [],
-  entrypoint: [],
   network: 'default',
-  user: undefined,
-  memoryBytes: undefined,
-  cpus: undefined,
-  pids: undefined,
-  privileged: false,
   controlDirectory: '/nowhere',
-};
+});
 const COMMAND = { id: 'c1', argv: ['make'], env: { B: '2' }, cwd: '/workspace', stdin: undefined };
 
 describeDriver('the fake driver', {

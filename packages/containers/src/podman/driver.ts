@@ -1,9 +1,9 @@
 // The Podman driver: containers by podman's command line, commands by the agent in them.
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { type Logger, RivetError, silentLogger, sleep, toRivetError } from '@rivet/base';
+import { type Logger, RivetError, silentLogger, toRivetError } from '@rivet/base';
 import { checkBuild } from '../build-spec.ts';
 import { checkLabels, checkSpec } from '../container-spec.ts';
 import type {
@@ -25,27 +25,21 @@ import { checkPodman } from './check.ts';
 import { essence, PodmanCli, type PodmanResult } from './cli.ts';
 import { type CommandChannel, createAgentChannel } from './command-channel.ts';
 import { PodmanContainer } from './container.ts';
+import { describeContainerEnd, removeContainers } from './container-end.ts';
 import { createExecChannel } from './exec-channel.ts';
 import { ImageBuilder } from './image-builder.ts';
 import { ImageIndex } from './image-index.ts';
 import { ImageStore } from './image-store.ts';
 import { parseContainerList } from './list.ts';
+import { MachineFlags, machineKey } from './machine-flags.ts';
 import { findNeighbour } from './neighbour.ts';
 import { ProcessLimit } from './process-limit.ts';
 import { registrySettings } from './registry-settings.ts';
 import { removeTree } from './remove-tree.ts';
-import {
-  adaptFlags,
-  inspectMachine,
-  PLAIN_FLAGS,
-  type RuntimeFlags,
-  recallFlags,
-  rememberFlags,
-} from './runtime.ts';
+import { adaptFlags, inspectMachine, PLAIN_FLAGS, type RuntimeFlags } from './runtime.ts';
 import { ignoredLimit, missingShell, startError } from './start-error.ts';
 
 const START_TIMEOUT_MS = 2 * 60_000;
-const REMOVE_TIMEOUT_MS = 2 * 60_000;
 const QUERY_TIMEOUT_MS = 30_000;
 /** Ways to adapt to a machine are few; more attempts than that would be a loop. */
 const ADAPTATIONS_MAX = 6;
@@ -83,44 +77,37 @@ class PodmanDriver implements ContainerDriver {
   readonly #images: ImageStore;
   readonly #builder: ImageBuilder;
   readonly #logger: Logger;
-  readonly #cacheFile: string | undefined;
+  readonly #flags: MachineFlags;
   readonly #defaultImage: string | undefined;
   readonly #controlDirectory: boolean;
   /** Images that are known to have no shell, and what Podman said about them. */
   readonly #withoutShell = new Map<string, string>();
-  #flags: RuntimeFlags = PLAIN_FLAGS;
-  #recalled: Promise<void> | undefined;
-  /**
-   * At most one start at a time finds out what this machine needs; the others wait for what it
-   * learned.
-   */
-  #learning: Promise<unknown> | undefined;
-  #proven = false;
 
   constructor(options: PodmanDriverOptions) {
     const env = options.env ?? process.env;
     this.#podman = new PodmanCli(options.program ?? 'podman', env);
     this.#logger = options.logger ?? silentLogger;
     const cache = env.XDG_CACHE_HOME ?? (env.HOME && join(env.HOME, '.cache'));
-    this.#cacheFile = options.cacheFile ?? (cache && join(cache, 'rivet/podman.json'));
+    const cacheFile = options.cacheFile ?? (cache && join(cache, 'rivet/podman.json'));
+    this.#flags = new MachineFlags(cacheFile, this.#logger);
     const { insecureRegistries = [], signaturePolicy } = options;
     const registries = registrySettings(insecureRegistries, signaturePolicy);
     const podman = this.#podman;
     this.#images = new ImageStore({
       podman,
-      globalFlags: () => this.#flags.global,
+      globalFlags: () => this.#flags.current.global,
       registries,
       index: new ImageIndex({
         env,
-        cacheFile: this.#cacheFile && join(dirname(this.#cacheFile), 'podman-images.json'),
-        machine: cacheKey,
+        cacheFile: cacheFile && join(dirname(cacheFile), 'podman-images.json'),
+        machine: machineKey,
       }),
       logger: this.#logger,
       pullTimeoutMs: options.pullTimeoutMs,
     });
     this.#builder = new ImageBuilder({
       podman,
-      flags: () => this.#flags,
+      flags: () => this.#flags.current,
       registries,
       images: this.#images,
     });
@@ -129,10 +116,10 @@ class PodmanDriver implements ContainerDriver {
   }
 
   async check(): Promise<readonly DriverFinding[]> {
-    await this.#recall();
+    await this.#flags.recall();
     return await checkPodman({
       podman: this.#podman,
-      flags: this.#flags,
+      flags: this.#flags.current,
       image: this.#defaultImage,
       images: this.#images,
       tryContainer: (image) => this.#tryContainer(image),
@@ -143,12 +130,12 @@ class PodmanDriver implements ContainerDriver {
     image: string,
     options: { pull: PullPolicy; signal?: AbortSignal },
   ): Promise<string | undefined> {
-    await this.#recall();
+    await this.#flags.recall();
     return await this.#images.ensureId(image, options);
   }
 
   async pullImage(image: string, options: PullOptions): Promise<ImageFacts> {
-    await this.#recall();
+    await this.#flags.recall();
     await this.#images.ensure(image, options);
     return await this.#images.facts(image, options.signal);
   }
@@ -161,19 +148,19 @@ class PodmanDriver implements ContainerDriver {
 
   async pushImage(id: string, name: string, options: RegistryOptions): Promise<ImageFacts> {
     parseImageName(name);
-    await this.#recall();
+    await this.#flags.recall();
     return await this.#builder.push(id, name, options);
   }
 
   async removeBuilt(labels: Readonly<Record<string, string>>): Promise<number> {
     refuseNoLabels(labels, 'image');
-    await this.#recall();
-    return await removeBuilt(this.#podman, this.#flags.global, labels);
+    await this.#flags.recall();
+    return await removeBuilt(this.#podman, this.#flags.current.global, labels);
   }
 
   async start(spec: ContainerSpec, signal?: AbortSignal): Promise<Container> {
     checkSpec(spec);
-    await this.#recall();
+    await this.#flags.recall();
     const image = spec.imageId ?? spec.image;
     let reason = this.#withoutShell.get(image);
     if (this.#controlDirectory && reason === undefined) {
@@ -188,7 +175,7 @@ class PodmanDriver implements ContainerDriver {
     }
     const channel = await createExecChannel(spec, {
       podman: this.#podman,
-      globalFlags: () => this.#flags.global,
+      globalFlags: () => this.#flags.current.global,
       reason: reason ?? 'control directories are turned off',
     });
     return await this.#startWith(spec, channel, signal);
@@ -204,7 +191,7 @@ class PodmanDriver implements ContainerDriver {
       const variables = environmentLines(spec);
       const file = environmentFile(spec);
       if (variables !== undefined) await writeFile(file, variables, { mode: 0o600 });
-      await this.#podmanRun(spec, channel, neighbour, signal);
+      await this.#flags.afterLearning(() => this.#runWithFlags(spec, channel, neighbour, signal));
       await rm(file, { force: true });
       const main = await awaitMain(spec, channel, () => this.#describeEnd(spec.name), signal);
       await channel.open();
@@ -227,11 +214,11 @@ class PodmanDriver implements ContainerDriver {
 
   async list(labels: Readonly<Record<string, string>>): Promise<readonly ContainerSummary[]> {
     checkLabels(labels);
-    await this.#recall();
+    await this.#flags.recall();
     const listed = await this.#podman.expectJson({
       action: 'list containers',
       args: [
-        ...this.#flags.global,
+        ...this.#flags.current.global,
         'ps',
         '--all',
         ...Object.entries(labels).map(
@@ -258,7 +245,7 @@ class PodmanDriver implements ContainerDriver {
   }
 
   async removeNamed(names: readonly string[]): Promise<void> {
-    await this.#recall();
+    await this.#flags.recall();
     for (let from = 0; from < names.length; from += REMOVE_BATCH) {
       await this.#remove(names.slice(from, from + REMOVE_BATCH));
     }
@@ -274,9 +261,9 @@ class PodmanDriver implements ContainerDriver {
 
   /** A build does not say which flags this machine needs; a container of its base image does. */
   async #learnFrom({ images }: BuildSpec): Promise<void> {
-    await this.#recall();
+    await this.#flags.recall();
     const [base] = images.values();
-    if (this.#proven || base === undefined) return;
+    if (this.#flags.proven || base === undefined) return;
     await this.#tryContainer(base).catch((error: unknown) => {
       // Not the message, which has the name of the image: a script chose it.
       const { code } = toRivetError(error);
@@ -285,28 +272,13 @@ class PodmanDriver implements ContainerDriver {
   }
 
   /** Has Podman start the container, with whatever flags this machine needs. */
-  async #podmanRun(
-    spec: ContainerSpec,
-    channel: CommandChannel,
-    neighbour: Neighbour | undefined,
-    signal: AbortSignal | undefined,
-  ): Promise<void> {
-    if (!this.#proven) await this.#learning?.catch(() => undefined);
-    if (this.#proven) return await this.#runWithFlags(spec, channel, neighbour, signal);
-    const learning = this.#runWithFlags(spec, channel, neighbour, signal);
-    this.#learning ??= learning;
-    await learning.finally(() => {
-      if (this.#learning === learning) this.#learning = undefined;
-    });
-  }
-
   async #runWithFlags(
     spec: ContainerSpec,
     channel: CommandChannel,
     neighbour: Neighbour | undefined,
     signal: AbortSignal | undefined,
   ): Promise<void> {
-    let flags = this.#flags;
+    let flags = this.#flags.current;
     let result: PodmanResult;
     for (let attempt = 0; ; attempt += 1) {
       result = await this.#podman.run({
@@ -317,7 +289,7 @@ class PodmanDriver implements ContainerDriver {
         signal,
       });
       if (result.exitCode === 0) {
-        await this.#learned(flags);
+        await this.#flags.learned(flags);
         const ignored = ignoredLimit(spec, flags.run, result.stderr);
         if (ignored !== undefined) throw ignored;
         return;
@@ -340,101 +312,21 @@ class PodmanDriver implements ContainerDriver {
     throw this.#podman.failure(`start a container of ${spec.image}`, essence(result));
   }
 
-  async #learned(flags: RuntimeFlags): Promise<void> {
-    const news = flags !== this.#flags;
-    this.#flags = flags;
-    this.#proven = true;
-    if (news && flags.reasons.length > 0) {
-      this.#logger.warn({ reasons: flags.reasons }, 'Podman needs help on this machine');
-    }
-    if (news && this.#cacheFile !== undefined) {
-      await rememberFlags(this.#cacheFile, await cacheKey(), flags);
-    }
-  }
-
-  #recall(): Promise<void> {
-    this.#recalled ??= (async () => {
-      if (this.#cacheFile === undefined) return;
-      const flags = await recallFlags(this.#cacheFile, await cacheKey());
-      if (flags === undefined) return;
-      this.#flags = flags;
-      this.#proven = true;
-    })();
-    return this.#recalled;
-  }
-
   async #neighbourOf({ beside }: ContainerSpec): Promise<Neighbour | undefined> {
     if (beside === undefined) return undefined;
-    const { global } = this.#flags;
+    const { global } = this.#flags.current;
     const found = await findNeighbour(this.#podman, global, beside);
     if (found !== undefined) return found;
     const reason = await this.#describeEnd(beside);
     throw RivetError.of('RIVET_CONTAINER_LOST', { container: beside, reason });
   }
 
-  async #remove(names: readonly string[]): Promise<void> {
-    const action = `remove ${names.length === 1 ? names[0] : `${names.length} containers`}`;
-    let reason = '';
-    for (let attempt = 0; attempt < 3; attempt += 1) {
-      const result = await this.#podman.run({
-        action,
-        // Volumes that an image declares go with its container.
-        args: [
-          ...this.#flags.global,
-          'rm',
-          '--force',
-          '--ignore',
-          '--time=0',
-          '--volumes',
-          '--',
-          ...names,
-        ],
-        timeoutMs: REMOVE_TIMEOUT_MS,
-      });
-      if (result.exitCode === 0) return;
-      reason = essence(result);
-      if (/no such container|no container with/i.test(reason)) return;
-      // Someone else is removing it, or its file system is busy for a moment.
-      await sleep(200 * (attempt + 1));
-    }
-    throw RivetError.of('RIVET_CONTAINER_REMOVE_FAILED', {
-      what: names.length === 1 ? `the container ${names[0]}` : `${names.length} containers`,
-      reason,
-    });
+  #remove(names: readonly string[]): Promise<void> {
+    return removeContainers(this.#podman, this.#flags.current.global, names);
   }
 
-  async #describeEnd(name: string): Promise<string> {
-    try {
-      const result = await this.#podman.run({
-        action: `inspect ${name}`,
-        args: [
-          ...this.#flags.global,
-          'container',
-          'inspect',
-          '--format={{.State.OOMKilled}} {{.State.ExitCode}}',
-          '--',
-          name,
-        ],
-        timeoutMs: QUERY_TIMEOUT_MS,
-      });
-      const [, oom, code] = /^(true|false) (-?\d+)$/.exec(result.stdout.trim()) ?? [];
-      if (code === undefined) return 'somebody removed it';
-      const written = await this.#lastWords(name);
-      return oom === 'true'
-        ? 'it ran out of memory'
-        : `its main process ended with exit code ${code}${written === '' ? '' : `: ${written}`}`;
-    } catch {
-      return 'Podman cannot say why';
-    }
-  }
-
-  async #lastWords(name: string): Promise<string> {
-    const result = await this.#podman.run({
-      action: `read the log of ${name}`,
-      args: [...this.#flags.global, 'logs', '--tail=5', '--', name],
-      timeoutMs: QUERY_TIMEOUT_MS,
-    });
-    return `${result.stdout}\n${result.stderr}`.trim().split('\n').join(' | ').slice(0, 500);
+  #describeEnd(name: string): Promise<string> {
+    return describeContainerEnd(this.#podman, this.#flags.current.global, name);
   }
 
   /** Starts a container and removes it; returns the flags that this machine needed. */
@@ -460,7 +352,7 @@ class PodmanDriver implements ContainerDriver {
     } finally {
       await this.removeTree(directory);
     }
-    return this.#flags;
+    return this.#flags.current;
   }
 }
 
@@ -471,10 +363,4 @@ function refuseNoLabels(labels: Readonly<Record<string, string>>, what: string):
     found: 'empty',
     expected: `at least one; without one every ${what} of the machine would be removed`,
   });
-}
-
-async function cacheKey(): Promise<string> {
-  // Another boot, user or podman may need other flags.
-  const boot = await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => '');
-  return `1 ${boot.trim()} ${process.getuid?.()}`;
 }
