@@ -93,7 +93,11 @@ export class PodmanContainer implements Container {
   }
 
   kill(): Promise<void> {
-    this.#killing ??= this.#kill();
+    this.#killing ??= this.#kill().catch((error: unknown) => {
+      // May be tried again.
+      this.#killing = undefined;
+      throw error;
+    });
     return this.#killing;
   }
 

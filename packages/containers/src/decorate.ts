@@ -1,0 +1,40 @@
+// A container or a driver of which something is done differently, and the rest as before.
+import type { Container, ContainerDriver } from './driver.ts';
+
+/** The same container with `changes`. */
+export function decorateContainer(container: Container, changes: Partial<Container>): Container {
+  return {
+    name: container.name,
+    image: container.image,
+    warm: container.warm ?? false,
+    isRunning: () => container.isRunning(),
+    moved: (controlDirectory) => container.moved(controlDirectory),
+    run: (command, sink) => container.run(command, sink),
+    kill: () => container.kill(),
+    remove: () => container.remove(),
+    ...changes,
+  };
+}
+
+/** The same driver with `changes`. */
+export function decorateDriver(
+  driver: ContainerDriver,
+  changes: Partial<ContainerDriver>,
+): ContainerDriver {
+  return {
+    name: driver.name,
+    check: () => driver.check(),
+    ensureImage: (image, options) => driver.ensureImage(image, options),
+    pullImage: (image, options) => driver.pullImage(image, options),
+    buildImage: (spec, sink, signal) => driver.buildImage(spec, sink, signal),
+    pushImage: (id, name, options) => driver.pushImage(id, name, options),
+    removeBuilt: (labels) => driver.removeBuilt(labels),
+    start: (spec, signal) => driver.start(spec, signal),
+    list: (labels) => driver.list(labels),
+    removeNamed: (names) => driver.removeNamed(names),
+    removeLabelled: (labels) => driver.removeLabelled(labels),
+    removeTree: (path) => driver.removeTree(path),
+    close: () => driver.close(),
+    ...changes,
+  };
+}
