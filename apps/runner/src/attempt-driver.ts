@@ -1,6 +1,12 @@
 // A container driver for one attempt: it hands out what stands ready, keeps account of what runs,
 // ends it within milliseconds, and leaves the removing to the disposal.
-import type { Container, ContainerDriver, ContainerSpec } from '@rivet/containers';
+import {
+  type Container,
+  type ContainerDriver,
+  type ContainerSpec,
+  decorateContainer,
+  decorateDriver,
+} from '@rivet/containers';
 import type { Disposal } from './disposal.ts';
 import type { WarmSlot } from './warm/warm-slot.ts';
 
@@ -33,7 +39,13 @@ export function attemptDriver(
   let isUnsure = false;
 
   const end = async (container: Container): Promise<void> => {
-    await container.kill();
+    try {
+      await container.kill();
+    } catch (error) {
+      // It may still run, and one that stood ready has no labels of the attempt to find it by.
+      disposal.addContainers([container.name]);
+      throw error;
+    }
     if (open.delete(container)) disposal.addContainers([container.name]);
   };
   const begin = async (spec: ContainerSpec, signal: AbortSignal | undefined) => {
@@ -47,7 +59,7 @@ export function attemptDriver(
     try {
       const container = await started;
       open.add(container);
-      return endingQuickly(container, () => end(container));
+      return decorateContainer(container, { remove: () => end(container) });
     } catch (error) {
       isUnsure = true;
       throw error;
@@ -70,10 +82,8 @@ export function attemptDriver(
     isUnsure = false;
     if (failed !== undefined) throw failed.reason;
   };
-  return {
-    ...passedOn(driver),
+  const own = decorateDriver(driver, {
     start,
-    endAll,
     async removeLabelled() {
       const { size } = open;
       await endAll();
@@ -84,36 +94,6 @@ export function attemptDriver(
       await disposal.settle();
       return await driver.removeBuilt(owner);
     },
-  };
-}
-
-function passedOn(driver: ContainerDriver): ContainerDriver {
-  return {
-    name: driver.name,
-    check: () => driver.check(),
-    ensureImage: (image, options) => driver.ensureImage(image, options),
-    pullImage: (image, options) => driver.pullImage(image, options),
-    buildImage: (spec, sink, signal) => driver.buildImage(spec, sink, signal),
-    pushImage: (id, name, options) => driver.pushImage(id, name, options),
-    removeBuilt: (labels) => driver.removeBuilt(labels),
-    start: (spec, signal) => driver.start(spec, signal),
-    list: (labels) => driver.list(labels),
-    removeNamed: (names) => driver.removeNamed(names),
-    removeLabelled: (labels) => driver.removeLabelled(labels),
-    removeTree: (path) => driver.removeTree(path),
-    close: () => driver.close(),
-  };
-}
-
-function endingQuickly(container: Container, end: () => Promise<void>): Container {
-  return {
-    name: container.name,
-    image: container.image,
-    warm: container.warm ?? false,
-    isRunning: () => container.isRunning(),
-    moved: (path) => container.moved(path),
-    run: (command, sink) => container.run(command, sink),
-    kill: () => container.kill(),
-    remove: end,
-  };
+  });
+  return { ...own, endAll };
 }
