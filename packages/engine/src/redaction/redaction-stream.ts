@@ -13,7 +13,10 @@ export interface Automata {
 
 /** Takes the bytes of one stream and gives them back without secrets. */
 export interface RedactionStream {
-  /** What is certain by now; the rest comes with what follows. */
+  /**
+   * What is certain by now; the rest comes with what follows. May lie in the bytes that were pushed,
+   * or where the next ones go: whoever keeps it longer makes a copy.
+   */
   push(bytes: Uint8Array): Uint8Array;
   /** The rest; the stream can be used for another text afterwards. */
   end(): Uint8Array;
@@ -33,6 +36,17 @@ export function createRedactionStream(automata: () => Automata): RedactionStream
   let known: Automata | undefined;
   let scanners: Scanner[] = [];
 
+  /** Used again for each chunk: a log of megabytes would leave as many behind. */
+  let scratch: Uint8Array = NOTHING;
+
+  const joinedWithRest = (bytes: Uint8Array): Uint8Array => {
+    const length = buffer.length + bytes.length;
+    // The rest is a copy of its own, so it is not overwritten where it lies.
+    if (scratch.length < length) scratch = new Uint8Array(length);
+    scratch.set(buffer);
+    scratch.set(bytes, buffer.length);
+    return scratch.subarray(0, length);
+  };
   const begin = (): void => {
     scanned = 0;
     scanners = [
@@ -81,7 +95,7 @@ export function createRedactionStream(automata: () => Automata): RedactionStream
   return {
     push(bytes) {
       refresh();
-      buffer = buffer.length === 0 ? bytes : Buffer.concat([buffer, bytes]);
+      buffer = buffer.length === 0 ? bytes : joinedWithRest(bytes);
       if (scanners.length === 0) return take(buffer.length, []);
       read(false);
       let certain = Math.min(...scanners.map((scanner) => scanner.openFrom(scanned)));
