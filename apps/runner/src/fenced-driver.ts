@@ -1,5 +1,10 @@
 // A container driver for one attempt, which starts nothing more once the attempt must stop.
-import type { Container, ContainerDriver } from '@rivet/containers';
+import {
+  type Container,
+  type ContainerDriver,
+  decorateContainer,
+  decorateDriver,
+} from '@rivet/containers';
 
 /**
  * The same driver until `fence` aborts. From then on images, containers and commands are refused
@@ -11,18 +16,12 @@ export function fencedDriver(driver: ContainerDriver, fence: AbortSignal): Conta
     fence.throwIfAborted();
     return signal === undefined ? fence : AbortSignal.any([fence, signal]);
   };
-  return {
-    name: driver.name,
-    check: () => driver.check(),
+  return decorateDriver(driver, {
     async ensureImage(image, options) {
-      fence.throwIfAborted();
-      const signals = options.signal === undefined ? [fence] : [fence, options.signal];
-      return driver.ensureImage(image, { ...options, signal: AbortSignal.any(signals) });
+      return await driver.ensureImage(image, { ...options, signal: fenced(options.signal) });
     },
     async start(spec, signal) {
-      fence.throwIfAborted();
-      const signals = signal === undefined ? [fence] : [fence, signal];
-      const container = await driver.start(spec, AbortSignal.any(signals));
+      const container = await driver.start(spec, fenced(signal));
       if (fence.aborted) {
         await container.remove();
         fence.throwIfAborted();
@@ -38,27 +37,14 @@ export function fencedDriver(driver: ContainerDriver, fence: AbortSignal): Conta
     async pushImage(id, name, options) {
       return await driver.pushImage(id, name, { ...options, signal: fenced(options.signal) });
     },
-    removeBuilt: (labels) => driver.removeBuilt(labels),
-    list: (labels) => driver.list(labels),
-    removeLabelled: (labels) => driver.removeLabelled(labels),
-    removeNamed: (names) => driver.removeNamed(names),
-    removeTree: (path) => driver.removeTree(path),
-    close: () => driver.close(),
-  };
+  });
 }
 
 function fencedContainer(container: Container, fence: AbortSignal): Container {
-  return {
-    name: container.name,
-    image: container.image,
-    warm: container.warm ?? false,
+  return decorateContainer(container, {
     async run(command, sink) {
       fence.throwIfAborted();
-      return container.run(command, sink);
+      return await container.run(command, sink);
     },
-    isRunning: () => container.isRunning(),
-    moved: (path) => container.moved(path),
-    kill: () => container.kill(),
-    remove: () => container.remove(),
-  };
+  });
 }

@@ -1,6 +1,6 @@
 // A directory with a started container that nobody has used: the next job that fits takes both.
 import { join } from 'node:path';
-import type { Container, ContainerSpec } from '@rivet/containers';
+import { type Container, type ContainerSpec, decorateContainer } from '@rivet/containers';
 import type { AttemptDirectory } from '../state-directory.ts';
 import { type WarmKey, warmKeyText } from './warm-key.ts';
 
@@ -88,14 +88,8 @@ export function keyOfSpec(spec: ContainerSpec, workspace: string): WarmKey | und
 
 /** Commands get the variables of the container that was asked for. */
 function withEnvironment(container: Container, { env }: ContainerSpec): Container {
-  return {
-    name: container.name,
-    image: container.image,
+  return decorateContainer(container, {
     warm: true,
-    isRunning: () => container.isRunning(),
-    moved: (path) => container.moved(path),
     run: (command, sink) => container.run({ ...command, env: { ...env, ...command.env } }, sink),
-    kill: () => container.kill(),
-    remove: () => container.remove(),
-  };
+  });
 }

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isRivetError } from '@rivet/base';
-import type { Container, ContainerSpec } from '@rivet/containers';
+import { type Container, type ContainerSpec, decorateContainer } from '@rivet/containers';
 import type { PipelineDefinition } from '@rivet/protocol';
 import { WORKSPACE } from '../commands/command-request.ts';
 import type { JobHost, JobSpec } from '../job.ts';
@@ -161,17 +161,11 @@ function withDirectory(
   controlDirectory: string,
   env: Readonly<Record<string, string>>,
 ): Container {
-  return {
-    name: container.name,
-    image: container.image,
-    warm: container.warm ?? false,
+  return decorateContainer(container, {
     run: (command, sink) => container.run({ ...command, env: { ...env, ...command.env } }, sink),
-    isRunning: () => container.isRunning(),
-    moved: (path) => container.moved(path),
-    kill: () => container.kill(),
     async remove() {
       await container.remove();
       await rm(controlDirectory, { recursive: true, force: true });
     },
-  };
+  });
 }
