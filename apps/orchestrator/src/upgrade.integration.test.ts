@@ -3,7 +3,7 @@
 import { copyFile, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { SecretText } from '@rivet/base';
+import { SecretText, uuidv7 } from '@rivet/base';
 import type { Client, JobOutcome, LogLine } from '@rivet/protocol';
 import {
   createFromTemplate,
@@ -29,6 +29,14 @@ type Row = Readonly<Record<string, unknown>>;
 type Rows = Readonly<Record<string, readonly Row[]>>;
 
 const LAST_BEFORE = 9;
+const PARTITIONED = [
+  'jobs',
+  'job_attempts',
+  'job_stages',
+  'job_outputs',
+  'job_logs',
+  'job_secret_inputs',
+];
 /** What the update takes away on purpose: the attempts that run have it elsewhere. */
 const dropped: Readonly<Record<string, readonly string[]>> = {
   job_attempts: ['request_id', 'lease_until'],
@@ -36,6 +44,9 @@ const dropped: Readonly<Record<string, readonly string[]>> = {
 };
 
 const { jobs } = before;
+const DAY_MS = 86_400_000;
+/** Jobs from clocks that were ahead: by less than a month, and by more. */
+const ahead = { little: uuidv7(Date.now() + 10 * DAY_MS), far: uuidv7(Date.now() + 400 * DAY_MS) };
 const name = `upgraded_${process.pid}_${Date.now()}`;
 const { adminUrl } = inject('rivetDatabase');
 let database: Database;
@@ -43,6 +54,8 @@ let orchestrator: Orchestrator;
 let client: Client;
 let rowsBefore: Rows;
 let rowsAfter: Rows;
+/** In which partitions the jobs of clocks that were ahead lie after the update. */
+let placesAfter: Readonly<Record<keyof typeof ahead, readonly string[]>>;
 
 beforeAll(async () => {
   const url = await createFromTemplate(adminUrl, name, 'template0');
@@ -52,6 +65,7 @@ beforeAll(async () => {
   rowsBefore = await readTables();
   await migrate(database);
   rowsAfter = await readTables();
+  placesAfter = { little: await placesOf(ahead.little), far: await placesOf(ahead.far) };
   const text = new SecretText(before.master_key);
   const started = await startTestOrchestrator(url, {
     leaseSeconds: 10,
@@ -94,6 +108,14 @@ async function fill(): Promise<void> {
   try {
     await client.query(`BEGIN; SET LOCAL session_replication_role = replica;
       ${inserts.join('\n')} COMMIT`);
+    for (const table of PARTITIONED) {
+      const key = table === 'jobs' ? 'id' : 'job_id';
+      for (const id of Object.values(ahead)) {
+        await client.query(`INSERT INTO ${table} SELECT (json_populate_record(NULL::${table},
+          (to_jsonb(t) || '{"${key}": "${id}"}')::json)).* FROM ${table} t
+          WHERE ${key} = '${jobs.succeeded}'`);
+      }
+    }
     await client.query(`UPDATE job_attempts SET lease_until = now() + interval '10 minutes'
       WHERE ended_at IS NULL AND job_id <> '${jobs.lost}'`);
   } finally {
@@ -110,6 +132,17 @@ async function readTables(): Promise<Rows> {
     return [name, rows.map(({ row }) => row)] as const;
   });
   return Object.fromEntries(await Promise.all(read));
+}
+
+/** The partition of each table that has rows of the job. */
+async function placesOf(id: string): Promise<string[]> {
+  const places: string[] = [];
+  for (const table of PARTITIONED) {
+    const key = table === 'jobs' ? 'id' : 'job_id';
+    const text = `SELECT DISTINCT tableoid::regclass::text AS place FROM ${table} WHERE ${key} = $1`;
+    places.push(...(await run<{ place: string }>(text, [id])).map(({ place }) => place));
+  }
+  return places;
 }
 
 async function allLines(id: string, attempt?: number): Promise<LogLine[]> {
@@ -144,6 +177,16 @@ test('the attempts that ran lie where reports look for them, with their leases',
   const expected = ran.map(({ ended_at, result, reason, message, code, ...row }) => row);
   expect(rowsAfter.running_attempts).toHaveLength(expected.length);
   expect(rowsAfter.running_attempts).toEqual(expect.arrayContaining(expected));
+});
+
+test('what is from a clock that was ahead is kept, with all that belongs to it', async () => {
+  const named = (partition: string): string[] => PARTITIONED.map((each) => `${each}_${partition}`);
+  expect(placesAfter.little).toEqual(named('initial'));
+  expect(placesAfter.far).toEqual(named('default'));
+  for (const id of Object.values(ahead)) {
+    expect(await client.getJob({ id })).toMatchObject({ state: 'succeeded', log_lines: 750 });
+    expect(await allLines(id)).toHaveLength(750);
+  }
 });
 
 test('history is read as before: states, stages, outputs, summary, and logs line by line', async () => {
