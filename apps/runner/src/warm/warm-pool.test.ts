@@ -16,7 +16,7 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 });
 
-/** A pool on a machine whose memory and clock the test sets. */
+/** A pool on a machine whose memory and jobs the test sets. */
 async function makePool(size: number) {
   const directory = await mkdtemp(join(tmpdir(), 'rivet-warm-test-'));
   cleanups.push(() => rm(directory, { recursive: true, force: true }));
@@ -25,7 +25,7 @@ async function makePool(size: number) {
   const driver = memoryDriver();
   driver.imageId = IMAGE_ID;
   const disposal = new Disposal({ driver, logger: silentLogger });
-  const machine = { freeBytes: 8 * GB, skippedMs: 0 };
+  const machine = { freeBytes: 8 * GB, running: 0 };
   const pool = new WarmPool({
     driver,
     state,
@@ -33,9 +33,9 @@ async function makePool(size: number) {
     logger: silentLogger,
     size,
     first: { image: 'localhost/a:1', network: 'default', user: undefined, readonly: false },
-    running: () => 0,
+    running: () => machine.running,
     freeBytes: () => machine.freeBytes,
-    clock: () => performance.now() + machine.skippedMs,
+    clock: () => performance.now(),
   });
   pool.start();
   const stop = async (): Promise<void> => {
@@ -97,6 +97,17 @@ it('starts nothing for an image that is not there: nothing is pulled for a job t
   await until(() => pool.size === 0);
   await expect.poll(slots).toEqual([]);
   expect(driver.started).toHaveLength(1);
+});
+
+it('is filled also on a runner to which jobs come without a pause', async () => {
+  const { pool, machine } = await makePool(1);
+  machine.running = 1;
+  const jobs = setInterval(() => pool.touch(), 20);
+  try {
+    await until(() => pool.size === 1);
+  } finally {
+    clearInterval(jobs);
+  }
 });
 
 it('ends what a start brings that was under way when it stopped', async () => {

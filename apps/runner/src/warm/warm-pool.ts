@@ -51,6 +51,8 @@ export class WarmPool {
   readonly #stop = new AbortController();
   #slots: WarmSlot[] = [];
   #activityAt: number;
+  /** When the first job came or went since it was looked at; undefined when none has. */
+  #changedAt: number | undefined;
   #pausedUntil = Number.NEGATIVE_INFINITY;
   #upkeep: Promise<void> | undefined;
 
@@ -95,6 +97,7 @@ export class WarmPool {
   /** A job came or went. */
   touch(): void {
     this.#activityAt = this.#options.clock();
+    this.#changedAt ??= this.#activityAt;
     this.#wakeup.notify();
   }
 
@@ -126,6 +129,7 @@ export class WarmPool {
         await this.#wait(waitMs);
         continue;
       }
+      this.#changedAt = undefined;
       const isDone = await this.#improve().catch((error: unknown) => {
         this.#pausedUntil = this.#options.clock() + PAUSE_MS;
         const reason = describeThrown(error);
@@ -143,7 +147,8 @@ export class WarmPool {
   #untilQuietMs(): number {
     const { clock, running } = this.#options;
     const quietAt = this.#activityAt + (running() === 0 ? QUIET_MS : BUSY_MS);
-    return Math.max(quietAt, this.#pausedUntil) - clock();
+    const latest = (this.#changedAt ?? this.#activityAt) + BUSY_MS;
+    return Math.max(Math.min(quietAt, latest), this.#pausedUntil) - clock();
   }
 
   /** Removes what is of no use, or starts one more; returns whether there was nothing to do. */
