@@ -153,7 +153,8 @@ async function runInWorkspace(attempt: Attempt): Promise<number> {
       url: undefined,
       source: job.source.kind === 'empty' ? 'none' : 'tree',
       bundle: job.bundle,
-      definition: undefined,
+      // Known already, so the first container starts while the script is being read once more.
+      definition: job.definition,
       inputs: job.inputs,
       onlyStage: job.onlyStage,
     },
@@ -178,6 +179,7 @@ async function runInWorkspace(attempt: Attempt): Promise<number> {
           summary = markdown;
         },
       },
+      earlyStart: true,
       labels: runLabels(id),
     },
     context.interrupt.signal,
