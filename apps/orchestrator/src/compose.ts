@@ -102,7 +102,8 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
     onUndone: () => notifier.queueChanged(),
   });
   const knownRunners = new KnownRunners({
-    database,
+    // Whoever claims or renews a lease must be known first.
+    database: reserved,
     cached: config.runnerCache,
     logger,
     polls: dispatcher,

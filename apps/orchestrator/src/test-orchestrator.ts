@@ -3,10 +3,12 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { SecretText, silentLogger, uuidv7 } from '@rivet/base';
 import {
   type ClaimedJob,
+  type ClaimResponse,
   type Client,
   type ConnectResponse,
   createClient,
   type JobOutcome,
+  type JobReport,
   type LogLine,
   type PipelineDefinition,
   type ReportRequest,
@@ -294,6 +296,16 @@ export class FakeRunner {
     };
     const { jobs } = await this.client.claimJobs({ body, ...(signal && { signal }) });
     return jobs;
+  }
+
+  /** A claim that brings reports. */
+  claimWith(
+    reports: JobReport[],
+    options: { capacity?: number; requestId?: string; repeat?: boolean } = {},
+  ): Promise<ClaimResponse> {
+    const { capacity = 1, requestId = randomUUID(), repeat = false } = options;
+    const claim = { session: this.#session, request_id: requestId, repeat, capacity, wait_ms: 0 };
+    return this.client.claimJobs({ body: { ...claim, reports } });
   }
 
   /** The same runner, which talks to the orchestrator of another client. */
