@@ -10,8 +10,8 @@ import {
 
 /** A block has this much text before it is closed, about 64 KiB when it is packed. */
 const TEXT_BYTES = 256 * 1024;
-/** With more it would not be taken: a quarter of what it may have goes to what is no text. */
-const TEXT_BYTES_MAX = (logBlockLimits.bytes / 4) * 3;
+/** Lines that would make it larger go into the next one. */
+const TEXT_BYTES_MAX = TEXT_BYTES + 64 * 1024;
 const LINES_MAX = logBlockLimits.lines / 2;
 const RUNS_MAX = 4096;
 const ORIGINS_LENGTH_MAX = 64 * 1024;

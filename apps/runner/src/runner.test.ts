@@ -253,7 +253,7 @@ describe('a server in trouble', () => {
   it('that refuses a report as too large gets smaller ones', async () => {
     const job = server.launch(1);
     server.fault = ({ name, body }) =>
-      name === 'report' && JSON.stringify(body).length > 250_000
+      name === 'report' && JSON.stringify(body).length > 500_000
         ? { status: 413, code: 'RIVET_REQUEST_TOO_LARGE' }
         : undefined;
     await start(async ({ log }) => {
