@@ -33,6 +33,7 @@ import { ImageStore } from './image-store.ts';
 import { parseContainerList } from './list.ts';
 import { MachineFlags, machineKey } from './machine-flags.ts';
 import { findNeighbour } from './neighbour.ts';
+import type { PauseCandidates } from './pause-program.ts';
 import { ProcessLimit } from './process-limit.ts';
 import { registrySettings } from './registry-settings.ts';
 import { removeTree } from './remove-tree.ts';
@@ -62,6 +63,8 @@ export interface PodmanDriverOptions {
   readonly signaturePolicy?: string | undefined;
   /** False: every command goes by `podman exec`, as it does for images without a shell. */
   readonly controlDirectory?: boolean | undefined;
+  /** Programs that keep containers of images without a shell; those of the machine when absent. */
+  readonly pauseCandidates?: PauseCandidates | undefined;
   /** Image that `check` tries a container with. */
   readonly defaultImage?: string;
 }
@@ -80,6 +83,7 @@ class PodmanDriver implements ContainerDriver {
   readonly #flags: MachineFlags;
   readonly #defaultImage: string | undefined;
   readonly #controlDirectory: boolean;
+  readonly #pauseCandidates: PauseCandidates | undefined;
   /** Images that are known to have no shell, and what Podman said about them. */
   readonly #withoutShell = new Map<string, string>();
 
@@ -113,6 +117,7 @@ class PodmanDriver implements ContainerDriver {
     });
     this.#defaultImage = options.defaultImage;
     this.#controlDirectory = options.controlDirectory ?? true;
+    this.#pauseCandidates = options.pauseCandidates;
   }
 
   async check(): Promise<readonly DriverFinding[]> {
@@ -177,6 +182,7 @@ class PodmanDriver implements ContainerDriver {
       podman: this.#podman,
       globalFlags: () => this.#flags.current.global,
       reason: reason ?? 'control directories are turned off',
+      pauseCandidates: this.#pauseCandidates,
     });
     return await this.#startWith(spec, channel, signal);
   }

@@ -7,7 +7,7 @@ import type { ContainerSpec } from '../driver.ts';
 import type { PodmanCli } from './cli.ts';
 import type { CommandChannel } from './command-channel.ts';
 import { runByExec } from './exec-command.ts';
-import { findPauseProgram } from './pause-program.ts';
+import { findPauseProgram, type PauseCandidates } from './pause-program.ts';
 
 export interface ExecChannelOptions {
   readonly podman: PodmanCli;
@@ -15,6 +15,8 @@ export interface ExecChannelOptions {
   readonly globalFlags: () => readonly string[];
   /** Why it cannot be done the other way. */
   readonly reason: string;
+  /** Where the program is looked for that keeps the container; the usual places when undefined. */
+  readonly pauseCandidates: PauseCandidates | undefined;
 }
 
 /** @throws RIVET_CONTAINER_NO_SHELL when this machine has no program that such a container can run */
@@ -22,7 +24,7 @@ export async function createExecChannel(
   spec: ContainerSpec,
   options: ExecChannelOptions,
 ): Promise<CommandChannel> {
-  const pause = await findPauseProgram();
+  const pause = await findPauseProgram(options.pauseCandidates);
   if (pause === undefined) {
     throw RivetError.of('RIVET_CONTAINER_NO_SHELL', { image: spec.image, reason: options.reason });
   }

@@ -5,6 +5,7 @@ import { uuidv7 } from '@rivet/base';
 import { startProcess } from '@rivet/processes';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { describeDriver } from '../driver-conformance.ts';
+import { plainSpec } from '../testing/plain-spec.ts';
 import { usePodman } from '../testing/use-podman.ts';
 import { createPodmanDriver } from './driver.ts';
 import { findMarked } from './marked-processes.ts';
@@ -15,8 +16,14 @@ describeDriver('podman without control directories', {
   missingImage: 'localhost/rivet/missing:1',
 });
 
-describe('an image without a shell', () => {
-  const podman = usePodman('no-shell');
+const catatonit = (process.env.PATH ?? '').split(':').map((folder) => join(folder, 'catatonit'));
+const busybox = ['/bin/busybox'];
+
+describe.each([
+  ['catatonit', { catatonit, busybox: [] }],
+  ['busybox', { catatonit: [], busybox }],
+])('an image without a shell, in a container of %s', (program, pauseCandidates) => {
+  const podman = usePodman('no-shell', { pauseCandidates });
   const image = `localhost/rivet-test/no-shell:${uuidv7()}`;
   const command = (argv: readonly string[], changes = {}) => ({
     id: uuidv7(),
@@ -53,6 +60,23 @@ describe('an image without a shell', () => {
   }, 60_000);
   afterAll(async () => {
     await podmanCli(['image', 'rm', '--force', '--ignore', image]);
+  });
+
+  it('runs nothing else in it, and nothing of a command that did not start', async () => {
+    const container = await podman.start({ image });
+    const list = async () => {
+      const listed = startProcess({
+        file: 'podman',
+        args: ['top', container.name, 'pid', 'args'],
+        env: process.env,
+      });
+      return (await listed.stdout?.setEncoding('utf8').toArray())?.join('') ?? '';
+    };
+    expect(await list()).toMatch(new RegExp(`\\n1 +/.rivet/(?:pause -P|${program} sh)`));
+    const running = await container.run(command(['sh', 'sleep', '1000']), () => undefined);
+    expect(await running.exit).toMatchObject({ exitCode: 127 });
+    expect(await list()).not.toContain('1000');
+    await container.remove();
   });
 
   it('runs commands with their variables, input and exit code', async () => {
@@ -100,6 +124,19 @@ describe('an image without a shell', () => {
       code: 'RIVET_CONTAINER_COMMAND_INVALID',
     });
   });
+});
+
+it('says what is missing where a machine has no program that could keep the container', async () => {
+  const pauseCandidates = { catatonit: ['/none'], busybox: ['/etc/passwd', '/usr/bin/env'] };
+  const driver = createPodmanDriver({ controlDirectory: false, pauseCandidates });
+  const started = driver.start({
+    ...plainSpec({ image: 'localhost/rivet/base:latest', labels: {}, controlDirectory: '/none' }),
+  });
+  await expect(started).rejects.toMatchObject({
+    code: 'RIVET_CONTAINER_NO_SHELL',
+    message: expect.stringContaining('control directories are turned off'),
+  });
+  await driver.close();
 });
 
 it('finds nothing of a process that is no more', () => {

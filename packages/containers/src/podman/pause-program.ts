@@ -25,12 +25,15 @@ export interface PauseProgram {
   readonly mount: Mount;
 }
 
+/** Where to look for it: paths, in the order of preference. */
+export interface PauseCandidates {
+  readonly catatonit: readonly string[];
+  readonly busybox: readonly string[];
+}
+
 /** The program of this machine; undefined when it has none that needs nothing of an image. */
 export async function findPauseProgram(
-  candidates: { readonly catatonit: readonly string[]; readonly busybox: readonly string[] } = {
-    catatonit: CATATONIT,
-    busybox: BUSYBOX,
-  },
+  candidates: PauseCandidates = { catatonit: CATATONIT, busybox: BUSYBOX },
 ): Promise<PauseProgram | undefined> {
   for (const source of candidates.catatonit) {
     if (!(await isStaticProgram(source))) continue;

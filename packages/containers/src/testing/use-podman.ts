@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { uuidv7 } from '@rivet/base';
 import { afterAll, beforeAll } from 'vitest';
 import type { CommandExit, Container, ContainerDriver, ContainerSpec } from '../driver.ts';
-import { createPodmanDriver } from '../podman/driver.ts';
+import { createPodmanDriver, type PodmanDriverOptions } from '../podman/driver.ts';
 import { plainSpec } from './plain-spec.ts';
 
 const IMAGE = 'localhost/rivet/base:latest';
@@ -27,9 +27,9 @@ export interface TestPodman {
 }
 
 /** @param name of the directory, to tell whose it is */
-export function usePodman(name: string): TestPodman {
+export function usePodman(name: string, options: PodmanDriverOptions = {}): TestPodman {
   const labels = { 'dev.rivet.test': uuidv7() };
-  const driver = createPodmanDriver({ defaultImage: IMAGE });
+  const driver = createPodmanDriver({ defaultImage: IMAGE, ...options });
   let directory = '';
   let canLimit = false;
   let count = 0;
