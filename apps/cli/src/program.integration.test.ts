@@ -1,7 +1,7 @@
 // The real program: finding commands, help, versions, exit codes, pipes.
 import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { startProcess } from '@rivet/processes';
@@ -142,8 +142,8 @@ describe('every command', () => {
 describe('the launcher', () => {
   const launcher = fileURLToPath(new URL('../bin/rivet', import.meta.url));
 
-  const launch = async (file: string, path: string | undefined) => {
-    const child = startProcess({ file, args: ['--version'], env: { PATH: path } });
+  const launch = async (file: string, path: string | undefined, env = {}) => {
+    const child = startProcess({ file, args: ['--version'], env: { ...env, PATH: path } });
     const [stdout, stderr, exit] = await Promise.all([
       child.stdout === undefined ? '' : text(child.stdout),
       child.stderr === undefined ? '' : text(child.stderr),
@@ -158,6 +158,36 @@ describe('the launcher', () => {
     const { code, stdout } = await launch(join(directory, 'rivet'), process.env.PATH);
     expect(stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
     expect(code).toBe(0);
+  });
+
+  describe('in an installation', () => {
+    const start = async (env: Record<string, string>, { built = true } = {}) => {
+      const write = async (path: string, content: string | Buffer) => {
+        await mkdir(join(directory, dirname(path)), { recursive: true });
+        await writeFile(join(directory, path), content, { mode: 0o755 });
+      };
+      await write('apps/cli/bin/rivet', await readFile(launcher));
+      await write('apps/cli/src/main.ts', 'const what: string = "sources"; console.log(what);');
+      if (built) await write('build/current/rivet.cjs', 'console.log("built");');
+      await write('node_modules/.bin/node', `#!/bin/sh\nexec "${process.execPath}" "$@"\n`);
+      return await launch(join(directory, 'apps/cli/bin/rivet'), '/usr/bin:/bin', env);
+    };
+
+    it.each([
+      ['what was built', 'nothing is set', {}, true],
+      ['what was built', 'RIVET_BUNDLED is on', { RIVET_BUNDLED: 'on' }, true],
+      ['sources', 'RIVET_BUNDLED is off', { RIVET_BUNDLED: 'off' }, true],
+      ['sources', 'nothing was built', {}, false],
+    ])('starts %s when %s', async (what, _, env, built) => {
+      const stdout = what === 'sources' ? 'sources\n' : 'built\n';
+      expect(await start(env, { built })).toEqual({ code: 0, stdout, stderr: '' });
+    });
+
+    it('says what RIVET_BUNDLED can be when it is something else', async () => {
+      const { code, stderr } = await start({ RIVET_BUNDLED: 'yes' });
+      expect(stderr).toBe('error: RIVET_BUNDLED is "yes"; expected on or off\n');
+      expect(code).toBe(2);
+    });
   });
 
   it('says clearly when there is no Node that is new enough', async () => {
