@@ -20,6 +20,8 @@ import { openQueueLoad, type QueueLoad, runSql } from './queue-load.ts';
 const FINISHED = Number(process.env.BENCH_FINISHED_JOBS ?? 10_000_000);
 const DROPPED = Math.min(FINISHED, 1_000_000);
 const WEEKS = 12;
+/** Weeks that are filled at the same time. */
+const FILLING = 2;
 /** Jobs of one measurement. */
 const JOBS = 3000;
 const PINNED_MS = 60_000;
@@ -37,6 +39,8 @@ export const historyBenchmark: Benchmark = {
       dataDirectory: join(directory, 'database'),
       logger: silentLogger,
       persistent: false,
+      // Millions of rows are written at first: no checkpoint, and so no page in whole, in between.
+      settings: { max_wal_size: '8GB' },
     });
     stack.defer(() => server.stop());
     const open = async (name: string): Promise<Database> => {
@@ -68,9 +72,13 @@ async function withHistory(rounds: number, fresh: Database, old: Database): Prom
   const none = await openQueueLoad(fresh);
   const all = await openQueueLoad(old);
   await makeWeeks(fresh, 0);
-  for (const partition of await makeWeeks(old, WEEKS)) {
-    await fillPartition(old, all, partition, { jobs: Math.ceil(FINISHED / WEEKS), logs: false });
-  }
+  const weeks = (await makeWeeks(old, WEEKS)).values();
+  const fill = async (): Promise<void> => {
+    for (const partition of weeks) {
+      await fillPartition(old, all, partition, { jobs: Math.ceil(FINISHED / WEEKS), logs: false });
+    }
+  };
+  await Promise.all(Array.from({ length: FILLING }, fill));
   await settle(old);
   const run = (load: QueueLoad) => () => load.perSecond(JOBS);
   const measured = await alternate(rounds, run(all), run(none));
