@@ -158,7 +158,8 @@ export class Poller {
         if (stop.aborted && waitMs > 0) continue;
         if (stop.aborted) return [];
         failed += 1;
-        await this.#recover(toRivetError(thrown), failed, clock() - sentAt);
+        const waitedMs = waitMs === 0 ? 0 : clock() - sentAt;
+        await this.#recover(toRivetError(thrown), failed, waitedMs);
       }
     }
   }
@@ -190,8 +191,11 @@ export class Poller {
     }
   }
 
-  /** Waits before the next try, or connects again where the server has another session. */
-  async #recover(error: RivetError, failed: number, tookMs: number): Promise<void> {
+  /**
+   * Waits before the next try, or connects again where the server has another session.
+   * @param waitedMs how long a poll waited; 0 for a request that does not wait
+   */
+  async #recover(error: RivetError, failed: number, waitedMs: number): Promise<void> {
     const { api, logger, stop, clock, name } = this.#options;
     if (error.code === 'RIVET_AUTH_INVALID') {
       const why = 'it was valid until now';
@@ -208,8 +212,8 @@ export class Poller {
     }
     if (!mayRepeat(error)) throw error;
     // Something between here and the server cuts quiet connections: ask before it does.
-    if (tookMs > WAIT_MS_MIN && tookMs < this.#waitMs) {
-      this.#waitMs = Math.max(WAIT_MS_MIN, Math.floor(tookMs * 0.8));
+    if (waitedMs > WAIT_MS_MIN && waitedMs < this.#waitMs) {
+      this.#waitMs = Math.max(WAIT_MS_MIN, Math.floor(waitedMs * 0.8));
     }
     await this.#pause(error, failed, stop);
   }

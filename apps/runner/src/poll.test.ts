@@ -1,0 +1,52 @@
+// How a runner asks for jobs, with a server that the test plays and a clock that it sets.
+import { RivetError, silentLogger } from '@rivet/base';
+import type { ClaimRequest, ClaimResponse, JobReport } from '@rivet/protocol';
+import { expect, it } from 'vitest';
+import type { Enrollment } from './enrollment.ts';
+import { until } from './fake-host.ts';
+import { Poller } from './poll.ts';
+import type { ServerApi } from './server-api.ts';
+import { Slots } from './slots.ts';
+
+it('does not take an end that was answered late for a connection that is cut while it waits', async () => {
+  const stop = new AbortController();
+  const asked: ClaimRequest[] = [];
+  let now = 0;
+  const job = { id: 'a', attempt: 1, lease_id: 'l' } as ClaimResponse['jobs'][number];
+  const claim: ServerApi['claim'] = (body, { signal }) => {
+    asked.push(body);
+    if (asked.length === 1) return Promise.resolve({ jobs: [job] });
+    if (stop.signal.aborted) return Promise.resolve({ jobs: [] });
+    if (body.reports === undefined) {
+      return new Promise((_, reject) => {
+        signal.addEventListener('abort', () => reject(new Error('stopped')));
+      });
+    }
+    now += 9_000;
+    return Promise.reject(RivetError.of('RIVET_SERVER_UNREACHABLE', { url: 'u', reason: 'slow' }));
+  };
+  const slots = new Slots(1);
+  const poller = new Poller({
+    api: { url: 'u', claim } as Partial<ServerApi> as ServerApi,
+    enrollment: {} as Enrollment,
+    name: 'r',
+    slots,
+    clock: () => now,
+    logger: silentLogger,
+    startDeadlineMs: 0,
+    stop: stop.signal,
+    knownBundles: () => [],
+    onJob: () => undefined,
+  });
+  const running = poller.run();
+  await until(() => slots.taken === 1);
+  const end: JobReport = {
+    ...{ job_id: 'a', attempt: 1, lease_id: 'l', seq: 2, logs: [], stages: [], outputs: {} },
+    outcome: { state: 'succeeded' },
+  };
+  await expect(poller.carry([end], 10_000)).rejects.toThrow('slow');
+  await until(() => asked.length === 3);
+  expect(asked.map(({ wait_ms: ms }) => ms)).toEqual([50_000, 0, 50_000]);
+  stop.abort();
+  await running.catch(() => undefined);
+});
