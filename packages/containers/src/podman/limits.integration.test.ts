@@ -22,6 +22,26 @@ describe('a limit of processes', () => {
   });
 });
 
+it('takes one command after another in the least that a container can be given', async ({
+  skip,
+}) => {
+  skip(!podman.canLimit, 'this machine cannot limit memory and processes');
+  const container = await start({ pids: 1, memoryBytes: 16 * 1024 * 1024 });
+  for (const word of ['one', 'two', 'three']) {
+    expect(await sh(container, `echo ${word}`)).toMatchObject({ stdout: `${word}\n`, stderr: '' });
+  }
+  await container.remove();
+});
+
+it('shows a handful of processes besides those of commands', async () => {
+  const container = await start();
+  // The next slot is there after a moment.
+  const { stdout } = await sh(container, 'sleep 0.5; ls -d /proc/[0-9]* | wc -l');
+  // The agent's two, four for the next command, three for this one, and its own.
+  expect(Number(stdout)).toBeLessThanOrEqual(13);
+  await container.remove();
+});
+
 describe('a container beside another', () => {
   it('shares files and network, and has mounts and limits of its own', async () => {
     const shared = join(podman.directory, uuidv7());
