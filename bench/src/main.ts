@@ -10,6 +10,7 @@ import { idleRunnerBenchmark } from './idle-runner.ts';
 import { idleRunnersBenchmark } from './idle-runners.ts';
 import { jobBenchmark } from './jobs.ts';
 import { launchBenchmark } from './launches.ts';
+import { lineBenchmark } from './lines.ts';
 import { logBenchmark } from './logs.ts';
 import { luaBenchmark } from './lua.ts';
 import { describeMachine } from './machine.ts';
@@ -19,6 +20,7 @@ import { overheadBenchmark } from './overhead.ts';
 import { redactionBenchmark } from './redaction.ts';
 import { keepResult, mergeResults, type Outcome, readKeptResult, summaryOf } from './result.ts';
 import { runApart } from './run-apart.ts';
+import { streamBenchmark } from './streams.ts';
 import { tableLines } from './table.ts';
 import { wakeUpBenchmark } from './wake-up.ts';
 
@@ -31,11 +33,13 @@ const benchmarks: readonly Benchmark[] = [
   jobBenchmark,
   overheadBenchmark,
   logBenchmark,
+  lineBenchmark,
   claimBenchmark,
   launchBenchmark,
   wakeUpBenchmark,
   idleRunnerBenchmark,
   idleRunnersBenchmark,
+  streamBenchmark,
   fleetBenchmark,
   historyBenchmark,
   redactionBenchmark,
