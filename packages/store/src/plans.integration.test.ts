@@ -152,6 +152,30 @@ describe.each(['without statistics', 'with statistics'])('%s', (statistics) => {
         }),
     ],
     [
+      'a claim from marks on that stores reports',
+      (db: Queryable) =>
+        claimJobs(db, {
+          slots: [slot],
+          fulfils: [],
+          pipelines: ['p*'],
+          leaseSeconds: 30,
+          marks: [{ priority: 0, from: '01900001-0000-7000-8000-000000000000' }],
+          reports: {
+            reports: [
+              {
+                jobId: '01900001-0000-7000-8000-000000000001',
+                attempt: 1,
+                runnerId: slot.runnerId,
+                leaseId: slot.leaseId,
+                seq: 1,
+                end: { state: 'succeeded', reason: null, message: null, code: null },
+              },
+            ],
+            onStored: () => undefined,
+          },
+        }),
+    ],
+    [
       'a runner by its token',
       (db: Queryable) => findRunnerByToken(db, Buffer.from('00'.repeat(32), 'hex')),
     ],

@@ -110,6 +110,31 @@ test('a backlog is taken by statements that begin where the one before ended', a
   expect(names.filter((name) => name === 'claim_jobs_from').length).toBeGreaterThanOrEqual(7);
 });
 
+test('a job of a priority that was never seen comes first, also between two looks at the whole queue', async () => {
+  const search = new QueueSearch(() => {});
+  const low = [];
+  for (let ago = 20; ago > 0; ago -= 1) low.push(await queue(ago * 1000, 0));
+  const lowest = await queue(1000, -7);
+  const { db, names } = counting();
+  const claimed = await claim(search, 2, db);
+  const expected = low.slice(0, 2);
+  // Above all marks, between two of them, and below the others.
+  for (const priority of [5, 9, 7, 1, -3]) {
+    const id = await queue(1000, priority);
+    claimed.push(...(await claim(search, 1, db)));
+    if (priority > 0) expected.push(id);
+    else expected.push(low[2]!);
+  }
+  expect(claimed).toEqual(expected);
+  expect(names).toContain('claim_jobs_from');
+  for (let left = 3; left < low.length; left += 1) claimed.push(...(await claim(search, 1)));
+  expect(claimed.slice(expected.length)).toEqual(low.slice(3));
+  const rest: string[] = [];
+  const all = async (): Promise<number> => rest.push(...(await claim(search, 1)));
+  await expect.poll(all, { timeout: 5000, interval: 5 }).toBe(2);
+  expect(rest[1]).toBe(lowest);
+});
+
 test('a job that comes to lie before the mark is found at once by a runner that has room', async () => {
   const search = new QueueSearch(() => {});
   await queue(0);

@@ -107,18 +107,6 @@ export async function seeRunner(
   return (await db.query<SeenRunner>(see, values))[0];
 }
 
-const touch = repeatable(
-  'touch_runner',
-  // Not with every report: one write in five seconds tells as much.
-  `UPDATE runners SET last_seen_at = now()
-   WHERE id = $1 AND last_seen_at < now() - interval '5 seconds'`,
-);
-
-/** Notes that a runner was heard of through a report. */
-export async function touchRunner(db: Queryable, id: string): Promise<void> {
-  await db.query(touch, [id]);
-}
-
 const listGone = repeatable(
   'list_revoked_runners',
   `SELECT id FROM runners WHERE id = ANY ($1::uuid[]) AND revoked_at IS NOT NULL`,
