@@ -49,5 +49,5 @@ export { REDACTED, SecretText } from './secret-text.ts';
 export { createService, type Service, type ServiceBody, startAll, stopAll } from './service.ts';
 export { formatSize, parseSize } from './size.ts';
 export { uuidAfter, uuidv7, uuidv7Series } from './uuid.ts';
-export { sleep, withDeadline } from './wait.ts';
+export { sleep, unlessAborted, withDeadline } from './wait.ts';
 export { Wakeup } from './wakeup.ts';

@@ -1,6 +1,6 @@
 // Waiting: interrupted by a signal, ended by a deadline.
 import { expect, it } from 'vitest';
-import { sleep, withDeadline } from './wait.ts';
+import { sleep, unlessAborted, withDeadline } from './wait.ts';
 
 it('sleep ends at once when its signal aborts', async () => {
   const controller = new AbortController();
@@ -17,4 +17,22 @@ it('withDeadline rejects with the error it was given', async () => {
 
 it('withDeadline settles like its promise when that is in time', async () => {
   expect(await withDeadline(Promise.resolve(7), 60_000, () => new Error('too late'))).toBe(7);
+});
+
+it('unlessAborted rejects with the reason of its signal, before or while it waits', async () => {
+  const controller = new AbortController();
+  const failing = Promise.withResolvers<void>();
+  const waited = unlessAborted(failing.promise, controller.signal);
+  controller.abort(new Error('enough'));
+  await expect(waited).rejects.toThrow('enough');
+  // Nobody waits for this any more: it is no unhandled rejection.
+  failing.reject(new Error('late'));
+  const late = unlessAborted(Promise.resolve(7), controller.signal);
+  await expect(late).rejects.toThrow('enough');
+});
+
+it('unlessAborted settles like its promise when nothing aborts', async () => {
+  expect(await unlessAborted(Promise.resolve(7), undefined)).toBe(7);
+  const { signal } = new AbortController();
+  await expect(unlessAborted(Promise.reject(new Error('no')), signal)).rejects.toThrow('no');
 });

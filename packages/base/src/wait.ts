@@ -26,3 +26,23 @@ export async function withDeadline<T>(
     clearTimeout(timer);
   }
 }
+
+/**
+ * Settles like `promise`, or rejects with the reason of `signal` when that aborts first; a later
+ * rejection of `promise` is then nobody's.
+ */
+export async function unlessAborted<T>(
+  promise: Promise<T>,
+  signal: AbortSignal | undefined,
+): Promise<T> {
+  promise.catch(() => undefined);
+  signal?.throwIfAborted();
+  const aborted = Promise.withResolvers<never>();
+  const stop = (): void => aborted.reject(signal?.reason);
+  signal?.addEventListener('abort', stop, { once: true });
+  try {
+    return await Promise.race([promise, aborted.promise]);
+  } finally {
+    signal?.removeEventListener('abort', stop);
+  }
+}

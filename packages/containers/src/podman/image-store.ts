@@ -6,6 +6,7 @@ import {
   type Logger,
   RivetError,
   sleep,
+  unlessAborted,
 } from '@rivet/base';
 import type { ImageFacts, PullOptions } from '../image-operations.ts';
 import { isImageId, parseImageName, qualifyImageName } from '../images.ts';
@@ -220,21 +221,6 @@ export class ImageStore {
     }
     if (result.exitCode !== 0) throw pullError(image, essence(result), result.stderr);
     return /^[0-9a-f]{64}$/m.exec(result.stdout)?.[0];
-  }
-}
-
-/** Settles like `promise`, or rejects with the reason of `signal` when that aborts first. */
-async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  // Whoever gave up looks at nothing any more.
-  promise.catch(() => undefined);
-  signal?.throwIfAborted();
-  const aborted = Promise.withResolvers<never>();
-  const onAbort = (): void => aborted.reject(signal?.reason);
-  signal?.addEventListener('abort', onAbort);
-  try {
-    return await Promise.race([promise, aborted.promise]);
-  } finally {
-    signal?.removeEventListener('abort', onAbort);
   }
 }
 

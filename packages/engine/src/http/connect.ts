@@ -2,7 +2,7 @@
 import { lookup as lookUpName } from 'node:dns/promises';
 import { connect as connectTcp, type LookupFunction, type Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
-import { isRivetError, parseIp, RivetError } from '@rivet/base';
+import { isRivetError, parseIp, RivetError, unlessAborted } from '@rivet/base';
 import type { HttpHost } from '@rivet/pipeline';
 import type { buildConnector } from 'undici';
 import { type HttpPolicy, showHost } from '../policy/http.ts';
@@ -61,18 +61,11 @@ async function addressesOf(
 ): Promise<readonly ResolvedAddress[]> {
   const { name } = destination.host;
   if (parseIp(name) !== undefined) return [{ address: name, family: name.includes(':') ? 6 : 4 }];
-  const aborted = Promise.withResolvers<never>();
-  const abort = (): void => aborted.reject(signal.reason);
-  signal.addEventListener('abort', abort, { once: true });
   try {
-    signal.throwIfAborted();
-    return await Promise.race([destination.resolve(name), aborted.promise]);
+    return await unlessAborted(destination.resolve(name), signal);
   } catch (error) {
     signal.throwIfAborted();
     throw dnsFailure(destination, lookupReason(error), error);
-  } finally {
-    signal.removeEventListener('abort', abort);
-    aborted.promise.catch(() => {});
   }
 }
 
