@@ -1,5 +1,5 @@
-// The claim: gives the first jobs of the queue to runners that wait, many in one statement, which can
-// store what those runners report at the same time.
+// The claim: gives the first jobs of the queue to runners that wait, many in one statement, which
+// can store what those runners report at the same time.
 import type { InputValues, LaunchEvent } from '@rivet/protocol';
 import { likePattern } from './name-filter.ts';
 import {

@@ -1,5 +1,5 @@
-// Reports that only renew a lease or end an attempt: many of them in one statement, which can also be
-// part of the statement of a claim.
+// Reports that only renew a lease or end an attempt: many of them in one statement, which can also
+// be part of the statement of a claim.
 import {
   type AttemptEnd,
   type AttemptProgress,

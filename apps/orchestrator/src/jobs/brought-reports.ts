@@ -1,4 +1,4 @@
-// The reports that come with a claim: those that say little are stored by the statement that claims.
+// The reports that come with a claim: those that say little are stored by its statement.
 import type { JobReport, ReportResponse } from '@rivet/protocol';
 import type { BroughtReports, PlainReport, StoredReport } from '@rivet/store';
 import type { IncomingReport } from './report.ts';

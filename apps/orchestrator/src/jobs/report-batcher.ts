@@ -90,7 +90,8 @@ export class ReportBatcher {
   }
 
   /**
-   * What a claim can store of the reports that it brings; undefined when they are to be taken before.
+   * What a claim can store of the reports that it brings; undefined when they are to be taken
+   * before.
    */
   ofClaim(runnerId: string, reports: readonly JobReport[]): ReportsOfClaim | undefined {
     if (!this.#services.batching || this.#isApart(runnerId)) return undefined;
