@@ -13,7 +13,10 @@ const body = (seq: number, more: Partial<ReportRequest> = {}): ReportRequest => 
 const large = { first_line: 1, line_count: 1, bytes: 1, data: 'x'.repeat(200_000) };
 
 /** A server that remembers its requests, and does with them what the test says. */
-function server(together?: (reports: readonly JobReport[]) => Promise<ReportsResponse>) {
+function server(
+  together?: (reports: readonly JobReport[]) => Promise<ReportsResponse>,
+  refused: readonly string[] = [],
+) {
   const requests: string[][] = [];
   const store = async (reports: readonly JobReport[]): Promise<ReportsResponse> => ({
     results: reports.map(({ job_id }) => ({ job_id, ...accepted })),
@@ -21,6 +24,7 @@ function server(together?: (reports: readonly JobReport[]) => Promise<ReportsRes
   const api = {
     report: async (job: string) => {
       requests.push([job]);
+      if (refused.includes(job)) throw RivetError.of('RIVET_REQUEST_INVALID', { summary: job });
       return accepted;
     },
     reports: ({ reports }: { reports: JobReport[] }) => {
@@ -68,6 +72,18 @@ it.each([
   const { requests, send } = server(() => Promise.reject(error));
   await expect(Promise.all([send('a'), send('b')])).resolves.toEqual([accepted, accepted]);
   expect(requests).toEqual([['a', 'b'], ['a'], ['b']]);
+});
+
+it('lets only the job fail whose report makes the server refuse them all', async () => {
+  const error = RivetError.of('RIVET_REQUEST_INVALID', { summary: 'body.reports[1] is wrong' });
+  const { requests, send } = server(() => Promise.reject(error), ['b']);
+  const [a, b, c] = await Promise.allSettled(['a', 'b', 'c'].map((job) => send(job)));
+  expect([a, c]).toMatchObject([{ value: accepted }, { value: accepted }]);
+  expect(b).toMatchObject({ reason: { code: 'RIVET_REQUEST_INVALID', details: { summary: 'b' } } });
+  expect(requests).toEqual([['a', 'b', 'c'], ['a'], ['b'], ['c']]);
+  // Nothing of it is remembered: the next ones travel together again.
+  await Promise.allSettled([send('a'), send('c')]);
+  expect(requests[4]).toEqual(['a', 'c']);
 });
 
 it('asks a server that does not know bundles only once for them', async () => {
