@@ -20,7 +20,7 @@ export interface LogTail {
 
 /** Chunks for one job: followers who wait are told of the first lines soon. */
 const CHUNKS_MAX = 4;
-/** Lines for one job: short ones take hardly any bytes, and each is an object that waits for reading. */
+/** Lines for one job: short ones take hardly any bytes, and each is an object here. */
 const LINES_MAX = 5000;
 
 const read = repeatable(

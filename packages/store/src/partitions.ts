@@ -91,8 +91,8 @@ export function addPartition(
 
 /**
  * Drops a partition with all its jobs, unless one of them has not ended or was launched after
- * `beforeMs`: an orchestrator whose clock is behind gives ids of long ago. What others want of these
- * tables meanwhile waits for LOCK_MS at most. Idempotency keys of the jobs are forgotten.
+ * `beforeMs`: an orchestrator whose clock is behind gives ids of long ago. What others want of
+ * these tables meanwhile waits for LOCK_MS at most. Idempotency keys of the jobs are forgotten.
  */
 export function dropPartition(
   database: Database,
@@ -129,8 +129,10 @@ export function dropPartition(
 }
 
 async function readPartitions(client: Client): Promise<Partition[]> {
-  const sql = `SELECT parent.relname AS parent, substr(part.relname, length(parent.relname) + 2) AS name,
-      substring(pg_get_expr(part.relpartbound, part.oid) FROM 'FROM \\(''([0-9a-f-]{36})''') AS first,
+  const sql = `SELECT parent.relname AS parent,
+      substr(part.relname, length(parent.relname) + 2) AS name,
+      substring(pg_get_expr(part.relpartbound, part.oid)
+        FROM 'FROM \\(''([0-9a-f-]{36})''') AS first,
       substring(pg_get_expr(part.relpartbound, part.oid) FROM 'TO \\(''([0-9a-f-]{36})''') AS last
     FROM pg_inherits JOIN pg_class part ON part.oid = inhrelid
     JOIN pg_class parent ON parent.oid = inhparent
@@ -174,8 +176,8 @@ async function add(
   const range = `${key} >= '${from}' AND ${key} < '${to}'`;
   const { rows } = await client.query(`SELECT 1 FROM ${name}_default WHERE ${range} LIMIT 1`);
   if (rows.length > 0) {
-    // Of all of them together: a statement that already knows the partitions, and only waits for the
-    // one that is emptied here, would look for its rows in neither place.
+    // Of all of them together: a statement that already knows the partitions, and only waits for
+    // the one that is emptied here, would look for its rows in neither place.
     await client.query(`LOCK TABLE ONLY ${name}, ${name}_default IN ACCESS EXCLUSIVE MODE`);
     const columns = await storedColumns(client, name);
     await client.query(`INSERT INTO ${part} (${columns})

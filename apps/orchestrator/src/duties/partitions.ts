@@ -68,8 +68,8 @@ async function makeFor(
 }
 
 const BUSY_MAKE =
-  'a partition for jobs could not be made: something keeps their tables locked, a backup perhaps. ' +
-  'It is tried again; until then new jobs lie in the partition for the rest';
+  'a partition for jobs could not be made: something keeps their tables locked, a backup ' +
+  'perhaps. It is tried again; until then new jobs lie in the partition for the rest';
 
 /** Gives jobs that fit no partition one: a clock was wrong, or nobody made it in time. */
 async function placeUnfitting(options: HistoryOptions, tell: Tell): Promise<void> {
