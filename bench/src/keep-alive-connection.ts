@@ -82,15 +82,15 @@ export class KeepAliveConnection {
     if (headEnd < 0) return;
     const head = this.#received.toString('latin1', 0, headEnd);
     const status = Number(head.slice(9, 12));
-    const [, length = '0'] = /\r\ncontent-length: *(\d+)/i.exec(head) ?? [];
+    const length = lengthOf(head);
     const bodyStart = headEnd + HEAD_END.length;
-    const bodyEnd = bodyStart + Number(length);
+    const bodyEnd = bodyStart + (length ?? 0);
     if (this.#received.length < bodyEnd) return;
     const text = this.#received.toString('utf8', bodyStart, bodyEnd);
     this.#received = this.#received.subarray(bodyEnd);
     const waiting = this.#waiting;
     this.#waiting = undefined;
-    if (/\r\ntransfer-encoding:/i.test(head)) {
+    if (length === undefined && /\r\ntransfer-encoding:/i.test(head)) {
       waiting?.reject(new Error('an answer in chunks is more than this client reads'));
       return;
     }
@@ -102,4 +102,13 @@ export class KeepAliveConnection {
     this.#waiting?.reject(this.#ended);
     this.#waiting = undefined;
   }
+}
+
+/** Of a body, in bytes: as our server writes it, or as anybody may. */
+function lengthOf(head: string): number | undefined {
+  const at = head.indexOf('\r\ncontent-length: ');
+  const ours = at < 0 ? Number.NaN : Number.parseInt(head.slice(at + 18, at + 30), 10);
+  if (!Number.isNaN(ours)) return ours;
+  const [, length] = /\r\ncontent-length: *(\d+)/i.exec(head) ?? [];
+  return length === undefined ? undefined : Number(length);
 }
