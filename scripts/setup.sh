@@ -51,8 +51,8 @@ build_programs() {
 # Debian's packages: Podman, an OCI runtime that works on every cgroup layout, networks, rootless
 # storage, and busybox for the base image.
 SYSTEM_PACKAGES="podman runc crun uidmap slirp4netns fuse-overlayfs netavark aardvark-dns iptables busybox-static ca-certificates"
-# For signed images, for pages in a real browser, and for certificates.
-TEST_PACKAGES="chromium gpg gpg-agent gpgconf openssl"
+# For signed images, for pages in a real browser, for certificates, and psql for benchmarks.
+TEST_PACKAGES="chromium gpg gpg-agent gpgconf openssl postgresql-client"
 
 missing_packages() {
   for package in $wanted; do
