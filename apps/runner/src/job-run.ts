@@ -32,6 +32,7 @@ import { type ReportEnd, Reporter, type ReportFailure } from './report.ts';
 import type { ReportBundler } from './report-bundler.ts';
 import type { ServerApi } from './server-api.ts';
 import { Spool } from './spool.ts';
+import type { PipelineNeeds } from './stage-needs.ts';
 import type { AttemptDirectory, StateDirectory } from './state-directory.ts';
 import type { WarmPool } from './warm/warm-pool.ts';
 import type { WarmSlot } from './warm/warm-slot.ts';
@@ -56,6 +57,7 @@ export interface JobRunContext {
   readonly bundles: BundleCache;
   /** Whether Lua and containers start before the server has confirmed that the job is ours. */
   readonly earlyStart: boolean;
+  readonly needs: PipelineNeeds;
   readonly limits: JobLimits;
   readonly defaultImage: string;
   readonly policy: InstallationPolicy;
@@ -111,10 +113,10 @@ export async function runClaimedJob(
 /** The directories of the attempt, with a container that stands ready in them if there is one. */
 async function makePlace(
   job: ClaimedJob,
-  { state, warm, disposal }: JobRunContext,
+  { state, warm, disposal, needs }: JobRunContext,
   logger: Logger,
 ): Promise<{ directory: AttemptDirectory; slot: WarmSlot | undefined }> {
-  const slot = await warm.take(job);
+  const slot = needs.ofAny(job) ? await warm.take(job) : undefined;
   if (slot !== undefined) {
     try {
       const directory = await state.makeAttempt(job.id, job.attempt, slot.path);
@@ -248,6 +250,7 @@ class Attempt {
           driver: fencedDriver(this.#driver, this.#fence.signal),
           confirmed,
           earlyStart: context.earlyStart,
+          stageNeeds: context.needs.of(job.pipeline),
           lua: context.lua,
           logger: context.logger,
           workspace: directory.workspace,

@@ -18,6 +18,7 @@ import { readRegistrationToken } from './registration-token.ts';
 import { ReportBundler } from './report-bundler.ts';
 import type { ServerApi } from './server-api.ts';
 import { Slots } from './slots.ts';
+import { PipelineNeeds } from './stage-needs.ts';
 import { openStateDirectory, type StateDirectory } from './state-directory.ts';
 import { TokenFile } from './token-file.ts';
 import { WarmPool } from './warm/warm-pool.ts';
@@ -47,6 +48,7 @@ export class Runner {
   readonly #stopJobs = new AbortController();
   readonly #abandon = new AbortController();
   readonly #disposal: Disposal;
+  readonly #needs = new PipelineNeeds();
   readonly #bundles: BundleCache;
   #warm: WarmPool | undefined;
   #state: StateDirectory | undefined;
@@ -209,6 +211,7 @@ export class Runner {
       warm: this.#warm,
       bundles: this.#bundles,
       earlyStart: config.earlyStart,
+      needs: this.#needs,
       limits: config.limits,
       defaultImage: config.defaultImage,
       policy,

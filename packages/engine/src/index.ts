@@ -2,7 +2,14 @@
 
 export { bundleDigest, type InstallationPolicy, loadInstallationPolicy } from '@rivet/pipeline';
 export type { IdToken, IdTokenIssuer } from './identity/id-token-issuer.ts';
-export type { JobHost, JobLimits, JobObserver, JobSpec, RunJob } from './job.ts';
+export type {
+  JobHost,
+  JobLimits,
+  JobObserver,
+  JobSpec,
+  RunJob,
+  StageNeeds,
+} from './job.ts';
 export { type JournalContent, readJournal } from './journal/journal-reader.ts';
 export {
   type BeginRecord,

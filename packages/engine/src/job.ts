@@ -93,8 +93,18 @@ export interface JobHost {
   readonly confirmed?: Promise<void> | undefined;
   /** Whether containers that are certain to be needed are started before they are. */
   readonly earlyStart?: boolean;
+  /** What earlier jobs of the pipeline did; each stage counts as new when absent. */
+  readonly stageNeeds?: StageNeeds;
   /** Labels that every container of the job carries besides job and attempt. */
   readonly labels: Readonly<Record<string, string>>;
+}
+
+/** Which stages of a pipeline work in a container. */
+export interface StageNeeds {
+  /** Whether the stage may need one: it did the last time, or is new. */
+  expected(stage: string): boolean;
+  /** A stage of a job that succeeded has asked for its container, or has not. */
+  note(stage: string, needed: boolean): void;
 }
 
 export interface JobLimits {

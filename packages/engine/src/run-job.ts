@@ -110,7 +110,9 @@ class Attempt {
     const job = this.#context(definition, this.#journal);
     dispatcher = createDispatcher(job);
     const environment = { job, control: this.#control, containers, early };
-    return await runStages(environment, this.#scripts);
+    const outcome = await runStages(environment, this.#scripts);
+    if (outcome.state === 'succeeded') containers.noteNeeds();
+    return outcome;
   }
 
   /** Opens the containers of the job; the one of its first stage may start now. */

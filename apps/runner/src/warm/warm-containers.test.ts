@@ -134,6 +134,25 @@ describe('a container that stands ready', () => {
     expect(test.driver.killed).toContain(warmOnes(test)[0]!.name);
   });
 
+  it('is not given to a job of a pipeline that used none the last time', async () => {
+    const test = await start(async ({ host }) => {
+      host.stageNeeds?.note('only', false);
+      return succeeded;
+    });
+    await until(isReady(test));
+    const jobs = [1, 2].map((number) => {
+      const job = server.launch(number);
+      job.claimed.definition.stages.push({ name: 'only' } as never);
+      return job;
+    });
+    await until(() => jobs.every(({ outcomes }) => outcomes.length > 0));
+    await until(() => warmOnes(test).length === 2);
+    const third = server.launch(3);
+    third.claimed.definition.stages.push({ name: 'only' } as never);
+    await until(() => third.outcomes.length > 0);
+    expect(test.driver.killed).toEqual([warmOnes(test)[0]!.name]);
+  });
+
   it('is of the image that jobs asked for last', async () => {
     const test = await start(async ({ host }) => {
       await host.driver.start({ ...plainSpec(host, 'own'), image: 'localhost/other:1', user: '7' });

@@ -17,6 +17,11 @@ export interface JobContainers {
   forStage(stage: string, containers: StageContainers): BranchContainers;
   /** Starts what the stage will run in, before it begins; nobody hears of it when that fails. */
   begin(stage: string, containers: StageContainers, signal: AbortSignal): void;
+  /**
+   * Tells the host which stages needed a container; to be called when the job has succeeded: what
+   * others would have done is not known.
+   */
+  noteNeeds(): void;
   /** Removes everything, also what a failed start left. */
   closeAll(): Promise<void>;
 }
@@ -39,6 +44,9 @@ export function createJobContainers(
   images: JobImages,
 ): JobContainers {
   const start = containerStarter(spec, host, definition, log, images);
+  /** Stages that began, and those of them that asked for the container they run in. */
+  const ran = new Set<string>();
+  const needed = new Set<string>();
   // Stages whose mount or policy differs cannot share a container.
   const shared = new Map<string, LazyContainer>();
   const sharedContainer = (options: AllowedContainer, readonly: boolean): LazyContainer => {
@@ -57,7 +65,10 @@ export function createJobContainers(
     image: host.defaultImage,
     options: defaults,
     started: undefined,
-    get: async (use) => await sharedContainer(defaults(), readonly).get(use),
+    async get(use) {
+      needed.add(use.stage);
+      return await sharedContainer(defaults(), readonly).get(use);
+    },
     begin: (use) => sharedContainer(defaults(), readonly).begin(use),
     remove: async () => {},
   });
@@ -66,7 +77,11 @@ export function createJobContainers(
   const containerOf = ({ own, ...rest }: StageContainers): LazyContainer =>
     own === undefined
       ? defaultContainer(rest)
-      : lazyContainer(own, (use) => start(own, rest.readonly, use));
+      : lazyContainer(
+          own,
+          (use) => start(own, rest.readonly, use),
+          (stage) => needed.add(stage),
+        );
 
   return {
     begin(stage, containers, signal) {
@@ -82,10 +97,14 @@ export function createJobContainers(
       const { own, readonly } = containers;
       const base = begun.get(stage) ?? containerOf(containers);
       begun.delete(stage);
+      ran.add(stage);
       const owned = own === undefined ? [] : [base];
       const startOne = (options: AllowedContainer, use: Use, changes?: BesideChanges) =>
         start(options, readonly || changes?.readonly === true, use);
       return branchContainers(stage, [base], owned, startOne);
+    },
+    noteNeeds() {
+      for (const stage of ran) host.stageNeeds?.note(stage, needed.has(stage));
     },
     async closeAll() {
       const open = [...shared.values(), ...begun.values()];

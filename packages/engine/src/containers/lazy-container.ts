@@ -1,5 +1,6 @@
 // A container that is started when it is first needed, or a little before, once for whoever needs
 // it.
+import { unlessAborted } from '@rivet/base';
 import type { Container } from '@rivet/containers';
 import type { AllowedContainer } from '../policy/container.ts';
 
@@ -26,9 +27,11 @@ export interface LazyContainer {
   remove(): Promise<void>;
 }
 
+/** @param onNeed told of each stage that asks for it, each time */
 export function lazyContainer(
   options: AllowedContainer,
   start: (use: Use) => Promise<Container>,
+  onNeed: (stage: string) => void = () => undefined,
 ): LazyContainer {
   let starting: Promise<Container> | undefined;
   let started: Container | undefined;
@@ -56,6 +59,7 @@ export function lazyContainer(
       launch({ ...use, signal }).catch(() => undefined);
     },
     async get(use) {
+      onNeed(use.stage);
       for (;;) {
         const own = starting === undefined || isUnclaimed;
         isUnclaimed = false;
@@ -80,16 +84,4 @@ export function lazyContainer(
       ahead = undefined;
     },
   };
-}
-
-async function unlessAborted<T>(awaited: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  const aborted = Promise.withResolvers<never>();
-  const stop = (): void => aborted.reject(signal.reason);
-  signal.addEventListener('abort', stop, { once: true });
-  try {
-    return await Promise.race([awaited, aborted.promise]);
-  } finally {
-    signal.removeEventListener('abort', stop);
-  }
 }

@@ -134,6 +134,35 @@ describe('the container of the first stage', () => {
     expect(driver.started).toEqual([]);
   });
 
+  it('is started only when it is needed where it was not needed the last time', async () => {
+    const driver = createFakeDriver();
+    const confirmed = Promise.withResolvers<void>();
+    const noted: [string, boolean][] = [];
+    const stageNeeds = {
+      expected: (name: string) => name !== 'a',
+      note: (name: string, needed: boolean) => void noted.push([name, needed]),
+    };
+    const host = { confirmed: confirmed.promise, stageNeeds };
+    const running = run(stage('a', command) + stage('b', 'print("x")'), driver, { host });
+    await quiet();
+    expect(driver.started).toEqual([]);
+    confirmed.resolve();
+    expect((await running).outcome).toEqual({ state: 'succeeded' });
+    expect(driver.started).toHaveLength(1);
+    expect(noted).toEqual([
+      ['a', true],
+      ['b', false],
+    ]);
+  });
+
+  it('is no news of a job that did not succeed', async () => {
+    const note = vi.fn();
+    const host = { stageNeeds: { expected: () => true, note } };
+    const job = await run(stage('a', `error("x") ${command}`), createFakeDriver(), { host });
+    expect(job.outcome.state).toBe('failed');
+    expect(note).not.toHaveBeenCalled();
+  });
+
   it('is started when it is needed where early starts are off', async () => {
     const driver = createFakeDriver();
     const confirmed = Promise.withResolvers<void>();

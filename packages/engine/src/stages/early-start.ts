@@ -57,6 +57,8 @@ export function createEarlyStart(options: EarlyStartOptions): EarlyStart {
         ({ name }) => !hasEnded(name) && (dependencies.get(name) ?? []).every(hasEnded),
       );
       if (isOff || isAhead || next === undefined || next.has_condition) return;
+      // Begun for nothing it would take the machine from what runs.
+      if (host.stageNeeds?.expected(next.name) === false) return;
       // Later stages without a container of their own find the one of the job.
       if (running.size + settled.size > 0 && next.container === null) return;
       begun.add(next.name);
