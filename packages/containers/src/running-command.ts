@@ -1,7 +1,7 @@
 // Follows one command of a container from the request to its exit.
-import { statfs } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { formatDuration, RivetError } from '@rivet/base';
+import { type CommandHost, checkSignal, describeExit } from './command-end.ts';
 import { type CommandFiles, printfMark } from './command-files.ts';
 import type { TakenSlot } from './command-slots.ts';
 import type { ControlDirectory } from './control-directory.ts';
@@ -17,8 +17,6 @@ import { checkCommand, writeRequest } from './request.ts';
 import { readStatus, type Status } from './status-file.ts';
 
 const POLL_MS = 250;
-/** With less room than this nothing can be written any more, in bytes. */
-const DISK_BYTES_MIN = 64 * 1024;
 /** Output of a stream that may wait on disk before its command is held back, in bytes. */
 const BACKLOG_BYTES_MAX = 64 * 1024 * 1024;
 /** How often the agent is asked whether the process that watches a command is still there. */
@@ -29,22 +27,6 @@ const START_TIMEOUT_MS = 60_000;
  * How long from there to the start of the command; longer when no process can be started any more.
  */
 const FORK_TIMEOUT_MS = 15_000;
-
-/** What a command must know of its container. */
-export interface CommandHost {
-  readonly name: string;
-  /** Its main process, as the host sees it. */
-  readonly mainPid: number;
-  /** Variables that every command has, under its own. */
-  readonly env: Readonly<Record<string, string>>;
-  isAlive(): Promise<boolean>;
-  /** Whether Rivet ends it, or it has ended. */
-  isEnding(): Promise<boolean>;
-  /** Why it is not alive. */
-  describeEnd(): Promise<string>;
-  /** Whether the kernel killed a process of it for lack of memory since this was last asked. */
-  ranOutOfMemory(): Promise<boolean>;
-}
 
 /** Starts a command through the agent; resolves when it runs, or ended at once. */
 export async function runCommand(
@@ -317,62 +299,6 @@ class CommandFollower implements RunningCommand {
   }
 }
 
-/**
- * The name of a signal without "SIG".
- * @throws RIVET_CONTAINER_COMMAND_INVALID when there is no such signal
- */
-export function checkSignal(name: string): string {
-  const signal = name.replace(/^SIG/, '');
-  if (Object.hasOwn(constants.signals, `SIG${signal}`)) return signal;
-  throw RivetError.of('RIVET_CONTAINER_COMMAND_INVALID', {
-    field: 'the signal',
-    found: JSON.stringify(name),
-    expected: 'a name such as TERM, KILL, INT or HUP',
-  });
-}
-
-/** What is known about the end of a command. */
-export interface EndedCommand {
-  /** The control directory, on the disk that its output lies on. */
-  readonly directory: string;
-  readonly exitCode: number;
-  readonly failed?: CommandExit['cause'];
-  readonly durationMs: number;
-}
-
-/** Adds why it failed, as far as that can be seen from outside. */
-export async function describeExit(host: CommandHost, ended: EndedCommand): Promise<CommandExit> {
-  const { exitCode, failed, durationMs } = ended;
-  const cause = exitCode === 0 ? undefined : (failed ?? (await findCause(host, ended.directory)));
-  return { exitCode, signal: signalOf(exitCode), cause, durationMs };
-}
-
-async function findCause(host: CommandHost, directory: string): Promise<CommandExit['cause']> {
-  if (await host.ranOutOfMemory()) return 'out-of-memory';
-  // What it printed about that may be lost: its output lies on the same disk.
-  return (await isFull(directory)) ? 'disk-full' : undefined;
-}
-
-/** Whether the file system of `path` has no room left. */
-async function isFull(path: string): Promise<boolean> {
-  try {
-    const { bavail, bsize } = await statfs(path);
-    return bavail * bsize < DISK_BYTES_MIN;
-  } catch {
-    return false;
-  }
-}
-
 function causeOf(failed: string | undefined): CommandExit['cause'] {
   return failed === 'not-found' || failed === 'not-executable' ? failed : undefined;
-}
-
-/**
- * The signal that an exit code stands for; a shell does not tell it from a program that chose the
- * code.
- */
-function signalOf(exitCode: number): string | undefined {
-  const number = exitCode - 128;
-  const found = Object.entries(constants.signals).find(([, value]) => value === number);
-  return found?.[0];
 }

@@ -1,9 +1,10 @@
 // How commands get into a container: through the agent of its control directory, or by
 // `podman exec`.
 import type { Wakeup } from '@rivet/base';
+import type { CommandHost } from '../command-end.ts';
 import { AGENT_COMMAND, ControlDirectory } from '../control-directory.ts';
 import type { CommandSpec, ContainerSpec, Mount, OutputSink, RunningCommand } from '../driver.ts';
-import { type CommandHost, runCommand } from '../running-command.ts';
+import { runCommand } from '../running-command.ts';
 
 /** The way into one container. It is made before the container, which starts with it. */
 export interface CommandChannel {

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { RivetError } from '@rivet/base';
 import { isProcessAlive, killProcess, type ProcessIdentity } from '@rivet/processes';
+import type { CommandHost } from '../command-end.ts';
 import type {
   CommandSpec,
   Container,
@@ -9,7 +10,6 @@ import type {
   OutputSink,
   RunningCommand,
 } from '../driver.ts';
-import type { CommandHost } from '../running-command.ts';
 import type { CommandChannel } from './command-channel.ts';
 import type { ProcessLimit } from './process-limit.ts';
 

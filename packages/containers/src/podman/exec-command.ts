@@ -4,6 +4,7 @@ import { rm, writeFile } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { RivetError, sleep } from '@rivet/base';
+import { type CommandHost, checkSignal, describeExit } from '../command-end.ts';
 import type {
   CommandExit,
   CommandSpec,
@@ -12,7 +13,6 @@ import type {
   RunningCommand,
 } from '../driver.ts';
 import { checkCommand } from '../request.ts';
-import { type CommandHost, checkSignal, describeExit } from '../running-command.ts';
 import type { PodmanCli, PodmanResult } from './cli.ts';
 import { execArgs } from './exec-args.ts';
 import { failedStart } from './exec-error.ts';
