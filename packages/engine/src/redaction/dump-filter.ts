@@ -1,5 +1,5 @@
-// Passes over numbers that are no dump of a secret, however they are read: no two bytes in a row are
-// those that a form begins with.
+// Passes over numbers that are no dump of a secret, however they are read: no two bytes in a row
+// are those that a form begins with.
 import type { Automaton } from './automaton.ts';
 import { byteAt, decimal, numberBytes, octal, type ReadNumber } from './dump-number.ts';
 

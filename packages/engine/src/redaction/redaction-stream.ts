@@ -14,8 +14,8 @@ export interface Automata {
 /** Takes the bytes of one stream and gives them back without secrets. */
 export interface RedactionStream {
   /**
-   * What is certain by now; the rest comes with what follows. May lie in the bytes that were pushed,
-   * or where the next ones go: whoever keeps it longer makes a copy.
+   * What is certain by now; the rest comes with what follows. May lie in the bytes that were
+   * pushed, or where the next ones go: whoever keeps it longer makes a copy.
    */
   push(bytes: Uint8Array): Uint8Array;
   /** The rest; the stream can be used for another text afterwards. */
