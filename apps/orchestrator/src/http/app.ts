@@ -9,7 +9,13 @@ import {
   routes,
   type Validate,
 } from '@rivet/protocol';
-import { type FastifyInstance, type FastifyServerOptions, fastify } from 'fastify';
+import {
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  type FastifyServerOptions,
+  fastify,
+} from 'fastify';
 import { permissionOf, personOf } from '../access/guard.ts';
 import type { Refusals } from '../audit/refusals.ts';
 import type { Authenticator } from '../auth/authenticate.ts';
@@ -19,7 +25,7 @@ import type { NetworkConfig } from '../network-config.ts';
 import { authorize, authorizeAgain, originOf } from './authorize.ts';
 import { type BodyBudget, createBodyBudget } from './body-budget.ts';
 import type { CertificateOptions } from './certificate.ts';
-import type { Call, Handlers } from './handler.ts';
+import { type Call, type Handlers, LaterAnswer } from './handler.ts';
 import { createHostCheck } from './host-check.ts';
 import { parseJsonBody } from './json-body.ts';
 import { sendProblemPage, servePages, wantsPage } from './pages/serve-pages.ts';
@@ -186,23 +192,53 @@ async function register<Name extends RouteName>(
       await authorize(authenticator, permission, request);
       if (route.body !== undefined) bodies.reserve(request, reply);
     },
-    handler: async (request, reply) => {
+    // Gives no promise: what waits for one would be kept until the answer.
+    handler: (request, reply) => {
+      void serve(request, reply);
+    },
+  });
+
+  async function serve(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    try {
       await authorizeAgain(authenticator, permission, request, reply);
       const parts = {
         params: validators.params?.(request.params),
         query: validators.query?.(request.query),
         body: validators.body?.(request.body),
       };
+      // Many wait for long: each keeps no more than it needs.
+      request.body = undefined;
       const { principal } = request;
       const caller = { principal, person: () => personOf(principal) };
       const answer = await handle({ ...parts, ...caller, request, reply } as Call<Name>);
-      if (route.stream !== undefined) return reply;
-      if (answer === undefined) return reply.status(204).send();
-      return reply
-        .header('content-type', 'application/json; charset=utf-8')
-        .send(JSON.stringify(answer));
-    },
-  });
+      if (route.stream !== undefined) return;
+      if (answer instanceof LaterAnswer) answer.whenReady((late) => void sendLate(reply, late));
+      else sendAnswer(reply, answer);
+    } catch (error) {
+      sendError(reply, error);
+    }
+  }
+}
+
+async function sendLate(reply: FastifyReply, answer: Promise<unknown>): Promise<void> {
+  try {
+    sendAnswer(reply, await answer);
+  } catch (error) {
+    sendError(reply, error);
+  }
+}
+
+function sendAnswer(reply: FastifyReply, answer: unknown): void {
+  if (answer === undefined) reply.status(204).send();
+  else {
+    const text = JSON.stringify(answer);
+    reply.header('content-type', 'application/json; charset=utf-8').send(text);
+  }
+}
+
+/** An error after the answer has begun has nobody left to be told. */
+function sendError(reply: FastifyReply, error: unknown): void {
+  if (!reply.sent) reply.send(error);
 }
 
 /** The methods that the table has for a path. */

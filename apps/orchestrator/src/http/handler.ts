@@ -19,8 +19,37 @@ export interface Call<Name extends RouteName> {
   readonly reply: FastifyReply;
 }
 
+/**
+ * An answer that may come much later. A promise would keep every function that awaits it, with all
+ * that those know; of a call that is answered so only this is kept, and what sends the answer.
+ */
+export class LaterAnswer<Value> {
+  #make: (() => Promise<Value>) | undefined;
+  #send: ((answer: Promise<Value>) => void) | undefined;
+
+  /** `send` is told the answer, once, as soon as there is one. */
+  whenReady(send: (answer: Promise<Value>) => void): void {
+    if (this.#make === undefined) this.#send = send;
+    else send(this.#make());
+  }
+
+  /** Says how the answer is made; to be called once. */
+  protected settle(make: () => Promise<Value>): void {
+    this.#make = make;
+    this.#send?.(make());
+    this.#send = undefined;
+  }
+}
+
+/** Routes whose callers may wait for long. */
+type Waiting = 'claimJobs';
+
 /** Answers with the route's shape; a stream writes to the reply itself and answers undefined. */
-type Handler<Name extends RouteName> = (call: Call<Name>) => Promise<RouteResponse<Name>>;
+type Handler<Name extends RouteName> = (
+  call: Call<Name>,
+) => Promise<
+  RouteResponse<Name> | (Name extends Waiting ? LaterAnswer<RouteResponse<Name>> : never)
+>;
 
 /** Handlers of some routes. */
 export type Handlers<Names extends RouteName> = { readonly [Name in Names]: Handler<Name> };

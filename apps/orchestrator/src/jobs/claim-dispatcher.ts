@@ -11,7 +11,14 @@ import {
   readClaimedJobs,
 } from '@rivet/store';
 import type { RunnerTerms, WaitingPolls } from '../runners/known-runners.ts';
-import { type ClaimPoll, joinBrought, makeSlots, Waiter } from './claim-poll.ts';
+import {
+  type Claimant,
+  type ClaimPoll,
+  joinBrought,
+  makeSlots,
+  Waiter,
+  type WaitingPlace,
+} from './claim-poll.ts';
 import { start, undoClaim } from './transitions.ts';
 
 export interface ClaimDispatcherOptions {
@@ -34,7 +41,7 @@ const POLLS_MAX = 4;
 const SERVED_UNASKED_MAX = 8;
 
 /** Polls with the same tags and pipelines. One statement at a time serves them. */
-interface Group {
+interface Group extends WaitingPlace {
   readonly terms: RunnerTerms;
   readonly waiters: Set<Waiter>;
   /** The rounds under way. */
@@ -52,7 +59,8 @@ export class ClaimDispatcher implements WaitingPolls {
   readonly #options: ClaimDispatcherOptions;
   readonly #groups = new Map<string, Group>();
   readonly #search = new QueueSearch(() => this.wake());
-  readonly #byRunner = new Map<string, Set<Waiter>>();
+  /** In the order in which they came. */
+  readonly #byRunner = new Map<string, readonly Waiter[]>();
   readonly #undoing = new Set<Promise<void>>();
   #timer: NodeJS.Timeout | undefined;
   #looking: Promise<void> | undefined;
@@ -63,15 +71,14 @@ export class ClaimDispatcher implements WaitingPolls {
     this.#options = options;
   }
 
-  /** Up to `capacity` jobs as soon as there are some; none after `waitMs`, or when it closes. */
-  async claim(poll: ClaimPoll): Promise<ClaimedRow[]> {
-    const earlier = poll.repeat ? await this.#givenBefore(poll) : [];
-    if (earlier.length > 0 || this.#closed || poll.caller.gone) return earlier;
-    const rows = await this.#wait(poll);
-    // An earlier poll of the same request may have been answered meanwhile, by another
-    // orchestrator and into a connection that nobody reads any more.
-    const settled = rows.length > 0 || poll.caller.gone || !poll.repeat;
-    return settled ? rows : this.#givenBefore(poll);
+  /**
+   * Gives the claimant up to `capacity` jobs as soon as there are some; none after `waitMs`, or
+   * when it closes.
+   */
+  claim(poll: ClaimPoll, claimant: Claimant): void {
+    if (poll.repeat) void this.#claimAgain(poll, claimant);
+    else if (this.#closed || claimant.gone) claimant.given([]);
+    else this.#wait(poll, claimant);
   }
 
   /** Something may be claimable: looks at once. */
@@ -122,6 +129,33 @@ export class ClaimDispatcher implements WaitingPolls {
     await Promise.all(this.#undoing);
   }
 
+  /** The claimant asks again: it may have jobs already, of an answer that did not reach it. */
+  async #claimAgain(poll: ClaimPoll, claimant: Claimant): Promise<void> {
+    try {
+      const earlier = await this.#givenBefore(poll);
+      if (earlier.length > 0 || this.#closed || claimant.gone) return claimant.given(earlier);
+      const { promise, resolve, reject } = Promise.withResolvers<ClaimedRow[]>();
+      const again: Claimant = {
+        get gone() {
+          return claimant.gone;
+        },
+        set waiter(waiter: Waiter | undefined) {
+          claimant.waiter = waiter;
+        },
+        given: resolve,
+        failed: reject,
+      };
+      this.#wait(poll, again);
+      const rows = await promise;
+      // An earlier poll of the same request may have been answered meanwhile, by another
+      // orchestrator and into a connection that nobody reads any more.
+      const settled = rows.length > 0 || claimant.gone;
+      claimant.given(settled ? rows : await this.#givenBefore(poll));
+    } catch (error) {
+      claimant.failed(error);
+    }
+  }
+
   #givenBefore({ requestId, runnerId }: ClaimPoll): Promise<ClaimedRow[]> {
     const { database, leaseSeconds } = this.#options;
     return readClaimedJobs(database, { requestId, runnerId, leaseSeconds });
@@ -137,14 +171,14 @@ export class ClaimDispatcher implements WaitingPolls {
     }
   }
 
-  #wait(poll: ClaimPoll): Promise<ClaimedRow[]> {
+  #wait(poll: ClaimPoll, claimant: Claimant): void {
     const group = this.#groupOf(poll.terms);
     this.#timer ??= setInterval(() => this.#look(), SWEEP_MS);
     const { runnerId } = poll;
-    const before = [...(this.#byRunner.get(runnerId) ?? [])];
-    const waiter = new Waiter(poll, () => this.#leave(group, waiter));
+    const before = this.#byRunner.get(runnerId) ?? [];
+    const waiter = new Waiter(poll, claimant, group);
     group.waiters.add(waiter);
-    this.#byRunner.set(runnerId, (this.#byRunner.get(runnerId) ?? new Set()).add(waiter));
+    this.#byRunner.set(runnerId, [...before, waiter]);
     // Its runner has asked again: nobody reads the answer of the poll before. A runner that asks
     // many times at once gets no more room than for a few.
     for (const [index, other] of before.entries()) {
@@ -156,7 +190,6 @@ export class ClaimDispatcher implements WaitingPolls {
     const empty = performance.now() - group.emptyAtMs < EMPTY_MS && poll.waitMs > EMPTY_MS;
     if (empty && this.#options.woken) waiter.served = 'before';
     else this.#sweep(group);
-    return waiter.answer;
   }
 
   #groupOf(terms: RunnerTerms): Group {
@@ -168,6 +201,7 @@ export class ClaimDispatcher implements WaitingPolls {
       sweeping: undefined,
       again: false,
       emptyAtMs: Number.NEGATIVE_INFINITY,
+      leave: (waiter) => this.#leave(group, waiter),
     };
     this.#groups.set(terms.key, group);
     return group;
@@ -177,9 +211,9 @@ export class ClaimDispatcher implements WaitingPolls {
     group.waiters.delete(waiter);
     this.#forgetEmpty(group);
     const { runnerId } = waiter.poll;
-    const others = this.#byRunner.get(runnerId);
-    others?.delete(waiter);
-    if (others?.size === 0) this.#byRunner.delete(runnerId);
+    const others = (this.#byRunner.get(runnerId) ?? []).filter((other) => other !== waiter);
+    if (others.length === 0) this.#byRunner.delete(runnerId);
+    else this.#byRunner.set(runnerId, others);
   }
 
   #forgetEmpty(group: Group): void {

@@ -11,30 +11,25 @@ export interface ClaimPoll {
   readonly capacity: number;
   readonly terms: RunnerTerms;
   readonly waitMs: number;
-  readonly caller: Caller;
   /** What the first statement that serves it may store as well. */
   readonly brought?: BroughtReports | undefined;
 }
 
-/** Whoever waits for an answer; lighter than an AbortSignal, as thousands wait. */
-export class Caller {
-  #gone = false;
-  #onLeave: (() => void) | undefined;
+/** Whoever waits for what a poll is answered; thousands do, so this is no promise. */
+export interface Claimant {
+  /** It does not listen any more: nobody would get what it is given. */
+  readonly gone: boolean;
+  /** What waits for it; to be settled when it goes. */
+  waiter: Waiter | undefined;
+  /** One of these two is called, once. */
+  given(rows: ClaimedRow[]): void;
+  failed(error: unknown): void;
+}
 
-  get gone(): boolean {
-    return this.#gone;
-  }
-
-  /** It does not listen any more. */
-  leave(): void {
-    this.#gone = true;
-    this.#onLeave?.();
-  }
-
-  /** At most one listens; undefined: nobody any more. */
-  listen(onLeave: (() => void) | undefined): void {
-    this.#onLeave = onLeave;
-  }
+/** Where polls wait. */
+export interface WaitingPlace {
+  /** A poll has its answer; told before its claimant is. */
+  leave(waiter: Waiter): void;
 }
 
 /** A poll that waits for its answer. */
@@ -46,32 +41,28 @@ export class Waiter {
   served: 'not yet' | 'now' | 'before' = 'not yet';
   /** Whether its time is up. */
   due = false;
-  readonly answer: Promise<ClaimedRow[]>;
-  readonly #resolve: (rows: ClaimedRow[]) => void;
-  readonly #reject: (error: unknown) => void;
-  readonly #onSettled: (waiter: Waiter) => void;
+  readonly #claimant: Claimant;
+  readonly #place: WaitingPlace;
   readonly #timer: NodeJS.Timeout;
 
-  /** @param onSettled told once, before the answer is */
-  constructor(poll: ClaimPoll, onSettled: (waiter: Waiter) => void) {
+  constructor(poll: ClaimPoll, claimant: Claimant, place: WaitingPlace) {
     this.poll = poll;
-    this.#onSettled = onSettled;
-    const { promise, resolve, reject } = Promise.withResolvers<ClaimedRow[]>();
-    this.answer = promise;
-    this.#resolve = resolve;
-    this.#reject = reject;
-    this.#timer = setTimeout(() => this.end(), poll.waitMs);
-    poll.caller.listen(() => this.settle([]));
+    this.#claimant = claimant;
+    this.#place = place;
+    this.#timer = setTimeout(endWaiter, poll.waitMs, this);
+    claimant.waiter = this;
   }
 
   settle(rows: ClaimedRow[]): void {
-    if (!this.settled) this.#leave();
-    this.#resolve(rows);
+    if (this.settled) return;
+    this.#leave();
+    this.#claimant.given(rows);
   }
 
   fail(error: unknown): void {
-    if (!this.settled) this.#leave();
-    this.#reject(error);
+    if (this.settled) return;
+    this.#leave();
+    this.#claimant.failed(error);
   }
 
   /** Answers it with no jobs; when a statement is under way, or still to come, with what that gives. */
@@ -84,9 +75,30 @@ export class Waiter {
   #leave(): void {
     this.settled = true;
     clearTimeout(this.#timer);
-    this.poll.caller.listen(undefined);
-    this.#onSettled(this);
+    this.#claimant.waiter = undefined;
+    this.#place.leave(this);
   }
+}
+
+/** One function for all of them: a closure each would be kept for as long as they wait. */
+function endWaiter(waiter: Waiter): void {
+  waiter.end();
+}
+
+/** Jobs of one statement at most. */
+const SLOTS_MAX = 500;
+
+/** One slot for each runner, then a second one each: a large runner does not take all. */
+export function makeSlots(polls: readonly ClaimPoll[]): ClaimSlot[] {
+  const slots: ClaimSlot[] = [];
+  const most = Math.max(0, ...polls.map(({ capacity }) => capacity));
+  for (let round = 0; round < most && slots.length < SLOTS_MAX; round += 1) {
+    for (const { capacity, runnerId, requestId } of polls) {
+      const free = round < capacity && slots.length < SLOTS_MAX;
+      if (free) slots.push({ runnerId, requestId, leaseId: uuidv7() });
+    }
+  }
+  return slots;
 }
 
 /** Reports of one statement at most. */
@@ -111,20 +123,4 @@ export function joinBrought(polls: readonly ClaimPoll[]): BroughtReports | undef
       for (const one of stored) byJob.get(one.job_id)?.onStored([one]);
     },
   };
-}
-
-/** Jobs of one statement at most. */
-const SLOTS_MAX = 500;
-
-/** One slot for each runner, then a second one each: a large runner does not take all. */
-export function makeSlots(polls: readonly ClaimPoll[]): ClaimSlot[] {
-  const slots: ClaimSlot[] = [];
-  const most = Math.max(0, ...polls.map(({ capacity }) => capacity));
-  for (let round = 0; round < most && slots.length < SLOTS_MAX; round += 1) {
-    for (const { capacity, runnerId, requestId } of polls) {
-      const free = round < capacity && slots.length < SLOTS_MAX;
-      if (free) slots.push({ runnerId, requestId, leaseId: uuidv7() });
-    }
-  }
-  return slots;
 }

@@ -2,16 +2,10 @@
 import type { ServerResponse } from 'node:http';
 import { RivetError } from '@rivet/base';
 import type { ClaimRequest, ClaimResponse, JobReportResult } from '@rivet/protocol';
-import {
-  type ClaimedRow,
-  listRevokedRunners,
-  offerRunnerToken,
-  violatedConstraint,
-} from '@rivet/store';
+import { listRevokedRunners, offerRunnerToken, violatedConstraint } from '@rivet/store';
 import type { Principal, RunnerPrincipal } from '../../auth/principal.ts';
 import type { ReportsOfClaim } from '../../jobs/brought-reports.ts';
-import { Caller } from '../../jobs/claim-poll.ts';
-import { presentClaimed } from '../../jobs/claimed-jobs.ts';
+import { ClaimCall } from '../../jobs/claim-call.ts';
 import { findHeldJob } from '../../jobs/held-lease.ts';
 import { connect, registerRunner } from '../../runners/register.ts';
 import type { Services } from '../../services.ts';
@@ -89,13 +83,14 @@ export function runnerCallRoutes(services: Services): Handlers<Names> {
       const together =
         body.repeat === false ? services.reports.ofClaim(runner.runnerId, reports) : undefined;
       if (together !== undefined && together.reports.length === reports.length) {
-        const claimed = await claim(services, runner, now, reply.raw, together);
+        const claimed = await claimedBy(await claim(services, runner, now, reply.raw, together));
         return { ...claimed, reports: await take(together) };
       }
       // First: what they free can be claimed.
       const results = await take();
       if (reply.raw.destroyed) return { jobs: [] };
-      return { ...(await claim(services, runner, now, reply.raw)), reports: results };
+      const claimed = await claimedBy(await claim(services, runner, now, reply.raw));
+      return { ...claimed, reports: results };
     },
     fetchJobBundle: async ({ params, query, principal }) => {
       const { attempt, lease_id: leaseId } = query;
@@ -117,22 +112,16 @@ function runnerOf(principal: Principal): RunnerPrincipal {
   throw RivetError.of('RIVET_AUTH_INVALID', {});
 }
 
+/** Asks for jobs; the answer comes when there are some, or the time is up. */
 async function claim(
   services: Services,
   { runnerId, name }: RunnerPrincipal,
   body: ClaimRequest,
   response: ServerResponse,
   brought?: ReportsOfClaim,
-): Promise<ClaimResponse> {
+): Promise<ClaimCall> {
   const { dispatcher, database, knownRunners } = services;
-  const caller = new Caller();
-  let rows: readonly ClaimedRow[] = [];
-  // The runner is gone, or the answer could not be written: it will not know of these jobs.
-  // Listened to before anything is awaited: whoever comes later is not told any more.
-  response.once('close', () => {
-    caller.leave();
-    if (!response.writableFinished) void dispatcher.undo(rows);
-  });
+  const call = new ClaimCall(services, { runnerId, knownBundles: body.known_bundles }, response);
   const { draining = false, repeat = true, request_id: requestId, capacity: wanted } = body;
   const session = body.session.toLowerCase();
   const seen = UUID.test(session)
@@ -146,7 +135,8 @@ async function claim(
   }
   const { room, capacity, terms, changeToken } = seen;
   const waitMsMax = room === 0 ? Math.min(FULL_MS, services.pollMsMax) : services.pollMsMax;
-  rows = await dispatcher.claim({
+  call.changeToken = changeToken;
+  const poll = {
     runnerId,
     requestId,
     repeat,
@@ -154,17 +144,13 @@ async function claim(
     terms,
     // One that should change its token is told at once.
     waitMs: changeToken ? 0 : Math.min(body.wait_ms, waitMsMax),
-    caller,
     brought,
-  });
-  knownRunners.gave(runnerId, rows.length);
-  if (caller.gone) await dispatcher.undo(rows);
-  services.metrics.claimed(rows.length);
-  for (const row of rows) services.notifier.jobChanged(row.job_id);
-  const jobs = await presentClaimed(services, rows, body.known_bundles).catch((error: unknown) => {
-    // Its answer will not have them.
-    void dispatcher.undo(rows);
-    throw error;
-  });
-  return { jobs, ...(changeToken && { change_token: true }) };
+  };
+  dispatcher.claim(poll, call);
+  return call;
+}
+
+/** For whoever has something else to say in the same answer. */
+function claimedBy(call: ClaimCall): Promise<ClaimResponse> {
+  return new Promise((resolve) => call.whenReady(resolve));
 }
