@@ -8,6 +8,7 @@ export const fastPathsOff = {
   orchestrator: {
     RIVET_BATCHING: 'off',
     RIVET_RUNNER_CACHE: 'off',
+    RIVET_LEAN_HEAP: 'off',
     RIVET_NOTIFICATIONS: 'off',
     RIVET_RESERVED_CONNECTIONS: '0',
   },

@@ -43,6 +43,8 @@ export interface Config extends NetworkConfig {
   readonly notifications: boolean;
   /** Whether who runners are and what they offer is kept in memory for a moment. */
   readonly runnerCache: boolean;
+  /** Whether the heap grows slowly while little is to be done. */
+  readonly leanHeap: boolean;
   /** Whether Lua processes start from what `npm run build` made. */
   readonly bundled: boolean;
   /** How long jobs are kept after their partition is full, in milliseconds; absent: for ever. */
@@ -69,6 +71,7 @@ const settings = {
   RIVET_POLL: durationSetting(50_000),
   RIVET_NOTIFICATIONS: choiceSetting('on', ['on', 'off']),
   RIVET_RUNNER_CACHE: choiceSetting('on', ['on', 'off']),
+  RIVET_LEAN_HEAP: choiceSetting('on', ['on', 'off']),
   RIVET_BUNDLED: choiceSetting('on', ['on', 'off']),
   RIVET_ATTEMPT_LOG_MAX: sizeSetting(512 * 1024 ** 2),
   RIVET_STREAMS_PER_USER: integerSetting(200, 1, 100_000),
@@ -131,6 +134,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     pollMsMax: values.RIVET_POLL,
     notifications: values.RIVET_NOTIFICATIONS === 'on',
     runnerCache: values.RIVET_RUNNER_CACHE === 'on',
+    leanHeap: values.RIVET_LEAN_HEAP === 'on',
     bundled: values.RIVET_BUNDLED === 'on',
     retentionMs: values.RIVET_RETENTION === 'forever' ? undefined : values.RIVET_RETENTION,
     partitionPeriod: values.RIVET_PARTITIONS,

@@ -5,6 +5,7 @@ import { SETUP_HOURS } from './auth/setup-token.ts';
 import { createOrchestrator, type Orchestrator } from './compose.ts';
 import { readConfig, settingWarnings } from './config.ts';
 import { announce, runToExit } from './exit.ts';
+import { keepHeapSmall } from './heap-growth.ts';
 
 /** Shorter than the grace of those who stop programs, which is 30 s as a rule. */
 const STOP_MS_MAX = 25_000;
@@ -14,6 +15,7 @@ void runToExit(async () => {
   const logger = createLogger({ name: 'orchestrator', level: config.logLevel });
   for (const warning of settingWarnings(process.env)) logger.warn({}, warning);
   const asked = Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
+  if (config.leanHeap) keepHeapSmall();
   const orchestrator = await createOrchestrator(config, logger);
   await orchestrator.start();
   await printSetupToken(orchestrator);

@@ -115,6 +115,7 @@ export async function startTestOrchestrator(
     pollMsMax: 20_000,
     notifications: true,
     runnerCache: true,
+    leanHeap: false,
     bundled: true,
     streamsPerUser: 1000,
     masterKey: testMasterKey,
