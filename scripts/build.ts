@@ -35,6 +35,9 @@ const TOGETHER = [
   'parse',
   'commands/check',
 ].map((name) => `apps/cli/src/${name}.ts`);
+/** What programs start by the place of its source. */
+const YAML = { name: 'yaml', path: 'packages/engine/src/yaml/yaml-main.ts' };
+const children = new Map([[YAML.path, YAML.name]]);
 const services = {
   orchestrator: 'apps/orchestrator/src/main.ts',
   migrate: 'apps/orchestrator/src/migrate.ts',
@@ -78,16 +81,19 @@ async function buildImage(directory: string): Promise<void> {
 }
 
 async function buildPrograms(directory: string): Promise<void> {
-  const sources = [
-    ...(await bundle({ root, directory, entries: commandLine, together: TOGETHER })),
-  ];
+  const options = { root, directory, children };
+  const yaml = await bundle({ ...options, entries: { [YAML.name]: YAML.path }, whole: true });
+  const sources = [...(await bundle({ ...options, entries: commandLine, together: TOGETHER }))];
   // Each for itself: a file that two of them share holds what one of them has no use for.
   for (const [name, path] of Object.entries(services)) {
-    sources.push(...(await bundle({ root, directory, entries: { [name]: path } })));
+    sources.push(...(await bundle({ ...options, entries: { [name]: path } })));
   }
   const surroundings = JSON.stringify(await readSurroundings());
   await writeFile(join(directory, SURROUNDINGS_FILE), surroundings);
-  for (const [name, paths] of sources) await writeStamp(directory, name, paths);
+  const childPaths = yaml.get(YAML.name) ?? [];
+  for (const [name, paths] of sources) {
+    await writeStamp(directory, name, [...new Set([...paths, ...childPaths])]);
+  }
 }
 
 async function writeStamp(

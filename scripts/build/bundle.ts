@@ -1,7 +1,7 @@
 // Makes few files of JavaScript from many of TypeScript, which find the files beside their sources
 // where they were.
 import { globSync } from 'node:fs';
-import { basename, join, relative } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import { type OutputChunk, type Plugin, rolldown } from 'rolldown';
 
 export interface BundleOptions {
@@ -17,6 +17,11 @@ export interface BundleOptions {
    * has. Files cost more to load than what is in them.
    */
   readonly together?: readonly string[];
+  /**
+   * Programs that these start by the place of their source, by that path below the root: they start
+   * the file of this name beside them instead.
+   */
+  readonly children?: ReadonlyMap<string, string>;
 }
 
 /**
@@ -31,7 +36,7 @@ const EXTERNAL =
  * @throws when a source cannot be read or resolved
  */
 export async function bundle(options: BundleOptions): Promise<Map<string, string[]>> {
-  const { root, directory, entries, whole = false, together = [] } = options;
+  const { root, directory, entries, whole = false, together = [], children = new Map() } = options;
   const started = new Set(Object.values(entries).map((path) => join(root, path)));
   const build = await rolldown({
     cwd: root,
@@ -40,7 +45,7 @@ export async function bundle(options: BundleOptions): Promise<Map<string, string
     external: EXTERNAL,
     // Our own modules do nothing when they are loaded: what is not used need not be there.
     treeshake: { moduleSideEffects: (id) => started.has(id) || !isOwn(relative(root, id)) },
-    plugins: [placesOf(root), asciiOutput],
+    plugins: [placesOf(root, children), asciiOutput],
     onLog: (level, log) => {
       if (level === 'warn') process.stderr.write(`build: ${log.message}\n`);
     },
@@ -102,8 +107,12 @@ function escaped(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }
 
+const PLACE = /new URL\('(\.[^']+)', import\.meta\.url\)/g;
+/** Stands for the place of the built file while that of its sources is filled in. */
+const BUILT_PLACE = 'BUILT_PLACE';
+
 /** Lets our own sources find the files beside them. */
-function placesOf(root: string): Plugin {
+function placesOf(root: string, children: ReadonlyMap<string, string>): Plugin {
   return {
     name: 'places',
     transform(code, id) {
@@ -111,7 +120,12 @@ function placesOf(root: string): Plugin {
       if (!isOwn(path)) return null;
       const url = `new URL(${JSON.stringify(`../../${path}`)}, import.meta.url)`;
       const moved = code
+        .replaceAll(PLACE, (place, beside: string) => {
+          const child = children.get(join(dirname(path), beside));
+          return child === undefined ? place : `new URL('./${child}.cjs', ${BUILT_PLACE})`;
+        })
         .replaceAll('import.meta.url', `${url}.href`)
+        .replaceAll(BUILT_PLACE, 'import.meta.url')
         .replaceAll('import.meta.dirname', dirnameOf(url))
         .replaceAll(/import\.meta\.resolve\(([^)]+)\)/g, (_, specifier) => resolved(specifier));
       return moved === code ? null : { code: moved, map: null };
