@@ -4,6 +4,7 @@ import {
   type AttemptEnd,
   type AttemptProgress,
   boundsOf,
+  endParts,
   type ReportedAttempt,
 } from './reported-attempts.ts';
 import { type Queryable, repeatable } from './statement.ts';
@@ -28,13 +29,12 @@ export interface StoredReport {
  * @param leaseSeconds the value with the length of a lease
  */
 export function plainReportParts(from: number, leaseSeconds: string): string {
-  const values = Array.from({ length: 11 }, (_, index) => `$${from + index}`);
-  const [jobs, attempts, runners, leases, seqs, states, reasons, messages, codes, first, last] =
-    values;
+  const value = (index: number): string => `$${from + index}`;
+  const [first, last] = [value(9), value(10)];
   return `r AS (
-     SELECT * FROM unnest(${jobs}::uuid[], ${attempts}::int[], ${runners}::uuid[],
-       ${leases}::text[], ${seqs}::int[], ${states}::text[], ${reasons}::text[],
-       ${messages}::text[], ${codes}::text[])
+     SELECT * FROM unnest(${value(0)}::uuid[], ${value(1)}::int[], ${value(2)}::uuid[],
+       ${value(3)}::text[], ${value(4)}::int[], ${value(5)}::text[], ${value(6)}::text[],
+       ${value(7)}::text[], ${value(8)}::text[])
        AS r(job_id, attempt, runner_id, lease_id, seq, state, reason, message, code)
    ), held AS (
      -- As lockReportedAttempts does; what the fence does not let through is left to that.
@@ -50,21 +50,7 @@ export function plainReportParts(from: number, leaseSeconds: string): string {
    ), ended AS (
      DELETE FROM running_attempts a USING held h WHERE a.job_id = h.job_id AND h.state IS NOT NULL
      RETURNING a.log_lines, a.log_bytes, a.started_at, a.summary, h.*
-   ), kept AS (
-     INSERT INTO job_attempts (job_id, attempt, runner_id, lease_id, last_seq, log_lines, log_bytes,
-       started_at, summary, ended_at, result, reason, message, code)
-     SELECT job_id, attempt, runner_id, lease_id::uuid, seq, log_lines, log_bytes, started_at,
-       summary, now(), state, reason, message, code
-     FROM ended
-   ), closed AS (
-     UPDATE job_stages s SET finished_at = now(), reason = 'the job ended',
-       state = CASE s.state WHEN 'pending' THEN 'skipped' ELSE 'canceled' END
-     FROM ended e WHERE s.job_id = e.job_id AND s.attempt = e.attempt
-       AND s.job_id BETWEEN ${first} AND ${last} AND s.state IN ('pending', 'running')
-   ), finished AS (
-     UPDATE jobs j SET state = e.state, reason = e.reason, message = e.message, finished_at = now()
-     FROM ended e WHERE j.id = e.job_id AND j.id BETWEEN ${first} AND ${last}
-   )`;
+   ), ${endParts([first, last])}`;
 }
 
 /** The values of `plainReportParts`, in their order. */

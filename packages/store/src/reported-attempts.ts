@@ -95,6 +95,30 @@ export interface AttemptEnd extends AttemptProgress {
   readonly code: string | null;
 }
 
+/**
+ * What keeps attempts and ends their jobs and open stages, as parts of a WITH, for the rows of its
+ * part `ended`: what was deleted from `running_attempts`, and how it ended.
+ * @param bounds the values with the smallest and the greatest id, which say which partitions it is
+ *   about
+ */
+export function endParts([from, to]: readonly [from: string, to: string]): string {
+  return `kept AS (
+     INSERT INTO job_attempts (job_id, attempt, runner_id, lease_id, last_seq, log_lines, log_bytes,
+       started_at, summary, ended_at, result, reason, message, code)
+     SELECT job_id, attempt, runner_id, lease_id::uuid, seq, log_lines, log_bytes, started_at,
+       summary, now(), state, reason, message, code
+     FROM ended
+   ), closed AS (
+     UPDATE job_stages s SET finished_at = now(), reason = 'the job ended',
+       state = CASE s.state WHEN 'pending' THEN 'skipped' ELSE 'canceled' END
+     FROM ended e WHERE s.job_id = e.job_id AND s.attempt = e.attempt
+       AND s.job_id BETWEEN ${from} AND ${to} AND s.state IN ('pending', 'running')
+   ), finished AS (
+     UPDATE jobs j SET state = e.state, reason = e.reason, message = e.message, finished_at = now()
+     FROM ended e WHERE j.id = e.job_id AND j.id BETWEEN ${from} AND ${to}
+   )`;
+}
+
 const finish = once(
   'finish_attempts',
   `WITH e AS (
@@ -104,20 +128,8 @@ const finish = once(
    ), ended AS (
      DELETE FROM running_attempts a USING e WHERE a.job_id = e.job_id AND a.attempt = e.attempt
      RETURNING a.runner_id, a.lease_id, a.started_at, a.summary, e.*
-   ), kept AS (
-     INSERT INTO job_attempts (job_id, attempt, runner_id, lease_id, last_seq, log_lines, log_bytes,
-       started_at, summary, ended_at, result, reason, message, code)
-     SELECT job_id, attempt, runner_id, lease_id, seq, log_lines, log_bytes, started_at, summary,
-       now(), state, reason, message, code
-     FROM ended
-   ), closed AS (
-     UPDATE job_stages s SET finished_at = now(), reason = 'the job ended',
-       state = CASE s.state WHEN 'pending' THEN 'skipped' ELSE 'canceled' END
-     FROM e WHERE s.job_id = e.job_id AND s.attempt = e.attempt
-       AND s.job_id BETWEEN $10 AND $11 AND s.state IN ('pending', 'running')
-   )
-   UPDATE jobs j SET state = e.state, reason = e.reason, message = e.message, finished_at = now()
-   FROM e WHERE j.id = e.job_id AND j.id BETWEEN $10 AND $11`,
+   ), ${endParts(['$10', '$11'])}
+   SELECT FROM ended`,
 );
 
 /**
