@@ -25,7 +25,6 @@ const head = [
 /** How long each subscriber waited, by the number of the line. */
 const waits = new Map<string, number[]>();
 
-process.once('SIGTERM', () => process.exit());
 const numbers = Array.from({ length: options.count }).values();
 await Promise.all(Array.from({ length: CONNECTING }, connectNext));
 tell({ event: 'connected' });

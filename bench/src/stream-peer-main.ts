@@ -29,4 +29,3 @@ server.listen(0, '127.0.0.1', () => {
   const url = `http://127.0.0.1:${port}`;
   process.stdout.write(`${JSON.stringify({ event: 'listening', url })}\n`);
 });
-process.once('SIGTERM', () => process.exit());

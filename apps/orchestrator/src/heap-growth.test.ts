@@ -1,3 +1,4 @@
+// Tests when the heap may grow fast.
 import { expect, test } from 'vitest';
 import { limitHeapGrowth } from './heap-growth.ts';
 

@@ -1,3 +1,4 @@
+// Tests who looks after open streams: who may go on, heartbeats, the end of all.
 import { silentLogger } from '@rivet/base';
 import type { FastifyRequest } from 'fastify';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';

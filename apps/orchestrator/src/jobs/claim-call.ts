@@ -1,5 +1,5 @@
-// One call of a runner that asks for jobs: what it is answered, and that nothing is lost when nobody
-// reads the answer. Thousands wait, so each is one small object.
+// One call of a runner that asks for jobs: what it is answered, and that nothing is lost when
+// nobody reads the answer. Thousands wait, so each is one small object.
 import type { ServerResponse } from 'node:http';
 import type { ClaimResponse } from '@rivet/protocol';
 import type { ClaimedRow } from '@rivet/store';

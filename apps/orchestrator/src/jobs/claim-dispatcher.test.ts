@@ -1,3 +1,4 @@
+// Tests how polls that wait are served, with a queue in memory.
 import { RivetError, silentLogger, uuidv7 } from '@rivet/base';
 import type { ClaimedRow, Database } from '@rivet/store';
 import { expect, test } from 'vitest';

@@ -1,3 +1,4 @@
+// Tests when a runner that is known is asked for again, with a database of one runner.
 import { silentLogger, uuidv7 } from '@rivet/base';
 import type { Database } from '@rivet/store';
 import { expect, test } from 'vitest';
