@@ -22,7 +22,7 @@ beforeAll(async () => {
   const script = join(directory, 'stranger.cjs');
   await writeFile(
     script,
-    'require("node:v8").startupSnapshot.setDeserializeMainFunction(() => process.exit(3));\n',
+    'require("node:v8").startupSnapshot.setDeserializeMainFunction(() => { process.exitCode = 3; });\n',
   );
   const { code } = await startProcess({
     file: process.execPath,
