@@ -1,4 +1,5 @@
 // Tests when the heap may grow fast.
+import { setFlagsFromString } from 'node:v8';
 import { expect, test } from 'vitest';
 import { limitHeapGrowth } from './heap-growth.ts';
 
@@ -8,6 +9,7 @@ test('keeps the heap small from the start, and lets it grow only under load', ()
   const look = limitHeapGrowth({
     setFlag: (flag) => void flags.push(flag),
     utilization: () => shares.shift() ?? 0,
+    collect: () => undefined,
   });
   expect(flags).toEqual(['--heap-growing-percent=20', '--semi-space-growth-factor=1']);
   const set = shares.slice().map(() => {
@@ -18,4 +20,36 @@ test('keeps the heap small from the start, and lets it grow only under load', ()
   // What it is already is not set again, and between quiet and busy it stays as it was.
   const [busy, quiet] = ['--semi-space-growth-factor=2', '--semi-space-growth-factor=1'];
   expect(set).toEqual(['', busy, '', '', quiet]);
+});
+
+test('gives back what the start and load needed, once it has been quiet for ten looks', () => {
+  let collected = 0;
+  let share = 0;
+  const look = limitHeapGrowth({
+    setFlag: () => undefined,
+    utilization: () => share,
+    collect: () => {
+      collected += 1;
+    },
+  });
+  const lookTimes = (times: number): number => {
+    for (let n = 0; n < times; n += 1) look();
+    return collected;
+  };
+  expect(lookTimes(9)).toBe(0);
+  expect(lookTimes(50)).toBe(1);
+  share = 0.9;
+  expect(lookTimes(20)).toBe(1);
+  share = 0.1;
+  expect(lookTimes(9)).toBe(1);
+  expect(lookTimes(50)).toBe(2);
+});
+
+test('the collector of V8 can be had, and collects', async () => {
+  const held = new WeakRef({ large: 'x'.repeat(1000) });
+  const look = limitHeapGrowth({ setFlag: setFlagsFromString, utilization: () => 0 });
+  // What a WeakRef holds stays until the turn has ended.
+  await new Promise((resolve) => setImmediate(resolve));
+  for (let n = 0; n < 10; n += 1) look();
+  expect(held.deref()).toBeUndefined();
 });
