@@ -9,7 +9,7 @@ import type { Claimant, Waiter } from './claim-poll.ts';
 import { presentClaimed } from './claimed-jobs.ts';
 
 /** What decides how a call is answered, besides its jobs. */
-export interface ClaimTerms {
+interface ClaimTerms {
   readonly runnerId: string;
   /** Digests of the files that need not be sent. */
   readonly knownBundles: readonly string[] | undefined;
