@@ -5,6 +5,7 @@ import {
   type LogLines,
   type LogRun,
   logBlockLimits,
+  packLogBlock,
   runOf,
 } from '@rivet/protocol';
 
@@ -16,6 +17,8 @@ const LINES_MAX = logBlockLimits.lines / 2;
 const RUNS_MAX = 4096;
 const ORIGINS_LENGTH_MAX = 64 * 1024;
 const BUFFER_BYTES_MIN = 4096;
+/** Less is packed before a thread would have begun. */
+const THREAD_BYTES_MIN = 64 * 1024;
 
 /** The block that lines of one job go into now. */
 export class LogBlockBuilder {
@@ -65,21 +68,25 @@ export class LogBlockBuilder {
     this.#runs.push({ ...run, origin });
   }
 
-  /** Closes the block; undefined when no line was added. */
-  take(): LogBlock | undefined {
+  /**
+   * Closes the block; undefined when no line was added, a promise when it has so much text that a
+   * thread packs it.
+   */
+  take(): LogBlock | Promise<LogBlock> | undefined {
     if (this.#lineCount === 0) return undefined;
-    const text = this.#text.subarray(0, this.#bytes);
-    const block = {
+    const content = { runs: this.#runs, text: this.#text.subarray(0, this.#bytes) };
+    const facts = {
       first_line: this.#first,
       line_count: this.#lineCount,
       bytes: this.#bytes,
-      data: encodeLogBlock({ runs: this.#runs, text }).toString('base64'),
     };
+    const blockOf = (packed: Buffer): LogBlock => ({ ...facts, data: packed.toString('base64') });
     this.#bytes = 0;
     this.#lineCount = 0;
     this.#originsLength = 0;
     this.#runs = [];
-    return block;
+    if (facts.bytes < THREAD_BYTES_MIN) return blockOf(encodeLogBlock(content));
+    return packLogBlock(content).then(blockOf);
   }
 
   #makeRoom(bytes: number): void {

@@ -107,6 +107,19 @@ it('makes a job wait for a server that takes its time, and goes to disk when not
   expect(numbers).toEqual(Array.from({ length: first }, (_, index) => index + 1));
 });
 
+it('counts a large block by its text until a thread has packed it', async () => {
+  const { queue } = await open();
+  void queue.addLines(lines(1, ['y'.repeat(300_000)]));
+  void queue.add({ kind: 'summary', markdown: 'behind it' });
+  expect(queue.pendingWeight).toBeGreaterThan(300_000);
+  const batch = await queue.peek(1e6, 1000);
+  expect(batch.weight).toBeLessThan(50_000);
+  expect(queue.pendingWeight).toBeLessThan(50_000);
+  await queue.drop(batch);
+  await queue.drop(await queue.peek(1e6, 1000));
+  expect(queue.pendingWeight).toBe(0);
+});
+
 it('lets everybody go when it is closed, and forgets what comes then', async () => {
   const { queue } = await open();
   let waited: Promise<void> | undefined;

@@ -3,6 +3,7 @@
 import type { LogLines } from '@rivet/protocol';
 import { LogBlockBuilder } from './log-block-builder.ts';
 import { type Spool, type SpoolEntry, weightOf } from './spool.ts';
+import { WaitingEntries, WaitingEntry } from './waiting-entries.ts';
 
 /** What may wait in memory. */
 const MEMORY_WEIGHT_MAX = 2 * 1024 ** 2;
@@ -40,12 +41,10 @@ const EMPTY: ReportBatch = { entries: [], weight: 0, isAll: true, place: { kind:
 export class ReportQueue {
   readonly #options: ReportQueueOptions;
   readonly #builder = new LogBlockBuilder();
-  #memory: SpoolEntry[] = [];
-  #memoryWeight = 0;
+  readonly #memory = new WaitingEntries();
   /** How many of the front a report has that is on its way. */
   #reading = 0;
-  #toWrite: SpoolEntry[] = [];
-  #toWriteWeight = 0;
+  readonly #toWrite = new WaitingEntries();
   #writing: Promise<void> | undefined;
   #closed = false;
   #waiting: (() => void)[] = [];
@@ -60,8 +59,8 @@ export class ReportQueue {
   /** What waits, in memory and on disk. */
   get pendingWeight(): number {
     return (
-      this.#memoryWeight +
-      this.#toWriteWeight +
+      this.#memory.weight +
+      this.#toWrite.weight +
       this.#options.spool.pendingBytes +
       this.#builder.bytes
     );
@@ -76,7 +75,7 @@ export class ReportQueue {
   add(entry: SpoolEntry): Promise<void> | undefined {
     if (this.#closed) return undefined;
     this.#closeBlock();
-    this.#push(entry);
+    this.#push(WaitingEntry.of(entry));
     return this.#told();
   }
 
@@ -92,7 +91,7 @@ export class ReportQueue {
   /** Reads entries from the front without taking them out: at least one when there are some. */
   async peek(weightMax: number, entriesMax: number): Promise<ReportBatch> {
     this.#closeBlock();
-    if (this.#memory.length > 0) return this.#peekMemory(weightMax, entriesMax);
+    if (this.#memory.length > 0) return await this.#peekMemory(weightMax, entriesMax);
     if (!this.#onDisk) return EMPTY;
     await this.settled();
     const { spool } = this.#options;
@@ -107,8 +106,7 @@ export class ReportQueue {
     if (batch.place.kind === 'disk') {
       await this.#options.spool.drop(batch.place.bytes);
     } else {
-      this.#memory.splice(0, batch.entries.length);
-      this.#memoryWeight -= batch.weight;
+      this.#memory.drop(batch.entries.length);
       this.#reading = 0;
     }
     this.#oldestAt = this.pendingWeight > 0 ? Date.now() : undefined;
@@ -132,44 +130,44 @@ export class ReportQueue {
   }
 
   get #onDisk(): boolean {
-    return (
-      this.#toWrite.length > 0 || this.#toWriteWeight > 0 || this.#options.spool.pendingBytes > 0
-    );
+    return this.#toWrite.weight > 0 || this.#options.spool.pendingBytes > 0;
   }
 
   get #isEmpty(): boolean {
     return this.#memory.length === 0 && this.#builder.bytes === 0;
   }
 
-  #peekMemory(weightMax: number, entriesMax: number): ReportBatch {
-    let weight = 0;
-    let count = 0;
-    for (const entry of this.#memory) {
-      const after = weight + weightOf(entry);
-      if (count > 0 && (after > weightMax || count >= entriesMax)) break;
-      weight = after;
-      count += 1;
-    }
-    this.#reading = count;
-    const isAll = count === this.#memory.length && !this.#onDisk;
-    return { entries: this.#memory.slice(0, count), weight, isAll, place: { kind: 'memory' } };
+  async #peekMemory(weightMax: number, entriesMax: number): Promise<ReportBatch> {
+    // It stays where it is, whatever is moved to the disk meanwhile.
+    this.#reading = 1;
+    await this.#memory.first?.ready;
+    const entries = this.#memory.front(weightMax, entriesMax);
+    this.#reading = entries.length;
+    const weight = entries.reduce((sum, entry) => sum + weightOf(entry), 0);
+    const isAll = entries.length === this.#memory.length && !this.#onDisk;
+    return { entries, weight, isAll, place: { kind: 'memory' } };
   }
 
   #closeBlock(): void {
+    const { bytes } = this.#builder;
     const block = this.#builder.take();
-    if (block !== undefined && !this.#closed) this.#push({ kind: 'block', block });
+    if (block === undefined || this.#closed) return;
+    this.#push(
+      block instanceof Promise
+        ? WaitingEntry.packing(block, bytes)
+        : WaitingEntry.of({ kind: 'block', block }),
+    );
   }
 
-  #push(entry: SpoolEntry): void {
-    const weight = weightOf(entry);
+  #push(entry: WaitingEntry): void {
     if (this.#onDisk) {
       this.#toWrite.push(entry);
-      this.#toWriteWeight += weight;
       this.#writing ??= this.#write();
     } else {
       this.#memory.push(entry);
-      this.#memoryWeight += weight;
     }
+    const letIn = (): void => this.#letIn();
+    entry.ready?.then(letIn, letIn);
   }
 
   #told(): Promise<void> | undefined {
@@ -191,30 +189,27 @@ export class ReportQueue {
 
   #spill(): void {
     if (this.#closed || this.#onDisk) return;
-    const moved = this.#memory.splice(this.#reading);
-    const weight = moved.reduce((sum, entry) => sum + weightOf(entry), 0);
-    this.#memoryWeight -= weight;
+    const moved = this.#memory.takeAfter(this.#reading);
     this.#toWrite.push(...moved);
-    this.#toWriteWeight += weight;
     if (moved.length > 0) this.#writing ??= this.#write();
     this.#letIn();
   }
 
   async #write(): Promise<void> {
+    let taken: WaitingEntry[] = [];
     try {
       while (this.#toWrite.length > 0) {
-        const entries = this.#toWrite;
-        const weight = this.#toWriteWeight;
-        this.#toWrite = [];
-        await this.#options.spool.append(entries);
+        taken = this.#toWrite.takeAfter(0);
+        for (const { ready } of taken) await ready;
+        await this.#options.spool.append(taken.flatMap(({ entry }) => entry ?? []));
         // Only now: an entry on its way to the disk is still one that waits.
-        this.#toWriteWeight -= weight;
+        for (const entry of taken) entry.moveTo(undefined);
         this.#letIn();
       }
     } catch (error) {
       // Later entries would leave a gap after those that were lost.
-      this.#toWrite = [];
-      this.#toWriteWeight = 0;
+      taken.push(...this.#toWrite.takeAfter(0));
+      for (const entry of taken) entry.moveTo(undefined);
       this.#builder.take();
       this.close();
       this.#options.onFailure(error);
@@ -224,9 +219,9 @@ export class ReportQueue {
   }
 
   #full(): boolean {
-    if (!this.#onDisk) return this.#memoryWeight > MEMORY_WEIGHT_MAX;
+    if (!this.#onDisk) return this.#memory.weight > MEMORY_WEIGHT_MAX;
     return (
-      this.#toWriteWeight > WRITING_WEIGHT_MAX ||
+      this.#toWrite.weight > WRITING_WEIGHT_MAX ||
       this.#options.spool.pendingBytes > this.#options.spoolBytesMax
     );
   }

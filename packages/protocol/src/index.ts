@@ -38,6 +38,7 @@ export {
   logBlockLimits,
   type OpenedLogBlock,
   openLogBlock,
+  packLogBlock,
   runOf,
 } from './log-block.ts';
 export { type LogLines, readLogLines, splitText } from './log-lines.ts';

@@ -2,7 +2,8 @@
 // compressed, what they have in common said once. A byte says the format, a header of JSON the
 // origins and runs of lines, then comes their text.
 import { isUtf8 } from 'node:buffer';
-import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import { promisify } from 'node:util';
+import { constants, zstdCompress, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import {
   type LogLine,
   type LogLineLevel,
@@ -20,7 +21,9 @@ const COMPRESSION = { [constants.ZSTD_c_compressionLevel]: 1, [constants.ZSTD_c_
 /** Blocks have hardly more when they are open. */
 const UNPACKED_BYTES_PER_BYTE = 8;
 /** What goes into a block is put together here: it is large, and there are many in a row. */
-let unpacked: Buffer = Buffer.alloc(0);
+let shared: Buffer = Buffer.alloc(0);
+
+const compress = promisify(zstdCompress);
 
 /** What a block may hold, once it is not compressed any more. */
 export const logBlockLimits = {
@@ -62,8 +65,33 @@ export interface OpenedLogBlock {
 /** Thrown for bytes that are no block; says why, for whoever sent it. */
 export class LogBlockError extends Error {}
 
+type BlockContent = Pick<OpenedLogBlock, 'runs' | 'text'>;
+
 /** Makes the bytes of a block; an origin that several runs have is written once. */
-export function encodeLogBlock({ runs, text }: Pick<OpenedLogBlock, 'runs' | 'text'>): Buffer {
+export function encodeLogBlock(content: BlockContent): Buffer {
+  const { header, text, bytes } = partsOf(content);
+  if (bytes < COMPRESSED_BYTES_MIN) return plainBlock(header, text);
+  if (shared.length < bytes) shared = Buffer.allocUnsafeSlow(bytes);
+  shared.set(header);
+  shared.set(text, header.length);
+  return zstdBlock(zstdCompressSync(shared.subarray(0, bytes), optionsFor(bytes)));
+}
+
+/**
+ * The same in a thread of its own: for blocks that are large enough to be worth the way there. What
+ * it is given is copied before it returns.
+ */
+export function packLogBlock(content: BlockContent): Promise<Buffer> {
+  const { header, text } = partsOf(content);
+  const unpacked = Buffer.concat([header, text]);
+  return compress(unpacked, optionsFor(unpacked.length)).then(zstdBlock);
+}
+
+function partsOf({ runs, text }: BlockContent): {
+  readonly header: Buffer;
+  readonly text: Uint8Array;
+  readonly bytes: number;
+} {
   const places = new Map<string, number>();
   const origins: LogOrigin[] = [];
   const timeMs = runs[0]?.timeMs ?? 0;
@@ -78,16 +106,19 @@ export function encodeLogBlock({ runs, text }: Pick<OpenedLogBlock, 'runs' | 'te
     numbers.push(place, run.timeMs - timeMs, run.count);
   }
   const header = Buffer.from(`${JSON.stringify({ t: timeMs, origins, runs: numbers })}\n`);
-  const bytes = header.length + text.length;
-  if (bytes < COMPRESSED_BYTES_MIN) {
-    return Buffer.concat([Uint8Array.of(blockFormats.plain), header, text]);
-  }
-  if (unpacked.length < bytes) unpacked = Buffer.allocUnsafeSlow(bytes);
-  unpacked.set(header);
-  unpacked.set(text, header.length);
-  // It fits into one piece, so that none are put together afterwards.
-  const options = { params: COMPRESSION, chunkSize: bytes };
-  const packed = zstdCompressSync(unpacked.subarray(0, bytes), options);
+  return { header, text, bytes: header.length + text.length };
+}
+
+/** It fits into one piece, so that none are put together afterwards. */
+function optionsFor(bytes: number): { params: Record<number, number>; chunkSize: number } {
+  return { params: COMPRESSION, chunkSize: Math.max(bytes, constants.Z_MIN_CHUNK) };
+}
+
+function plainBlock(header: Uint8Array, text: Uint8Array): Buffer {
+  return Buffer.concat([Uint8Array.of(blockFormats.plain), header, text]);
+}
+
+function zstdBlock(packed: Uint8Array): Buffer {
   return Buffer.concat([Uint8Array.of(blockFormats.zstd), packed]);
 }
 
