@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import { RivetError } from '@rivet/base';
 import type { LuaValue } from '@rivet/lua';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { send, serveHttp, serveTcp, type TestServer } from '../testing/http-client.ts';
 import { createSlots } from './slots.ts';
 
@@ -12,6 +12,11 @@ const BIG = 10 * 1024 * 1024;
 const servers: TestServer[] = [];
 afterEach(async () => {
   await Promise.all(servers.splice(0).map((server) => server.close()));
+});
+
+// What sends requests is loaded with the first one, which may take longer than the timeouts below.
+beforeAll(async () => {
+  await send({ url: await raw('HTTP/1.1 204 No Content\r\n\r\n') });
 });
 
 async function tcp(answer: (socket: Socket) => void): Promise<string> {
@@ -45,9 +50,9 @@ describe('a server that', () => {
   it('never answers is left at the timeout', async () => {
     const url = await tcp(() => {});
     const before = performance.now();
-    const error = await failure({ url, timeout: '100ms' });
+    const error = await failure({ url, timeout: '400ms' });
     expect(error.message).toBe(
-      `GET ${url}/ did not end within its timeout of 100ms: it was waiting for the answer`,
+      `GET ${url}/ did not end within its timeout of 400ms: it was waiting for the answer`,
     );
     expect(performance.now() - before).toBeLessThan(1000);
   });
@@ -58,7 +63,7 @@ describe('a server that', () => {
       const timer = setInterval(() => socket.write('x'), 20);
       socket.on('close', () => clearInterval(timer));
     });
-    const { message } = await failure({ url, timeout: '150ms' });
+    const { message } = await failure({ url, timeout: '400ms' });
     expect(message).toMatch(/it was reading the body of the answer, \d+B so far$/);
   });
 
@@ -68,7 +73,7 @@ describe('a server that', () => {
       const timer = setInterval(() => socket.write('x'), 10);
       socket.on('close', () => clearInterval(timer));
     });
-    expect((await failure({ url, timeout: '100ms' })).message).toContain('waiting for the answer');
+    expect((await failure({ url, timeout: '400ms' })).message).toContain('waiting for the answer');
   });
 
   it('never stops sending is left at max_bytes', async () => {

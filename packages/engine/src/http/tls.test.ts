@@ -83,8 +83,8 @@ describe('https', () => {
     servers.push(plain, silent);
     await expect(ask(`https://git.example:${plain.port}/`)).rejects.toThrow('does not speak TLS');
     const url = `https://git.example:${silent.port}/`;
-    await expect(send({ url, connect_timeout: '50ms' }, { sender: { resolve } })).rejects.toThrow(
-      `within its connect_timeout of 50ms: it was agreeing on TLS with git.example:${silent.port}`,
+    await expect(send({ url, connect_timeout: '400ms' }, { sender: { resolve } })).rejects.toThrow(
+      `within its connect_timeout of 400ms: it was agreeing on TLS with git.example:${silent.port}`,
     );
   });
 
