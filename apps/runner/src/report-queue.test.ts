@@ -15,11 +15,17 @@ beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'rivet-queue-test-'));
 });
 
-afterEach(() => rm(directory, { recursive: true, force: true }));
+const spools: Spool[] = [];
+
+afterEach(async () => {
+  for (const spool of spools.splice(0)) await spool.close();
+  await rm(directory, { recursive: true, force: true });
+});
 
 async function open(spoolBytesMax = 1e9): Promise<{ queue: ReportQueue; failures: unknown[] }> {
   const failures: unknown[] = [];
   const spool = await Spool.open(directory);
+  spools.push(spool);
   const onFailure = (cause: unknown) => failures.push(cause);
   return {
     queue: new ReportQueue({ spool, spoolBytesMax, onEntry: () => {}, onFailure }),
