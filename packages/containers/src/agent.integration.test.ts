@@ -203,7 +203,9 @@ describe.each(SHELLS.filter(isThere))('the agent in %s (%s, %s)', (_, program, k
     it('starts a command once and another way when what waited for it was killed', async () => {
       const waiting = 'cat $1/slot.*.status | while read -r word pid rest; do';
       for (const part of ['$pid', '$rest']) {
-        const script = `${waiting} [ "$word" != waiting ] || kill -9 ${part}; done; exit 0`;
+        // What was killed is there until somebody has heard of it: only then the next one begins.
+        const kill = `kill -9 ${part}; until ! kill -0 ${part} || [ $((n += 1)) = 9999 ]; do :; done`;
+        const script = `n=0; ${waiting} [ "$word" != waiting ] || { ${kill}; }; done; exit 0`;
         const out = join(control.path, 'out');
         // Its own slot is among them once the next one is there.
         await run({ argv: ['sh', '-c', `sleep 0.2; (${script}) 2>/dev/null`, 'sh', out] });
