@@ -103,8 +103,9 @@ rivet_verb=
 until [ "$rivet_verb" = "$rivet_id" ]; do read -r rivet_verb <&3; done
 exec 3<&-
 trap - HUP INT TERM
-# Nobody would tell its end: not even its beginning is to be.
-kill -0 "$rivet_supervisor" 2>/dev/null || {
+# Nobody would tell its end: not even its beginning is to be. One that was killed has no directory
+# any more, also while nobody has heard of its end.
+[ -e "/proc/$rivet_supervisor/cwd" ] || {
   echo "exit 137" >&7
   exit
 }
