@@ -2,7 +2,7 @@
 // waiting polls and streams cost what they hold and not what V8 keeps free; fast under load.
 import { performance } from 'node:perf_hooks';
 import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
+import { releaseMemory } from '@rivet/base';
 
 /** How often it is looked how much is to be done. */
 const LOOK_MS = 1000;
@@ -32,7 +32,7 @@ export interface HeapGrowthOptions {
 /** Makes the heap grow slowly from now on; what it returns looks again how much is to be done. */
 export function limitHeapGrowth(options: HeapGrowthOptions = {}): () => void {
   const { setFlag = setFlagsFromString, utilization = createUtilization() } = options;
-  const { collect = createCollector(setFlag) } = options;
+  const { collect = releaseMemory } = options;
   let quietLooks = 0;
   let pace: keyof typeof YOUNG_GROWTH | undefined;
   const become = (next: keyof typeof YOUNG_GROWTH): void => {
@@ -69,12 +69,4 @@ function createUtilization(): () => number {
     before = now;
     return utilization;
   };
-}
-
-/** Node has no other way to ask for it in a program that was started without options. */
-function createCollector(setFlag: (flag: string) => void): () => void {
-  setFlag('--expose-gc');
-  const gc = runInNewContext('gc') as NonNullable<typeof globalThis.gc>;
-  setFlag('--no-expose-gc');
-  return () => void gc({ type: 'major', execution: 'sync', flavor: 'last-resort' });
 }

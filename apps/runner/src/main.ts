@@ -5,12 +5,12 @@ import {
   describeThrown,
   type Logger,
   type RivetError,
+  releaseMemory,
   toRivetError,
 } from '@rivet/base';
 import type { InstallationPolicy } from '@rivet/engine';
 import { composeRunner } from './compose.ts';
 import { readConfig, settingWarnings } from './config.ts';
-import { releaseMemory } from './release-memory.ts';
 import type { Runner } from './runner.ts';
 
 /** After a defect the program is given this long to say so, in milliseconds. */

@@ -45,6 +45,7 @@ export {
 } from './ip-address.ts';
 export { createLogger, type Logger, type LogLevel, silentLogger } from './logger.ts';
 export { didYouMean, nearest } from './nearest.ts';
+export { releaseMemory } from './release-memory.ts';
 export { REDACTED, SecretText } from './secret-text.ts';
 export { createService, type Service, type ServiceBody, startAll, stopAll } from './service.ts';
 export { formatSize, parseSize } from './size.ts';

@@ -2,7 +2,10 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
-/** Collects what is garbage and drops what can be made again. Takes some hundredths of a second. */
+/**
+ * Collects what is garbage and drops what can be made again. Nothing else runs meanwhile: for some
+ * hundredths of a second, or a tenth with a large heap.
+ */
 export function releaseMemory(): void {
   // Node has this function only for those who ask for it.
   setFlagsFromString('--expose-gc');
