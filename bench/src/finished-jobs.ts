@@ -1,18 +1,16 @@
 // History for benchmarks: millions of jobs that ended, written by the database itself.
-import { addPartition, type Database, listPartitions, type Partition } from '@rivet/store';
+import {
+  addPartition,
+  type Database,
+  historyTables,
+  listPartitions,
+  type Partition,
+} from '@rivet/store';
 import { type QueueLoad, runSql } from './queue-load.ts';
 
 const WEEK_MS = 7 * 86_400_000;
 /** Rows of one statement. */
 const CHUNK = 250_000;
-const TABLES = [
-  'jobs',
-  'job_attempts',
-  'job_stages',
-  'job_outputs',
-  'job_logs',
-  'job_secret_inputs',
-];
 
 /**
  * Gives a new database partitions for so many weeks before this one, and for this one and the next,
@@ -21,7 +19,7 @@ const TABLES = [
 export async function makeWeeks(database: Database, weeks: number): Promise<Partition[]> {
   const [first] = await listPartitions(database);
   const endMs = first?.toMs ?? 0;
-  for (const table of TABLES) await runSql(database, `DROP TABLE ${table}_initial`);
+  for (const table of historyTables) await runSql(database, `DROP TABLE ${table}_initial`);
   for (let week = -weeks - 1; week <= 0; week += 1) {
     const fromMs = endMs + week * WEEK_MS;
     const name = new Date(fromMs).toISOString().slice(0, 10).replaceAll('-', '');

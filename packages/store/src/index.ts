@@ -41,7 +41,7 @@ export {
   databaseTime,
   dropPartition,
   findUnfitting,
-  HISTORY_TABLES,
+  historyTables,
   listPartitions,
   type Partition,
 } from './partitions.ts';

@@ -15,8 +15,8 @@ const TABLES = [
 
 type Table = (typeof TABLES)[number];
 
-/** How many tables a partition has. */
-export const HISTORY_TABLES = TABLES.length;
+/** The tables that a partition has one of each, `jobs` first. */
+export const historyTables: readonly string[] = TABLES.map(({ name }) => name);
 
 /** The jobs that were launched from one time until another. */
 export interface Partition {
@@ -143,7 +143,7 @@ async function readPartitions(client: Client): Promise<Partition[]> {
     name: string;
     first: string | null;
     last: string;
-  }>(sql, [TABLES.map(({ name }) => name)]);
+  }>(sql, [historyTables]);
   const named = Map.groupBy(rows, ({ name }) => name);
   const partitions = [...named].flatMap(([name, [row, ...more]]) =>
     row === undefined

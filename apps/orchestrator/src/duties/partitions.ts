@@ -6,7 +6,7 @@ import {
   databaseTime,
   dropPartition,
   findUnfitting,
-  HISTORY_TABLES,
+  historyTables,
   listPartitions,
   type Partition,
 } from '@rivet/store';
@@ -58,7 +58,7 @@ async function makeFor(
   tell: Tell,
 ): Promise<boolean> {
   const partitions = await listPartitions(database);
-  const partition = partitionFor(timeMs, period, partitions, HISTORY_TABLES);
+  const partition = partitionFor(timeMs, period, partitions, historyTables.length);
   if (partition === undefined) return true;
   const made = await patiently(() => addPartition(database, partition));
   const { name } = partition;
