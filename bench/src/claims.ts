@@ -7,6 +7,7 @@ import { createDatabase } from '@rivet/store';
 import { makeWorkerUtils, run as runWorker, Logger as WorkerLogger } from 'graphile-worker';
 import { type Installation, withInstallation } from './installation.ts';
 import { type Benchmark, type Row, ratioAtLeast, row } from './measure.ts';
+import { plainPipeline } from './plain-pipeline.ts';
 import { registerRunners, reportOf, SimulatedRunner } from './simulated-runner.ts';
 
 const RUNNERS = 64;
@@ -17,19 +18,13 @@ const CONNECTIONS = 16;
 const WORKER_CONCURRENCY = 16;
 const CAPACITY = 4;
 
-const source = `
-return pipeline.define({
-  name = "bench",
-  stages = { { name = "one", script = function() log.info("hello") end } },
-})`;
-
 export const claimBenchmark: Benchmark = {
   name: 'claims',
   about: `claim and complete, jobs a second: ${RUNNERS} runners over HTTP`,
   async run(rounds) {
     const settings = { RIVET_LEASE: '1h' };
     return withInstallation({ orchestratorSettings: settings }, async (installation) => {
-      const name = await installation.createPipeline(source);
+      const name = await installation.createPipeline(plainPipeline);
       const single = await makeRunners(installation, 'single', 1);
       const several = await makeRunners(installation, 'several', CAPACITY);
       const bare = await openBareQueue(installation.databaseUrl);

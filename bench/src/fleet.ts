@@ -10,6 +10,7 @@ import {
 } from './database-activity.ts';
 import { type Installation, withInstallation } from './installation.ts';
 import { type Benchmark, oursAtMost, type Row, row } from './measure.ts';
+import { plainPipeline } from './plain-pipeline.ts';
 import { type ProcessUsage, processUsage } from './program.ts';
 import { SimulatedFleet } from './simulated-fleet.ts';
 
@@ -24,18 +25,12 @@ const JOBS = 300;
 const BURST_MAX = 500;
 const LAUNCHES_AT_ONCE = 16;
 
-const source = `
-return pipeline.define({
-  name = "bench",
-  stages = { { name = "one", script = function() log.info("hello") end } },
-})`;
-
 export const fleetBenchmark: Benchmark = {
   name: 'fleet',
   about: '100, 1,000 and 10,000 runners on one orchestrator: idle, with jobs, and a burst of them',
   run: () =>
     withInstallation({}, async (installation) => {
-      await installation.createPipeline(source);
+      await installation.createPipeline(plainPipeline);
       const database = openActivity(installation.databaseUrl);
       const fleet = new SimulatedFleet(installation);
       const rows: Row[] = [];

@@ -3,23 +3,18 @@ import { makeWorkerUtils, Logger as WorkerLogger } from 'graphile-worker';
 import { withInstallation } from './installation.ts';
 import { KeepAliveConnection } from './keep-alive-connection.ts';
 import { alternate, type Benchmark, ratioAtLeast, row } from './measure.ts';
+import { plainPipeline } from './plain-pipeline.ts';
 
 const BATCH = 100;
 const BATCHES = 20;
 const AT_ONCE = 4;
-
-const source = `
-return pipeline.define({
-  name = "bench",
-  stages = { { name = "one", script = function() log.info("hello") end } },
-})`;
 
 export const launchBenchmark: Benchmark = {
   name: 'launches',
   about: `launches a second in batches of ${BATCH}`,
   async run(rounds) {
     return withInstallation({}, async ({ createPipeline, databaseUrl, orchestrators, token }) => {
-      const pipeline = await createPipeline(source);
+      const pipeline = await createPipeline(plainPipeline);
       const url = orchestrators[0]?.url ?? '';
       const connections = Array.from({ length: AT_ONCE }, () => new KeepAliveConnection({ url }));
       const logger = new WorkerLogger(() => () => undefined);

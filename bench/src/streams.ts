@@ -6,6 +6,7 @@ import { openFilesMax } from './database-activity.ts';
 import { type Installation, withInstallation } from './installation.ts';
 import { KeepAliveConnection } from './keep-alive-connection.ts';
 import { type Benchmark, type Row, ratioAtMost, row, spreadOf } from './measure.ts';
+import { plainPipeline } from './plain-pipeline.ts';
 import { type Program, processUsage, startProgram } from './program.ts';
 import { registerRunners, SimulatedRunner } from './simulated-runner.ts';
 
@@ -19,12 +20,6 @@ const OTHER_FILES = 500;
 const SETTLE_MS = 5000;
 /** Between two lines: until nothing of the one before is under way. */
 const GAP_MS = 300;
-
-const source = `
-return pipeline.define({
-  name = "bench",
-  stages = { { name = "one", script = function() log.info("hello") end } },
-})`;
 
 export const streamBenchmark: Benchmark = {
   name: 'streams',
@@ -154,7 +149,7 @@ async function openRivet(installation: Installation, stack: AsyncDisposableStack
   const [orchestrator] = orchestrators;
   if (orchestrator === undefined) throw new Error('an orchestrator is needed');
   const { pid, url } = orchestrator;
-  await installation.createPipeline(source);
+  await installation.createPipeline(plainPipeline);
   const [identity] = await registerRunners({ client, url, count: 1 });
   if (identity === undefined) throw new Error('no runner was registered');
   const runner = new SimulatedRunner({ ...identity, url });

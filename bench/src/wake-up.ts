@@ -5,6 +5,7 @@ import { type CommitTimes, commitTimeSettings, openCommitTimes } from './commit-
 import { type BenchOrchestrator, type Installation, withInstallation } from './installation.ts';
 import { KeepAliveConnection } from './keep-alive-connection.ts';
 import { type Benchmark, oursAtMost, type Row, ratioAtLeast, ratioAtMost, row } from './measure.ts';
+import { plainPipeline } from './plain-pipeline.ts';
 import { startProgram } from './program.ts';
 import { registerRunners, reportOf, SimulatedRunner } from './simulated-runner.ts';
 
@@ -16,12 +17,6 @@ const WAITING_MS = 30;
 const WAIT_MS = 25_000;
 const LAUNCHES = 150;
 const LAUNCHES_AT_ONCE = 16;
-
-const source = `
-return pipeline.define({
-  name = "bench",
-  stages = { { name = "one", script = function() log.info("hello") end } },
-})`;
 
 export const wakeUpBenchmark: Benchmark = {
   name: 'wake-up',
@@ -105,7 +100,7 @@ async function waitingRunner(installation: Installation): Promise<Waiting> {
   const { client, orchestrators, token, createPipeline } = installation;
   const [first, second] = orchestrators;
   if (first === undefined || second === undefined) throw new Error('two orchestrators are needed');
-  await createPipeline(source);
+  await createPipeline(plainPipeline);
   const [identity] = await registerRunners({ client, url: second.url, count: 1 });
   if (identity === undefined) throw new Error('no runner was registered');
   const runner = new SimulatedRunner({ ...identity, url: second.url });
