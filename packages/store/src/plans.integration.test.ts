@@ -112,6 +112,7 @@ const slot = {
   requestId: '00000000-0000-7000-8000-000000000003',
   leaseId: '00000000-0000-7000-8000-000000000004',
 };
+const request = { slots: [slot], fulfils: [], pipelines: ['p*'], leaseSeconds: 30 };
 const AFTER_ALL = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 const page = {
   before: AFTER_ALL,
@@ -127,24 +128,16 @@ describe.each(['without statistics', 'with statistics'])('%s', (statistics) => {
   });
 
   test.each([
-    [
-      'a claim',
-      (db: Queryable) =>
-        claimJobs(db, { slots: [slot], fulfils: [], pipelines: ['p*'], leaseSeconds: 30 }),
-    ],
+    ['a claim', (db: Queryable) => claimJobs(db, request)],
     [
       'a claim of a runner that may run nothing of what waits',
-      (db: Queryable) =>
-        claimJobs(db, { slots: [slot], fulfils: [], pipelines: ['q*'], leaseSeconds: 30 }),
+      (db: Queryable) => claimJobs(db, { ...request, pipelines: ['q*'] }),
     ],
     [
       'a claim from marks on',
       (db: Queryable) =>
         claimJobs(db, {
-          slots: [slot],
-          fulfils: [],
-          pipelines: ['p*'],
-          leaseSeconds: 30,
+          ...request,
           marks: [
             { priority: 5, from: '01900000-0000-7000-8000-000000000000' },
             { priority: 0, from: '01900001-0000-7000-8000-000000000000' },
@@ -155,10 +148,7 @@ describe.each(['without statistics', 'with statistics'])('%s', (statistics) => {
       'a claim from marks on that stores reports',
       (db: Queryable) =>
         claimJobs(db, {
-          slots: [slot],
-          fulfils: [],
-          pipelines: ['p*'],
-          leaseSeconds: 30,
+          ...request,
           marks: [{ priority: 0, from: '01900001-0000-7000-8000-000000000000' }],
           reports: {
             reports: [
