@@ -37,7 +37,8 @@ rivet_supervise() {
     rivet_go
   )
   rivet_code=$?
-  echo "exit $rivet_code" >&7
+  # The command may have left half a line there.
+  printf "\nexit $rivet_code\n" >&7
   printf "$rivet_mark" >&8
   printf "$rivet_mark" >&9
 }
@@ -128,7 +129,10 @@ rivet_serve() {
       ;;
     slot) (rivet_run) ;;
     signal) rivet_signal "$rivet_id" "$rivet_mark" ;;
-    check) [ -d "/proc/$rivet_mark" ] || echo lost >>"$rivet_out/$rivet_id.status" ;;
+    check)
+      kill -s CONT "$rivet_mark" || [ -d "/proc/$rivet_mark" ] ||
+        echo lost >>"$rivet_out/$rivet_id.status"
+      ;;
     esac
   done
 }

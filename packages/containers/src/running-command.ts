@@ -19,7 +19,10 @@ import { readStatus, type Status } from './status-file.ts';
 const POLL_MS = 250;
 /** Output of a stream that may wait on disk before its command is held back, in bytes. */
 const BACKLOG_BYTES_MAX = 64 * 1024 * 1024;
-/** How often the agent is asked whether the process that watches a command is still there. */
+/**
+ * How often the agent is asked whether the process that watches a command is still there. It goes on
+ * then if something stopped it, and so does what waits in a slot for too long.
+ */
 const CHECK_INTERVAL_MS = 2_000;
 /** How long a request may wait for the agent on a busy machine. */
 const START_TIMEOUT_MS = 60_000;
@@ -169,9 +172,9 @@ class CommandFollower implements RunningCommand {
         state: () => this.#state,
         sink: (bytes) => this.#sink(stream, bytes),
         backlog: (bytes) => void this.#brake(stream, bytes).catch(() => undefined),
-      }).catch(async (error: unknown) => {
-        // Output that nobody takes must not fill the disk.
-        await this.signal('KILL').catch(() => undefined);
+      }).catch((error: unknown) => {
+        // Output that nobody takes must not fill the disk. Its start may be heard of only later.
+        this.started.then(() => this.signal('KILL')).catch(() => undefined);
         throw error;
       }),
     );
@@ -239,6 +242,9 @@ class CommandFollower implements RunningCommand {
       if (this.#supervisor !== undefined && performance.now() > checkAt) {
         checkAt = performance.now() + CHECK_INTERVAL_MS;
         await this.#control.send(`check ${this.#files.name} ${this.#supervisor}`);
+        if (this.#pid === undefined && status.waitingPid !== undefined) {
+          await this.#control.send(`signal ${status.waitingPid} CONT`);
+        }
       }
       const sleptAt = performance.now();
       await wakeup.wait(POLL_MS);

@@ -65,6 +65,26 @@ describe('a command that goes wild', () => {
     await container.remove();
   });
 
+  it('is read to its end when it leaves half a line where the agent tells of it', async () => {
+    const container = await start();
+    const script = 'for f in /.rivet/out/*.status; do printf x >>"$f"; done; exit 3';
+    expect((await sh(container, script)).exit).toMatchObject({ exitCode: 3, signal: undefined });
+    expect((await sh(container, 'echo next')).stdout).toBe('next\n');
+    await container.remove();
+  });
+
+  it('is heard of, and the next one begins, when it stops what watches and what waits', async () => {
+    const container = await start();
+    await sh(container, 'true');
+    const script = `sleep 0.5; for p in /proc/[0-9]*; do
+      tr '\\0' ' ' <$p/cmdline | grep -q in/comman[d] && kill -STOP \${p#/proc/} && echo stopped
+    done; kill -STOP $PPID; exit 3`;
+    const { stdout, exit } = await sh(container, script);
+    expect({ stdout, code: exit.exitCode }).toEqual({ stdout: 'stopped\n', code: 3 });
+    expect((await sh(container, 'echo next')).stdout).toBe('next\n');
+    await container.remove();
+  });
+
   it('harms only its container when it asks the agent to kill everything', async () => {
     const [container, other] = [await start(), await start()];
     await sh(container, 'echo "signal 1 KILL" >/.rivet/in/requests; sleep 1000').catch(
@@ -189,8 +209,9 @@ describe('a command that goes wild', () => {
   it('leaves no zombies behind', async () => {
     const container = await start();
     await sh(container, 'for i in 1 2 3 4 5; do (sleep 0.01 &) ; done; sleep 0.1');
-    const { stdout } = await sh(container, 'grep -l "^State:.Z" /proc/[0-9]*/status');
-    expect(stdout).toBe('');
+    // One that has just ended may be seen before it is reaped.
+    const zombies = () => sh(container, 'grep -l "^State:.Z" /proc/[0-9]*/status');
+    await expect.poll(async () => (await zombies()).stdout, { timeout: 10_000 }).toBe('');
     await container.remove();
   });
 });

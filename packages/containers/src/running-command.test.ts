@@ -1,0 +1,78 @@
+// What becomes of a command whose agent is the test: it reads the requests and writes the files.
+import { appendFileSync, closeSync, constants, openSync, readSync, truncateSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import type { CommandHost } from './command-end.ts';
+import { ControlDirectory } from './control-directory.ts';
+import type { OutputSink, RunningCommand } from './driver.ts';
+import { runCommand } from './running-command.ts';
+
+let directory: string;
+let control: ControlDirectory;
+let requests: number;
+let said: string;
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'rivet-running-'));
+  control = await ControlDirectory.create(directory, { slots: false });
+  await control.open();
+  const { O_RDWR, O_NONBLOCK } = constants;
+  requests = openSync(join(directory, 'in/requests'), O_RDWR | O_NONBLOCK);
+  said = '';
+});
+
+afterEach(async () => {
+  await control.close();
+  closeSync(requests);
+  await rm(directory, { recursive: true });
+});
+
+const host: CommandHost = {
+  name: 'none',
+  mainPid: process.pid,
+  env: {},
+  isAlive: async () => true,
+  isEnding: async () => false,
+  describeEnd: async () => 'it does not end',
+  ranOutOfMemory: async () => false,
+};
+
+const start = (sink: OutputSink): Promise<RunningCommand> =>
+  runCommand(
+    host,
+    control,
+    { id: 'c1', argv: ['true'], env: {}, cwd: '/', stdin: undefined },
+    sink,
+  );
+
+const out = (file: string): string => join(directory, 'out', `c1.${file}`);
+
+/** The requests so far, as the agent would read them. */
+function asked(): string[] {
+  const buffer = Buffer.alloc(4_096);
+  try {
+    said += buffer.toString('latin1', 0, readSync(requests, buffer));
+  } catch {
+    // Nothing new.
+  }
+  return said.split('\n').filter((line) => line !== '');
+}
+
+it('kills a command whose output is refused before anybody has heard of its start', async () => {
+  const starting = start(() => undefined);
+  await expect.poll(asked).toEqual([expect.stringMatching(/^run c1 /)]);
+  await turn();
+  truncateSync(out('stdout'), 40 * 1024 ** 3);
+  appendFileSync(out('status'), 'taken\nstarted 7 8\n');
+  // As on a machine that is busy: the timers are due before anything else is heard of.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300);
+  const running = await starting;
+  await expect.poll(asked).toContain('signal 7 KILL');
+  const [, mark] = /^run c1 \\036(\w+)$/m.exec(said) ?? [];
+  appendFileSync(out('stderr'), `\x1e${mark}`);
+  appendFileSync(out('status'), 'exit 137\n');
+  await expect(running.exit).rejects.toMatchObject({ code: 'RIVET_CONTAINER_OUTPUT_FORGED' });
+});
