@@ -5,6 +5,7 @@ import {
   type ClaimedJob,
   type ClaimResponse,
   type Client,
+  type ConnectRequest,
   type ConnectResponse,
   createClient,
   type JobOutcome,
@@ -249,11 +250,14 @@ export class FakeRunner {
   readonly id: string;
   readonly name: string;
   readonly token: string;
+  /** What it was told that it still has. */
+  readonly held: ConnectResponse['held'];
   readonly #session: string;
 
   private constructor(client: Client, token: string, connected: ConnectResponse) {
     this.client = client;
     this.token = token;
+    this.held = connected.held;
     this.id = connected.runner_id;
     this.name = connected.name;
     this.#session = connected.session;
@@ -272,9 +276,14 @@ export class FakeRunner {
   }
 
   /** A runner that is registered already. */
-  static async connect(url: string, token: string, capacity = 100): Promise<FakeRunner> {
+  static async connect(
+    url: string,
+    token: string,
+    capacity = 100,
+    held?: ConnectRequest['held'],
+  ): Promise<FakeRunner> {
     const client = clientFor(url, token);
-    const body = { tags: [], capacity, version: 'test' };
+    const body = { tags: [], capacity, version: 'test', ...(held && { held }) };
     return new FakeRunner(client, token, await client.connectRunner({ body }));
   }
 
@@ -316,9 +325,12 @@ export class FakeRunner {
     return new FakeRunner(clientFor(addressOf(client), token, triesMax), token, connected);
   }
 
-  /** The same runner after a start: a new session replaces this one. */
-  reconnect(): Promise<FakeRunner> {
-    return FakeRunner.connect(addressOf(this.client), this.token);
+  /**
+   * The same runner after a start: a new session replaces this one.
+   * @param held what it says that it still has
+   */
+  reconnect(held?: ConnectRequest['held']): Promise<FakeRunner> {
+    return FakeRunner.connect(addressOf(this.client), this.token, 100, held);
   }
 
   /** One claim that must give a job. */

@@ -11,6 +11,7 @@ export * from './database.ts';
 export { violatedConstraint } from './database-error.ts';
 export { withDutyLock } from './duty-lock.ts';
 export * from './grants.ts';
+export * from './held-attempts.ts';
 export * from './idempotency-keys.ts';
 export * from './job-attempts.ts';
 export * from './job-logs.ts';

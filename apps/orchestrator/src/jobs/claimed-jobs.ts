@@ -3,6 +3,7 @@
 import type { ClaimedJob } from '@rivet/protocol';
 import type { ClaimedRow, Database } from '@rivet/store';
 import type { Sealer } from '../sealing/sealer.ts';
+import { journalKey } from './journal-key.ts';
 import { withSecretInputs } from './secret-inputs.ts';
 import type { KnownVersion, VersionCache } from './version-cache.ts';
 
@@ -30,6 +31,7 @@ export async function presentClaimed(
     const opened = await withSecretInputs(services, row, version.definition);
     if (opened === undefined) continue;
     const job = present(opened, version, leaseSeconds);
+    job.journal_key = journalKey(services.sealer, job);
     if (!knownBundles.includes(version.digest)) job.bundle = version.bundle;
     jobs.push(job);
   }

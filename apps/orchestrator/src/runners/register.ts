@@ -1,16 +1,12 @@
-// Lets runners in: with a registration token once, with a token of their own from then on.
+// Makes runners known, each with a registration token once.
 import { RivetError, uuidv7 } from '@rivet/base';
-import type { ConnectRequest, ConnectResponse, RegisterRequest } from '@rivet/protocol';
+import type { RegisterRequest } from '@rivet/protocol';
 import {
-  connectRunner,
-  type Database,
   findRegisteredRunner,
   insertRunner,
   type Queryable,
-  readRunnerTerms,
   takeRegistrationTokenUse,
 } from '@rivet/store';
-import type { RunnerPrincipal } from '../auth/principal.ts';
 import { grantTags } from './runner-tags.ts';
 
 /** A runner that is known now, and whether it was not before. */
@@ -67,22 +63,4 @@ async function findKnown(
   if (known.revoked) throw RivetError.of('RIVET_RUNNER_REVOKED', { name: known.name });
   if (known.name !== name) throw RivetError.of('RIVET_RUNNER_NAME_TAKEN', { name });
   return known.id;
-}
-
-/**
- * Notes what a runner that has started offers, and gives it a session.
- * @throws RIVET_AUTH_INVALID, RIVET_RUNNER_TAG_DENIED, RIVET_RUNNER_TAG_RESERVED
- */
-export async function connect(
-  database: Database,
-  { runnerId, name }: RunnerPrincipal,
-  request: ConnectRequest,
-): Promise<ConnectResponse> {
-  const terms = await readRunnerTerms(database, runnerId);
-  if (terms === undefined) throw RivetError.of('RIVET_AUTH_INVALID', {});
-  const tags = grantTags(request.tags, terms.fixed_tags, terms.tag_keys);
-  const session = uuidv7();
-  const { capacity, version } = request;
-  await connectRunner(database, { id: runnerId, session, tags, capacity, version });
-  return { runner_id: runnerId, name, tags, pipelines: terms.pipelines, session };
 }

@@ -117,19 +117,28 @@ export type RegisterRequest = Static<typeof RegisterRequest>;
 export const RegisterResponse = Type.Object({ runner_id: Type.String() });
 export type RegisterResponse = Static<typeof RegisterResponse>;
 
-export const ConnectRequest = Type.Object({ tags: Tags, capacity: Capacity, version: Version });
-export type ConnectRequest = Static<typeof ConnectRequest>;
-
-export const ConnectResponse = Type.Object({
-  runner_id: Type.String(),
-  name: Type.String(),
-  /** Those that it has: of its own, and of its registration. */
-  tags: Type.Array(RunnerTag),
-  pipelines: Type.Array(Type.String()),
-  /** Identifies this process of the runner in its claims; the next to connect replaces it. */
-  session: Type.String(),
+/** An attempt that a runner still has when it connects. */
+const HeldAttempt = Type.Object({
+  job_id: Type.String({ format: 'uuid' }),
+  attempt: count(1),
+  /**
+   * Leases under which the server may know it. The runner makes the last one itself and keeps it
+   * before it asks, so that a lost answer loses nothing: it holds the attempt from then on.
+   */
+  lease_ids: Type.Array(Type.String({ format: 'uuid' }), { minItems: 1, maxItems: 16 }),
 });
-export type ConnectResponse = Static<typeof ConnectResponse>;
+
+export const ConnectRequest = Type.Object({
+  tags: Tags,
+  capacity: Capacity,
+  version: Version,
+  /**
+   * All attempts that the runner has. Others of its own are lost at once, and reports under earlier
+   * leases are refused. Absent: it does not say, and nothing changes.
+   */
+  held: Type.Optional(Type.Array(HeldAttempt, { maxItems: 1000 })),
+});
+export type ConnectRequest = Static<typeof ConnectRequest>;
 
 export const ChangeTokenRequest = Type.Object({ token_sha256: Sha256 });
 export type ChangeTokenRequest = Static<typeof ChangeTokenRequest>;
@@ -256,3 +265,28 @@ export const ClaimResponse = Type.Object({
   reports: Type.Optional(Type.Array(JobReportResult)),
 });
 export type ClaimResponse = Static<typeof ClaimResponse>;
+  /** Base64 of 32 bytes, the same at each connection: seals what the runner keeps of the attempt. */
+  journal_key: Type.Optional(Type.String()),
+/** An attempt that goes on with the runner that has connected. */
+export const HeldJob = Type.Object({
+  job: ClaimedJob,
+  /** Number of the last report that was stored: the next one is 1 more. */
+  last_seq: Type.Integer(),
+  /** Number of the last log line that was stored. */
+  log_lines: Type.Integer(),
+});
+export type HeldJob = Static<typeof HeldJob>;
+
+export const ConnectResponse = Type.Object({
+  runner_id: Type.String(),
+  name: Type.String(),
+  /** Those that it has: of its own, and of its registration. */
+  tags: Type.Array(RunnerTag),
+  pipelines: Type.Array(Type.String()),
+  /** Identifies this process of the runner in its claims; the next to connect replaces it. */
+  session: Type.String(),
+  /** Those of `held` in the request that go on; the others are not the runner's any more. */
+  held: Type.Optional(Type.Array(HeldJob)),
+});
+export type ConnectResponse = Static<typeof ConnectResponse>;
+

@@ -7,7 +7,8 @@ import type { Principal, RunnerPrincipal } from '../../auth/principal.ts';
 import type { ReportsOfClaim } from '../../jobs/brought-reports.ts';
 import { ClaimCall } from '../../jobs/claim-call.ts';
 import { findHeldJob } from '../../jobs/held-lease.ts';
-import { connect, registerRunner } from '../../runners/register.ts';
+import { connect } from '../../runners/connect.ts';
+import { registerRunner } from '../../runners/register.ts';
 import type { Services } from '../../services.ts';
 import type { Handlers } from '../handler.ts';
 import { takeReports } from './reports.ts';
@@ -49,7 +50,7 @@ export function runnerCallRoutes(services: Services): Handlers<Names> {
     },
     connectRunner: async ({ body, principal }) => {
       const runner = runnerOf(principal);
-      const connected = await connect(database, runner, body);
+      const connected = await connect(services, runner, body);
       knownRunners.change(runner.runnerId);
       return connected;
     },
