@@ -252,6 +252,61 @@ describe('pulling', () => {
   });
 });
 
+describe('a build whose base image loses the name that was given to it', () => {
+  const id = 'a'.repeat(64);
+  const build = () =>
+    driver.buildImage(
+      {
+        contextDirectory: directory,
+        containerfile: join(directory, 'Containerfile'),
+        containerfileName: 'Containerfile',
+        temporaryDirectory: directory,
+        images: new Map([['base:1', id]]),
+        buildArgs: {},
+        secrets: {},
+        target: undefined,
+        network: 'none',
+        memoryBytes: undefined,
+        cpus: undefined,
+        ownerLabels: { 'dev.rivet.job': 'one' },
+        labels: {},
+        cache: true,
+      },
+      () => undefined,
+    );
+  const losing = (times: number, error: string): Promise<void> =>
+    fakePodman(`case " $* " in
+      *' build '*)
+        echo >>"${directory}/builds"
+        base=$(printf '%s\\n' "$@" | sed -n 's,.*=container-image://,,p')
+        [ $(wc -l <"${directory}/builds") -gt ${times} ] || { echo "Error: ${error}" >&2; exit 125; } ;;
+      *' inspect '*) echo '[{"Id": "${id}"}]' ;;
+      *' run '*) exit 125 ;;
+    esac`);
+  const words = async (): Promise<string[]> => {
+    const known = new Set(['tag', 'build', 'untag']);
+    return (await calls()).flatMap((call) => call.filter((word) => known.has(word)).slice(0, 1));
+  };
+
+  it('is named and built again', async () => {
+    await losing(2, 'creating build container: $base: image not known');
+    expect(await build()).toMatchObject({ id });
+    expect(await words()).toEqual(['tag', 'build', 'tag', 'build', 'tag', 'build', 'untag']);
+  });
+
+  it('fails when that goes on', async () => {
+    await losing(100, 'creating build container: $base: image not known');
+    await expect(build()).rejects.toMatchObject({ code: 'RIVET_CONTAINER_BUILD_FAILED' });
+    expect((await words()).filter((word) => word === 'build')).toHaveLength(4);
+  });
+
+  it('fails at once for an image that it does not have', async () => {
+    await losing(100, 'creating build container: localhost/other:1: image not known');
+    await expect(build()).rejects.toThrow('localhost/other:1: image not known');
+    expect(await words()).toEqual(['tag', 'build', 'untag']);
+  });
+});
+
 describe('removing a directory', () => {
   it.each(['/', '', 'tmp', '/tmp/../etc', '/tmp/'])('refuses %j', async (path) => {
     driver = createPodmanDriver();

@@ -17,6 +17,8 @@ import type { RuntimeFlags } from './runtime.ts';
 const BUILD_TIMEOUT_MS = 24 * 3_600_000;
 const PUSH_TIMEOUT_MS = 30 * 60_000;
 const TAG_TIMEOUT_MS = 30_000;
+/** How often a build may begin anew because a name of its base image was lost. */
+const NAME_LOSSES_MAX = 3;
 
 export interface ImageBuilderOptions {
   readonly podman: PodmanCli;
@@ -40,20 +42,26 @@ export class ImageBuilder {
     // Unique beside what an earlier process left under the same labels.
     const unique = `${process.pid}-${Date.now()}-${this.#count}`;
     const name = `${BUILD_REPOSITORY}/${buildKey(spec.ownerLabels)}:${unique}`;
-    const bases = await this.#nameBases(spec, name, signal);
+    const bases = new Map(
+      [...spec.images.keys()].map((image, i) => [image, `${name}-base-${i + 1}`]),
+    );
     try {
-      const result = await podman.stream(
-        {
-          action: 'build an image',
-          args: buildArgs(spec, name, bases, flags()),
-          timeoutMs: BUILD_TIMEOUT_MS,
-          temporaryDirectory: spec.temporaryDirectory,
-          signal,
-        },
-        sink,
-      );
-      if (result.exitCode !== 0) throw buildError(spec, essence(result));
-      return await images.facts(name, signal);
+      for (let losses = 0; ; losses += 1) {
+        await this.#nameBases(spec, bases, signal);
+        const result = await podman.stream(
+          {
+            action: 'build an image',
+            args: buildArgs(spec, name, bases, flags()),
+            timeoutMs: BUILD_TIMEOUT_MS,
+            temporaryDirectory: spec.temporaryDirectory,
+            signal,
+          },
+          sink,
+        );
+        if (result.exitCode === 0) return await images.facts(name, signal);
+        const reason = essence(result);
+        if (losses >= NAME_LOSSES_MAX || !isNameLost(reason, bases)) throw buildError(spec, reason);
+      }
     } finally {
       await this.#untag([...bases.values()]);
     }
@@ -92,31 +100,22 @@ export class ImageBuilder {
 
   /**
    * Gives the base images names of this build: what a killed build leaves is called after them.
-   * @returns the new name of each name in the Containerfile
+   * @param bases the new name of each name in the Containerfile
    */
   async #nameBases(
     spec: BuildSpec,
-    name: string,
+    bases: ReadonlyMap<string, string>,
     signal: AbortSignal | undefined,
-  ): Promise<ReadonlyMap<string, string>> {
+  ): Promise<void> {
     const { podman, flags } = this.#options;
-    const bases = new Map<string, string>();
-    try {
-      for (const [image, id] of spec.images) {
-        const base = `${name}-base-${bases.size + 1}`;
-        bases.set(image, base);
-        await podman.expect({
-          action: `name the image ${image}`,
-          args: [...flags().global, 'tag', '--', id, base],
-          timeoutMs: TAG_TIMEOUT_MS,
-          signal,
-        });
-      }
-    } catch (error) {
-      await this.#untag([...bases.values()]);
-      throw error;
+    for (const [image, base] of bases) {
+      await podman.expect({
+        action: `name the image ${image}`,
+        args: [...flags().global, 'tag', '--', spec.images.get(image) ?? image, base],
+        timeoutMs: TAG_TIMEOUT_MS,
+        signal,
+      });
     }
-    return bases;
   }
 
   async #untag(names: readonly string[]): Promise<void> {
@@ -129,6 +128,11 @@ export class ImageBuilder {
         .catch(() => undefined);
     }
   }
+}
+
+/** Podman can lose a name of an image that others name at the same moment. */
+function isNameLost(reason: string, bases: ReadonlyMap<string, string>): boolean {
+  return [...bases.values()].some((base) => reason.endsWith(`${base}: image not known`));
 }
 
 function buildError(spec: BuildSpec, reason: string): RivetError {
