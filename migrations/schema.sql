@@ -235,7 +235,11 @@ CREATE TABLE runners (
   fixed_tags json NOT NULL DEFAULT '[]'::json,
   tag_keys text[] NOT NULL DEFAULT '{}'::text[],
   pipelines text[] NOT NULL DEFAULT '{*}'::text[],
-  revoked_at timestamp with time zone
+  revoked_at timestamp with time zone,
+  paused_until timestamp with time zone,
+  pause_note text,
+  paused_by text,
+  drain_asked boolean NOT NULL DEFAULT false
 );
 
 CREATE TABLE running_attempts (
@@ -488,6 +492,8 @@ ALTER TABLE runners ADD CONSTRAINT runners_capacity_check CHECK ((capacity > 0))
 ALTER TABLE runners ADD CONSTRAINT runners_next_token_hash_check CHECK ((octet_length(next_token_hash) = 32));
 
 ALTER TABLE runners ADD CONSTRAINT runners_next_token_hash_key UNIQUE (next_token_hash);
+
+ALTER TABLE runners ADD CONSTRAINT runners_pause CHECK ((((paused_until IS NULL) = (paused_by IS NULL)) AND ((pause_note IS NULL) OR (paused_until IS NOT NULL)) AND ((NOT drain_asked) OR (paused_until IS NOT NULL))));
 
 ALTER TABLE runners ADD CONSTRAINT runners_pipelines_check CHECK ((cardinality(pipelines) >= 1));
 

@@ -373,6 +373,26 @@ export const registry: readonly RegistryGroup[] = [
         async () => (await import('./commands/runner/token/delete.ts')).runnerTokenDelete,
       ),
       entry(
+        'runner pause',
+        'Give runners no jobs for a while',
+        async () => (await import('./commands/runner/pause.ts')).runnerPause,
+      ),
+      entry(
+        'runner drain',
+        'Let runners finish what they run, then end',
+        async () => (await import('./commands/runner/drain.ts')).runnerDrain,
+      ),
+      entry(
+        'runner resume',
+        'Give runners jobs again that were paused or drained',
+        async () => (await import('./commands/runner/resume.ts')).runnerResume,
+      ),
+      entry(
+        'runner remove',
+        'Take runners out of the installation',
+        async () => (await import('./commands/runner/remove.ts')).runnerRemove,
+      ),
+      entry(
         'runner rotate',
         'Ask a runner to change its token',
         async () => (await import('./commands/runner/rotate.ts')).runnerRotate,

@@ -49,6 +49,7 @@ import { jobRoutes } from './http/routes/jobs.ts';
 import { oidcRoutes } from './http/routes/oidc.ts';
 import { pipelineRoutes } from './http/routes/pipelines.ts';
 import { runnerCallRoutes } from './http/routes/runner.ts';
+import { runnerPauseRoutes } from './http/routes/runner-pauses.ts';
 import { runnerRoutes } from './http/routes/runners.ts';
 import { secretRoutes } from './http/routes/secrets.ts';
 import { signingKeyRoutes } from './http/routes/signing-keys.ts';
@@ -179,6 +180,7 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
       ...jobRoutes(services),
       ...jobLogRoutes(services),
       ...runnerRoutes(services),
+      ...runnerPauseRoutes(services),
       ...runnerCallRoutes(services),
       ...idTokenRoutes(services),
       ...auditRoutes(services),

@@ -5,6 +5,7 @@ import type {
   Pipeline,
   PipelineDefinition,
   Runner,
+  RunnerPause,
   RunnerState,
 } from '@rivet/protocol';
 import { isFinalJobState } from '@rivet/protocol';
@@ -81,6 +82,7 @@ export function presentRunner(row: RunnerRow): Runner {
     pipelines: row.pipelines,
     capacity: row.capacity,
     running: row.running,
+    pause: runnerPause(row),
     version: row.version,
     token_since: row.token_since.toISOString(),
     created_at: row.created_at.toISOString(),
@@ -90,5 +92,16 @@ export function presentRunner(row: RunnerRow): Runner {
 
 function runnerState(row: RunnerRow): RunnerState {
   if (row.silent_seconds > OFFLINE_SECONDS) return 'offline';
-  return row.draining ? 'draining' : 'online';
+  if (row.draining || row.drain_asked) return 'draining';
+  return row.paused ? 'paused' : 'online';
+}
+
+function runnerPause(row: RunnerRow): RunnerPause | null {
+  if (!row.paused) return null;
+  return {
+    until: row.paused_until?.toISOString() ?? null,
+    note: row.pause_note,
+    by: row.paused_by ?? '',
+    drain: row.drain_asked,
+  };
 }

@@ -2,17 +2,36 @@
 import { RivetError, silentLogger } from '@rivet/base';
 import type { ClaimRequest, ClaimResponse, JobReport } from '@rivet/protocol';
 import { expect, it } from 'vitest';
+import type { Clock } from './clock.ts';
 import type { Enrollment } from './enrollment.ts';
 import { until } from './fake-host.ts';
 import { Poller } from './poll.ts';
 import type { ServerApi } from './server-api.ts';
 import { Slots } from './slots.ts';
 
+function makePoller(claim: ServerApi['claim'], stop: AbortSignal, clock: Clock = () => 0) {
+  const slots = new Slots(1);
+  const poller = new Poller({
+    api: { url: 'u', claim } as Partial<ServerApi> as ServerApi,
+    enrollment: {} as Enrollment,
+    name: 'r',
+    slots,
+    clock,
+    logger: silentLogger,
+    startDeadlineMs: 0,
+    stop,
+    knownBundles: () => [],
+    onJob: () => undefined,
+  });
+  return { poller, slots };
+}
+
+const job = { id: 'a', attempt: 1, lease_id: 'l' } as ClaimResponse['jobs'][number];
+
 it('does not take an end that was answered late for a connection that is cut while it waits', async () => {
   const stop = new AbortController();
   const asked: ClaimRequest[] = [];
   let now = 0;
-  const job = { id: 'a', attempt: 1, lease_id: 'l' } as ClaimResponse['jobs'][number];
   const claim: ServerApi['claim'] = (body, { signal }) => {
     asked.push(body);
     if (asked.length === 1) return Promise.resolve({ jobs: [job] });
@@ -25,19 +44,7 @@ it('does not take an end that was answered late for a connection that is cut whi
     now += 9_000;
     return Promise.reject(RivetError.of('RIVET_SERVER_UNREACHABLE', { url: 'u', reason: 'slow' }));
   };
-  const slots = new Slots(1);
-  const poller = new Poller({
-    api: { url: 'u', claim } as Partial<ServerApi> as ServerApi,
-    enrollment: {} as Enrollment,
-    name: 'r',
-    slots,
-    clock: () => now,
-    logger: silentLogger,
-    startDeadlineMs: 0,
-    stop: stop.signal,
-    knownBundles: () => [],
-    onJob: () => undefined,
-  });
+  const { poller, slots } = makePoller(claim, stop.signal, () => now);
   const running = poller.run();
   await until(() => slots.taken === 1);
   const end: JobReport = {
@@ -49,4 +56,39 @@ it('does not take an end that was answered late for a connection that is cut whi
   expect(asked.map(({ wait_ms: ms }) => ms)).toEqual([50_000, 0, 50_000]);
   stop.abort();
   await running.catch(() => undefined);
+});
+
+it('a runner that is drained goes on asking while it runs a job, and ends after it', async () => {
+  let asked = 0;
+  const { poller, slots } = makePoller(async () => {
+    asked += 1;
+    if (asked === 1) return { jobs: [job] };
+    return { jobs: [], drain: true };
+  }, new AbortController().signal);
+  const running = poller.run();
+  await until(() => slots.taken === 1);
+  expect(asked).toBe(1);
+  slots.give();
+  await running;
+  expect(asked).toBe(2);
+});
+
+it('a runner that is resumed before its last job has ended takes the next one', async () => {
+  const stop = new AbortController();
+  const answers: ClaimResponse[] = [
+    { jobs: [job], drain: true },
+    { jobs: [job] },
+    { jobs: [], drain: true },
+  ];
+  const { poller, slots } = makePoller(
+    async () => answers.shift() ?? { jobs: [], drain: true },
+    stop.signal,
+  );
+  const running = poller.run();
+  for (const left of [2, 1]) {
+    await until(() => answers.length === left && slots.taken === 1);
+    slots.give();
+  }
+  await running;
+  expect(answers).toEqual([]);
 });

@@ -63,6 +63,8 @@ export class Poller {
   /** Whether it waits for a job to end. */
   #full = false;
   #ride: Ride | undefined;
+  /** Whether the server said last that the runner shall end when it runs nothing. */
+  #draining = false;
 
   constructor(options: PollerOptions) {
     this.#options = options;
@@ -100,7 +102,7 @@ export class Poller {
   }
 
   /**
-   * Takes jobs until `stop` aborts.
+   * Takes jobs until `stop` aborts, or the runner runs nothing and was told to end then.
    * @throws RIVET_RUNNER_REPLACED, RIVET_RUNNER_REFUSED, or what the server refused the runner with
    */
   async run(): Promise<void> {
@@ -120,6 +122,7 @@ export class Poller {
         slots.take();
         onJob(job, answeredAt);
       }
+      if (this.#draining && slots.taken === 0) return;
     }
   }
 
@@ -146,6 +149,7 @@ export class Poller {
         const signal = waitMs === 0 ? AbortSignal.timeout(answerMs) : stop;
         const answer = await api.claim(body, { timeoutMs: waitMs + answerMs, signal });
         ride?.results.resolve(answer.reports ?? []);
+        this.#noteDrain(answer.drain === true);
         if (answer.change_token === true) await this.#changeToken();
         return answer.jobs;
       } catch (thrown) {
@@ -176,6 +180,15 @@ export class Poller {
       ...(stop.aborted ? { draining: true } : {}),
       ...(known.length > 0 && { known_bundles: [...known] }),
     };
+  }
+
+  #noteDrain(draining: boolean): void {
+    const { logger, slots } = this.#options;
+    if (draining && !this.#draining) {
+      logger.info({ running: slots.taken }, 'drained: takes no jobs, and ends when it runs none');
+    }
+    if (!draining && this.#draining) logger.info({}, 'resumed: takes jobs again');
+    this.#draining = draining;
   }
 
   /** A failure is no harm: the old token still works, and the next claim asks again. */

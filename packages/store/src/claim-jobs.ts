@@ -85,8 +85,9 @@ function claimStatement(name: string, search: Search, withReports: boolean): Sta
      SELECT s.runner_id, s.request_id, s.lease_id, row_number() OVER (ORDER BY s.n) AS n
      FROM unnest($1::uuid[], $2::uuid[], $3::uuid[])
        WITH ORDINALITY AS s(runner_id, request_id, lease_id, n)
-     -- One that was revoked while it waited gets nothing any more.
+     -- One that was revoked or paused while it waited gets nothing any more.
      JOIN runners ON runners.id = s.runner_id AND runners.revoked_at IS NULL
+       AND (runners.paused_until IS NULL OR runners.paused_until <= now())
    )${search.first}, taken AS (
      -- Both rows are locked, and skipped where somebody else has one: a claim never waits.
      SELECT q.job_id, q.priority FROM job_queue q JOIN jobs j ON j.id = q.job_id AND j.id >= $8

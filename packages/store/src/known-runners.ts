@@ -1,6 +1,7 @@
 // What an orchestrator keeps in memory of runners, and how it finds out that it has changed.
 import type { RunnerTag } from '@rivet/protocol';
 import { promoteRunnerToken } from './runner-tokens.ts';
+import { PAUSE_MS } from './runners.ts';
 import { type Queryable, repeatable } from './statement.ts';
 
 /** A runner as its calls need it. */
@@ -15,20 +16,25 @@ export interface KnownRunnerRow {
   readonly draining: boolean;
   /** Jobs that it ran when this was read. */
   readonly running: number;
+  /** How long it is given no jobs, in milliseconds; 0: it is not paused. */
+  readonly pause_ms: number;
+  readonly drain_asked: boolean;
   /** Whether it should change its token. */
   readonly change_token: boolean;
   /** Equal marks mean that nothing of the above has changed but `draining` and `running`. */
   readonly mark: string;
 }
 
-/** Whatever `connectRunner`, a revocation, a rotation or a new token changes. */
+/** Whatever `connectRunner`, a pause, a revocation, a rotation or a new token changes. */
 const MARK = `hashtextextended(concat_ws(' ', r.session, encode(r.token_hash, 'hex'),
-  COALESCE(encode(r.next_token_hash, 'hex'), '-'), r.rotation_asked), 0)::text`;
+  COALESCE(encode(r.next_token_hash, 'hex'), '-'), r.rotation_asked, r.drain_asked,
+  extract(epoch FROM r.paused_until)), 0)::text`;
 
 const find = repeatable(
   'find_known_runner',
   `SELECT r.id, r.name, r.session, r.tags, r.pipelines, r.capacity, r.draining,
      (SELECT count(*)::int FROM running_attempts a WHERE a.runner_id = r.id) AS running,
+     ${PAUSE_MS} AS pause_ms, r.drain_asked,
      r.rotation_asked OR r.token_since < now() - make_interval(secs => $2) AS change_token,
      ${MARK} AS mark, COALESCE(r.next_token_hash = $1, false) AS is_next
    FROM runners r

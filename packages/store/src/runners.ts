@@ -11,7 +11,16 @@ export interface RunnerRow {
   readonly pipelines: string[];
   readonly capacity: number;
   readonly version: string;
+  /** Whether its process is about to end. */
   readonly draining: boolean;
+  /** Whether it is given no jobs: now, by the clock of the database. */
+  readonly paused: boolean;
+  /** The end of the pause; null when it has none. */
+  readonly paused_until: Date | null;
+  readonly pause_note: string | null;
+  readonly paused_by: string | null;
+  /** Whether its process shall end when it runs nothing. */
+  readonly drain_asked: boolean;
   readonly token_since: Date;
   readonly created_at: Date;
   readonly last_seen_at: Date;
@@ -22,6 +31,8 @@ export interface RunnerRow {
 }
 
 const COLUMNS = `r.id, r.name, r.tags, r.pipelines, r.capacity, r.version, r.draining,
+  COALESCE(r.paused_until > now(), false) AS paused,
+  NULLIF(r.paused_until, 'infinity') AS paused_until, r.pause_note, r.paused_by, r.drain_asked,
   r.token_since, r.created_at, r.last_seen_at,
   extract(epoch FROM now() - r.last_seen_at)::float8 AS silent_seconds,
   (SELECT count(*)::int FROM running_attempts a WHERE a.runner_id = r.id) AS running`;
@@ -57,10 +68,48 @@ export async function findRunners(db: Queryable, ref: string): Promise<RunnerRow
   return found[0]?.name === name ? found.slice(0, 1) : found;
 }
 
+const pause = repeatable(
+  'pause_runner',
+  `UPDATE runners SET paused_by = $2, pause_note = $3, drain_asked = $4,
+     paused_until = COALESCE(now() + make_interval(secs => $5), 'infinity')
+   WHERE id = $1 AND revoked_at IS NULL`,
+);
+
+/**
+ * Gives a runner no jobs from the end of the transaction on; what was said before about a pause is
+ * replaced.
+ * @param pause.seconds absent: until it is resumed
+ */
+export async function pauseRunner(
+  tx: Queryable,
+  pauseOf: {
+    id: string;
+    by: string;
+    note: string | undefined;
+    drain: boolean;
+    seconds?: number | undefined;
+  },
+): Promise<void> {
+  const { id, by, note = null, drain, seconds = null } = pauseOf;
+  await tx.query(pause, [id, by, note, drain, seconds]);
+}
+
+const resume = repeatable(
+  'resume_runner',
+  `UPDATE runners SET paused_until = NULL, pause_note = NULL, paused_by = NULL, drain_asked = false
+   WHERE id = $1`,
+);
+
+/** Ends the pause of a runner, when it has one. */
+export async function resumeRunner(tx: Queryable, id: string): Promise<void> {
+  await tx.query(resume, [id]);
+}
+
 const connect = repeatable(
   'connect_runner',
+  // A process that was started after the drain has not to end again; the runner stays paused.
   `UPDATE runners SET session = $2, tags = $3, capacity = $4, version = $5, draining = false,
-     last_seen_at = now()
+     last_seen_at = now(), drain_asked = false
    WHERE id = $1 AND revoked_at IS NULL`,
 );
 
@@ -85,9 +134,17 @@ export interface SeenRunner {
   readonly pipelines: string[];
   readonly capacity: number;
   readonly running: number;
+  /** How long it is given no jobs, in milliseconds; 0: it is not paused. */
+  readonly pause_ms: number;
+  readonly drain_asked: boolean;
   /** Whether it should change its token. */
   readonly change_token: boolean;
 }
+
+/** How long a runner is still paused, in milliseconds. */
+export const PAUSE_MS = `CASE WHEN r.paused_until = 'infinity' THEN 'infinity'::float8
+  WHEN r.paused_until > now() THEN extract(epoch FROM r.paused_until - now())::float8 * 1000
+  ELSE 0 END`;
 
 const see = repeatable(
   'see_runner',
@@ -95,6 +152,7 @@ const see = repeatable(
    WHERE r.id = $1 AND r.session = $2 AND r.revoked_at IS NULL
    RETURNING r.tags, r.pipelines, r.capacity,
      (SELECT count(*)::int FROM running_attempts a WHERE a.runner_id = r.id) AS running,
+     ${PAUSE_MS} AS pause_ms, r.drain_asked,
      r.rotation_asked OR r.token_since < now() - make_interval(secs => $4) AS change_token`,
 );
 

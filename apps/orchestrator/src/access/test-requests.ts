@@ -175,6 +175,9 @@ export const recipes: Readonly<Record<RouteName, Recipe>> = {
   getRunner: { make: runner },
   revokeRunner: { make: runner },
   rotateRunner: { make: runner },
+  pauseRunner: { make: async (world) => ({ ...(await runner(world)), body: {} }) },
+  drainRunner: { make: async (world) => ({ ...(await runner(world)), body: {} }) },
+  resumeRunner: { make: runner },
   createRegistrationToken: { make: () => ({ body: {} }) },
   listRegistrationTokens: none,
   deleteRegistrationToken: {

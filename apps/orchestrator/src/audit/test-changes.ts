@@ -216,6 +216,22 @@ export const changes: Readonly<Partial<Record<RouteName, Prepare>>> = {
     const run = () => admin.rotateRunner({ ref: name });
     return { action: 'runner.rotate', object: name, run };
   },
+  pauseRunner: async ({ admin }) => {
+    const { name } = await FakeRunner.register(admin);
+    const run = () => admin.pauseRunner({ ref: name, body: { for_seconds: 60, note: 'disk' } });
+    return { action: 'runner.pause', object: name, run };
+  },
+  drainRunner: async ({ admin }) => {
+    const { name } = await FakeRunner.register(admin);
+    const run = () => admin.drainRunner({ ref: name, body: {} });
+    return { action: 'runner.drain', object: name, run };
+  },
+  resumeRunner: async ({ admin }) => {
+    const { name } = await FakeRunner.register(admin);
+    await admin.pauseRunner({ ref: name, body: {} });
+    const run = () => admin.resumeRunner({ ref: name });
+    return { action: 'runner.resume', object: name, run };
+  },
   createRegistrationToken: async ({ admin }) => {
     const description = `for ${unique()}`;
     const run = () => admin.createRegistrationToken({ body: { description } });

@@ -20,6 +20,8 @@ export class ClaimCall extends LaterAnswer<ClaimResponse> implements Claimant {
   waiter: Waiter | undefined;
   /** Whether the runner should change its token. */
   changeToken = false;
+  /** Whether the runner should end when it runs nothing. */
+  drain = false;
   readonly #services: Services;
   readonly #terms: ClaimTerms;
   #rows: readonly ClaimedRow[] = [];
@@ -57,7 +59,11 @@ export class ClaimCall extends LaterAnswer<ClaimResponse> implements Claimant {
     for (const row of rows) notifier.jobChanged(row.job_id);
     try {
       const jobs = await presentClaimed(this.#services, rows, knownBundles);
-      return { jobs, ...(this.changeToken && { change_token: true }) };
+      return {
+        jobs,
+        ...(this.changeToken && { change_token: true }),
+        ...(this.drain && { drain: true }),
+      };
     } catch (error) {
       // Its answer will not have them.
       void dispatcher.undo(rows);

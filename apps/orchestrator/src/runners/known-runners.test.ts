@@ -12,7 +12,15 @@ function setUp(options: { cached?: boolean } = {}) {
   const id = uuidv7();
   const row = {
     ...{ id, name: 'build-1', session: SESSION, tags: [], pipelines: ['*'], capacity: 2 },
-    ...{ draining: false, running: 0, change_token: false, mark: 'a', is_next: false },
+    ...{
+      draining: false,
+      running: 0,
+      pause_ms: 0,
+      drain_asked: false,
+      change_token: false,
+      mark: 'a',
+      is_next: false,
+    },
   };
   const state = { row, revoked: false };
   const asked: string[] = [];

@@ -29,6 +29,10 @@ export interface SeenRunner {
   readonly capacity: number;
   /** Jobs that it may be given besides those that it has. */
   readonly room: number;
+  /** How long it is given no jobs, in milliseconds; 0: it is not paused. */
+  readonly pauseMs: number;
+  /** Whether its process shall end when it runs nothing. */
+  readonly drain: boolean;
   /** Whether it should change its token. */
   readonly changeToken: boolean;
 }
@@ -74,6 +78,9 @@ interface Entry {
   readonly terms: RunnerTerms;
   readonly capacity: number;
   readonly changeToken: boolean;
+  /** The end of its pause; long ago when it is not paused. */
+  readonly pausedUntilMs: number;
+  readonly drain: boolean;
   readonly readAtMs: number;
   /** When nothing had changed. */
   confirmedAtMs: number;
@@ -127,10 +134,13 @@ export class KnownRunners {
     const { runnerId: id, session, draining, wanted } = call;
     const entry = this.#byId.get(id);
     if (usable(entry) && entry.session === session && entry.draining === draining) {
-      const { terms, capacity, changeToken } = entry;
+      const { terms, capacity, changeToken, drain } = entry;
+      const pauseMs = Math.max(0, entry.pausedUntilMs - performance.now());
       const room = roomOf(capacity, entry.running);
       // What other orchestrators gave it is not counted: the database is asked before it has none.
-      if (room >= Math.min(wanted, capacity)) return { terms, capacity, room, changeToken };
+      if (room >= Math.min(wanted, capacity)) {
+        return { terms, capacity, room, pauseMs, drain, changeToken };
+      }
     }
     const before = entry?.running ?? 0;
     const runner = { id, session, draining, tokenSecondsMax: TOKEN_SECONDS_MAX };
@@ -145,6 +155,8 @@ export class KnownRunners {
       terms: this.#termsOf(seen),
       capacity: seen.capacity,
       room: roomOf(seen.capacity, seen.running),
+      pauseMs: seen.pause_ms,
+      drain: seen.drain_asked,
       changeToken: seen.change_token,
     };
   }
@@ -161,7 +173,7 @@ export class KnownRunners {
     if (entry !== undefined) entry.running = Math.max(0, entry.running - 1);
   }
 
-  /** It was changed here: connected, revoked, asked for another token. After the commit. */
+  /** It was changed here: connected, paused, revoked, asked for another token. After the commit. */
   change(runnerId: string): void {
     this.changed(runnerId);
     this.#options.tellOthers(runnerId);
@@ -223,6 +235,8 @@ export class KnownRunners {
       terms: this.#termsOf(row),
       capacity: row.capacity,
       changeToken: row.change_token,
+      pausedUntilMs: now + row.pause_ms,
+      drain: row.drain_asked,
       readAtMs: now,
       confirmedAtMs: now,
       doubted: false,

@@ -114,6 +114,14 @@ export const runnerErrors = defineErrors({
     exit: 4,
     fault: 'user',
   },
+  RIVET_RUNNER_BUSY: {
+    message: 'the runner {name} has {running} jobs that have not ended',
+    solve:
+      'Let it finish them first: `rivet runner drain NAME`, then `rivet runner show NAME` until it has none. With --force they are lost at once, and go on elsewhere where their pipelines allow another attempt.',
+    status: 409,
+    exit: 1,
+    fault: 'user',
+  },
   RIVET_REGISTRATION_TOKEN_NOT_FOUND: {
     message: 'there is no registration token {id}',
     solve: 'List them with `rivet runner token list`.',

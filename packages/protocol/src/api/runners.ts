@@ -28,6 +28,18 @@ const Version = Type.String({ maxLength: 100 });
 /** Of a token that the server must be able to recognise and need not know: lower-case hex. */
 const Sha256 = Type.String({ pattern: '^[0-9a-f]{64}$' });
 
+/** Why a runner takes no jobs at present, although it could. */
+export const RunnerPause = Type.Object({
+  /** Null: until somebody resumes it. */
+  until: NullableTimestamp,
+  note: Type.Union([Type.String(), Type.Null()]),
+  /** Name of who paused it. */
+  by: Type.String(),
+  /** Whether its process ends when it runs nothing any more. */
+  drain: Type.Boolean(),
+});
+export type RunnerPause = Static<typeof RunnerPause>;
+
 export const Runner = Type.Object({
   id: Type.String(),
   name: Type.String(),
@@ -37,6 +49,8 @@ export const Runner = Type.Object({
   pipelines: Type.Array(Type.String()),
   capacity: Type.Integer(),
   running: Type.Integer(),
+  /** Null: it is given jobs while it is online. */
+  pause: Type.Union([RunnerPause, Type.Null()]),
   version: Type.String(),
   /** When it got the token that it uses now. */
   token_since: Timestamp,
@@ -46,6 +60,26 @@ export const Runner = Type.Object({
 export type Runner = Static<typeof Runner>;
 export const RunnerList = Page(Runner);
 export type RunnerList = Static<typeof RunnerList>;
+
+const PauseNote = Type.String({ minLength: 1, maxLength: 500 });
+/** The longest pause with an end, in seconds: a year. */
+const PAUSE_SECONDS_MAX = 365 * 24 * 3600;
+
+export const PauseRunnerRequest = Type.Object({
+  /** How long it is given no jobs; absent: until somebody resumes it. */
+  for_seconds: Type.Optional(Type.Integer({ minimum: 1, maximum: PAUSE_SECONDS_MAX })),
+  /** Why, for people. */
+  note: Type.Optional(PauseNote),
+});
+export type PauseRunnerRequest = Static<typeof PauseRunnerRequest>;
+
+export const DrainRunnerRequest = Type.Object({ note: Type.Optional(PauseNote) });
+export type DrainRunnerRequest = Static<typeof DrainRunnerRequest>;
+
+export const RevokeRunnerQuery = Type.Object({
+  /** `yes`: refused when the runner has jobs, instead of losing them. */
+  if_idle: Type.Optional(Type.Literal('yes')),
+});
 
 export const RegistrationTokenRef = Type.Object({ id: Type.String({ format: 'uuid' }) });
 
@@ -254,19 +288,11 @@ export const ClaimedJob = Type.Object({
   launched_by: Type.String(),
   event: LaunchEvent,
   created_at: Timestamp,
+  /** Base64 of 32 bytes, the same at each connection: seals what the runner keeps of the attempt. */
+  journal_key: Type.Optional(Type.String()),
 });
 export type ClaimedJob = Static<typeof ClaimedJob>;
 
-export const ClaimResponse = Type.Object({
-  jobs: Type.Array(ClaimedJob),
-  /** The runner should change its token: it is old, or an administrator asks for it. */
-  change_token: Type.Optional(Type.Boolean()),
-  /** What became of the reports of the request, in their order. */
-  reports: Type.Optional(Type.Array(JobReportResult)),
-});
-export type ClaimResponse = Static<typeof ClaimResponse>;
-  /** Base64 of 32 bytes, the same at each connection: seals what the runner keeps of the attempt. */
-  journal_key: Type.Optional(Type.String()),
 /** An attempt that goes on with the runner that has connected. */
 export const HeldJob = Type.Object({
   job: ClaimedJob,
@@ -290,3 +316,13 @@ export const ConnectResponse = Type.Object({
 });
 export type ConnectResponse = Static<typeof ConnectResponse>;
 
+export const ClaimResponse = Type.Object({
+  jobs: Type.Array(ClaimedJob),
+  /** The runner should change its token: it is old, or an administrator asks for it. */
+  change_token: Type.Optional(Type.Boolean()),
+  /** The runner shall end when it runs nothing any more; it is given no jobs. */
+  drain: Type.Optional(Type.Boolean()),
+  /** What became of the reports of the request, in their order. */
+  reports: Type.Optional(Type.Array(JobReportResult)),
+});
+export type ClaimResponse = Static<typeof ClaimResponse>;

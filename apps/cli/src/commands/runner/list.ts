@@ -3,10 +3,11 @@ import { defineCommand } from '../../command.ts';
 import { exitCodes } from '../../exit-codes.ts';
 import { table } from '../../output.ts';
 import { openClient, serverOptions } from '../../server.ts';
+import { pauseText } from './pause-text.ts';
 
 export const runnerList = defineCommand({
   examples: [{ command: 'rivet runner list', what: 'Who is online, with tags and load' }],
-  json: '`{items: [{id, name, state, tags: [{key, value}], pipelines, capacity, running, version, token_since, created_at, last_seen_at}], next_cursor}`',
+  json: '`{items: [{id, name, state, tags: [{key, value}], pipelines, capacity, running, pause: {until, note, by, drain} or null, version, token_since, created_at, last_seen_at}], next_cursor}`',
   options: serverOptions,
   async run(context, _args, options) {
     const { output, interrupt } = context;
@@ -25,6 +26,9 @@ export const runnerList = defineCommand({
         runner.tags.map(({ key, value }) => `${key}=${value}`).join(' '),
       ]);
       output.line(table(['NAME', 'STATE', 'JOBS', 'LAST SEEN', 'TAGS'], rows));
+      for (const runner of page.items) {
+        if (runner.pause !== null) output.line(`${runner.name} is paused ${pauseText(runner)}.`);
+      }
     }
     return exitCodes.success;
   },

@@ -89,7 +89,9 @@ describe('rivet runner token', () => {
     const { stderr } = await rivet('runner', 'token').exits(2).run();
     expect(stderr).toContain('"rivet runner token" needs one of: create, list, delete');
     const noun = await rivet('runner').exits(2).run();
-    expect(noun.stderr).toContain('needs one of: list, show, token, rotate, revoke, start');
+    expect(noun.stderr).toContain(
+      'needs one of: list, show, token, pause, drain, resume, remove, rotate, revoke, start',
+    );
   });
 });
 
@@ -125,6 +127,43 @@ it('a runner registers with a token in a file, is shown, rotated and revoked', a
   expect(again.stderr).toContain('RIVET_RUNNER_REVOKED');
   expect(again.stderr + runner.stderr()).not.toMatch(/rv[rg]_[A-Za-z0-9_-]{43}/);
 });
+
+it('a runner is paused with a note, resumed, drained to its end, and removed', async () => {
+  const made = await rivet('runner', 'token', 'create', '--quiet').exits(0).run();
+  await writeFile(join(directory, 'third-token'), made.stdout, { mode: 0o600 });
+  const state = join(directory, 'third');
+  const runner = startCli(
+    [
+      ...['runner', 'start', '--url', url, '--name', 'third', '--state-dir', state],
+      ...['--token-file', 'third-token'],
+    ],
+    { env: base, cwd: directory },
+  );
+  await runner.waitFor(/"event":"online"/);
+  const nothing = await rivet('runner', 'pause', 'third', 'nobody').exits(4).run();
+  expect(nothing.stderr).toContain('there is no runner nobody');
+  const none = await rivet('runner', 'pause').exits(2).run();
+  expect(none.stderr).toContain('no runner is named');
+  const soon = await rivet('runner', 'pause', 'third', '--for', 'soon').exits(2).run();
+  expect(soon.stderr).toContain('--for is "soon"; expected a duration such as 30m or 8h');
+  expect(await json('runner', 'show', 'third')).toMatchObject({ state: 'online', pause: null });
+  const paused = await rivet('runner', 'pause', 'third', '--for', '30m', '--note', 'new disk')
+    .exits(0)
+    .run();
+  expect(paused.stdout).toMatch(/^The runner third is paused until 20.*Z, by admin: new disk\.$/m);
+  const list = await rivet('runner', 'list').exits(0).run();
+  expect(list.stdout).toMatch(/^third +paused +0\//m);
+  expect(list.stdout).toMatch(/^third is paused until 20.*, by admin: new disk\.$/m);
+  const resumed = await rivet('runner', 'resume', 'third').exits(0).run();
+  expect(resumed.stdout).toContain('The runner third is given jobs again.');
+  await rivet('runner', 'drain', 'third').exits(0).run();
+  expect(await runner.exit).toBe(0);
+  const shown = await rivet('runner', 'show', 'third').exits(0).run();
+  expect(shown.stdout).toMatch(/^Paused: +until it is resumed, by admin$/m);
+  const removed = await rivet('runner', 'remove', 'third').exits(0).run();
+  expect(removed.stdout).toContain('Removed the runner third.');
+  await rivet('runner', 'show', 'third').exits(4).run();
+}, 60_000);
 
 it('a runner without any token says how to get one', async () => {
   const state = join(directory, 'none');

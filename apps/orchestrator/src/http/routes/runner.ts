@@ -23,7 +23,7 @@ type Names =
   | 'reportJobs';
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
-/** A runner that has as many jobs as it may have asks again soon, in milliseconds. */
+/** A runner that has as many jobs as it may have, or shall end, asks again soon: milliseconds. */
 const FULL_MS = 2000;
 
 export function runnerCallRoutes(services: Services): Handlers<Names> {
@@ -134,17 +134,20 @@ async function claim(
     if (revoked.length > 0) throw RivetError.of('RIVET_AUTH_INVALID', {});
     throw RivetError.of('RIVET_RUNNER_UNKNOWN', { name });
   }
-  const { room, capacity, terms, changeToken } = seen;
-  const waitMsMax = room === 0 ? Math.min(FULL_MS, services.pollMsMax) : services.pollMsMax;
+  const { room, capacity, terms, changeToken, pauseMs, drain } = seen;
+  const soon = room === 0 || drain;
+  const waitMsMax = soon ? Math.min(FULL_MS, services.pollMsMax) : services.pollMsMax;
   call.changeToken = changeToken;
+  call.drain = drain;
+  const paused = pauseMs > 0;
   const poll = {
     runnerId,
     requestId,
     repeat,
-    capacity: draining ? 0 : Math.min(wanted, capacity, room),
+    capacity: draining || paused ? 0 : Math.min(wanted, capacity, room),
     terms,
     // One that should change its token is told at once.
-    waitMs: changeToken ? 0 : Math.min(body.wait_ms, waitMsMax),
+    waitMs: changeToken ? 0 : Math.min(body.wait_ms, waitMsMax, paused ? pauseMs : waitMsMax),
     brought,
   };
   dispatcher.claim(poll, call);

@@ -41,10 +41,15 @@ export function runnerRoutes(services: Services): Handlers<Names> {
       return { items: rows.map(presentRunner), next_cursor: null };
     },
     getRunner: async ({ params }) => presentRunner(await findRunner(database, params.ref)),
-    revokeRunner: async ({ params, principal }) => {
+    revokeRunner: async ({ params, query, principal }) => {
       const id = await database.transaction(
         async (tx) => {
           const runner = await findRunner(tx, params.ref);
+          // One that a claim gives it meanwhile has not begun: it goes back into the queue.
+          if (query.if_idle !== undefined && runner.running > 0) {
+            const { name, running } = runner;
+            throw RivetError.of('RIVET_RUNNER_BUSY', { name, running });
+          }
           await revokeRunner(tx, runner.id);
           await audit.record(tx, principal, {
             action: 'runner.revoke',
@@ -120,7 +125,12 @@ export function runnerRoutes(services: Services): Handlers<Names> {
   };
 }
 
-function runnerObject({ id, name }: RunnerRow): { kind: 'runner'; id: string; name: string } {
+/** A runner as the audit log tells of it. */
+export function runnerObject({ id, name }: RunnerRow): {
+  kind: 'runner';
+  id: string;
+  name: string;
+} {
   return { kind: 'runner', id, name };
 }
 

@@ -1,7 +1,8 @@
 // `rivet runner token create`: makes a token that runners register with, and shows it once.
-import { parseDuration, RivetError } from '@rivet/base';
+import { RivetError } from '@rivet/base';
 import type { RunnerTag } from '@rivet/protocol';
 import { defineCommand, flag, integer, repeated, text } from '../../../command.ts';
+import { parseDurationOption } from '../../../duration-option.ts';
 import { exitCodes } from '../../../exit-codes.ts';
 import { openClient, serverOptions } from '../../../server.ts';
 
@@ -46,7 +47,15 @@ export const runnerTokenCreate = defineCommand({
     const body = {
       ...(description === undefined ? {} : { description }),
       ...(uses === undefined ? {} : { uses_max: uses }),
-      ...(expires === undefined ? {} : { expires_in_seconds: secondsOf(expires) }),
+      ...(expires === undefined
+        ? {}
+        : {
+            expires_in_seconds: parseDurationOption(
+              '--expires',
+              expires,
+              'such as 30m or 8h, at most 7d',
+            ),
+          }),
       tags: tag.map(tagOf),
       ...(choose.length === 0 ? {} : { tag_keys: [...choose] }),
       ...(pipeline.length === 0 ? {} : { pipelines: [...pipeline] }),
@@ -67,14 +76,6 @@ export const runnerTokenCreate = defineCommand({
     return exitCodes.success;
   },
 });
-
-function secondsOf(text: string): number {
-  try {
-    return Math.ceil(parseDuration(text) / 1000);
-  } catch {
-    throw invalid('--expires', text, 'a duration such as 30m or 8h, at most 7d');
-  }
-}
 
 function tagOf(text: string): RunnerTag {
   const [, key, value] = /^([^=,\s]+)=([^=,]+)$/.exec(text) ?? [];
