@@ -17,7 +17,7 @@ import { type Program, startProgram } from './program.ts';
 const run = promisify(execFile);
 
 /** The image that the set-up makes on every machine. */
-const BASE_IMAGE = 'localhost/rivet/base:latest';
+export const BASE_IMAGE = 'localhost/rivet/base:latest';
 
 interface Orchestrator extends Program {
   readonly url: string;
@@ -31,6 +31,8 @@ interface Runner extends Program {
 
 export interface Installation {
   readonly directory: string;
+  /** What further orchestrators need to share its database. */
+  readonly databaseEnv: Readonly<Record<string, string>>;
   readonly orchestrators: Orchestrator[];
   readonly runners: Runner[];
   /** The API key of the administrator. */
@@ -70,10 +72,8 @@ export async function startInstallation(options: InstallationOptions = {}): Prom
   const directory = await mkdtemp(join(tmpdir(), 'rivet-e2e-'));
   const { tls, fastPaths = process.env.FAST_PATHS !== 'off' } = options;
   const masterKey = randomBytes(32).toString('base64');
-  const { api_key: token } = await bootstrap({
-    DATABASE_URL: database.url,
-    RIVET_MASTER_KEY: masterKey,
-  });
+  const databaseEnv = { DATABASE_URL: database.url, RIVET_MASTER_KEY: masterKey };
+  const { api_key: token } = await bootstrap(databaseEnv);
   const orchestrators: Orchestrator[] = [];
   const runners: Runner[] = [];
   const first = (): Orchestrator => {
@@ -84,6 +84,7 @@ export async function startInstallation(options: InstallationOptions = {}): Prom
 
   const installation: Installation = {
     directory,
+    databaseEnv,
     orchestrators,
     runners,
     token,
@@ -93,9 +94,8 @@ export async function startInstallation(options: InstallationOptions = {}): Prom
     async startOrchestrator(wanted) {
       const port = wanted ?? (await freePort());
       const program = startProgram(`orchestrator ${port}`, 'apps/orchestrator/src/main.ts', {
-        DATABASE_URL: database.url,
+        ...databaseEnv,
         RIVET_LISTEN: `127.0.0.1:${port}`,
-        RIVET_MASTER_KEY: masterKey,
         ...(tls !== undefined && {
           RIVET_TLS_CERT: tls.certificate.certFile,
           RIVET_TLS_KEY: tls.certificate.keyFile,

@@ -1,5 +1,6 @@
 // The entry of `rivet` as it was built. When a source has changed since, the sources are run: what
 // is stale never does anything.
+import './under-init.ts';
 import { openEarly } from './early-lua.ts';
 import { asksForVersion, printVersion } from './version.ts';
 

@@ -1,4 +1,5 @@
 // The entry of `rivet` that starts from the sources.
+import './under-init.ts';
 import { enableCompileCache } from 'node:module';
 import { openEarly } from './early-lua.ts';
 import { asksForVersion, printVersion } from './version.ts';

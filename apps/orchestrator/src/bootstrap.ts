@@ -1,5 +1,6 @@
 // The program "bootstrap": makes what an installation for one person needs before its orchestrator
 // starts (schema, administrator, API key, a token for its runner); prints it for who started it.
+import './under-init.ts';
 import { createLogger, type SecretText, uuidv7 } from '@rivet/base';
 import {
   checkSchema,

@@ -1,4 +1,5 @@
 // The program "orchestrator": serves until a signal, then stops gracefully.
+import './under-init.ts';
 import { once } from 'node:events';
 import { createLogger, RivetError, withDeadline } from '@rivet/base';
 import { SETUP_HOURS } from './auth/setup-token.ts';
@@ -17,8 +18,12 @@ void runToExit(async () => {
   const asked = Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
   if (config.leanHeap) keepHeapSmall();
   const orchestrator = await createOrchestrator(config, logger);
-  await orchestrator.start();
-  await printSetupToken(orchestrator);
+  const starting = orchestrator.start().then(() => printSetupToken(orchestrator));
+  // Nobody was promised anything yet, and what the database was asked for it undoes by itself.
+  if (await Promise.race([starting.then(() => false), asked.then(() => true)])) {
+    logger.info({}, 'stopped before it had started');
+    return;
+  }
   announce({ event: 'listening', url: orchestrator.url });
   logger.info({ url: orchestrator.url }, 'listening');
   await asked;

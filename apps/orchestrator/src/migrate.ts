@@ -1,5 +1,6 @@
 // The program "migrate": brings the schema of the database up to date and says what it ran. With
 // `--admin NAME` it makes an administrator too, whose password is the first line of standard input.
+import './under-init.ts';
 import { parseArgs } from 'node:util';
 import { createLogger, type Logger, RivetError } from '@rivet/base';
 import { checkSchema, createDatabase, type Database, migrate } from '@rivet/store';

@@ -1,6 +1,7 @@
 // The program itself: settings, a database that is away, a port in use, and its end.
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { connect } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLogger } from '@rivet/base';
@@ -197,6 +198,24 @@ test('a request that comes while the server stops is told to go to another one',
   expect(answer.toLowerCase()).toContain('connection: close');
   expect(answer.toLowerCase()).toContain('retry-after: 1');
   expect(answer).toContain('RIVET_SERVER_STOPPING');
+});
+
+test('TERM during the start ends it at once, also while the database says nothing', async () => {
+  const silent = createServer((socket) => socket.on('error', () => undefined));
+  silent.listen(0, '127.0.0.1');
+  cleanups.push(async () => silent.close());
+  await once(silent, 'listening');
+  const { port } = silent.address() as { port: number };
+  const started = program('main', {
+    DATABASE_URL: `postgres://u@127.0.0.1:${port}/db`,
+    RIVET_LISTEN: '127.0.0.1:0',
+  });
+  await once(silent, 'connection');
+  const beganAt = performance.now();
+  started.signal('SIGTERM');
+  expect((await started.ended).code).toBe(0);
+  // Far below the time after which a connection is given up.
+  expect(performance.now() - beganAt).toBeLessThan(3000);
 });
 
 test('TERM answers waiting polls, ends streams and exits with 0', async () => {

@@ -1,5 +1,6 @@
 // The runner program: settings from the environment, jobs from the server, until it is told to
 // stop.
+import './under-init.ts';
 import {
   createLogger,
   describeThrown,
