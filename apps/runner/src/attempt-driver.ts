@@ -67,6 +67,12 @@ export function attemptDriver(
       starting.delete(started);
     }
   };
+  const adopt = async (spec: ContainerSpec): Promise<Container | undefined> => {
+    const container = await driver.adopt(spec);
+    if (container === undefined) return undefined;
+    open.add(container);
+    return decorateContainer(container, { remove: () => end(container) });
+  };
   const endAll = async (): Promise<void> => {
     for (const container of slot?.takeRest() ?? []) open.add(container);
     let failed: PromiseRejectedResult | undefined;
@@ -84,6 +90,7 @@ export function attemptDriver(
   };
   const own = decorateDriver(driver, {
     start,
+    adopt,
     async removeLabelled() {
       const { size } = open;
       await endAll();

@@ -28,6 +28,11 @@ export function fencedDriver(driver: ContainerDriver, fence: AbortSignal): Conta
       }
       return fencedContainer(container, fence);
     },
+    async adopt(spec) {
+      fence.throwIfAborted();
+      const container = await driver.adopt(spec);
+      return container === undefined ? undefined : fencedContainer(container, fence);
+    },
     async pullImage(image, options) {
       return await driver.pullImage(image, { ...options, signal: fenced(options.signal) });
     },
@@ -45,6 +50,10 @@ function fencedContainer(container: Container, fence: AbortSignal): Container {
     async run(command, sink) {
       fence.throwIfAborted();
       return await container.run(command, sink);
+    },
+    async attach(command, sink) {
+      fence.throwIfAborted();
+      return await container.attach(command, sink);
     },
   });
 }

@@ -17,7 +17,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 
-const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDONLY } = constants;
+const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
 
 /** The files that the container writes. */
 export const OUTPUT_FILES = ['stdout', 'stderr', 'status'] as const;
@@ -26,12 +26,35 @@ export type OutputFileName = (typeof OUTPUT_FILES)[number];
 /** A file that the container writes to, as it was when it was made. */
 export class OutputFile {
   #fd: number | undefined;
+  /** Tells it from whatever the container puts in its place. */
+  readonly inode: number;
+
+  private constructor(fd: number, inode: number) {
+    this.#fd = fd;
+    this.inode = inode;
+  }
 
   /** @param path where nothing may be yet */
-  constructor(path: string) {
-    this.#fd = openSync(path, O_RDONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o666);
+  static make(path: string): OutputFile {
+    const fd = openSync(path, O_RDONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o666);
     // Users of the container are other users here, and the mode of an open is cut by the umask.
-    fchmodSync(this.#fd, 0o666);
+    fchmodSync(fd, 0o666);
+    return new OutputFile(fd, fstatSync(fd).ino);
+  }
+
+  /** Opens what another process made; undefined when that is not there any more. */
+  static reopen(path: string, inode: number): OutputFile | undefined {
+    let fd: number;
+    try {
+      // A FIFO in its place would not be waited for.
+      fd = openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    } catch {
+      return undefined;
+    }
+    const found = fstatSync(fd);
+    if (found.isFile() && found.ino === inode) return new OutputFile(fd, inode);
+    closeSync(fd);
+    return undefined;
   }
 
   /** Bytes in it now; 0 once it is closed. */
@@ -66,13 +89,29 @@ export interface CommandFiles {
 export function makeCommandFiles(directory: string, name: string): CommandFiles {
   const made: OutputFile[] = [];
   try {
-    for (const file of OUTPUT_FILES) made.push(new OutputFile(join(directory, `${name}.${file}`)));
+    for (const file of OUTPUT_FILES) made.push(OutputFile.make(join(directory, `${name}.${file}`)));
   } catch (error) {
     for (const file of made) file.close();
     throw error;
   }
   const [stdout, stderr, status] = made as [OutputFile, OutputFile, OutputFile];
   return { name, stdout, stderr, status, mark: makeMark() };
+}
+
+/** Opens the output files that another process made; undefined when one is not there any more. */
+export function reopenCommandFiles(
+  directory: string,
+  { name, mark, inodes }: { name: string; mark: string; inodes: readonly number[] },
+): CommandFiles | undefined {
+  const opened = OUTPUT_FILES.map((file, index) =>
+    OutputFile.reopen(join(directory, `${name}.${file}`), inodes[index] ?? 0),
+  );
+  const [stdout, stderr, status] = opened;
+  if (stdout !== undefined && stderr !== undefined && status !== undefined) {
+    return { name, stdout, stderr, status, mark: Buffer.from(mark, 'latin1') };
+  }
+  for (const file of opened) file?.close();
+  return undefined;
 }
 
 /** Closes and deletes output files; what the container put in their place stays if it must. */

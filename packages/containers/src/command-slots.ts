@@ -36,6 +36,8 @@ interface Slot {
 /** A slot that waits for its request to be written, and to be told to go. */
 export interface TakenSlot {
   readonly files: CommandFiles;
+  /** Name of the FIFO at which it waits. */
+  readonly fifo: string;
   /** False when it cannot be told. */
   go(): boolean;
   /** It read its name, or will never read it: another may wait at its FIFO. */
@@ -100,6 +102,7 @@ export class CommandSlots {
     let begun = false;
     return {
       files: slot.files,
+      fifo: this.#fifos[slot.fifo]?.name ?? '',
       go: () => this.#fifos[slot.fifo]?.trySend(slot.files.name) ?? false,
       begun: () => {
         if (begun) return;
@@ -140,14 +143,13 @@ export class CommandSlots {
   #prepare(): void {
     if (this.#slots.length > 0 || this.#starting > 1) return;
     const fifo = this.#free.shift();
-    if (fifo === undefined) return;
+    const name = fifo === undefined ? undefined : this.#fifos[fifo]?.name;
+    if (fifo === undefined || name === undefined) return;
     this.#count += 1;
     const files = this.#makeFiles();
     if (files === undefined) {
       this.#free.push(fifo);
-    } else if (
-      this.#directory.trySend(`slot ${files.name} ${printfMark(files.mark)} slot${fifo}`)
-    ) {
+    } else if (this.#directory.trySend(`slot ${files.name} ${printfMark(files.mark)} ${name}`)) {
       this.#slots.push({ files, fifo, askedAt: performance.now() });
     } else {
       this.#directory.dropFiles(files);

@@ -6,11 +6,11 @@
 // reach it.
 
 import { randomUUID } from 'node:crypto';
-import { type FSWatcher, watch } from 'node:fs';
-import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { type FSWatcher, renameSync, watch } from 'node:fs';
+import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Wakeup } from '@rivet/base';
+import { formatDuration, RivetError, Wakeup } from '@rivet/base';
 import {
   type CommandFiles,
   dropCommandFiles,
@@ -19,11 +19,20 @@ import {
   OutputFile,
   type OutputFileName,
   removeFile,
+  reopenCommandFiles,
   writeInputFile,
 } from './command-files.ts';
+import {
+  type CommandRecord,
+  readCommandRecord,
+  removeCommandRecord,
+  writeCommandRecord,
+} from './command-record.ts';
 import { CommandSlots, type TakenSlot } from './command-slots.ts';
 import type { Mount } from './driver.ts';
 import { makeFifos, RequestFifo } from './request-fifo.ts';
+import { readStatus } from './status-file.ts';
+import { waitingSlots } from './waiting-slots.ts';
 
 /** Where it is mounted in the container. */
 const MOUNT_POINT = '/.rivet';
@@ -35,7 +44,13 @@ const SCRIPTS = ['agent', 'command'] as const;
 const SOURCES = dirname(fileURLToPath(import.meta.url));
 /** The FIFOs that slots wait at; one is in use while a command starts. */
 const SLOT_FIFOS = ['slot0', 'slot1'] as const;
+const REQUESTS = 'requests';
 const AGENT_BYTES_MAX = 64;
+/** Begins the names of the records of commands. */
+const RECORD = 'command.';
+/** How long the agent may take to read what was asked of it before, in milliseconds. */
+const CAUGHT_UP_MS = 10_000;
+const CAUGHT_UP_POLL_MS = 100;
 
 export interface ControlOptions {
   /**
@@ -48,21 +63,34 @@ export interface ControlOptions {
 export class ControlDirectory {
   #path: string;
   readonly #options: ControlOptions;
+  readonly #slotFifos: readonly string[];
   readonly #fifos: Promise<unknown>;
   readonly #agent: OutputFile;
   readonly #wakeups = new Map<string, Wakeup>();
+  /** Also of commands that have ended, until nobody needs to attach to them. */
+  readonly #files = new Set<CommandFiles>();
   #requests: RequestFifo | undefined;
   #slots: CommandSlots | undefined;
   #watcher: FSWatcher | undefined;
   #closed = false;
 
-  private constructor(path: string, options: ControlOptions, agent: OutputFile) {
+  /** @param generation counts the processes that had it before */
+  private constructor(
+    path: string,
+    options: ControlOptions,
+    agent: OutputFile,
+    generation: number,
+  ) {
     this.#path = path;
     this.#options = options;
     this.#agent = agent;
+    // What waits at the FIFOs of another process would take what is written for its successor.
+    this.#slotFifos =
+      generation === 0 ? SLOT_FIFOS : SLOT_FIFOS.map((name) => `${name}.${generation}`);
     this.#watch();
     // Not waited for: a container takes longer to start, and whoever writes requests looks.
-    this.#fifos = makeFifos([...SLOT_FIFOS, 'requests'].map((name) => join(path, 'in', name)));
+    const made = generation === 0 ? [...this.#slotFifos, REQUESTS] : this.#slotFifos;
+    this.#fifos = makeFifos(made.map((name) => join(path, 'in', name)));
     this.#fifos.catch(() => undefined);
   }
 
@@ -79,7 +107,31 @@ export class ControlDirectory {
       await writeFile(join(path, 'in', name), await readFile(join(SOURCES, `${name}.sh`)));
       await chmod(join(path, 'in', name), 0o644);
     }
-    return new ControlDirectory(path, options, new OutputFile(join(path, 'out/agent')));
+    return new ControlDirectory(path, options, OutputFile.make(join(path, 'out/agent')), 0);
+  }
+
+  /**
+   * Takes over the directory of a container that runs; undefined when the container has put
+   * something in the place of its agent's file.
+   * @param agentInode of that file
+   * @param generation greater than that of each process that had the directory before
+   */
+  static async adopt(
+    path: string,
+    options: ControlOptions,
+    agentInode: number,
+    generation: number,
+  ): Promise<ControlDirectory | undefined> {
+    const agent = OutputFile.reopen(join(path, 'out/agent'), agentInode);
+    if (agent === undefined) return undefined;
+    const control = new ControlDirectory(path, options, agent, generation);
+    await control.open();
+    await control.#endWaiting();
+    return control;
+  }
+
+  get agentInode(): number {
+    return this.#agent.inode;
   }
 
   get path(): string {
@@ -113,12 +165,12 @@ export class ControlDirectory {
     await this.#fifos;
     const { path } = this;
     if (this.#closed || this.#requests !== undefined) return;
-    this.#requests = new RequestFifo(join(path, 'in/requests'));
+    this.#requests = new RequestFifo(join(path, 'in', REQUESTS));
     const word = Buffer.alloc(AGENT_BYTES_MAX);
     const said = word.toString('latin1', 0, this.#agent.read(word, 0));
     // An image without cat or setsid has no slots.
     if (!this.#options.slots || !said.startsWith('ready slots\n')) return;
-    const fifos = SLOT_FIFOS.map((name) => new RequestFifo(join(path, 'in', name)));
+    const fifos = this.#slotFifos.map((name) => new RequestFifo(join(path, 'in', name)));
     this.#slots = new CommandSlots(this, fifos);
   }
 
@@ -129,6 +181,12 @@ export class ControlDirectory {
 
   /** The output files of a command or slot; what they are called may be more than `name`. */
   makeFiles(name: string): CommandFiles {
+    const files = this.#makeFiles(name);
+    this.#files.add(files);
+    return files;
+  }
+
+  #makeFiles(name: string): CommandFiles {
     const out = join(this.path, 'out');
     try {
       return makeCommandFiles(out, name);
@@ -145,6 +203,82 @@ export class ControlDirectory {
     writeInputFile(this.#input(name, 'request'), request);
   }
 
+  /** The same again, where it is not known whether all of it was written. */
+  rewriteRequest(name: string, request: string, stdin: Uint8Array | undefined): void {
+    const again = `${name}.again`;
+    removeFile(this.#input(again, 'stdin'));
+    removeFile(this.#input(again, 'request'));
+    this.writeRequest(again, request, stdin);
+    // Whoever reads it now meets the whole of it.
+    if (stdin !== undefined) renameSync(this.#input(again, 'stdin'), this.#input(name, 'stdin'));
+    renameSync(this.#input(again, 'request'), this.#input(name, 'request'));
+  }
+
+  /** Keeps what another process needs to follow the command; to be called before it is asked for. */
+  keepRecord(id: string, files: CommandFiles, fifo: string | null): void {
+    writeCommandRecord(this.#record(id), files, fifo);
+  }
+
+  readRecord(id: string): CommandRecord | undefined {
+    return readCommandRecord(this.#record(id));
+  }
+
+  dropRecord(id: string): void {
+    removeCommandRecord(this.#record(id));
+  }
+
+  /** The files of a command of another process; undefined when they are not there any more. */
+  reopenFiles(record: CommandRecord): CommandFiles | undefined {
+    const files = reopenCommandFiles(join(this.path, 'out'), record);
+    if (files !== undefined) this.#files.add(files);
+    return files;
+  }
+
+  /** Writes to a slot of another process; false when it cannot be told. */
+  tellSlot(fifo: string, name: string): boolean {
+    const slot = new RequestFifo(join(this.path, 'in', fifo));
+    try {
+      return slot.trySend(name);
+    } finally {
+      slot.close();
+    }
+  }
+
+  /**
+   * Resolves when the agent has read everything that was sent before.
+   * @throws RIVET_CONTAINER_AGENT_SILENT
+   */
+  async caughtUp(container: string): Promise<void> {
+    const files = this.makeFiles('caught.up');
+    try {
+      // There is no such process, which the agent says.
+      await this.send(`check ${files.name} none`);
+      const deadline = performance.now() + CAUGHT_UP_MS;
+      const wakeup = this.wakeup(files.name, 'status');
+      while (!readStatus(files.status).lost) {
+        if (performance.now() > deadline) {
+          const limit = formatDuration(CAUGHT_UP_MS);
+          throw RivetError.of('RIVET_CONTAINER_AGENT_SILENT', { container, limit });
+        }
+        await wakeup.wait(CAUGHT_UP_POLL_MS);
+      }
+    } finally {
+      this.dropFiles(files);
+    }
+  }
+
+  /** Ends what waits for commands of the process before. */
+  async #endWaiting(): Promise<void> {
+    const names = await readdir(this.path);
+    const asked = names
+      .filter((name) => name.startsWith(RECORD))
+      .map((name) => this.readRecord(name.slice(RECORD.length))?.name);
+    for (const slot of await waitingSlots(join(this.path, 'out'), new Set(asked))) {
+      await this.send(`signal ${slot.pid} KILL`);
+      for (const file of OUTPUT_FILES) removeFile(join(this.path, 'out', `${slot.name}.${file}`));
+    }
+  }
+
   /**
    * Deletes what the command was started from: it may hold secrets, and the agent has read it or,
    * the input, opened it.
@@ -157,6 +291,7 @@ export class ControlDirectory {
   /** Closes and deletes the files of a command that has ended. */
   dropFiles(files: CommandFiles): void {
     for (const file of OUTPUT_FILES) this.#wakeups.delete(`${files.name}.${file}`);
+    this.#files.delete(files);
     dropCommandFiles(join(this.path, 'out'), files);
   }
 
@@ -194,6 +329,8 @@ export class ControlDirectory {
     this.#watcher = undefined;
     this.#slots?.close();
     this.#requests?.close();
+    for (const files of this.#files) for (const file of OUTPUT_FILES) files[file].close();
+    this.#files.clear();
     this.#agent.close();
     // Whoever deletes the directory must not meet a FIFO that is just being made.
     await this.#fifos.catch(() => undefined);
@@ -215,6 +352,10 @@ export class ControlDirectory {
     const known = this.#wakeups.get(name) ?? new Wakeup();
     this.#wakeups.set(name, known);
     return known;
+  }
+
+  #record(id: string): string {
+    return join(this.path, `${RECORD}${id}`);
   }
 
   #input(name: string, file: 'request' | 'stdin'): string {

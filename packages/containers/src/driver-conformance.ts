@@ -44,6 +44,10 @@ export function actConformanceCommand(command: FakeCommand): FakeOutcome | undef
 
 export interface ConformanceOptions {
   readonly create: () => ContainerDriver;
+  /** The driver of another process on the same machine. */
+  readonly successor: (driver: ContainerDriver) => ContainerDriver;
+  /** False where nobody can say what became of a command of another process; true when absent. */
+  readonly attaches?: boolean;
   readonly image: string;
   /** Valid, and on no machine. */
   readonly missingImage: string;
@@ -57,8 +61,13 @@ interface Fixture {
   ): Promise<{ exit: CommandExit; stdout: string; stderr: string }>;
 }
 
+function adopted(container: Container | undefined): Container {
+  if (container === undefined) throw new Error('the container was not found again');
+  return container;
+}
+
 export function describeDriver(name: string, options: ConformanceOptions): void {
-  const { create, image, missingImage } = options;
+  const { create, successor, image, missingImage } = options;
   describe(`${name} as a container driver`, () => {
     const labels = { 'dev.rivet.test': uuidv7() };
     let driver: ContainerDriver;
@@ -319,6 +328,55 @@ export function describeDriver(name: string, options: ConformanceOptions): void 
       await expect(driver.removeLabelled({})).rejects.toMatchObject({
         code: 'RIVET_CONTAINER_SPEC_INVALID',
       });
+    });
+
+    it.runIf(options.attaches === false)(
+      'lets another process go on with a container, and does not guess about its commands',
+      async () => {
+        const spec = specOf();
+        const before = await driver.start(spec);
+        const ended = commandOf('exit 3', { keep: true });
+        await (await before.run(ended, ignore)).exit;
+        const container = adopted(await successor(driver).adopt(spec));
+        expect(await container.attach(ended, ignore)).toBe('unknown');
+        const again = await container.run(commandOf('exit 3'), ignore);
+        expect((await again.exit).exitCode).toBe(3);
+        await container.remove();
+        expect(await successor(driver).adopt(spec)).toBeUndefined();
+      },
+    );
+
+    it.skipIf(options.attaches === false)('lets another process attach to commands', async () => {
+      const spec = specOf();
+      const before = await driver.start(spec);
+      const kept = (script: keyof typeof SCRIPTS) => commandOf(script, { keep: true });
+      const [ended, sleeping] = [kept('echo out; echo err >&2'), kept('sleep 60')];
+      await (await before.run(ended, ignore)).exit;
+      await before.run(sleeping, ignore);
+
+      const container = adopted(await successor(driver).adopt(spec));
+      const said = { stdout: '', stderr: '' };
+      const again = await container.attach(ended, (stream, bytes) => {
+        said[stream] += Buffer.from(bytes).toString('latin1');
+      });
+      if (typeof again === 'string') throw new Error(`the command is ${again}`);
+      expect(await again.exit).toMatchObject({ exitCode: 0 });
+      expect(said).toEqual({ stdout: 'out\n', stderr: 'err\n' });
+      again.forget();
+      expect(await container.attach(ended, ignore)).toBe('not-started');
+      expect(await container.attach(kept('exit 3'), ignore)).toBe('not-started');
+
+      const still = await container.attach(sleeping, ignore);
+      if (typeof still === 'string') throw new Error(`the command is ${still}`);
+      expect(still.pid).toBeGreaterThan(0);
+      await still.signal('KILL');
+      expect(await still.exit).toMatchObject({ exitCode: 137, signal: 'SIGKILL' });
+      still.forget();
+      for (let round = 0; round < 3; round += 1) {
+        expect((await (await container.run(commandOf('exit 3'), ignore)).exit).exitCode).toBe(3);
+      }
+      await container.remove();
+      expect(await successor(driver).adopt(spec)).toBeUndefined();
     });
 
     it('starts a container beside another, and none beside one that is gone', async () => {

@@ -70,6 +70,11 @@ export interface CommandSpec {
   /** Absolute path in the container. */
   readonly cwd: string;
   readonly stdin: Uint8Array | undefined;
+  /**
+   * Whether what it has printed, and how it ended, stays on the disk until `forget`: another process
+   * of the runner can attach to it then.
+   */
+  readonly keep?: boolean;
 }
 
 export type OutputStream = 'stdout' | 'stderr';
@@ -107,7 +112,15 @@ export interface RunningCommand {
    * exit.
    */
   signal(name: string): Promise<void>;
+  /** Lets go of what `keep` has kept; to be called when its end is known for good. */
+  forget(): void;
 }
+
+/**
+ * What has become of a command that another process of the runner started, or was about to start:
+ * it goes on, or has ended; nothing of it ever ran; nobody can say.
+ */
+export type Attachment = RunningCommand | 'not-started' | 'unknown';
 
 export interface Container {
   readonly name: string;
@@ -125,6 +138,13 @@ export interface Container {
    *   RIVET_CONTAINER_ARGUMENTS_TOO_LONG, RIVET_CONTAINER_LOST, RIVET_CONTAINER_AGENT_SILENT
    */
   run(command: CommandSpec, sink: OutputSink): Promise<RunningCommand>;
+  /**
+   * Follows a command that was started with `keep` by a process that is no more. All its output
+   * comes to the sink once more, from the beginning, and it ends as it would have ended there.
+   * @param command as it was given to `run`, by its id
+   * @throws like `run`
+   */
+  attach(command: CommandSpec, sink: OutputSink): Promise<Attachment>;
   /**
    * Kills whatever runs in it; nothing of it runs any more when this resolves, which takes
    * milliseconds. Its record and files stay until `remove`. Safe to call twice and when it is gone.
@@ -167,6 +187,11 @@ export interface ContainerDriver extends ImageOperations {
   ): Promise<string | undefined>;
   /** Starts a container; the image must be there. Nothing is left behind when it throws. */
   start(spec: ContainerSpec, signal?: AbortSignal): Promise<Container>;
+  /**
+   * The container that another process of the runner started from this spec, whose control directory
+   * may have been renamed since; undefined when it does not run any more.
+   */
+  adopt(spec: ContainerSpec): Promise<Container | undefined>;
   list(labels: Readonly<Record<string, string>>): Promise<readonly ContainerSummary[]>;
   /** Removes containers of Rivet's own by their names, many at once; those that are gone are fine. */
   removeNamed(names: readonly string[]): Promise<void>;

@@ -2,6 +2,7 @@
 // in.
 export { decorateContainer, decorateDriver } from './decorate.ts';
 export type {
+  Attachment,
   CommandExit,
   CommandSpec,
   Container,

@@ -17,7 +17,7 @@ let file: OutputFile;
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'rivet-follow-'));
   path = join(directory, 'output');
-  file = new OutputFile(path);
+  file = OutputFile.make(path);
 });
 afterEach(async () => {
   file.close();

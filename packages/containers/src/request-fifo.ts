@@ -1,5 +1,6 @@
 // A FIFO that an agent reads lines from: opened once, written without waiting.
 import { closeSync, constants, openSync, writeSync } from 'node:fs';
+import { basename } from 'node:path';
 import { RivetError, sleep } from '@rivet/base';
 import { startProcess } from '@rivet/processes';
 
@@ -15,6 +16,11 @@ export class RequestFifo {
     this.#path = path;
     // Read and write: such an open never waits for the other side and never sees it go away.
     this.#fd = openSync(path, O_RDWR | O_NONBLOCK | O_NOFOLLOW);
+  }
+
+  /** What it is called in its directory. */
+  get name(): string {
+    return basename(this.#path);
   }
 
   /**

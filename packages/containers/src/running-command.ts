@@ -1,11 +1,13 @@
 // Follows one command of a container from the request to its exit.
 import { constants } from 'node:os';
-import { formatDuration, RivetError } from '@rivet/base';
+import { formatDuration, isRivetError, RivetError } from '@rivet/base';
 import { type CommandHost, checkSignal, describeExit } from './command-end.ts';
 import { type CommandFiles, printfMark } from './command-files.ts';
+import type { CommandRecord } from './command-record.ts';
 import type { TakenSlot } from './command-slots.ts';
 import type { ControlDirectory } from './control-directory.ts';
 import type {
+  Attachment,
   CommandExit,
   CommandSpec,
   OutputSink,
@@ -48,6 +50,7 @@ export async function runCommand(
   const files = control.makeFiles(command.id);
   const follower = new CommandFollower({ host, control, command, request, sink }, files);
   try {
+    if (command.keep === true) control.keepRecord(command.id, files, null);
     control.writeRequest(files.name, request, command.stdin);
     await control.send(`run ${files.name} ${printfMark(files.mark)}`);
   } catch (error) {
@@ -58,6 +61,64 @@ export async function runCommand(
   await follower.started;
   return follower;
 }
+
+/** See `Container.attach`. */
+export async function attachCommand(
+  host: CommandHost,
+  control: ControlDirectory,
+  command: CommandSpec,
+  sink: OutputSink,
+): Promise<Attachment> {
+  checkCommand(command, host.env);
+  const request = writeRequest(command, host.env);
+  const record = control.readRecord(command.id);
+  if (record === undefined) return 'not-started';
+  const files = control.reopenFiles(record);
+  if (files === undefined) return 'unknown';
+  const asked = { host, control, command, request, sink };
+  const agoMs = Math.max(0, Date.now() - record.askedAtMs);
+  const inSlot = record.fifo === null ? undefined : NOBODYS_SLOT;
+  const follower = new CommandFollower(asked, files, inSlot, performance.now() - agoMs);
+  try {
+    if (!(await isAsked(asked, record, files))) {
+      follower.drop();
+      return 'not-started';
+    }
+  } catch (error) {
+    if (isRivetError(error, 'RIVET_CONTAINER_AGENT_SILENT')) return 'unknown';
+    throw error;
+  }
+  follower.follow();
+  try {
+    await follower.started;
+    return follower;
+  } catch (error) {
+    if (error === SLOT_LOST) return 'not-started';
+    throw error;
+  }
+}
+
+/**
+ * Makes sure that a command is under way for which a record was written. A slot takes its name
+ * twice, as it has become the command by then; a request without a slot would run twice.
+ */
+async function isAsked(
+  { host, control, command, request }: Asked,
+  record: CommandRecord,
+  files: CommandFiles,
+): Promise<boolean> {
+  const { pid, failed, exitCode, taken } = readStatus(files.status);
+  if ((pid ?? failed ?? exitCode) !== undefined || taken) return true;
+  if (record.fifo !== null) {
+    control.rewriteRequest(files.name, request, command.stdin);
+    return control.tellSlot(record.fifo, files.name);
+  }
+  await control.caughtUp(host.name);
+  return readStatus(files.status).taken;
+}
+
+/** In place of the slot of a command that another process started. */
+const NOBODYS_SLOT: Pick<TakenSlot, 'begun'> = { begun: () => undefined };
 
 /** A command as it was asked for. */
 interface Asked {
@@ -74,6 +135,7 @@ async function startIn(slot: TakenSlot, asked: Asked): Promise<RunningCommand | 
   const { files } = slot;
   const follower = new CommandFollower(asked, files, slot);
   try {
+    if (command.keep === true) control.keepRecord(command.id, files, slot.fifo);
     control.writeRequest(files.name, request, command.stdin);
     if (!slot.go()) {
       follower.drop();
@@ -104,8 +166,8 @@ class CommandFollower implements RunningCommand {
   readonly #command: CommandSpec;
   readonly #sink: OutputSink;
   readonly #files: CommandFiles;
-  readonly #slot: TakenSlot | undefined;
-  readonly #askedAt = performance.now();
+  readonly #slot: Pick<TakenSlot, 'begun'> | undefined;
+  readonly #askedAt: number;
   readonly #begun = Promise.withResolvers<void>();
   readonly #exit = Promise.withResolvers<CommandExit>();
   #pid: number | undefined;
@@ -119,8 +181,15 @@ class CommandFollower implements RunningCommand {
   #exitedAt: number | undefined;
   #state: 'running' | 'exited' | 'gone' = 'running';
 
-  constructor(asked: Asked, files: CommandFiles, slot?: TakenSlot) {
+  /** @param askedAt as `performance.now()` counts */
+  constructor(
+    asked: Asked,
+    files: CommandFiles,
+    slot?: Pick<TakenSlot, 'begun'>,
+    askedAt: number = performance.now(),
+  ) {
     this.id = asked.command.id;
+    this.#askedAt = askedAt;
     this.#host = asked.host;
     this.#control = asked.control;
     this.#command = asked.command;
@@ -182,15 +251,31 @@ class CommandFollower implements RunningCommand {
     void this.#finish(status, outputs);
   }
 
-  /** Lets go of its files, which are deleted. */
+  /** Lets go of a command that never ran. */
   drop(): void {
+    this.#dropFiles();
+    this.forget();
+  }
+
+  forget(): void {
+    if (this.#state === 'running' && this.#pid !== undefined) return;
+    this.#control.dropFiles(this.#files);
+    if (this.#command.keep === true) this.#control.dropRecord(this.id);
+  }
+
+  #dropFiles(): void {
     this.#control.dropRequest(this.#files.name, this.#command.stdin !== undefined);
     this.#control.dropFiles(this.#files);
   }
 
   async #finish(status: Promise<Status>, outputs: readonly Promise<void>[]): Promise<void> {
     const [ended, ...given] = await Promise.allSettled([status, ...outputs]);
-    this.drop();
+    const isWhole = [ended, ...given].every((result) => result?.status === 'fulfilled');
+    if (this.#command.keep === true && isWhole) {
+      this.#control.dropRequest(this.#files.name, this.#command.stdin !== undefined);
+    } else {
+      this.#dropFiles();
+    }
     try {
       if (ended?.status === 'rejected') throw ended.reason;
       // It did start: only the exit tells of output that nobody took.
@@ -200,6 +285,8 @@ class CommandFollower implements RunningCommand {
       const exit = await this.#describeExit(await status);
       this.#exit.resolve(exit);
     } catch (error) {
+      // Of one that ran the record stays: nobody is to run it again.
+      if (this.#pid === undefined && isNoStart(error)) this.forget();
       this.#begun.reject(error);
       this.#exit.reject(error);
     }
@@ -303,6 +390,11 @@ class CommandFollower implements RunningCommand {
       durationMs: (this.#exitedAt ?? 0) - (this.#startedAt ?? this.#askedAt),
     });
   }
+}
+
+/** Whether this tells that nothing of a command ran. */
+function isNoStart(error: unknown): boolean {
+  return error === SLOT_LOST || isRivetError(error, 'RIVET_CONTAINER_CWD_MISSING');
 }
 
 function causeOf(failed: string | undefined): CommandExit['cause'] {

@@ -1,5 +1,5 @@
 // How jobs end and what they tell, with real Lua and a scripted container driver.
-import { createFakeDriver, type FakeDriverOptions } from '@rivet/containers';
+import { createFakeDriver, decorateContainer, type FakeDriverOptions } from '@rivet/containers';
 import { createLuaEngine } from '@rivet/lua';
 import { checkPipeline } from '@rivet/pipeline';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -388,7 +388,9 @@ describe('the end of a stage', () => {
       ['running', 2],
       ['failed', 2],
     ]);
-    expect(job.outcome).toMatchObject({ reason: 'stage_failed', code: 'RIVET_PROCESS_FAILED' });
+    expect(job.outcome).toMatchObject({
+      ...{ reason: 'stage_failed', code: 'RIVET_PROCESS_FAILED', exit_code: 1 },
+    });
     expect(job.outcome.message).toContain('x failed with exit code 1:\nwhy');
   });
 });
@@ -657,10 +659,7 @@ describe('a container that cannot be removed', () => {
           await container.remove();
           throw new Error('it stays');
         };
-        const { name, image, run } = container;
-        const isRunning = () => container.isRunning();
-        const kill = () => container.kill();
-        return { name, image, run, isRunning, moved: () => {}, kill, remove };
+        return decorateContainer(container, { remove });
       },
     };
     return driver;

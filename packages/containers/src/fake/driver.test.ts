@@ -16,6 +16,7 @@ const COMMAND = { id: 'c1', argv: ['make'], env: { B: '2' }, cwd: '/workspace', 
 
 describeDriver('the fake driver', {
   create: () => createFakeDriver({ commands: actConformanceCommand, images: ['base:latest'] }),
+  successor: (driver) => driver,
   image: 'base:latest',
   missingImage: 'missing:latest',
 });

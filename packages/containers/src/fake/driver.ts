@@ -3,6 +3,7 @@ import { constants } from 'node:os';
 import { RivetError } from '@rivet/base';
 import { checkLabels, checkSpec } from '../container-spec.ts';
 import type {
+  Attachment,
   CommandExit,
   CommandSpec,
   Container,
@@ -135,6 +136,11 @@ export function createFakeDriver(options: FakeDriverOptions = {}): FakeDriver {
       started.push(spec);
       return container;
     },
+    async adopt(spec) {
+      checkSpec(spec);
+      const container = containers.get(spec.name);
+      return container?.ended === false ? container : undefined;
+    },
     async list(labels) {
       checkLabels(labels);
       return [...containers.values()]
@@ -175,6 +181,8 @@ class FakeContainer implements Container {
   readonly #log: FakeCommand[];
   readonly #forget: () => void;
   readonly #ending = Promise.withResolvers<never>();
+  /** Commands that can be attached to, by their ids. */
+  readonly #kept = new Map<string, FakeProcess>();
   ended = false;
 
   constructor(
@@ -217,12 +225,27 @@ class FakeContainer implements Container {
     const outcome = await this.#script(scripted);
     // The container may be gone already.
     await Promise.race([this.#ending.promise, Promise.resolve()]);
-    return new FakeRunningCommand(command, outcome, {
-      pid,
-      ending: this.#ending.promise,
-      sink,
-      clock: this.#clock,
-    });
+    const process = new FakeProcess(command, outcome, pid, this.#clock);
+    if (command.keep === true) this.#kept.set(command.id, process);
+    return this.#follow(command.id, process, sink);
+  }
+
+  async attach(command: CommandSpec, sink: OutputSink): Promise<Attachment> {
+    checkCommand(command, this.spec.env);
+    const process = this.#kept.get(command.id);
+    return process === undefined ? 'not-started' : this.#follow(command.id, process, sink);
+  }
+
+  #follow(id: string, process: FakeProcess, sink: OutputSink): RunningCommand {
+    const exit = Promise.race([process.follow(sink), this.#ending.promise]);
+    exit.catch(() => undefined);
+    return {
+      id,
+      pid: process.pid,
+      exit,
+      signal: (name) => process.signal(name),
+      forget: () => void this.#kept.delete(id),
+    };
   }
 
   async kill(): Promise<void> {
@@ -242,14 +265,6 @@ class FakeContainer implements Container {
   }
 }
 
-/** What a command runs in. */
-interface FakeSurroundings {
-  readonly pid: number;
-  readonly ending: Promise<never>;
-  readonly sink: OutputSink;
-  readonly clock: FakeClock;
-}
-
 const realClock: FakeClock = {
   now: () => performance.now(),
   after(ms, fire) {
@@ -259,31 +274,30 @@ const realClock: FakeClock = {
   },
 };
 
-class FakeRunningCommand implements RunningCommand {
-  readonly id: string;
+/** What a command does, whoever follows it. */
+class FakeProcess {
   readonly pid: number | undefined;
-  readonly exit: Promise<CommandExit>;
+  readonly #outcome: FakeOutcome;
   readonly #clock: FakeClock;
-  readonly #ignores: readonly string[];
+  readonly #startedAt: number;
   readonly #killed = Promise.withResolvers<string>();
+  #ended: Promise<CommandExit> | undefined;
 
   constructor(
     command: CommandSpec,
     outcome: FakeOutcome | undefined,
-    { pid, ending, sink, clock }: FakeSurroundings,
+    pid: number,
+    clock: FakeClock,
   ) {
-    this.id = command.id;
     this.#clock = clock;
+    this.#startedAt = clock.now();
     this.pid = outcome === undefined ? undefined : pid;
-    this.#ignores = outcome?.ignores ?? [];
     const program = command.argv[0] ?? '';
-    const played: FakeOutcome = outcome ?? {
+    this.#outcome = outcome ?? {
       stderr: `rivet: ${program}: not found\n`,
       exitCode: 127,
       cause: 'not-found',
     };
-    this.exit = Promise.race([this.#play(played, sink), ending]);
-    this.exit.catch(() => undefined);
   }
 
   async signal(name: string): Promise<void> {
@@ -295,17 +309,24 @@ class FakeRunningCommand implements RunningCommand {
         expected: 'a name such as TERM, KILL, INT or HUP',
       });
     }
-    if (signal === 'KILL' || !this.#ignores.includes(signal)) this.#killed.resolve(`SIG${signal}`);
+    const ignores = this.#outcome.ignores ?? [];
+    if (signal === 'KILL' || !ignores.includes(signal)) this.#killed.resolve(`SIG${signal}`);
   }
 
-  async #play(outcome: FakeOutcome, sink: OutputSink): Promise<CommandExit> {
-    const startedAt = this.#clock.now();
-    if (outcome.stdout !== undefined) await sink('stdout', bytesOf(outcome.stdout));
-    if (outcome.stderr !== undefined) await sink('stderr', bytesOf(outcome.stderr));
-    const signal = await this.#delay(outcome.delayMs ?? 0);
-    const durationMs = Math.round(this.#clock.now() - startedAt);
+  /** Gives all its output to the sink; it ends only when one sink has taken it. */
+  async follow(sink: OutputSink): Promise<CommandExit> {
+    const { stdout, stderr } = this.#outcome;
+    if (stdout !== undefined) await sink('stdout', bytesOf(stdout));
+    if (stderr !== undefined) await sink('stderr', bytesOf(stderr));
+    this.#ended ??= this.#end();
+    return await this.#ended;
+  }
+
+  async #end(): Promise<CommandExit> {
+    const signal = await this.#delay(this.#outcome.delayMs ?? 0);
+    const durationMs = Math.round(this.#clock.now() - this.#startedAt);
     if (signal === undefined) {
-      const { exitCode = 0, cause } = outcome;
+      const { exitCode = 0, cause } = this.#outcome;
       return { exitCode, signal: undefined, cause, durationMs };
     }
     const number = constants.signals[signal as keyof typeof constants.signals];

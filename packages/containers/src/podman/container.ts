@@ -4,6 +4,7 @@ import { RivetError } from '@rivet/base';
 import { isProcessAlive, killProcess, type ProcessIdentity } from '@rivet/processes';
 import type { CommandHost } from '../command-end.ts';
 import type {
+  Attachment,
   CommandSpec,
   Container,
   ContainerSpec,
@@ -64,26 +65,34 @@ export class PodmanContainer implements Container {
   }
 
   async run(command: CommandSpec, sink: OutputSink): Promise<RunningCommand> {
+    return await this.#begin(() => this.#options.channel.run(this.#host, command, sink));
+  }
+
+  async attach(command: CommandSpec, sink: OutputSink): Promise<Attachment> {
+    return await this.#begin(() => this.#options.channel.attach(this.#host, command, sink));
+  }
+
+  async #begin<T extends Attachment>(action: () => Promise<T>): Promise<T> {
     if (this.#ending) {
       throw RivetError.of('RIVET_CONTAINER_LOST', { container: this.name, reason: REMOVED });
     }
     const { processLimit } = this.#options;
     const begun = processLimit.starting();
-    let running: RunningCommand;
+    let running: T | undefined;
     try {
-      running = await this.#options.channel.run(this.#host, command, sink);
-    } catch (error) {
+      running = await action();
+    } finally {
       begun();
-      processLimit.ended();
-      throw error;
+      if (typeof running !== 'object') processLimit.ended();
     }
-    begun();
-    this.#commands.add(running);
+    if (typeof running !== 'object') return running;
+    const command: RunningCommand = running;
+    this.#commands.add(command);
     const forget = (): void => {
       processLimit.ended();
-      this.#commands.delete(running);
+      this.#commands.delete(command);
     };
-    running.exit.then(forget, forget);
+    command.exit.then(forget, forget);
     return running;
   }
 

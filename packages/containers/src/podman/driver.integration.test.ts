@@ -4,6 +4,7 @@ import { createPodmanDriver } from './driver.ts';
 
 describeDriver('the Podman driver', {
   create: () => createPodmanDriver({ defaultImage: 'localhost/rivet/base:latest' }),
+  successor: () => createPodmanDriver(),
   image: 'localhost/rivet/base:latest',
   missingImage: 'localhost/rivet/missing:latest',
 });

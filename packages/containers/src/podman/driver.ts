@@ -4,6 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type Logger, RivetError, silentLogger, toRivetError } from '@rivet/base';
+import { isProcessAlive, type ProcessIdentity } from '@rivet/processes';
 import { checkBuild } from '../build-spec.ts';
 import { checkLabels, checkSpec } from '../container-spec.ts';
 import type {
@@ -23,9 +24,10 @@ import { awaitMain } from './await-main.ts';
 import { removeBuilt } from './build-leftovers.ts';
 import { checkPodman } from './check.ts';
 import { essence, PodmanCli, type PodmanResult } from './cli.ts';
-import { type CommandChannel, createAgentChannel } from './command-channel.ts';
+import { adoptAgentChannel, type CommandChannel, createAgentChannel } from './command-channel.ts';
 import { PodmanContainer } from './container.ts';
 import { describeContainerEnd, removeContainers } from './container-end.ts';
+import { keepIdentity, readIdentity } from './container-identity.ts';
 import { createExecChannel } from './exec-channel.ts';
 import { ImageBuilder } from './image-builder.ts';
 import { ImageIndex } from './image-index.ts';
@@ -178,12 +180,8 @@ class PodmanDriver implements ContainerDriver {
         this.#logger.debug({ reason }, 'an image has no shell: its commands go by podman exec');
       }
     }
-    const channel = await createExecChannel(spec, {
-      podman: this.#podman,
-      globalFlags: () => this.#flags.current.global,
-      reason: reason ?? 'control directories are turned off',
-      pauseCandidates: this.#pauseCandidates,
-    });
+    const why = reason ?? 'control directories are turned off';
+    const channel = await this.#execChannel(spec, why);
     return await this.#startWith(spec, channel, signal);
   }
 
@@ -201,14 +199,10 @@ class PodmanDriver implements ContainerDriver {
       await rm(file, { force: true });
       const main = await awaitMain(spec, channel, () => this.#describeEnd(spec.name), signal);
       await channel.open();
-      return new PodmanContainer({
-        spec,
-        channel,
-        main,
-        processLimit: await ProcessLimit.of(main.pid, spec.pids, spec.entrypoint.length > 0),
-        remove: () => this.#remove([spec.name]),
-        describeEnd: () => this.#describeEnd(spec.name),
-      });
+      const { name } = spec;
+      const { agentInode } = channel;
+      keepIdentity(spec.controlDirectory, { name, main, agentInode, generation: 0 });
+      return await this.#containerOf(spec, channel, main);
     } catch (error) {
       await channel.close();
       await this.#remove([spec.name]).catch((problem: unknown) => {
@@ -216,6 +210,45 @@ class PodmanDriver implements ContainerDriver {
       });
       throw error;
     }
+  }
+
+  async adopt(spec: ContainerSpec): Promise<Container | undefined> {
+    checkSpec(spec);
+    await this.#flags.recall();
+    const identity = readIdentity(spec.controlDirectory);
+    if (identity?.name !== spec.name || !(await isProcessAlive(identity.main))) return undefined;
+    const { main, agentInode } = identity;
+    const generation = identity.generation + 1;
+    keepIdentity(spec.controlDirectory, { ...identity, generation });
+    const channel =
+      agentInode === 0
+        ? await this.#execChannel(spec, 'its image has no shell')
+        : await adoptAgentChannel(spec, agentInode, generation);
+    return channel === undefined ? undefined : await this.#containerOf(spec, channel, main);
+  }
+
+  async #containerOf(
+    spec: ContainerSpec,
+    channel: CommandChannel,
+    main: ProcessIdentity,
+  ): Promise<Container> {
+    return new PodmanContainer({
+      spec,
+      channel,
+      main,
+      processLimit: await ProcessLimit.of(main.pid, spec.pids, spec.entrypoint.length > 0),
+      remove: () => this.#remove([spec.name]),
+      describeEnd: () => this.#describeEnd(spec.name),
+    });
+  }
+
+  #execChannel(spec: ContainerSpec, reason: string): Promise<CommandChannel> {
+    return createExecChannel(spec, {
+      podman: this.#podman,
+      globalFlags: () => this.#flags.current.global,
+      reason,
+      pauseCandidates: this.#pauseCandidates,
+    });
   }
 
   async list(labels: Readonly<Record<string, string>>): Promise<readonly ContainerSummary[]> {

@@ -48,6 +48,9 @@ export async function createExecChannel(
         command,
         sink,
       ),
+    // Its output went to a process that is no more.
+    attach: async () => 'unknown',
+    agentInode: 0,
     close: async () => {},
   };
 }

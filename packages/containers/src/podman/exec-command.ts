@@ -78,6 +78,10 @@ class ExecFollower implements RunningCommand {
     return this.#exit.promise;
   }
 
+  forget(): void {
+    // Nothing of it is on the disk.
+  }
+
   async start(): Promise<void> {
     const { podman, globalFlags, directory } = this.#options;
     const file = join(directory, `${this.id}.${this.#mark}.env`);

@@ -12,6 +12,8 @@ import { findMarked } from './marked-processes.ts';
 
 describeDriver('podman without control directories', {
   create: () => createPodmanDriver({ controlDirectory: false }),
+  successor: () => createPodmanDriver(),
+  attaches: false,
   image: 'localhost/rivet/base:latest',
   missingImage: 'localhost/rivet/missing:1',
 });

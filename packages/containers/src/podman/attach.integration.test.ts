@@ -1,0 +1,101 @@
+// A process of the runner is killed between any two lines; the next one goes on with its commands,
+// and none of them runs twice.
+import { mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { sleep, uuidv7 } from '@rivet/base';
+import { startProcess } from '@rivet/processes';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { ContainerDriver, ContainerSpec } from '../driver.ts';
+import { numberedCommand } from '../testing/command-loop.ts';
+import { plainSpec } from '../testing/plain-spec.ts';
+import { createPodmanDriver } from './driver.ts';
+
+const PROGRAM = join(import.meta.dirname, '../testing/command-loop.ts');
+const KILLS = 8;
+
+const labels = { 'dev.rivet.test': uuidv7() };
+let driver: ContainerDriver;
+let directory: string;
+
+beforeAll(async () => {
+  driver = createPodmanDriver();
+  directory = await mkdtemp(join(tmpdir(), 'rivet-attach-'));
+});
+afterAll(async () => {
+  await driver.removeLabelled(labels);
+  await driver.removeTree(directory);
+});
+
+/** Numbers after a word in the notes of the program. */
+async function noted(notes: string, word: 'begin' | 'end'): Promise<number[]> {
+  const lines = (await readFile(notes, 'utf8')).split('\n');
+  return lines.filter((line) => line.startsWith(word)).map((line) => Number(line.split(' ')[1]));
+}
+
+/** Runs commands from `first` on in another process, and kills that a moment after it began. */
+async function runAndKill(spec: ContainerSpec, notes: string, first: number, afterMs: number) {
+  const program = startProcess({
+    file: process.execPath,
+    args: [PROGRAM, JSON.stringify(spec), notes, String(first)],
+    env: process.env,
+    stdin: 'ignore',
+    stdout: 'ignore',
+    stderr: 'inherit',
+  });
+  const deadline = performance.now() + 60_000;
+  while (!(await noted(notes, 'begin')).includes(first)) {
+    if (performance.now() > deadline) throw new Error('the program began no command in a minute');
+    await sleep(5);
+  }
+  await sleep(afterMs);
+  program.kill('SIGKILL');
+  await program.exit;
+}
+
+describe.each([
+  ['that wait in slots', undefined],
+  ['that are requested', 50],
+])('commands %s', (_, pids) => {
+  it('run once each, whenever the process that follows them is killed', async () => {
+    const place = join(directory, uuidv7());
+    const notes = join(place, 'notes');
+    await mkdir(join(place, 'work'), { recursive: true });
+    await writeFile(notes, '');
+    const spec = plainSpec({
+      image: 'localhost/rivet/base:latest',
+      labels,
+      pids,
+      controlDirectory: join(place, 'control'),
+      mounts: [{ source: join(place, 'work'), target: '/work', readonly: false }],
+    });
+    let first = 1;
+    for (let kill = 0; kill < KILLS; kill += 1) {
+      await runAndKill(spec, notes, first, 7 + kill * 5.3);
+      const last = (await noted(notes, 'begin')).at(-1) ?? 0;
+      const ended = await noted(notes, 'end');
+      if (!ended.includes(last)) await goOn(spec, last);
+      first = last + 1;
+    }
+    const ran = (await readFile(join(place, 'work/ran'), 'utf8')).trim().split('\n').map(Number);
+    expect(ran).toEqual(Array.from({ length: first - 1 }, (_, index) => index + 1));
+    expect(ran.length).toBeGreaterThan(KILLS);
+  }, 120_000);
+});
+
+/** Brings a command to its end that may have begun; checks all that it says. */
+async function goOn(spec: ContainerSpec, number: number): Promise<void> {
+  const container = await createPodmanDriver().adopt(spec);
+  if (container === undefined) throw new Error('the container is gone');
+  let said = '';
+  const sink = (_: string, bytes: Uint8Array) => {
+    said += Buffer.from(bytes).toString();
+  };
+  const command = numberedCommand(number);
+  const found = await container.attach(command, sink);
+  expect(found).not.toBe('unknown');
+  const running = typeof found === 'string' ? await container.run(command, sink) : found;
+  expect((await running.exit).exitCode).toBe(7);
+  expect(said).toBe(`begin ${number}\nend ${number}\n`);
+  running.forget();
+}
