@@ -132,7 +132,8 @@ CREATE TABLE job_stages (
   run integer NOT NULL,
   unchecked_exits integer NOT NULL DEFAULT 0,
   started_at timestamp with time zone,
-  finished_at timestamp with time zone
+  finished_at timestamp with time zone,
+  noted_at timestamp with time zone NOT NULL DEFAULT now()
 ) PARTITION BY RANGE (job_id);
 
 CREATE TABLE jobs (
@@ -453,7 +454,7 @@ ALTER TABLE jobs ADD CONSTRAINT jobs_event_check CHECK ((event = ANY (ARRAY['man
 
 ALTER TABLE jobs ADD CONSTRAINT jobs_pkey PRIMARY KEY (id);
 
-ALTER TABLE jobs ADD CONSTRAINT jobs_reason_check CHECK ((reason = ANY (ARRAY['stage_failed'::text, 'timeout'::text, 'lua_error'::text, 'lua_limit'::text, 'definition_changed'::text, 'runner_lost'::text, 'infrastructure'::text, 'policy'::text, 'log_limit'::text])));
+ALTER TABLE jobs ADD CONSTRAINT jobs_reason_check CHECK ((reason = ANY (ARRAY['stage_failed'::text, 'timeout'::text, 'lua_error'::text, 'lua_limit'::text, 'definition_changed'::text, 'runner_lost'::text, 'infrastructure'::text, 'policy'::text, 'log_limit'::text, 'interrupted'::text, 'expired'::text]))) NOT VALID;
 
 ALTER TABLE jobs ADD CONSTRAINT jobs_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'running'::text, 'succeeded'::text, 'failed'::text, 'canceled'::text])));
 

@@ -36,7 +36,7 @@ pipeline = {}
 
 ---@class RetryOptions
 ---@field max integer attempts after the first
----@field on? ("runner_lost"|"infrastructure"|"timeout"|"stage_failed")[]
+---@field on? ("runner_lost"|"infrastructure"|"interrupted"|"timeout"|"stage_failed"|integer)[] numbers are exit codes of the command whose failure ended the job
 
 ---@class StageRetryOptions
 ---@field max integer runs after the first

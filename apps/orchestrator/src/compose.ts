@@ -29,6 +29,7 @@ import { offerSetup } from './auth/setup-token.ts';
 import type { Config } from './config.ts';
 import { chainAuditLog } from './duties/chain-audit-log.ts';
 import { createDuties } from './duties/duty.ts';
+import { endOverdue } from './duties/end-overdue.ts';
 import { expireLeases } from './duties/expire-leases.ts';
 import { forgetAttempts } from './duties/forget-attempts.ts';
 import { forgetOldIdempotencyKeys } from './duties/forget-idempotency-keys.ts';
@@ -210,6 +211,7 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
     database,
     [
       expireLeases(services),
+      endOverdue({ ...services, timeoutGraceMs: config.timeoutGraceMs }),
       keepPartitions({
         database,
         logger,

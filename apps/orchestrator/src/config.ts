@@ -35,6 +35,8 @@ export interface Config extends NetworkConfig {
   readonly streamsPerUser: number;
   /** How long a claim or report holds an attempt. */
   readonly leaseSeconds: number;
+  /** How long an attempt may go on after a timeout before it is ended here. */
+  readonly timeoutGraceMs: number;
   /** Bytes that the log of an attempt may have, whatever limit its runner has. */
   readonly logBytesMax: number;
   /** Longest answer to a long poll or stop, for proxies in between, in milliseconds. */
@@ -68,6 +70,7 @@ const settings = {
   RIVET_LOG_LEVEL: choiceSetting<LogLevel>('info', ['debug', 'info', 'warn', 'error', 'silent']),
   RIVET_MIGRATE: choiceSetting('auto', ['auto', 'never']),
   RIVET_LEASE: durationSetting(30_000),
+  RIVET_TIMEOUT_GRACE: durationSetting(300_000),
   RIVET_POLL: durationSetting(50_000),
   RIVET_NOTIFICATIONS: choiceSetting('on', ['on', 'off']),
   RIVET_RUNNER_CACHE: choiceSetting('on', ['on', 'off']),
@@ -130,6 +133,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     migrate: values.RIVET_MIGRATE === 'auto',
     streamsPerUser: values.RIVET_STREAMS_PER_USER,
     leaseSeconds: Math.round(values.RIVET_LEASE / 1000),
+    timeoutGraceMs: values.RIVET_TIMEOUT_GRACE,
     logBytesMax: values.RIVET_ATTEMPT_LOG_MAX,
     pollMsMax: values.RIVET_POLL,
     notifications: values.RIVET_NOTIFICATIONS === 'on',

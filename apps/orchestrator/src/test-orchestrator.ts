@@ -112,6 +112,7 @@ export async function startTestOrchestrator(
     logLevel: 'silent',
     migrate: true,
     leaseSeconds: 30,
+    timeoutGraceMs: 300_000,
     logBytesMax: 512 * 1024 ** 2,
     pollMsMax: 20_000,
     notifications: true,

@@ -45,7 +45,14 @@ export function failedOutcome(error: RivetError): JobOutcome {
     reason: failureReason(error),
     message: describeFailure(error),
     code: error.code,
+    ...exitCodeOf(error),
   };
+}
+
+/** Of a command that failed, or of the first of several. */
+function exitCodeOf({ details: { exit_code: exitCode } }: RivetError): { exit_code?: number } {
+  const isCode = Number.isInteger(exitCode) && Number(exitCode) >= 0 && Number(exitCode) <= 255;
+  return isCode ? { exit_code: Number(exitCode) } : {};
 }
 
 /** The program that runs the job did not take what the job told. */

@@ -86,13 +86,20 @@ export const ContainerOptions = Type.Object({
 });
 export type ContainerOptions = Static<typeof ContainerOptions>;
 
-export const retryCauses = ['runner_lost', 'infrastructure', 'timeout', 'stage_failed'] as const;
+export const retryCauses = [
+  'runner_lost',
+  'infrastructure',
+  'interrupted',
+  'timeout',
+  'stage_failed',
+] as const;
 export type RetryCause = (typeof retryCauses)[number];
 
 export const RetryRule = Type.Object({
   /** Attempts after the first. */
   max: Type.Integer(),
-  on: Type.Array(Type.Enum(retryCauses)),
+  /** Numbers are exit codes of the command whose failure ended the job. */
+  on: Type.Array(Type.Union([Type.Enum(retryCauses), Type.Integer({ minimum: 1, maximum: 255 })])),
 });
 export type RetryRule = Static<typeof RetryRule>;
 

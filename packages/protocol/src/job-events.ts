@@ -52,5 +52,7 @@ export const JobOutcome = Type.Object({
   /** For people: what failed, with file and line where there is one. */
   message: Type.Optional(Type.String()),
   code: Type.Optional(Type.String()),
+  /** Of the command whose failure ended the job. */
+  exit_code: Type.Optional(Type.Integer({ minimum: 0, maximum: 255 })),
 });
 export type JobOutcome = Static<typeof JobOutcome>;

@@ -31,6 +31,10 @@ export const failureReasons = [
   'infrastructure',
   'policy',
   'log_limit',
+  /** A command was under way when the runner went on after its own death: how it ended is unknown. */
+  'interrupted',
+  /** No runner took it within the `max_queue_age` of its pipeline. */
+  'expired',
 ] as const;
 export type FailureReason = (typeof failureReasons)[number];
 

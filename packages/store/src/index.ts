@@ -36,6 +36,7 @@ export {
   RUNNER_CHANNEL,
 } from './notify.ts';
 export * from './oidc-sign-ins.ts';
+export * from './overdue-attempts.ts';
 export {
   addPartition,
   type DropResult,

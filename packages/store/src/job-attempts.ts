@@ -129,6 +129,22 @@ export async function countReturnedAttempts(tx: Queryable, jobId: string): Promi
   return (await tx.query<{ count: number }>(countReturned, [jobId]))[0]?.count ?? 0;
 }
 
+const listLost = repeatable(
+  'list_lost_attempts',
+  `SELECT a.attempt, COALESCE(r.name, 'a runner that is gone') AS runner
+   FROM job_attempts a LEFT JOIN runners r ON r.id = a.runner_id
+   WHERE a.job_id = $1 AND a.result = 'lost' AND a.code IS DISTINCT FROM 'RIVET_RUNNER_REVOKED'
+   ORDER BY a.attempt`,
+);
+
+/** Attempts whose runner was lost while it ran the job, without those of revoked runners. */
+export function listLostAttempts(
+  tx: Queryable,
+  jobId: string,
+): Promise<{ attempt: number; runner: string }[]> {
+  return tx.query(listLost, [jobId]);
+}
+
 const listExpired = repeatable(
   'list_expired_attempts',
   `SELECT job_id, attempt FROM running_attempts WHERE lease_until < now()

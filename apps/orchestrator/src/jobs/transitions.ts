@@ -1,6 +1,6 @@
 // The only place that changes the state of a job. Each function is one row of the diagram in
 // docs/architecture.md; all but the claim take a transaction that has locked the job.
-import { backoffMs } from '@rivet/base';
+import { backoffMs, RivetError } from '@rivet/base';
 import {
   type FailureReason,
   isFinalJobState,
@@ -23,6 +23,7 @@ import {
   finishAttempts,
   insertJobs,
   type JobRow,
+  listLostAttempts,
   lockJob,
   type PlainReport,
   type Queryable,
@@ -37,6 +38,9 @@ import {
 
 /** The pause before another attempt: with jitter, so that many do not come back together. */
 const RETRY_BACKOFF = { baseMs: 2000, maxMs: 60_000 };
+
+/** A job that lost its runner so often is given to no other. */
+const LOST_MAX = 3;
 
 /** A job that was given out in vain so often may be what its runners die of. */
 const RETURNS_MAX = 5;
@@ -87,7 +91,7 @@ export async function finish(
   const { id: jobId, attempt } = job;
   await endAttempt(tx, { jobId, attempt, result: outcome.state, reason, message, code });
   await closeOpenStages(tx, job.id, job.attempt, 'the job ended');
-  if (reason !== null && (await retryLater(tx, job, reason))) return 'queued';
+  if (reason !== null && (await retryLater(tx, job, reason, outcome.exit_code))) return 'queued';
   await setJobState(tx, { id: job.id, state: outcome.state, reason, message });
   return 'ended';
 }
@@ -155,17 +159,26 @@ function textsOf({ state, reason, message, code }: JobOutcome): {
   return { reason: why, message: message ?? null, code: code ?? null };
 }
 
+/** What became of a runner. */
+export interface Loss {
+  /** For people, after its name. */
+  readonly how: string;
+  /** Whether it has nothing to do with what the runner ran. */
+  readonly blameless: boolean;
+}
+
+const EXPIRED: Loss = { how: 'was not heard of until its lease ran out', blameless: false };
+
 /**
  * running → failed, canceled or queued, because the lease ran out or the runner was revoked.
  * @param silent whether the attempt has never reported: then its runner may not even know of it,
  *   and has run nothing of it
- * @param how what became of the runner, for people
  */
 export async function lose(
   tx: Queryable,
   job: JobRow,
   silent: boolean,
-  how = 'was not heard of until its lease ran out',
+  { how, blameless }: Loss = EXPIRED,
 ): Promise<'failed' | 'canceled' | 'queued'> {
   const runner = job.runner_name ?? 'that had it';
   if (silent && (await countReturnedAttempts(tx, job.id)) < RETURNS_MAX) {
@@ -178,14 +191,23 @@ export async function lose(
     result: 'lost',
     reason: 'runner_lost',
     message,
-    code: null,
+    code: blameless ? 'RIVET_RUNNER_REVOKED' : null,
   });
   await closeOpenStages(tx, job.id, job.attempt, 'the runner was lost');
-  if (await retryLater(tx, job, 'runner_lost')) return 'queued';
+  const poison = job.cancel_requested || blameless ? undefined : await findPoison(tx, job.id);
+  if (poison === undefined && (await retryLater(tx, job, 'runner_lost'))) return 'queued';
   const state = job.cancel_requested ? 'canceled' : 'failed';
   const reason = job.cancel_requested ? null : 'runner_lost';
-  await setJobState(tx, { id: job.id, state, reason, message });
+  await setJobState(tx, { id: job.id, state, reason, message: poison?.message ?? message });
   return state;
+}
+
+/** Why the job is given to no other runner, when its runners may die of it. */
+async function findPoison(tx: Queryable, jobId: string): Promise<RivetError | undefined> {
+  const lost = await listLostAttempts(tx, jobId);
+  if (lost.length < LOST_MAX) return undefined;
+  const runners = [...new Set(lost.map(({ runner }) => runner))].join(', ');
+  return RivetError.of('RIVET_JOB_POISONED', { count: lost.length, runners });
 }
 
 /**
@@ -237,11 +259,21 @@ function mayBeRetried(job: RunningJob, reason: FailureReason | null): boolean {
   return reason !== null && !job.cancel_requested && isRetryCause(reason);
 }
 
-/** Puts the job back into the queue when its pipeline allows another attempt for this reason. */
-async function retryLater(tx: Queryable, job: RunningJob, reason: FailureReason): Promise<boolean> {
+/**
+ * Puts the job back into the queue when its pipeline allows another attempt for this reason.
+ * @param exitCode of the command whose failure was the reason, when it was one
+ */
+async function retryLater(
+  tx: Queryable,
+  job: RunningJob,
+  reason: FailureReason,
+  exitCode?: number,
+): Promise<boolean> {
   if (!mayBeRetried(job, reason) || !isRetryCause(reason)) return false;
   const retry = await readRetryRule(tx, job.pipeline_id, job.version);
-  if (retry === null || !retry.on.includes(reason)) return false;
+  const isListed = (cause: RetryCause | number): boolean =>
+    cause === reason || (cause === exitCode && reason === 'stage_failed');
+  if (retry === null || !retry.on.some(isListed)) return false;
   const spent = await countSpentAttempts(tx, job.id);
   if (spent > retry.max) return false;
   await requeue(tx, job, backoffMs(spent, RETRY_BACKOFF));

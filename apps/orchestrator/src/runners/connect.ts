@@ -62,10 +62,10 @@ async function loseOthers(
 ): Promise<void> {
   const kept = new Set(held.map(keyOf));
   const isLost = (job: JobRow): boolean => job.runner_id === runnerId;
-  const how = 'started again and does not have the job any more';
+  const loss = { how: 'started again and does not have the job any more', blameless: false };
   const attempts = await listAttemptsOfRunner(services.database, runnerId, ATTEMPTS_MAX);
   for (const one of attempts.filter((attempt) => !kept.has(keyOf(attempt)))) {
-    await loseAttempt(services, { id: one.job_id, attempt: one.attempt }, isLost, how);
+    await loseAttempt(services, { id: one.job_id, attempt: one.attempt }, isLost, loss);
   }
 }
 

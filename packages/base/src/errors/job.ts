@@ -38,6 +38,19 @@ export const jobErrors = defineErrors({
     solve: 'Raise the `timeout` of the pipeline, or find out what it was waiting for.',
     ...author,
   },
+  RIVET_JOB_OVERDUE: {
+    message:
+      'the runner {runner} did not end {what} within its timeout of {limit} and {grace} more, so the server did',
+    solve:
+      'Look at the runner: it reports, and does not stop what it runs. Where it needs longer to stop, raise RIVET_TIMEOUT_GRACE of the orchestrators.',
+    ...installation,
+  },
+  RIVET_JOB_POISONED: {
+    message: 'the job lost its runner {count} times ({runners}) and is not given to another',
+    solve:
+      'Find out what it does to its runners, most likely memory or disk: look at their logs at the end of these attempts. Then launch it again.',
+    ...installation,
+  },
   RIVET_JOB_CANCELED: {
     message: 'the job was canceled',
     solve: 'Launch it again when it is wanted.',

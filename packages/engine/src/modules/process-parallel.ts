@@ -99,11 +99,17 @@ const join = hostFunction(
     throw RivetError.of('RIVET_PARALLEL_FAILED', {
       failures: failures.map(({ item, message }) => `${item} failed: ${message}`).join('\n'),
       // The kind of the job's failure is that of the first item's.
-      ...(failures[0]?.error === undefined ? {} : { cause_code: failures[0].error.code }),
+      ...causeOf(failures[0]?.error),
     });
   },
   { public: false },
 );
+
+function causeOf(error: RivetError | undefined): Readonly<Record<string, unknown>> {
+  if (error === undefined) return {};
+  const { exit_code: exitCode } = error.details;
+  return { cause_code: error.code, ...(exitCode !== undefined && { exit_code: exitCode }) };
+}
 
 export const parallelFunctions: Readonly<Record<string, HostFunction>> = {
   parallel,

@@ -66,6 +66,13 @@ export const readIdTokens: Reader<string[]> = listReader({
   twice: (audience) => `the audience ${showText(audience)} is there twice`,
 });
 
+const retryOnExpected = `${retryCauses.join(', ')}, or an exit code from 1 to 255`;
+
+const readRetryCause: Reader<RetryCause | number> = (value, path, issues) =>
+  typeof value === 'number'
+    ? numberReader(1, 255, true)(value, path, issues)
+    : choiceReader(retryCauses)(value, path, issues);
+
 /** When another attempt is made. */
 export const readRetry: Reader<RetryRule> = (value, path, issues) => {
   const expected = 'a table such as { max = 2, on = { "runner_lost" } }';
@@ -73,10 +80,10 @@ export const readRetry: Reader<RetryRule> = (value, path, issues) => {
   if (record === undefined) return undefined;
   const maxExpected = 'a whole number from 0 to 10';
   const max = required(record, 'max', path, issues, maxExpected, numberReader(0, 10, true));
-  const causes = listReader<RetryCause>({
-    expected: `a list of causes: ${retryCauses.join(', ')}`,
+  const causes = listReader<RetryCause | number>({
+    expected: `a list of causes: ${retryOnExpected}`,
     countMax: 100,
-    item: choiceReader(retryCauses),
+    item: readRetryCause,
     twice: (cause) => `the cause ${cause} is there twice`,
   });
   const given = fieldOf(record, 'on');
@@ -87,7 +94,7 @@ export const readRetry: Reader<RetryRule> = (value, path, issues) => {
       at,
       'on is empty: nothing would ever be retried',
       given,
-      `one of ${retryCauses.join(', ')}`,
+      `one of ${retryOnExpected}`,
     );
   }
   const on = optional(record, 'on', path, issues, causes) ?? ['runner_lost', 'infrastructure'];

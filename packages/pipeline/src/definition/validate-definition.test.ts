@@ -117,6 +117,7 @@ describe('a good definition', () => {
 
   test('nil fields count as absent', () => {
     expect(issuesOf({ description: null, timeout: null, retry: null })).toEqual([]);
+    expect(issuesOf({ retry: { max: 1, on: ['interrupted', 75] } })).toEqual([]);
   });
 });
 
