@@ -4,12 +4,13 @@ import type { JobHost } from '@rivet/engine';
 import { expect, it } from 'vitest';
 import { attemptDriver } from './attempt-driver.ts';
 import { memoryDriver, plainSpec } from './fake-host.ts';
+import { attemptDirectory } from './state-directory.ts';
 import { WarmSlot } from './warm/warm-slot.ts';
 
 it('leaves a container that stood ready and could not be killed to whoever removes the rest', async () => {
   const driver = memoryDriver();
   const path = '/jobs/1';
-  const directory = { path, workspace: `${path}/workspace`, state: `${path}/state`, spool: path };
+  const directory = attemptDirectory(path);
   const host: Partial<JobHost> = {
     defaultImage: 'base',
     labels: {},

@@ -1,34 +1,39 @@
-// What a runner that died left behind, removed when the next one starts on the same state
-// directory.
+// What a runner that died left behind and nobody goes on with, removed when the next one starts on
+// the same state directory.
 import { describeThrown, type Logger } from '@rivet/base';
 import type { ContainerDriver } from '@rivet/containers';
 import { ownerLabels } from './labels.ts';
+import { containersOf, type LeftAttempt } from './left-attempts.ts';
 import type { StateDirectory } from './state-directory.ts';
 
 /**
  * Removes the containers, built images, workspaces and spools of earlier runs. Those of another
- * runner carry
- * another owner and lie in another directory. What cannot be removed is logged and tried again at
- * the next start.
+ * runner carry another owner and lie in another directory. What cannot be removed is logged and
+ * tried again at the next start.
+ * @param kept attempts that go on, of which nothing is removed
  */
 export async function removeLeftovers(
   state: StateDirectory,
   driver: ContainerDriver,
   logger: Logger,
+  kept: readonly LeftAttempt[] = [],
 ): Promise<void> {
   try {
-    const containers = await driver.removeLabelled(ownerLabels(state.owner));
+    const containers = await removeContainers(state, driver, kept);
     if (containers > 0) logger.info({ containers }, 'removed the containers of an earlier run');
   } catch (error) {
     logger.error({ err: error }, `containers of an earlier run stay: ${describeThrown(error)}`);
   }
   try {
-    const images = await driver.removeBuilt(ownerLabels(state.owner));
+    // An image does not say which job built it: they go when none of them is needed.
+    const images = kept.length > 0 ? 0 : await driver.removeBuilt(ownerLabels(state.owner));
     if (images > 0) logger.info({ images }, 'removed what jobs of an earlier run had built');
   } catch (error) {
     logger.error({ err: error }, `images of an earlier run stay: ${describeThrown(error)}`);
   }
-  for (const path of await state.listAttempts()) {
+  const stay = new Set(kept.map(({ directory }) => directory.path));
+  for (const { path } of await state.listAttempts()) {
+    if (stay.has(path)) continue;
     try {
       await driver.removeTree(path);
       logger.info({ path }, 'removed what an earlier run left');
@@ -36,4 +41,20 @@ export async function removeLeftovers(
       logger.error({ err: error, path }, `a directory stays: ${describeThrown(error)}`);
     }
   }
+}
+
+/** Returns how many there were. */
+async function removeContainers(
+  state: StateDirectory,
+  driver: ContainerDriver,
+  kept: readonly LeftAttempt[],
+): Promise<number> {
+  const labels = ownerLabels(state.owner);
+  if (kept.length === 0) return await driver.removeLabelled(labels);
+  const stay = new Set(
+    (await Promise.all(kept.map((left) => containersOf(left.directory)))).flat(),
+  );
+  const names = (await driver.list(labels)).map(({ name }) => name).filter((it) => !stay.has(it));
+  if (names.length > 0) await driver.removeNamed(names);
+  return names.length;
 }

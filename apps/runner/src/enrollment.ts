@@ -11,7 +11,9 @@ export interface EnrollmentOptions {
   readonly name: string;
   readonly stateDirectory: string;
   /** What the runner offers. */
-  readonly offer: ConnectRequest;
+  readonly offer: Omit<ConnectRequest, 'held'>;
+  /** The attempts that it has. */
+  readonly held: () => NonNullable<ConnectRequest['held']>;
   /**
    * Read only when it is needed: once the runner is registered it may be gone.
    * @throws RIVET_RUNNER_TOKEN_MALFORMED
@@ -55,7 +57,7 @@ export class Enrollment {
     }
     const token = await this.#register(current, limits);
     api.useToken(token);
-    return await api.connect(this.#options.offer, limits);
+    return await this.#connect(limits);
   }
 
   /**
@@ -75,14 +77,18 @@ export class Enrollment {
 
   /** Undefined when the server does not know the token. */
   async #connectWith(token: SecretText, limits: CallLimits): Promise<ConnectResponse | undefined> {
-    const { api, offer } = this.#options;
-    api.useToken(token);
+    this.#options.api.useToken(token);
     try {
-      return await api.connect(offer, limits);
+      return await this.#connect(limits);
     } catch (error) {
       if (isRivetError(error, 'RIVET_AUTH_INVALID')) return undefined;
       throw error;
     }
+  }
+
+  #connect(limits: CallLimits): Promise<ConnectResponse> {
+    const { api, offer, held } = this.#options;
+    return api.connect({ ...offer, held: held() }, limits);
   }
 
   /** Registers the token that is there, or a new one; returns it. */

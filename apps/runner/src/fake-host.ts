@@ -47,6 +47,7 @@ export function memoryDriver(): MemoryDriver {
         name: spec.name,
         image: spec.image,
         run: () => Promise.reject(new Error('the memory driver runs nothing')),
+        attach: () => Promise.reject(new Error('the memory driver runs nothing')),
         isRunning: async () => !killed.includes(spec.name),
         moved: () => undefined,
         async kill() {
@@ -55,6 +56,7 @@ export function memoryDriver(): MemoryDriver {
         remove: () => Promise.reject(new Error('a runner only kills, and removes by name')),
       };
     },
+    adopt: async () => undefined,
     pullImage: () => Promise.reject(new Error('the memory driver has no images')),
     buildImage: () => Promise.reject(new Error('the memory driver builds nothing')),
     pushImage: () => Promise.reject(new Error('the memory driver has no images')),
@@ -129,10 +131,10 @@ export async function makeRunner(
     started.push(spec);
     concurrency.now += 1;
     concurrency.most = Math.max(concurrency.most, concurrency.now);
-    let n = 0;
+    let n = host.resume?.lastLine ?? 0;
     const log = async (text: string): Promise<void> => {
       n += 1;
-      await host.observer.line(lineOf(n, text));
+      await host.observer.line(lineOf(n, text), { origin: 'play', end: n });
     };
     try {
       return await play({ spec, host, signal, log });
@@ -157,6 +159,7 @@ export async function makeRunner(
     driver,
     lua: { open: () => Promise.reject(new Error('no Lua here')), close: async () => undefined },
     runJob,
+    mayGoOn: true,
     policy: {},
     secretsOf: () => noSecrets,
     clock: () => performance.now(),

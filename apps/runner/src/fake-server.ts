@@ -7,7 +7,9 @@ import type { AddressInfo } from 'node:net';
 import {
   type ClaimedJob,
   type ClaimRequest,
+  type ConnectRequest,
   decodeLogBlock,
+  type HeldJob,
   type JobOutcome,
   type JobReport,
   type LogLine,
@@ -39,7 +41,7 @@ export interface Call {
 
 /** What the server knows of a job. */
 export interface FakeJob {
-  readonly claimed: ClaimedJob;
+  claimed: ClaimedJob;
   readonly lines: LogLine[];
   readonly outcomes: JobOutcome[];
   readonly outputs: Record<string, unknown>;
@@ -178,7 +180,8 @@ export class FakeServer {
     if (name === 'connect') {
       this.#session += 1;
       const session = String(this.#session);
-      return { runner_id: 'runner-1', name: 'test-runner', tags: [], pipelines: ['*'], session };
+      const runner = { runner_id: 'runner-1', name: 'test-runner', tags: [], pipelines: ['*'] };
+      return { ...runner, session, held: this.#hold((body as ConnectRequest).held ?? []) };
     }
     if (name === 'claim') return this.#claim(body as ClaimRequest, response);
     if (name === 'reports') {
@@ -186,6 +189,16 @@ export class FakeServer {
       return { results: reports.map((report) => this.#reportBeside(report)) };
     }
     return this.#report(path.split('/').at(-2) ?? '', body as ReportRequest);
+  }
+
+  #hold(held: NonNullable<ConnectRequest['held']>): HeldJob[] {
+    return held.flatMap(({ job_id: id, lease_ids: leaseIds }) => {
+      const job = this.#jobs.get(id);
+      if (job === undefined || job.lost || job.outcomes.length > 0) return [];
+      if (!leaseIds.includes(job.claimed.lease_id)) return [];
+      job.claimed = { ...job.claimed, lease_id: leaseIds.at(-1) ?? '' };
+      return { job: job.claimed, last_seq: job.lastSeq, log_lines: job.lines.length };
+    });
   }
 
   #reportBeside({ job_id, ...report }: JobReport): object {

@@ -1,80 +1,27 @@
-// One attempt on this runner, from the claim to the acknowledged outcome: directories, engine,
-// reports, clean-up.
-import {
-  describeThrown,
-  formatDuration,
-  isRivetError,
-  type Logger,
-  RivetError,
-  sleep,
-  toRivetError,
-} from '@rivet/base';
-import type { ContainerDriver } from '@rivet/containers';
-import type {
-  InstallationPolicy,
-  JobLimits,
-  JobObserver,
-  JobSpec,
-  RunJob,
-  SecretProvider,
-} from '@rivet/engine';
-import type { LuaEngine } from '@rivet/lua';
-import type { ClaimedJob, JobOutcome, LogLine, LogLines, PipelineBundle } from '@rivet/protocol';
-import { type AttemptDriver, attemptDriver } from './attempt-driver.ts';
-import type { BundleCache } from './bundle-cache.ts';
-import type { Clock } from './clock.ts';
-import type { Disposal } from './disposal.ts';
-import { fencedDriver } from './fenced-driver.ts';
-import { serverIdTokens } from './id-tokens.ts';
-import { ownAttemptLabels, ownerLabels } from './labels.ts';
+// One attempt on this runner, from the claim, or from where a process before this one left it, to
+// the acknowledged outcome: directories, engine, reports, clean-up.
+import { rm } from 'node:fs/promises';
+import { describeThrown, type Logger, RivetError, sleep } from '@rivet/base';
+import type { ClaimedJob, HeldJob } from '@rivet/protocol';
+import { Attempt, failureOf, type HeldAttempt, type Place } from './attempt.ts';
+import { type AttemptRecord, replaceRecord, writeFirstRecord } from './attempt-record.ts';
+import type { JobRunContext } from './job-run-context.ts';
 import { Lease } from './lease.ts';
-import { type ReportEnd, Reporter, type ReportFailure } from './report.ts';
-import type { ReportBundler } from './report-bundler.ts';
-import type { ServerApi } from './server-api.ts';
+import { Ledger } from './ledger.ts';
+import { containersOf, type LeftAttempt } from './left-attempts.ts';
 import { Spool } from './spool.ts';
-import type { PipelineNeeds } from './stage-needs.ts';
-import type { AttemptDirectory, StateDirectory } from './state-directory.ts';
-import type { WarmPool } from './warm/warm-pool.ts';
-import type { WarmSlot } from './warm/warm-slot.ts';
+import type { AttemptDirectory } from './state-directory.ts';
 
-/** What the engine may take beyond its graces to end a job, in milliseconds. */
-const STOP_MARGIN_MS = 30_000;
 const GIVE_UP_MS = 10_000;
 const SICK_PAUSE_MS = 10_000;
+/** A job that goes on for so long did not end the runner, in milliseconds. */
+const STEADY_MS = 60_000;
 
-/** What all attempts of a runner share. */
-export interface JobRunContext {
-  readonly runnerName: string;
-  readonly api: ServerApi;
-  /** The way of the reports of all its attempts. */
-  readonly reports: ReportBundler;
-  readonly driver: ContainerDriver;
-  readonly lua: LuaEngine;
-  readonly runJob: RunJob;
-  readonly state: StateDirectory;
-  readonly disposal: Disposal;
-  readonly warm: WarmPool;
-  readonly bundles: BundleCache;
-  /** Whether Lua and containers start before the server has confirmed that the job is ours. */
-  readonly earlyStart: boolean;
-  readonly needs: PipelineNeeds;
-  readonly limits: JobLimits;
-  readonly defaultImage: string;
-  readonly policy: InstallationPolicy;
-  /** The values of the secrets that a job may read; `fence` aborts when it is no longer ours. */
-  readonly secretsOf: (job: ClaimedJob, fence: AbortSignal) => SecretProvider;
-  readonly spoolBytesMax: number;
-  readonly deliveryDeadlineMs: number;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  /** The runner stops: jobs that run may end. */
-  readonly stopping: AbortSignal;
-  /**
-   * The runner stops and its grace is over: running jobs are canceled, their end is still reported.
-   */
-  readonly stopJobs: AbortSignal;
-  /** The runner leaves now: nothing is reported any more. */
-  readonly abandon: AbortSignal;
+interface Undertaking extends HeldAttempt {
+  /** When the lease was known to be ours, on the clock of the context. */
+  readonly leasedAt: number;
+  /** Makes the place where it runs, or finds it as it was left. */
+  readonly place: (logger: Logger) => Promise<Place>;
 }
 
 /**
@@ -84,38 +31,95 @@ export interface JobRunContext {
  *   says nothing about when the answer was made, so no work starts before a first report has
  *   renewed the lease.
  */
-export async function runClaimedJob(
+export function runClaimedJob(
   job: ClaimedJob,
   answeredAt: number,
   context: JobRunContext,
 ): Promise<void> {
+  const stored = { seq: 0, lines: 0 };
+  const place = (logger: Logger): Promise<Place> => makePlace(job, context, logger);
+  return undertake({ job, leasedAt: answeredAt, stored, place }, context);
+}
+
+/**
+ * Goes on with a job that another process of this runner had begun; the rest as above.
+ * @param askedAt when the server was asked for it
+ */
+export async function resumeJob(
+  { job, last_seq: seq, log_lines: lines }: HeldJob,
+  { directory, record }: LeftAttempt,
+  askedAt: number,
+  context: JobRunContext,
+): Promise<void> {
+  // From now on the server knows the attempt under this lease only.
+  const { nextLeaseId, ...kept } = record;
+  const held: AttemptRecord = { ...kept, leaseId: job.lease_id };
+  const place = async (): Promise<Place> => {
+    try {
+      await replaceRecord(directory.record, held);
+      // All of it is in the ledger.
+      await rm(directory.spool, { recursive: true, force: true });
+      const ledger = await Ledger.open(directory.ledger);
+      return { directory, slot: undefined, ledger, isLeft: true };
+    } catch (error) {
+      await context.driver.removeNamed(await containersOf(directory));
+      throw error;
+    }
+  };
+  const steady = setTimeout(() => {
+    // When the job has ended meanwhile, there is nothing to replace.
+    replaceRecord(directory.record, { ...held, deaths: 0 }).catch(() => undefined);
+  }, STEADY_MS).unref();
+  await undertake({ job, leasedAt: askedAt, stored: { seq, lines }, place }, context);
+  clearTimeout(steady);
+}
+
+async function undertake(undertaking: Undertaking, context: JobRunContext): Promise<void> {
+  const { job, leasedAt, stored } = undertaking;
   const logger = context.logger.child({ job: job.id, attempt: job.attempt });
-  const lease = new Lease(job.lease_seconds, answeredAt, context.clock);
+  const lease = new Lease(job.lease_seconds, leasedAt, context.clock);
   let directory: AttemptDirectory | undefined;
+  let isOwed = false;
   try {
-    const place = await makePlace(job, context, logger);
+    const place = await undertaking.place(logger);
     directory = place.directory;
     const spool = await Spool.open(directory.spool);
-    const attempt = new Attempt(job, lease, spool, { ...context, logger }, place.slot);
-    const end = await attempt.run(directory);
+    const attempt = new Attempt(undertaking, lease, spool, { ...context, logger }, place);
+    const end = await attempt.run();
     await spool.close();
+    place.ledger.close();
+    isOwed = end === 'given-up' && context.abandon.aborted;
     logger.info({ end }, 'the attempt has ended');
   } catch (error) {
     logger.error({ err: error }, `the job cannot be run here: ${describeThrown(error)}`);
-    await giveUp(job, error, context);
+    await giveUp(job, stored.seq + 1, error, context);
   } finally {
     lease.close();
-    if (directory !== undefined) context.disposal.addDirectory(directory.path);
+    // What could not be told before the runner stopped is told by the next start.
+    if (directory !== undefined && !isOwed) context.disposal.addDirectory(directory.path);
     context.warm.touch();
   }
 }
 
 /** The directories of the attempt, with a container that stands ready in them if there is one. */
-async function makePlace(
+async function makePlace(job: ClaimedJob, context: JobRunContext, logger: Logger): Promise<Place> {
+  const { directory, slot } = await makeDirectory(job, context, logger);
+  writeFirstRecord(directory.record, {
+    job: job.id,
+    attempt: job.attempt,
+    leaseId: job.lease_id,
+    leaseSeconds: job.lease_seconds,
+    bootId: context.state.bootId,
+    deaths: 0,
+  });
+  return { directory, slot, ledger: Ledger.create(directory.ledger), isLeft: false };
+}
+
+async function makeDirectory(
   job: ClaimedJob,
   { state, warm, disposal, needs }: JobRunContext,
   logger: Logger,
-): Promise<{ directory: AttemptDirectory; slot: WarmSlot | undefined }> {
+): Promise<Pick<Place, 'directory' | 'slot'>> {
   const slot = needs.ofAny(job) ? await warm.take(job) : undefined;
   if (slot !== undefined) {
     try {
@@ -136,7 +140,12 @@ async function makePlace(
  * Ends a job that this runner has no place on disk for, and keeps its slot for a while: a sick
  * runner that fails at once would take the jobs of the healthy ones.
  */
-async function giveUp(job: ClaimedJob, cause: unknown, context: JobRunContext): Promise<void> {
+async function giveUp(
+  job: ClaimedJob,
+  seq: number,
+  cause: unknown,
+  context: JobRunContext,
+): Promise<void> {
   const { api, state, stopping, abandon } = context;
   const error = RivetError.of('RIVET_RUNNER_STATE_UNUSABLE', {
     directory: state.path,
@@ -144,7 +153,7 @@ async function giveUp(job: ClaimedJob, cause: unknown, context: JobRunContext): 
   });
   try {
     const { attempt, lease_id } = job;
-    const empty = { seq: 1, logs: [], stages: [], outputs: {} };
+    const empty = { seq, logs: [], stages: [], outputs: {} };
     const body = { attempt, lease_id, ...empty, outcome: failureOf(error) };
     await api.report(job.id, body, { timeoutMs: GIVE_UP_MS, signal: abandon });
   } catch (thrown) {
@@ -152,257 +161,4 @@ async function giveUp(job: ClaimedJob, cause: unknown, context: JobRunContext): 
     context.logger.warn({ err: thrown, job: job.id }, 'the end of a job could not be told');
   }
   await sleep(SICK_PAUSE_MS, stopping);
-}
-
-class Attempt {
-  readonly #job: ClaimedJob;
-  readonly #lease: Lease;
-  readonly #context: JobRunContext;
-  readonly #reporter: Reporter;
-  readonly #driver: AttemptDriver;
-  /** Asks the engine to end the job in order. */
-  readonly #cancel = new AbortController();
-  /**
-   * Ends its containers at once: another runner may have the job soon, or nobody can hear of it.
-   */
-  readonly #fence = new AbortController();
-  /** Why this runner, not a person, ended the job. */
-  #cause: RivetError | undefined;
-
-  constructor(
-    job: ClaimedJob,
-    lease: Lease,
-    spool: Spool,
-    context: JobRunContext,
-    slot: WarmSlot | undefined,
-  ) {
-    this.#job = job;
-    const labels = ownAttemptLabels(context.state.owner, job.id, job.attempt);
-    this.#driver = attemptDriver(
-      {
-        ...context,
-        slot,
-        onStart: (spec) => context.warm.noteStart(spec, job.pipeline),
-      },
-      labels,
-    );
-    this.#lease = lease;
-    this.#context = context;
-    this.#reporter = new Reporter({
-      ...context,
-      attempt: job.attempt,
-      leaseId: job.lease_id,
-      lease,
-      spool,
-      send: (body, limits) => context.reports.send(job.id, body, limits),
-      onCancel: () => this.#cancel.abort(),
-      onLost: () => this.#fenceBecause(this.#lostError()),
-      onFailure: (what, cause) => this.#onFailure(what, cause),
-    });
-  }
-
-  async run(directory: AttemptDirectory): Promise<ReportEnd> {
-    const { stopJobs, abandon, logger } = this.#context;
-    const disposers = [
-      onAbort(this.#lease.expired, () => this.#fenceBecause(this.#silenceError())),
-      onAbort(stopJobs, () => this.#cancelBecause(this.#stoppedError())),
-      onAbort(abandon, () => this.#fenceBecause(this.#stoppedError())),
-    ];
-    logger.info({ pipeline: this.#job.pipeline, version: this.#job.version }, 'the job starts');
-    const reporting = this.#reporter.run();
-    const outcome = await this.#runWhenConfirmed(directory);
-    // Nothing of a job runs any more when its end is told; its files go a little later.
-    await this.#endContainers();
-    for (const dispose of disposers) dispose();
-    this.#reporter.finish(outcome);
-    logger.info({ state: outcome.state, reason: outcome.reason }, 'the job has ended');
-    return reporting;
-  }
-
-  async #runWhenConfirmed(directory: AttemptDirectory): Promise<JobOutcome> {
-    const confirmed = this.#confirmed();
-    // Whoever needs to know awaits it; the engine asks only at its first host call.
-    confirmed.catch(() => undefined);
-    if (this.#context.earlyStart) return await this.#runJob(directory, confirmed);
-    try {
-      await confirmed;
-    } catch (error) {
-      return failureOf(toRivetError(error));
-    }
-    return await this.#runJob(directory, confirmed);
-  }
-
-  /** Resolves when the server has taken the first report; rejects when the job is not ours. */
-  async #confirmed(): Promise<void> {
-    const stopped = new Promise<false>((resolve) => {
-      onAbort(this.#fence.signal, () => resolve(false));
-    });
-    const ours = await Promise.race([this.#reporter.confirmed, stopped]);
-    if (!ours) throw this.#cause ?? this.#lostError();
-  }
-
-  async #runJob(directory: AttemptDirectory, confirmed: Promise<void>): Promise<JobOutcome> {
-    const { context, job } = { context: this.#context, job: this.#job };
-    try {
-      const running = context.runJob(
-        specOf(job, await context.bundles.of(job, context.api, this.#fence.signal)),
-        {
-          driver: fencedDriver(this.#driver, this.#fence.signal),
-          confirmed,
-          earlyStart: context.earlyStart,
-          stageNeeds: context.needs.of(job.pipeline),
-          lua: context.lua,
-          logger: context.logger,
-          workspace: directory.workspace,
-          stateDirectory: directory.state,
-          defaultImage: context.defaultImage,
-          policy: context.policy,
-          secrets: context.secretsOf(job, this.#fence.signal),
-          idTokens: serverIdTokens({ ...context, job, signal: this.#fence.signal }),
-          limits: context.limits,
-          observer: this.#observer(),
-          labels: ownerLabels(context.state.owner),
-        },
-        this.#cancel.signal,
-      );
-      const outcome = await Promise.race([running, this.#overdue()]);
-      // Whoever reads "canceled" looks for a person; here the runner ended it.
-      return this.#cause === undefined || outcome.state === 'succeeded'
-        ? outcome
-        : failureOf(this.#cause);
-    } catch (error) {
-      context.logger.error({ err: error }, 'the engine threw');
-      return failureOf(this.#cause ?? toRivetError(error));
-    }
-  }
-
-  /** Rejects when the engine has not ended long after it was told to; never resolves. */
-  #overdue(): Promise<never> {
-    const { cancelGraceMs, killGraceMs } = this.#context.limits;
-    const limitMs = cancelGraceMs + killGraceMs + STOP_MARGIN_MS;
-    return new Promise((_, reject) => {
-      onAbort(this.#cancel.signal, () => {
-        const timer = setTimeout(() => {
-          const error = RivetError.of('RIVET_TIMEOUT', {
-            what: 'stopping the job',
-            limit: formatDuration(limitMs),
-          });
-          this.#fenceBecause(error);
-          reject(error);
-        }, limitMs);
-        timer.unref();
-      });
-    });
-  }
-
-  #observer(): JobObserver {
-    return {
-      line: (line) => this.#reporter.addLines(singleLine(line)),
-      lines: (lines) => this.#reporter.addLines(lines),
-      stage: (change) => this.#reporter.add({ kind: 'stage', change }),
-      output: (name, value) =>
-        this.#reporter.add({ kind: 'output', name, value: value === undefined ? null : value }),
-      summary: (markdown) => this.#reporter.add({ kind: 'summary', markdown }),
-    };
-  }
-
-  #onFailure(what: ReportFailure, cause: unknown): JobOutcome {
-    const reason = describeThrown(cause);
-    const name = this.#context.runnerName;
-    this.#context.logger.error({ err: cause }, `the job cannot be reported: ${reason}`);
-    if (what === 'defect') {
-      const error = toRivetError(cause);
-      this.#fenceBecause(error);
-      return failureOf(error);
-    }
-    const code = what === 'spool' ? 'RIVET_RUNNER_SPOOL_FAILED' : 'RIVET_RUNNER_REPORT_REFUSED';
-    const error = RivetError.of(code, { name, reason }, cause);
-    this.#cancelBecause(error);
-    return failureOf(error);
-  }
-
-  #cancelBecause(error: RivetError): void {
-    this.#cause ??= error;
-    this.#cancel.abort(error);
-  }
-
-  #fenceBecause(error: RivetError): void {
-    if (this.#fence.signal.aborted) return;
-    this.#cause ??= error;
-    this.#context.logger.warn({ code: error.code }, error.message);
-    this.#fence.abort(error);
-    this.#cancel.abort(error);
-    void this.#endContainers();
-  }
-
-  async #endContainers(): Promise<void> {
-    try {
-      await this.#driver.endAll();
-    } catch (error) {
-      this.#context.logger.error({ err: error }, 'containers of the job could not be ended');
-    }
-  }
-
-  #silenceError(): RivetError {
-    return RivetError.of('RIVET_RUNNER_FENCED', {
-      name: this.#context.runnerName,
-      silence: formatDuration(this.#lease.silenceMs),
-    });
-  }
-
-  #stoppedError(): RivetError {
-    return RivetError.of('RIVET_RUNNER_STOPPED', { name: this.#context.runnerName });
-  }
-
-  #lostError(): RivetError {
-    const { id, attempt } = this.#job;
-    return RivetError.of('RIVET_LEASE_LOST', { id, attempt, why: 'the server says so' });
-  }
-}
-
-/** The outcome of a job that the runner, the machine or Rivet ended. */
-function failureOf(error: RivetError): JobOutcome {
-  const lost = isRivetError(
-    error,
-    'RIVET_RUNNER_STOPPED',
-    'RIVET_RUNNER_FENCED',
-    'RIVET_LEASE_LOST',
-  );
-  return {
-    state: 'failed',
-    reason: lost ? 'runner_lost' : 'infrastructure',
-    message: error.message,
-    code: error.code,
-  };
-}
-
-function specOf(job: ClaimedJob, bundle: PipelineBundle): JobSpec {
-  return {
-    id: job.id,
-    attempt: job.attempt,
-    pipeline: job.pipeline,
-    version: job.version,
-    launchedBy: job.launched_by,
-    event: job.event,
-    url: undefined,
-    source: 'none',
-    bundle,
-    definition: job.definition,
-    inputs: job.inputs,
-    onlyStage: undefined,
-  };
-}
-
-function singleLine({ n, t, text, group = '', ...origin }: LogLine): LogLines {
-  const timeMs = Date.parse(t);
-  return { ...origin, group, first: n, count: 1, timeMs, text: Buffer.from(`${text}\n`) };
-}
-
-function onAbort(signal: AbortSignal, action: () => void): () => void {
-  if (signal.aborted) {
-    action();
-    return () => undefined;
-  }
-  signal.addEventListener('abort', action, { once: true });
-  return () => signal.removeEventListener('abort', action);
 }

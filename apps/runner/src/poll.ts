@@ -13,6 +13,7 @@ import type {
   ClaimedJob,
   ClaimRequest,
   ConnectResponse,
+  HeldJob,
   JobReport,
   JobReportResult,
 } from '@rivet/protocol';
@@ -47,6 +48,15 @@ export interface PollerOptions {
   readonly onJob: (job: ClaimedJob, answeredAt: number) => void;
 }
 
+/** What a runner knows when it has connected. */
+export interface Connected {
+  readonly id: string;
+  /** Attempts of an earlier process of it that go on. */
+  readonly held: readonly HeldJob[];
+  /** When the server was asked, on the clock of the options: their leases count from then. */
+  readonly askedAt: number;
+}
+
 /** Reports that go with the next claim. */
 interface Ride {
   readonly reports: readonly JobReport[];
@@ -59,6 +69,7 @@ export class Poller {
   readonly #options: PollerOptions;
   #connected: ConnectResponse | undefined;
   #connectedAt = Number.NEGATIVE_INFINITY;
+  #askedAt = 0;
   #waitMs = WAIT_MS_MAX;
   /** Whether it waits for a job to end. */
   #full = false;
@@ -71,17 +82,17 @@ export class Poller {
   }
 
   /**
-   * Says that the runner is there; returns its id.
+   * Says that the runner is there; returns its id, and the attempts that go on.
    * @throws what the server refused it with, or RIVET_SERVER_UNREACHABLE after the start deadline
    */
-  async connect(): Promise<string> {
+  async connect(): Promise<Connected> {
     const { clock, startDeadlineMs, name, logger } = this.#options;
     const deadline = clock() + startDeadlineMs;
     this.#connected = await this.#connect(() => clock() >= deadline);
-    const { runner_id: id, tags, name: known } = this.#connected;
+    const { runner_id: id, tags, name: known, held = [] } = this.#connected;
     logger.info({ runner: id, tags }, 'connected');
     if (known !== name) logger.warn({ known }, `the server knows this runner by the name ${known}`);
-    return id;
+    return { id, held, askedAt: this.#askedAt };
   }
 
   /**
@@ -232,9 +243,10 @@ export class Poller {
   }
 
   async #connect(overdue: () => boolean): Promise<ConnectResponse> {
-    const { enrollment, stop } = this.#options;
+    const { enrollment, stop, clock } = this.#options;
     for (let failed = 1; ; failed += 1) {
       try {
+        this.#askedAt = clock();
         return await enrollment.connect({ timeoutMs: ANSWER_MS, signal: stop });
       } catch (thrown) {
         const error = toRivetError(thrown);

@@ -10,6 +10,7 @@ import type {
 } from '@rivet/protocol';
 import type { Clock } from './clock.ts';
 import type { Lease } from './lease.ts';
+import type { Ledger } from './ledger.ts';
 import { type ReportBatch, ReportQueue } from './report-queue.ts';
 import { isTooLarge, refusalOf, retryAfterMs } from './server-answer.ts';
 import type { Spool, SpoolEntry } from './spool.ts';
@@ -42,6 +43,10 @@ export interface ReporterOptions {
   readonly leaseId: string;
   readonly lease: Lease;
   readonly spool: Spool;
+  /** Is told what is sent and what was stored. */
+  readonly ledger: Pick<Ledger, 'sending' | 'stored'>;
+  /** What the server has of the attempt when this begins: nothing, or what was sent before. */
+  readonly stored: { readonly seq: number; readonly lines: number; readonly entries: number };
   readonly spoolBytesMax: number;
   /** How long the server may be silent before reporting is given up, in milliseconds. */
   readonly deliveryDeadlineMs: number;
@@ -137,9 +142,13 @@ export class Reporter {
   }
 
   async #run(): Promise<ReportEnd> {
-    for (let seq = 1; ; ) {
+    const { ledger } = this.#options;
+    let stored = this.#options.stored;
+    for (;;) {
       await this.#waitUntilDue();
-      const { body, batch } = await this.#nextReport(seq);
+      const { body, batch } = await this.#nextReport(stored.seq + 1);
+      const sent = { ...stored, seq: body.seq, ...reach(stored, batch.entries) };
+      if (sent.entries > stored.entries) ledger.sending(sent);
       const delivery = await this.#deliver(body);
       if (delivery === 'lost' || delivery === 'given-up') return delivery;
       if (delivery instanceof RivetError) {
@@ -152,8 +161,9 @@ export class Reporter {
         this.#mute(delivery);
         continue;
       }
-      seq += 1;
+      stored = sent;
       await this.#queue.drop(batch);
+      ledger.stored(stored.lines, stored.entries);
       if (body.outcome !== undefined) return 'delivered';
     }
   }
@@ -267,6 +277,19 @@ const NOTHING: ReportBatch = { entries: [], weight: 0, isAll: true, place: { kin
 function onGrid(nowMs: number, afterMs: number): number {
   const at = Math.floor((nowMs + afterMs) / HEARTBEAT_GRID_MS) * HEARTBEAT_GRID_MS;
   return at > nowMs + afterMs / 2 ? at : nowMs + afterMs;
+}
+
+/** How far the attempt has come with these entries. */
+function reach(
+  stored: { readonly lines: number; readonly entries: number },
+  entries: readonly SpoolEntry[],
+): { readonly lines: number; readonly entries: number } {
+  let { lines, entries: count } = stored;
+  for (const entry of entries) {
+    if (entry.kind === 'block') lines = entry.block.first_line + entry.block.line_count - 1;
+    else count += 1;
+  }
+  return { lines, entries: count };
 }
 
 function contentOf(

@@ -1,19 +1,21 @@
-// A runner's life: hold the state directory, clean up after the last run, connect, take jobs, stop
-// in order.
+// A runner's life: hold the state directory, connect, go on with what the last run left, clean up
+// the rest, take jobs, stop in order.
 import { freemem } from 'node:os';
 import { type Logger, RivetError } from '@rivet/base';
 import type { ContainerDriver, DriverFinding } from '@rivet/containers';
 import type { InstallationPolicy, RunJob } from '@rivet/engine';
 import type { LuaEngine } from '@rivet/lua';
-import type { ClaimedJob } from '@rivet/protocol';
+import type { ClaimedJob, ConnectRequest, HeldJob } from '@rivet/protocol';
 import { BundleCache } from './bundle-cache.ts';
 import { removeLeftovers } from './cleanup.ts';
 import type { Clock } from './clock.ts';
 import type { RunnerConfig } from './config.ts';
 import { Disposal } from './disposal.ts';
 import { Enrollment } from './enrollment.ts';
-import { type JobRunContext, runClaimedJob } from './job-run.ts';
-import { Poller } from './poll.ts';
+import { resumeJob, runClaimedJob } from './job-run.ts';
+import type { JobRunContext } from './job-run-context.ts';
+import { findLeftAttempts, heldOf, type LeftAttempt } from './left-attempts.ts';
+import { type Connected, Poller } from './poll.ts';
 import { readRegistrationToken } from './registration-token.ts';
 import { ReportBundler } from './report-bundler.ts';
 import type { ServerApi } from './server-api.ts';
@@ -25,6 +27,8 @@ import { WarmPool } from './warm/warm-pool.ts';
 
 /** What jobs that were canceled by a stop may take beyond their graces, in milliseconds. */
 const STOP_MARGIN_MS = 15_000;
+/** So much of a lease may pass before what it is for must end, as in lease.ts. */
+const LEASE_PART = 0.75;
 
 export interface RunnerParts {
   readonly config: RunnerConfig;
@@ -33,6 +37,8 @@ export interface RunnerParts {
   readonly driver: ContainerDriver;
   readonly lua: LuaEngine;
   readonly runJob: RunJob;
+  /** Whether `runJob` takes up jobs that another process had begun. */
+  readonly mayGoOn: boolean;
   readonly policy: InstallationPolicy;
   readonly secretsOf: JobRunContext['secretsOf'];
   readonly clock: Clock;
@@ -50,6 +56,9 @@ export class Runner {
   readonly #disposal: Disposal;
   readonly #needs = new PipelineNeeds();
   readonly #bundles: BundleCache;
+  /** Attempts of an earlier process that nobody has gone on with yet. */
+  #left: readonly LeftAttempt[] = [];
+  readonly #jobs = new Set<ClaimedJob>();
   #warm: WarmPool | undefined;
   #state: StateDirectory | undefined;
   #starting: Promise<string> | undefined;
@@ -81,11 +90,13 @@ export class Runner {
         name: config.name,
         stateDirectory: config.stateDirectory,
         offer: { tags: [...config.tags], capacity: config.capacity, version: parts.version },
+        held: () => this.#held(),
         registrationToken: () => readRegistrationToken(config.registration),
         logger: parts.logger,
       }),
       knownBundles: () => this.#bundles.known(),
-      onJob: (job, answeredAt) => void this.#run(job, answeredAt),
+      onJob: (job, answeredAt) =>
+        void this.#run(job, () => runClaimedJob(job, answeredAt, this.#context())),
     });
   }
 
@@ -104,9 +115,11 @@ export class Runner {
     this.#state = await openStateDirectory(config.stateDirectory);
     try {
       requireFit(await driver.check(), logger);
-      await removeLeftovers(this.#state, driver, logger);
-      const id = await this.#poller.connect();
+      this.#left = await findLeftAttempts(this.#state, logger, this.#parts.mayGoOn);
+      await removeLeftovers(this.#state, driver, logger, this.#left);
+      const { id, held, askedAt } = await this.#connect();
       this.#warm = this.#makeWarmPool(this.#state);
+      await this.#goOn(held, askedAt);
       this.#warm.start();
       this.#polling = this.#poller.run();
       // Whoever awaits `ended` hears of it; until then it must not count as unhandled.
@@ -116,6 +129,57 @@ export class Runner {
       await this.#state.release();
       throw error;
     }
+  }
+
+  /** Until it has connected it cannot renew the leases of what it has: then it gives that up. */
+  async #connect(): Promise<Connected> {
+    if (this.#left.length === 0) return await this.#poller.connect();
+    const seconds = Math.min(...this.#left.map(({ record }) => record.leaseSeconds));
+    const timer = setTimeout(() => void this.#giveUpLeft(), seconds * LEASE_PART * 1000);
+    try {
+      return await this.#poller.connect();
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Goes on with the attempts that are still this runner's, and removes the others. */
+  async #goOn(held: readonly HeldJob[], askedAt: number): Promise<void> {
+    const resumed = this.#left.flatMap((left) => {
+      const job = held.find(
+        (each) =>
+          each.job.id.toLowerCase() === left.record.job.toLowerCase() &&
+          each.job.attempt === left.record.attempt,
+      );
+      return job === undefined ? [] : { left, job };
+    });
+    if (resumed.length < this.#left.length)
+      await this.#removeAllBut(resumed.map(({ left }) => left));
+    this.#left = [];
+    for (const { left, job } of resumed) {
+      this.#slots.take();
+      void this.#run(job.job, () => resumeJob(job, left, askedAt, this.#context()));
+    }
+  }
+
+  async #giveUpLeft(): Promise<void> {
+    this.#parts.logger.warn({}, 'the server was not reached while leases lasted: jobs end here');
+    this.#left = [];
+    await this.#removeAllBut([]);
+  }
+
+  async #removeAllBut(kept: readonly LeftAttempt[]): Promise<void> {
+    const { driver, logger } = this.#parts;
+    if (this.#state !== undefined) await removeLeftovers(this.#state, driver, logger, kept);
+  }
+
+  #held(): NonNullable<ConnectRequest['held']> {
+    const running = [...this.#jobs].map(({ id, attempt, lease_id }) => ({
+      job_id: id,
+      attempt,
+      lease_ids: [lease_id],
+    }));
+    return [...heldOf(this.#left), ...running];
   }
 
   /** Resolves when the runner takes no more jobs; rejects with why, when nobody told it to stop. */
@@ -170,12 +234,14 @@ export class Runner {
     );
   }
 
-  async #run(job: ClaimedJob, answeredAt: number): Promise<void> {
+  async #run(job: ClaimedJob, run: () => Promise<void>): Promise<void> {
+    this.#jobs.add(job);
     try {
-      await runClaimedJob(job, answeredAt, this.#context());
+      await run();
     } catch (error) {
       this.#parts.logger.error({ err: error, job: job.id }, 'running a job failed');
     } finally {
+      this.#jobs.delete(job);
       this.#slots.give();
     }
   }

@@ -23,8 +23,12 @@ export interface AttemptDirectory {
   readonly workspace: string;
   /** The engine's journal and control directories. */
   readonly state: string;
-  /** What was not reported yet. */
+  /** What was not reported yet and has no room in memory. */
   readonly spool: string;
+  /** What the job has told. */
+  readonly ledger: string;
+  /** A file: whose attempt it is. */
+  readonly record: string;
 }
 
 /** A state directory that this process holds until `release`. */
@@ -32,6 +36,8 @@ export interface StateDirectory {
   readonly path: string;
   /** Marks the containers of this runner; stays the same from start to start. */
   readonly owner: string;
+  /** Of this start of the machine. */
+  readonly bootId: string;
   /**
    * Makes the directories of an attempt.
    * @param slot directory of a slot whose content the attempt takes over
@@ -40,7 +46,7 @@ export interface StateDirectory {
   /** Makes the directories of an attempt that is not known yet. */
   makeSlot(): Promise<AttemptDirectory>;
   /** Directories of attempts and slots that are there, whoever made them. */
-  listAttempts(): Promise<readonly string[]>;
+  listAttempts(): Promise<readonly AttemptDirectory[]>;
   release(): Promise<void>;
 }
 
@@ -54,11 +60,13 @@ export async function openStateDirectory(path: string): Promise<StateDirectory> 
     await mkdir(join(path, 'jobs'), { recursive: true, mode: 0o700 });
     await mkdir(join(path, 'warm'), { recursive: true, mode: 0o700 });
     await mkdir(join(path, 'locks'), { recursive: true, mode: 0o700 });
-    const lock = await takeLock(path);
+    const identity = await ownIdentity();
+    const lock = await takeLock(path, identity);
     const owner = await readOwner(join(path, 'owner'));
     return {
       path,
       owner,
+      bootId: identity.bootId,
       async makeAttempt(job, attempt, slot) {
         const own = join(path, 'jobs', `${job}.${attempt}`);
         if (slot === undefined) return await makeAttempt(own);
@@ -82,16 +90,19 @@ export async function openStateDirectory(path: string): Promise<StateDirectory> 
   }
 }
 
-async function listDirectory(path: string): Promise<string[]> {
-  return (await readdir(path)).map((name) => join(path, name));
+async function listDirectory(path: string): Promise<AttemptDirectory[]> {
+  return (await readdir(path)).map((name) => attemptDirectory(join(path, name)));
 }
 
-function attemptDirectory(path: string): AttemptDirectory {
+/** The places in the directory of an attempt. */
+export function attemptDirectory(path: string): AttemptDirectory {
   return {
     path,
     workspace: join(path, 'workspace'),
     state: join(path, 'state'),
     spool: join(path, 'spool'),
+    ledger: join(path, 'ledger'),
+    record: join(path, 'attempt.json'),
   };
 }
 
@@ -110,9 +121,9 @@ async function makeAttempt(path: string): Promise<AttemptDirectory> {
  * process that lives, and no two processes ever write the same file. Whoever sees another living
  * one steps back; when two start together both may, and both try again after different pauses.
  */
-async function takeLock(directory: string): Promise<string> {
+async function takeLock(directory: string, identity: ProcessIdentity): Promise<string> {
   const locks = join(directory, 'locks');
-  const own = nameOf(await ownIdentity());
+  const own = nameOf(identity);
   const path = join(locks, own);
   for (let tried = 1; ; tried += 1) {
     await writeFile(path, '', { mode: 0o600 });

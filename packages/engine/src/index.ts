@@ -23,5 +23,6 @@ export { createTestedPipelines, type TestedPipelines } from './mock/tested-pipel
 export { coreModules, globalAliases } from './modules/registry.ts';
 export { checkSecretSize, createRedactor } from './redaction/redactor.ts';
 export { secretForms } from './redaction/secret-forms.ts';
+export type { JobResume, LineSource } from './resume.ts';
 export { runJob } from './run-job.ts';
 export { givenSecrets, noSecrets, type SecretProvider } from './secrets/secret-provider.ts';

@@ -17,6 +17,7 @@ import type {
 import type { Clock } from './clock.ts';
 import type { HttpAccessOptions } from './http/http-access.ts';
 import type { IdTokenIssuer } from './identity/id-token-issuer.ts';
+import type { JobResume, LineSource } from './resume.ts';
 import type { SecretProvider } from './secrets/secret-provider.ts';
 
 /** One attempt at one job. */
@@ -47,12 +48,12 @@ export interface JobSpec {
  * What the engine tells while it runs. What a method returns is awaited: that is the back-pressure.
  */
 export interface JobObserver {
-  line(line: LogLine): void | Promise<void>;
+  line(line: LogLine, source?: LineSource): void | Promise<void>;
   /**
    * Is told instead of `line` where it is there: many lines at once, which nobody has taken apart.
    * Their text may lie in a buffer that is used again when what it returned has resolved.
    */
-  lines?(lines: LogLines): void | Promise<void>;
+  lines?(lines: LogLines, source?: LineSource): void | Promise<void>;
   stage(change: StageChange): void | Promise<void>;
   /** `value` undefined: the output was cleared. */
   output(name: string, value: unknown): void | Promise<void>;
@@ -95,6 +96,10 @@ export interface JobHost {
   readonly earlyStart?: boolean;
   /** What earlier jobs of the pipeline did; each stage counts as new when absent. */
   readonly stageNeeds?: StageNeeds;
+  /** 32 bytes that the attempt has in every process: they seal what its journal keeps of secrets. */
+  readonly journalKey?: Uint8Array | undefined;
+  /** The attempt was begun by a process that is gone: it goes on by its journal. */
+  readonly resume?: JobResume | undefined;
   /** Labels that every container of the job carries besides job and attempt. */
   readonly labels: Readonly<Record<string, string>>;
 }

@@ -1,0 +1,65 @@
+// What a runner that died left of its attempts, and which of them may go on here.
+import { randomUUID } from 'node:crypto';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Logger } from '@rivet/base';
+import type { ConnectRequest } from '@rivet/protocol';
+import { type AttemptRecord, readRecord, replaceRecord } from './attempt-record.ts';
+import { Ledger } from './ledger.ts';
+import type { AttemptDirectory, StateDirectory } from './state-directory.ts';
+
+/** A job that ends its runner so often, soon after it was taken up, is not taken up again. */
+const DEATHS_MAX = 3;
+
+/** An attempt of an earlier process of this runner, on a machine that has not started anew. */
+export interface LeftAttempt {
+  readonly directory: AttemptDirectory;
+  readonly record: AttemptRecord;
+}
+
+/**
+ * Those that may go on. What else lies in the directory is only to be removed.
+ * @param mayGoOn whether a job that has not ended can go on; the end of one that has is told anyway
+ */
+export async function findLeftAttempts(
+  state: StateDirectory,
+  logger: Logger,
+  mayGoOn: boolean,
+): Promise<LeftAttempt[]> {
+  const left: LeftAttempt[] = [];
+  for (const directory of await state.listAttempts()) {
+    const record = await readRecord(directory.record);
+    if (record === undefined || record.bootId !== state.bootId) continue;
+    if (!mayGoOn && (await Ledger.open(directory.ledger)).outcome === undefined) continue;
+    const { job, attempt, deaths } = record;
+    if (deaths >= DEATHS_MAX) {
+      logger.error({ job, attempt, deaths }, 'a job that ended its runner so often is given up');
+      continue;
+    }
+    const next = {
+      ...record,
+      nextLeaseId: record.nextLeaseId ?? randomUUID(),
+      deaths: deaths + 1,
+    };
+    await replaceRecord(directory.record, next);
+    left.push({ directory, record: next });
+  }
+  return left;
+}
+
+/** As the server is told of them. */
+export function heldOf(left: readonly LeftAttempt[]): NonNullable<ConnectRequest['held']> {
+  return left.map(({ record: { job, attempt, leaseId, nextLeaseId } }) => ({
+    job_id: job,
+    attempt,
+    lease_ids: nextLeaseId === undefined ? [leaseId] : [leaseId, nextLeaseId],
+  }));
+}
+
+/** The names of the containers of an attempt, whatever has become of them. */
+export async function containersOf(directory: AttemptDirectory): Promise<string[]> {
+  return await readdir(join(directory.state, 'containers')).catch((error) => {
+    if (error.code === 'ENOENT') return [];
+    throw error;
+  });
+}
