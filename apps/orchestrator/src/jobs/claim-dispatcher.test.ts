@@ -164,3 +164,56 @@ test('after it has stopped serving, a poll is answered at once with nothing', as
   expect(await claim().answer.promise).toEqual([]);
   expect(queue.queued).toBe(1);
 });
+
+test('of many polls that come together one half is served while the other waits for the next statement', async () => {
+  const { queue, claim, stop } = setUp(64);
+  const first = Promise.withResolvers<void>();
+  queue.gate = first.promise;
+  const polls = Array.from({ length: 64 }, () => claim());
+  await expect.poll(() => queue.claims.length).toBe(1);
+  first.resolve();
+  const rows = await Promise.all(polls.map(({ answer }) => answer.promise));
+  expect(rows.map(({ length }) => length)).toEqual(polls.map(() => 1));
+  expect(queue.claims.map(({ slots }) => slots)).toEqual([32, 32]);
+  expect(new Set(queue.claims.flatMap(({ runners }) => runners)).size).toBe(64);
+  await stop();
+});
+
+test('the next statement is sent before the answers of the last are given', async () => {
+  const { queue, claim, stop } = setUp(20);
+  const polls = Array.from({ length: 20 }, () => claim());
+  const given: number[] = [];
+  for (const poll of polls) {
+    void poll.answer.promise.then(() => given.push(queue.claims.length));
+  }
+  await Promise.all(polls.map(({ answer }) => answer.promise));
+  expect(queue.claims[0]?.slots).toBe(10);
+  expect(given[0]).toBe(2);
+  await stop();
+});
+
+test('for one job among hundreds of waiting polls a few are asked for, not all of them', async () => {
+  const { queue, dispatcher, claim, stop } = setUp(0);
+  const polls = Array.from({ length: 300 }, () => claim());
+  await expect.poll(() => polls.every(({ waiter }) => waiter?.served === 'before')).toBe(true);
+  queue.claims.length = 0;
+  queue.queued = 1;
+  dispatcher.wake();
+  await Promise.race(polls.map(({ answer }) => answer.promise));
+  await expect.poll(() => queue.claims.map(({ slots }) => slots)).toEqual([32]);
+  await stop();
+  expect((await Promise.all(polls.map(({ answer }) => answer.promise))).flat()).toHaveLength(1);
+});
+
+test('a burst is given out by statements that serve more and more polls', async () => {
+  const { queue, dispatcher, claim, stop } = setUp(0);
+  const polls = Array.from({ length: 300 }, () => claim());
+  await expect.poll(() => polls.every(({ waiter }) => waiter?.served === 'before')).toBe(true);
+  queue.claims.length = 0;
+  queue.queued = 300;
+  dispatcher.wake();
+  const rows = await Promise.all(polls.map(({ answer }) => answer.promise));
+  expect(rows.map(({ length }) => length)).toEqual(polls.map(() => 1));
+  expect(queue.claims.slice(0, 2).map(({ slots }) => slots)).toEqual([32, 64]);
+  await stop();
+});

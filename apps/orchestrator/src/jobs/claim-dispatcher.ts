@@ -1,24 +1,16 @@
 // Answers waiting polls with jobs: all runners with the same tags and pipelines are served by one
 // statement.
-import { isRivetError, type Logger, RivetError } from '@rivet/base';
+import { type Logger, RivetError } from '@rivet/base';
 import {
-  type BroughtReports,
   type ClaimedRow,
-  type ClaimRequest,
   type Database,
   listClaimable,
   QueueSearch,
   readClaimedJobs,
 } from '@rivet/store';
 import type { RunnerTerms, WaitingPolls } from '../runners/known-runners.ts';
-import {
-  type Claimant,
-  type ClaimPoll,
-  joinBrought,
-  makeSlots,
-  Waiter,
-  type WaitingPlace,
-} from './claim-poll.ts';
+import { ClaimGroup } from './claim-group.ts';
+import { type Claimant, type ClaimPoll, Waiter } from './claim-poll.ts';
 import { start, undoClaim } from './transitions.ts';
 
 export interface ClaimDispatcherOptions {
@@ -40,24 +32,13 @@ const POLLS_MAX = 4;
 /** More are not served before it is known which of them have something to be served with. */
 const SERVED_UNASKED_MAX = 8;
 
-/** Polls with the same tags and pipelines. One statement at a time serves them. */
-interface Group extends WaitingPlace {
-  readonly terms: RunnerTerms;
-  readonly waiters: Set<Waiter>;
-  /** The rounds under way. */
-  sweeping: Promise<void> | undefined;
-  again: boolean;
-  /** When there was nothing for it, by the clock of this process. */
-  emptyAtMs: number;
-}
-
 /** An attempt that a claim has started. */
 export type ClaimedAttempt = Pick<ClaimedRow, 'job_id' | 'attempt'>;
 
 /** Holds the polls of the runners that wait here. */
 export class ClaimDispatcher implements WaitingPolls {
   readonly #options: ClaimDispatcherOptions;
-  readonly #groups = new Map<string, Group>();
+  readonly #groups = new Map<string, ClaimGroup>();
   readonly #search = new QueueSearch(() => this.wake());
   /** In the order in which they came. */
   readonly #byRunner = new Map<string, readonly Waiter[]>();
@@ -85,7 +66,7 @@ export class ClaimDispatcher implements WaitingPolls {
   wake(): void {
     for (const group of this.#groups.values()) group.emptyAtMs = Number.NEGATIVE_INFINITY;
     if (this.#groups.size > SERVED_UNASKED_MAX) this.#look();
-    else for (const group of this.#groups.values()) this.#sweep(group);
+    else for (const group of this.#groups.values()) group.sweep();
   }
 
   waitingRunners(): Iterable<string> {
@@ -177,7 +158,7 @@ export class ClaimDispatcher implements WaitingPolls {
     const { runnerId } = poll;
     const before = this.#byRunner.get(runnerId) ?? [];
     const waiter = new Waiter(poll, claimant, group);
-    group.waiters.add(waiter);
+    group.add(waiter);
     this.#byRunner.set(runnerId, [...before, waiter]);
     // Its runner has asked again: nobody reads the answer of the poll before. A runner that asks
     // many times at once gets no more room than for a few.
@@ -189,34 +170,36 @@ export class ClaimDispatcher implements WaitingPolls {
     // within a second. A poll that does not wait so long must be looked for now.
     const empty = performance.now() - group.emptyAtMs < EMPTY_MS && poll.waitMs > EMPTY_MS;
     if (empty && this.#options.woken) waiter.served = 'before';
-    else this.#sweep(group);
+    else group.sweep();
   }
 
-  #groupOf(terms: RunnerTerms): Group {
+  #groupOf(terms: RunnerTerms): ClaimGroup {
     const known = this.#groups.get(terms.key);
     if (known !== undefined) return known;
-    const group: Group = {
-      terms,
-      waiters: new Set(),
-      sweeping: undefined,
-      again: false,
-      emptyAtMs: Number.NEGATIVE_INFINITY,
-      leave: (waiter) => this.#leave(group, waiter),
-    };
+    const { database, leaseSeconds, logger } = this.#options;
+    const group = new ClaimGroup({
+      ...{ terms, leaseSeconds, logger },
+      claim: (request) => start(this.#search, database, request),
+      closed: () => this.#closed,
+      undo: (rows) => this.undo(rows),
+      left: (waiter) => {
+        this.#forgetEmpty(group);
+        this.#left(waiter);
+      },
+      rested: () => this.#forgetEmpty(group),
+    });
     this.#groups.set(terms.key, group);
     return group;
   }
 
-  #leave(group: Group, waiter: Waiter): void {
-    group.waiters.delete(waiter);
-    this.#forgetEmpty(group);
+  #left(waiter: Waiter): void {
     const { runnerId } = waiter.poll;
     const others = (this.#byRunner.get(runnerId) ?? []).filter((other) => other !== waiter);
     if (others.length === 0) this.#byRunner.delete(runnerId);
     else this.#byRunner.set(runnerId, others);
   }
 
-  #forgetEmpty(group: Group): void {
+  #forgetEmpty(group: ClaimGroup): void {
     if (group.waiters.size === 0 && group.sweeping === undefined) {
       this.#groups.delete(group.terms.key);
     }
@@ -243,7 +226,7 @@ export class ClaimDispatcher implements WaitingPolls {
         const terms = groups.map((group) => group.terms);
         const claimable = new Set(await listClaimable(this.#options.database, terms));
         for (const [place, group] of groups.entries()) {
-          if (claimable.has(place)) this.#sweep(group);
+          if (claimable.has(place)) group.sweep();
           else if (!this.#lookAgain && group.sweeping === undefined) group.emptyAtMs = begunAtMs;
         }
       } catch (error) {
@@ -251,87 +234,5 @@ export class ClaimDispatcher implements WaitingPolls {
         this.#options.logger.debug({ err: error }, 'it could not be asked what can be claimed');
       }
     }
-  }
-
-  /** Serves a group; what arrives meanwhile is served by another round. */
-  #sweep(group: Group): void {
-    group.again = true;
-    if (group.sweeping !== undefined || group.waiters.size === 0) return;
-    group.sweeping = this.#rounds(group).finally(() => {
-      group.sweeping = undefined;
-      this.#forgetEmpty(group);
-    });
-  }
-
-  async #rounds(group: Group): Promise<void> {
-    while (group.again && group.waiters.size > 0 && !this.#closed) {
-      group.again = false;
-      // Polls that arrive in the same turn are answered by the same statement.
-      await new Promise((resolve) => setImmediate(resolve));
-      const waiters = [...group.waiters];
-      const begunAtMs = performance.now();
-      try {
-        const filled = await this.#serve(group, waiters);
-        // A full statement may have left more behind.
-        if (filled === 'all') group.again = true;
-        else if (filled === 'some' && !group.again) group.emptyAtMs = begunAtMs;
-      } catch (error) {
-        for (const waiter of waiters) waiter.fail(error);
-      }
-    }
-  }
-
-  /** One report that the database does not take keeps nobody from getting a job. */
-  async #start(
-    request: Omit<ClaimRequest, 'reports'>,
-    reports: BroughtReports | undefined,
-  ): Promise<ClaimedRow[]> {
-    const { database, logger } = this.#options;
-    if (reports === undefined) return start(this.#search, database, request);
-    try {
-      return await start(this.#search, database, { ...request, reports });
-    } catch (error) {
-      // The database is away, for reports as for claims.
-      if (isRivetError(error)) throw error;
-      logger.debug({ err: error }, 'reports could not be stored with a claim');
-      return start(this.#search, database, request);
-    }
-  }
-
-  /** Whether all that could take a job were given one. */
-  async #serve(group: Group, waiters: readonly Waiter[]): Promise<'all' | 'some' | 'not asked'> {
-    const { leaseSeconds } = this.#options;
-    const { fulfils, pipelines } = group.terms;
-    const slots = makeSlots(waiters.map(({ poll }) => poll));
-    if (slots.length === 0) {
-      for (const waiter of waiters) {
-        waiter.served = 'before';
-        if (waiter.due) waiter.settle([]);
-      }
-      return 'not asked';
-    }
-    const reports = joinBrought(
-      waiters.filter(({ served }) => served === 'not yet').map(({ poll }) => poll),
-    );
-    for (const waiter of waiters) waiter.served = 'now';
-    const request = { slots, fulfils, pipelines, leaseSeconds };
-    const rows = await this.#start(request, reports);
-    // Not by the request alone: its id is what the runner says, and another may say the same.
-    const runners = new Map(slots.map(({ leaseId, runnerId }) => [leaseId, runnerId]));
-    const keyOf = (runnerId = '', requestId: string): string => `${runnerId} ${requestId}`;
-    const byRequest = Map.groupBy(rows, (row) =>
-      keyOf(runners.get(row.lease_id), row.request_id.toLowerCase()),
-    );
-    const unwanted: ClaimedRow[] = [];
-    for (const waiter of waiters) {
-      const { runnerId, requestId } = waiter.poll;
-      const mine = byRequest.get(keyOf(runnerId, requestId.toLowerCase())) ?? [];
-      waiter.served = 'before';
-      // Its runner went away while the statement ran: nobody would get these.
-      if (waiter.settled) unwanted.push(...mine);
-      else if (mine.length > 0 || waiter.due || this.#closed) waiter.settle(mine);
-    }
-    if (unwanted.length > 0) await this.undo(unwanted);
-    return rows.length === slots.length ? 'all' : 'some';
   }
 }

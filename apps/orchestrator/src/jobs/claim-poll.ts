@@ -65,6 +65,12 @@ export class Waiter {
     this.#claimant.failed(error);
   }
 
+  /** It was looked for it, and there was nothing. */
+  look(): void {
+    this.served = 'before';
+    if (this.due) this.settle([]);
+  }
+
   /** Answers it with no jobs; when a statement is under way, or still to come, with what that gives. */
   end(): void {
     // Every poll looks once, also one that does not want to wait.
