@@ -47,6 +47,7 @@ export { createLogger, type Logger, type LogLevel, silentLogger } from './logger
 export { didYouMean, nearest } from './nearest.ts';
 export { releaseMemory } from './release-memory.ts';
 export { REDACTED, SecretText } from './secret-text.ts';
+export { createRandom, type Random } from './seeded-random.ts';
 export { createService, type Service, type ServiceBody, startAll, stopAll } from './service.ts';
 export { formatSize, parseSize } from './size.ts';
 export { uuidAfter, uuidv7, uuidv7Series } from './uuid.ts';

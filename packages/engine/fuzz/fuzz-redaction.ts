@@ -1,6 +1,7 @@
 // Random secrets in random forms, cut at random places: nothing may leak, nothing else may change.
+
+import { createRandom, type Random } from '@rivet/base';
 import { createRedactor, type Redactor } from '../src/redaction/redactor.ts';
-import { createRandom, type Random } from './random.ts';
 import { randomSecrets } from './random-secrets.ts';
 import { createReference, type Reference } from './reference.ts';
 import { randomShape, type Shape } from './shapes.ts';

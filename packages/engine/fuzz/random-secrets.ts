@@ -1,5 +1,5 @@
 // Secrets as people have them, and as somebody would choose them to confuse the search.
-import type { Random } from './random.ts';
+import type { Random } from '@rivet/base';
 
 const ALPHABETS: readonly (readonly string[])[] = [
   [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'],

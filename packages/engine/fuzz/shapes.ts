@@ -1,5 +1,5 @@
 // Secrets spread over lines: wrapped, coloured, in dumps. What is left of them is measured.
-import type { Random } from './random.ts';
+import type { Random } from '@rivet/base';
 import { writeForm } from './written-forms.ts';
 
 export interface Shape {

@@ -1,5 +1,5 @@
 // How tools write a secret: by the functions of the language, not by those of the redactor.
-import type { Random } from './random.ts';
+import type { Random } from '@rivet/base';
 
 /** A text with a secret in it, as something wrote it. */
 export interface Written {

@@ -4,6 +4,7 @@
 import { accessErrors } from './access.ts';
 import { auditErrors } from './audit.ts';
 import { authErrors } from './auth.ts';
+import { backupErrors } from './backup.ts';
 import { cliErrors } from './cli.ts';
 import { containerErrors } from './container.ts';
 import type { ErrorEntry } from './define.ts';
@@ -38,6 +39,7 @@ export const errorCatalogue = {
   ...secretErrors,
   ...identityErrors,
   ...serverErrors,
+  ...backupErrors,
   ...cliErrors,
   ...pluginErrors,
   ...testErrors,

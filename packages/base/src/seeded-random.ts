@@ -1,10 +1,12 @@
-// Random choices that a seed repeats.
+// Random choices that a seed repeats: for tests that try much and must be able to try it again.
 
+/** Choices in the order in which they are asked for. */
 export interface Random {
   /** A whole number from 0 to `below`, which is left out. */
   below(below: number): number;
   /** From `min` to `max`, both included. */
   between(min: number, max: number): number;
+  /** One of them. @throws when there is none */
   pick<T>(items: readonly T[]): T;
   /** True once in `times`. */
   once(times: number): boolean;
