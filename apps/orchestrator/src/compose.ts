@@ -14,6 +14,7 @@ import {
   createListener,
   createNotifier,
   type Database,
+  HELLO_CHANNEL,
   JOB_CHANNEL,
   migrate,
   QUEUE_CHANNEL,
@@ -193,15 +194,18 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
   });
   const listener = createListener({
     database,
-    channels: [QUEUE_CHANNEL, JOB_CHANNEL, RUNNER_CHANNEL],
+    channels: [QUEUE_CHANNEL, JOB_CHANNEL, RUNNER_CHANNEL, HELLO_CHANNEL],
     logger,
     onNotification: (channel, payload) => {
-      if (notifier.isOwn(payload)) return;
+      const told = notifier.heard(payload);
+      if (told === undefined) return;
       if (channel === QUEUE_CHANNEL) dispatcher.wake();
-      else if (channel === RUNNER_CHANNEL) knownRunners.changed(payload);
-      else watcher.notified(payload);
+      else if (channel === RUNNER_CHANNEL) knownRunners.changed(told);
+      else if (channel === JOB_CHANNEL) watcher.notified(told);
     },
+    onDisconnected: () => notifier.listening(false),
     onConnected: () => {
+      notifier.listening(true);
       dispatcher.wake();
       knownRunners.changed('*');
       watcher.notified('*');

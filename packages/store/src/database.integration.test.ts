@@ -131,6 +131,7 @@ test('a network that swallows everything does not hold a statement for ever', as
 test('what is notified is heard, also after the listening connection was cut', async () => {
   const heard: string[] = [];
   let connections = 0;
+  let disconnections = 0;
   const listener = createListener({
     database: other,
     channels: [QUEUE_CHANNEL, JOB_CHANNEL],
@@ -140,6 +141,9 @@ test('what is notified is heard, also after the listening connection was cut', a
       heard.push(`${channel} ${payload.replace(/^[0-9a-f-]{36} ?/, '')}`),
     onConnected: () => {
       connections += 1;
+    },
+    onDisconnected: () => {
+      disconnections += 1;
     },
   });
   await listener.start();
@@ -152,6 +156,7 @@ test('what is notified is heard, also after the listening connection was cut', a
     await expect.poll(() => heard.toSorted()).toEqual([`${JOB_CHANNEL} a b`, `${QUEUE_CHANNEL} `]);
     await database.query(cut).catch(() => undefined);
     await expect.poll(() => connections, { timeout: 5000 }).toBe(2);
+    expect(disconnections).toBe(1);
     notifier.queueChanged();
     await expect.poll(() => heard.length).toBe(3);
   } finally {

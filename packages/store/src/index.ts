@@ -29,6 +29,7 @@ export { checkSchema, migrate, migrationsDirectory } from './migrator.ts';
 export type { NameFilter } from './name-filter.ts';
 export {
   createNotifier,
+  HELLO_CHANNEL,
   JOB_CHANNEL,
   type Notifier,
   type NotifierOptions,

@@ -10,6 +10,8 @@ export interface ListenerOptions {
   readonly onNotification: (channel: string, payload: string) => void;
   /** After each (re)connection: whatever was notified in between was not heard. */
   readonly onConnected: () => void;
+  /** The connection is gone: nothing is heard until the next one. */
+  readonly onDisconnected?: () => void;
 }
 
 /**
@@ -46,6 +48,7 @@ async function keepListening(options: ListenerOptions, signal: AbortSignal): Pro
         failures = 0;
         options.onConnected();
         await ended;
+        options.onDisconnected?.();
       } finally {
         await client.end().catch(() => undefined);
       }

@@ -2,7 +2,8 @@
 import { silentLogger } from '@rivet/base';
 import type { Client } from 'pg';
 import { expect, test } from 'vitest';
-import { createNotifier, JOB_CHANNEL, QUEUE_CHANNEL } from './notify.ts';
+import { createNotifier, HELLO_CHANNEL, JOB_CHANNEL, QUEUE_CHANNEL } from './notify.ts';
+import { OtherListeners } from './other-listeners.ts';
 
 /** Connections whose statements end when the test says so. */
 function fakeDatabase() {
@@ -87,7 +88,7 @@ test('its own are told apart from those of others', async () => {
   one?.jobChanged('a');
   await database.settle();
   const [, payload = ''] = database.sent[0]?.[0] ?? [];
-  expect([one?.isOwn(payload), two?.isOwn(payload), one?.isOwn('*')]).toEqual([true, false, false]);
+  expect([one?.heard(payload), two?.heard(payload)]).toEqual([undefined, 'a']);
   await one?.close();
   await two?.close();
 });
@@ -97,7 +98,7 @@ test('more jobs than a payload holds are all jobs', async () => {
   const notifier = createNotifier(database, silentLogger);
   for (let count = 0; count <= 200; count += 1) notifier.jobChanged(`job ${count}`);
   await database.settle();
-  expect(database.sent).toEqual([[[JOB_CHANNEL, '*']]]);
+  expect(idsSent(database)).toEqual([['*']]);
   await notifier.close();
 });
 
@@ -144,4 +145,39 @@ test('turned off, nobody is told, here neither', async () => {
   notifier.jobChanged('a');
   await notifier.close();
   expect([here, database.sent, database.connections]).toEqual([[], [], 0]);
+});
+
+/** A clock at which nobody else has been heard of for long. */
+function alone() {
+  let nowMs = 0;
+  const others = new OtherListeners(() => nowMs);
+  others.connected(true);
+  nowMs = 60_000;
+  return others;
+}
+
+test('who is alone tells only itself, and others from when it hears of one', async () => {
+  const database = fakeDatabase();
+  const here: string[] = [];
+  const notifier = createNotifier(database, silentLogger, {
+    others: alone(),
+    onJob: (id) => here.push(id),
+  });
+  notifier.jobChanged('a');
+  notifier.queueChanged();
+  expect(here).toEqual(['a']);
+  expect(notifier.heard('another b')).toBe('b');
+  notifier.jobChanged('c');
+  await database.settle();
+  expect(idsSent(database)).toEqual([['c']]);
+  await notifier.close();
+});
+
+test('whoever begins to listen says so, also when it was alone before', async () => {
+  const database = fakeDatabase();
+  const notifier = createNotifier(database, silentLogger, { others: alone() });
+  notifier.listening(true);
+  await database.settle();
+  expect(database.sent.flat().map(([channel]) => channel)).toEqual([HELLO_CHANNEL]);
+  await notifier.close();
 });

@@ -3,21 +3,29 @@
 import { type Logger, sleep, uuidv7 } from '@rivet/base';
 import type { Client } from 'pg';
 import type { Database } from './database.ts';
+import { HELLO_MS, OtherListeners } from './other-listeners.ts';
 
 /** Jobs can be claimed. */
 export const QUEUE_CHANNEL = 'rivet_queue';
-/** Jobs changed or logged: their ids with spaces between, or `*` for too many to name. */
+/** Jobs changed or logged: who says so and their ids with spaces between, or `*` for too many. */
 export const JOB_CHANNEL = 'rivet_job';
-/** Runners changed: revoked, connected, with another token. Their ids, as of jobs. */
+/** Runners changed: revoked, connected, with another token. As of jobs. */
 export const RUNNER_CHANNEL = 'rivet_runner';
+/** An orchestrator listens; said again every 10 seconds. */
+export const HELLO_CHANNEL = 'rivet_hello';
 
 export interface Notifier {
   queueChanged(): void;
   jobChanged(jobId: string): void;
   /** Tells only the others. */
   runnerChanged(runnerId: string): void;
-  /** Whether a payload came from here, and was told here already. */
-  isOwn(payload: string): boolean;
+  /** Our own connection for listening was made, or is gone: what nobody hears is not sent. */
+  listening(is: boolean): void;
+  /**
+   * What another one told: ids with spaces between, `*` for too many to name. Undefined when it
+   * came from here, and was told here already.
+   */
+  heard(payload: string): string | undefined;
   /** Sends what waits. */
   close(): Promise<void>;
 }
@@ -28,18 +36,19 @@ export interface NotifierOptions {
   /** Tells this orchestrator itself, in the same turn. */
   readonly onQueue?: () => void;
   readonly onJob?: (jobId: string) => void;
+  /** Whether others listen; found out by what is heard when absent. */
+  readonly others?: OtherListeners;
 }
 
 /** A payload of PostgreSQL holds 8000 bytes: the sender and 200 ids of 36 characters. */
 const IDS_MAX = 200;
 /**
  * Two statements begin so far apart at least; what comes meanwhile is one statement. The first
- * after a pause goes at once.
+ * after a pause goes at once. Where one follows the other without a pause the gap grows: each costs
+ * as much as a claim, here and where it is heard.
  */
 const GAP_MS = 5;
-/** After one with so many jobs there is more to come: each costs as much as a claim. */
-const MANY = 32;
-const GAP_AFTER_MANY_MS = 15;
+const GAP_MS_MAX = 20;
 /** After a failure: the database has other worries. */
 const FAILED_GAP_MS = 500;
 const SEND_MS_MAX = 5000;
@@ -49,18 +58,22 @@ const NOTIFY = `SELECT pg_notify(channel, payload)
 
 /** What waits to be told. */
 interface Waiting {
+  hello: boolean;
   queue: boolean;
   jobs: Set<string>;
   runners: Set<string>;
 }
 
-const nothing = (): Waiting => ({ queue: false, jobs: new Set(), runners: new Set() });
+const nothing = (): Waiting => ({
+  ...{ hello: false, queue: false },
+  ...{ jobs: new Set<string>(), runners: new Set<string>() },
+});
 
 /** One that is lost costs a listener a second, its slow poll: failures are only logged. */
 export function createNotifier(
   database: Pick<Database, 'connect'>,
   logger: Logger,
-  { enabled = true, ...here }: NotifierOptions = {},
+  { enabled = true, others = new OtherListeners(), ...here }: NotifierOptions = {},
 ): Notifier {
   const sender = uuidv7();
   const connection = createSender(database);
@@ -68,16 +81,16 @@ export function createNotifier(
   let nextAtMs = 0;
   let sending: Promise<void> | undefined;
   let closing = false;
+  let hello: NodeJS.Timeout | undefined;
 
   const sendAll = async (): Promise<void> => {
-    for (;;) {
+    for (let gapMs = GAP_MS; ; gapMs = Math.min(GAP_MS_MAX, 2 * gapMs)) {
       // What the same turn brings goes with it.
       await Promise.resolve();
       const pauseMs = nextAtMs - performance.now();
       if (pauseMs > 0 && !closing) await sleep(pauseMs);
       const [channels, payloads] = messagesOf(waiting, sender);
       if (channels.length === 0) return;
-      const gapMs = waiting.jobs.size > MANY ? GAP_AFTER_MANY_MS : GAP_MS;
       waiting = nothing();
       nextAtMs = performance.now() + gapMs;
       try {
@@ -98,8 +111,13 @@ export function createNotifier(
   const tell = (note: () => void): void => {
     if (!enabled || closing) return;
     note();
+    if (!others.any) waiting = { ...nothing(), hello: waiting.hello };
     schedule();
   };
+  const sayHello = (): void =>
+    tell(() => {
+      waiting.hello = true;
+    });
   return {
     queueChanged: () =>
       tell(() => {
@@ -115,9 +133,23 @@ export function createNotifier(
       tell(() => {
         waiting.runners.add(runnerId);
       }),
-    isOwn: (payload) => payload.startsWith(sender),
+    listening(is) {
+      others.connected(is);
+      clearInterval(hello);
+      if (!is) return;
+      hello = setInterval(sayHello, HELLO_MS).unref();
+      // Whoever was alone until now must tell us.
+      sayHello();
+    },
+    heard(payload) {
+      const [from, ...told] = payload.split(' ');
+      if (from === sender) return undefined;
+      others.heard();
+      return told.join(' ');
+    },
     async close() {
       closing = true;
+      clearInterval(hello);
       while (sending !== undefined) await sending;
       await connection.close();
     },
@@ -125,13 +157,17 @@ export function createNotifier(
 }
 
 function messagesOf(
-  { queue, jobs, runners }: Waiting,
+  { hello, queue, jobs, runners }: Waiting,
   sender: string,
 ): [channels: string[], payloads: string[]] {
   const channels: string[] = [];
   const payloads: string[] = [];
-  if (queue) {
-    channels.push(QUEUE_CHANNEL);
+  for (const [channel, is] of [
+    [HELLO_CHANNEL, hello],
+    [QUEUE_CHANNEL, queue],
+  ] as const) {
+    if (!is) continue;
+    channels.push(channel);
     payloads.push(sender);
   }
   for (const [channel, ids] of [
@@ -140,7 +176,7 @@ function messagesOf(
   ] as const) {
     if (ids.size === 0) continue;
     channels.push(channel);
-    payloads.push(ids.size > IDS_MAX ? '*' : [sender, ...ids].join(' '));
+    payloads.push([sender, ...(ids.size > IDS_MAX ? ['*'] : ids)].join(' '));
   }
   return [channels, payloads];
 }
