@@ -38,6 +38,7 @@ const TOGETHER = [
 /** What programs start by the place of its source. */
 const YAML = { name: 'yaml', path: 'packages/engine/src/yaml/yaml-main.ts' };
 const children = new Map([[YAML.path, YAML.name]]);
+  backup: 'apps/orchestrator/src/backup.ts',
 const services = {
   orchestrator: 'apps/orchestrator/src/main.ts',
   migrate: 'apps/orchestrator/src/migrate.ts',

@@ -35,16 +35,22 @@ function signalName(number: number): string {
   return names.find(([, value]) => value === number)?.[0] ?? String(number);
 }
 
-/** @param options.stdout `pipe` to read it, `inherit` where it is the user's */
+/**
+ * @param options.stdout `pipe` to read it, `inherit` where it is the user's
+ * @param options.args of the program
+ */
 export function startGuarded(
   program: Program,
   env: Readonly<Record<string, string | undefined>>,
-  options: { stdout: 'pipe' | 'inherit' },
+  options: { stdout: 'pipe' | 'inherit'; args?: readonly string[] },
 ): HostProcess {
   const child = startProcess({
     file: '/bin/sh',
     // Paths are parameters of the script, never part of it.
-    args: ['-c', GUARD, 'rivet', process.execPath, programEntry(program, env)],
+    args: [
+      ...['-c', GUARD, 'rivet', process.execPath, programEntry(program, env)],
+      ...(options.args ?? []),
+    ],
     env,
     stdin: 'pipe',
     stdout: options.stdout,

@@ -5,12 +5,13 @@ import { findBuild } from '@rivet/base';
 import type { Environment } from './config-file.ts';
 
 /** Programs that the CLI starts. */
-export type Program = 'orchestrator' | 'migrate' | 'bootstrap' | 'runner';
+export type Program = 'orchestrator' | 'migrate' | 'bootstrap' | 'backup' | 'runner';
 
 const entries: Readonly<Record<Program, string>> = {
   orchestrator: 'apps/orchestrator/src/main.ts',
   migrate: 'apps/orchestrator/src/migrate.ts',
   bootstrap: 'apps/orchestrator/src/bootstrap.ts',
+  backup: 'apps/orchestrator/src/backup.ts',
   runner: 'apps/runner/src/main.ts',
 };
 

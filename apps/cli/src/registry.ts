@@ -427,6 +427,16 @@ export const registry: readonly RegistryGroup[] = [
         'Bring the database to the version of this installation',
         async () => (await import('./commands/migrate.ts')).migrate,
       ),
+      entry(
+        'backup',
+        'Write all that is in the database to a file, or check such a file',
+        async () => (await import('./commands/backup.ts')).backup,
+      ),
+      entry(
+        'restore',
+        'Put a backup into an empty database',
+        async () => (await import('./commands/restore.ts')).restore,
+      ),
     ],
   },
 ];

@@ -10,6 +10,7 @@ import type { Program } from './installation.ts';
  * Starts the program and waits for its end. It has a process group of its own: what Ctrl-C means
  * reaches it once, through us.
  * @param env what to set besides our own environment
+ * @param args of the program
  * @returns its exit code, 130 when a signal ended it after one was passed on
  * @throws RIVET_CLI_PROGRAM_ENDED when it could not be started or was killed
  */
@@ -17,9 +18,10 @@ export async function startProgram(
   program: Program,
   env: Readonly<Record<string, string | undefined>>,
   context: CommandContext,
+  args: readonly string[] = [],
 ): Promise<number> {
   const { interrupt } = context;
-  const child = startGuarded(program, { ...context.env, ...env }, { stdout: 'inherit' });
+  const child = startGuarded(program, { ...context.env, ...env }, { stdout: 'inherit', args });
   const pass = (): void => void child.kill('SIGTERM');
   interrupt.signal.addEventListener('abort', pass, { once: true });
   interrupt.force.addEventListener('abort', pass, { once: true });

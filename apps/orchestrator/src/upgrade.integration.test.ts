@@ -1,8 +1,5 @@
 // An installation with data of every kind is updated to partitions: nothing of it is lost, what ran
 // goes on, what waited is run, and what the foreign keys refused is still refused.
-import { copyFile, mkdtemp, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { SecretText, uuidv7 } from '@rivet/base';
 import type { Client, JobOutcome, LogLine } from '@rivet/protocol';
 import {
@@ -10,13 +7,12 @@ import {
   type Database,
   dropDatabase,
   migrate,
-  migrationsDirectory,
   violatedConstraint,
 } from '@rivet/store';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { PASSWORD, signIn } from './auth/test-people.ts';
 import type { Orchestrator } from './compose.ts';
-import before from './fixtures/schema-0009.json' with { type: 'json' };
+import { before, installEarlier } from './fixtures/earlier-installation.ts';
 import {
   clientFor,
   FakeRunner,
@@ -28,7 +24,6 @@ import {
 type Row = Readonly<Record<string, unknown>>;
 type Rows = Readonly<Record<string, readonly Row[]>>;
 
-const LAST_BEFORE = 9;
 const PARTITIONED = [
   'jobs',
   'job_attempts',
@@ -60,8 +55,8 @@ let placesAfter: Readonly<Record<keyof typeof ahead, readonly string[]>>;
 beforeAll(async () => {
   const url = await createFromTemplate(adminUrl, name, 'template0');
   database = openTestDatabase(url);
-  await migrateUntil(LAST_BEFORE);
-  await fill();
+  await installEarlier(database);
+  await addJobsOfWrongClocks();
   rowsBefore = await readTables();
   await migrate(database);
   rowsAfter = await readTables();
@@ -84,43 +79,18 @@ afterAll(async () => {
 const run = <R extends object = Row>(text: string, values: unknown[] = []): Promise<R[]> =>
   database.query<R>({ name: '', text, repeatable: false }, values);
 
-async function migrateUntil(last: number): Promise<void> {
-  const directory = await mkdtemp(join(tmpdir(), 'rivet-migrations-'));
-  try {
-    for (const file of await readdir(migrationsDirectory)) {
-      if (Number.parseInt(file, 10) > last || !/^\d/.test(file)) continue;
-      await copyFile(join(migrationsDirectory, file), join(directory, file));
+/** Copies of a job that clocks of other times have launched. */
+async function addJobsOfWrongClocks(): Promise<void> {
+  for (const table of PARTITIONED) {
+    const key = table === 'jobs' ? 'id' : 'job_id';
+    for (const id of Object.values(ahead)) {
+      await run(`INSERT INTO ${table} SELECT (json_populate_record(NULL::${table},
+        (to_jsonb(t) || '{"${key}": "${id}"}')::json)).* FROM ${table} t
+        WHERE ${key} = '${jobs.succeeded}'`);
     }
-    expect(await migrate(database, directory)).toHaveLength(last);
-  } finally {
-    await rm(directory, { recursive: true });
   }
-}
-
-/** All tables that there are are filled as one, so that nothing refers to what comes later. */
-async function fill(): Promise<void> {
-  const inserts = Object.entries(before.tables).map(
-    ([table, rows]) => `DELETE FROM ${table};
-      INSERT INTO ${table} SELECT * FROM json_populate_recordset(NULL::${table},
-        $rows$${JSON.stringify(rows)}$rows$);`,
-  );
-  const client = await database.connect();
-  try {
-    await client.query(`BEGIN; SET LOCAL session_replication_role = replica;
-      ${inserts.join('\n')} COMMIT`);
-    for (const table of PARTITIONED) {
-      const key = table === 'jobs' ? 'id' : 'job_id';
-      for (const id of Object.values(ahead)) {
-        await client.query(`INSERT INTO ${table} SELECT (json_populate_record(NULL::${table},
-          (to_jsonb(t) || '{"${key}": "${id}"}')::json)).* FROM ${table} t
-          WHERE ${key} = '${jobs.succeeded}'`);
-      }
-    }
-    await client.query(`UPDATE job_attempts SET lease_until = now() + interval '10 minutes'
-      WHERE ended_at IS NULL AND job_id <> '${jobs.lost}'`);
-  } finally {
-    await client.end();
-  }
+  await run(`UPDATE job_attempts SET lease_until = now() + interval '10 minutes'
+    WHERE ended_at IS NULL AND job_id <> '${jobs.lost}'`);
 }
 
 async function readTables(): Promise<Rows> {

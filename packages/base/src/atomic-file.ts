@@ -25,7 +25,8 @@ export async function writeFileAtomically(
   await syncDirectory(dirname(path));
 }
 
-async function syncDirectory(path: string): Promise<void> {
+/** Makes what was renamed or removed in a directory outlast a crash of the machine. */
+export async function syncDirectory(path: string): Promise<void> {
   const directory = await open(path, 'r');
   try {
     await directory.sync();

@@ -1,5 +1,5 @@
 // Base: errors, services, durations and other things that know no noun of Rivet.
-export { writeFileAtomically } from './atomic-file.ts';
+export { syncDirectory, writeFileAtomically } from './atomic-file.ts';
 export { type BackoffOptions, backoffMs } from './backoff.ts';
 export {
   BUILD_DIRECTORY,

@@ -25,11 +25,13 @@ interface SchemaState {
 
 /**
  * Runs the migrations that are missing, each in a transaction of its own; returns their names.
+ * @param last stop after this one; absent: run all
  * @throws RIVET_DATABASE_SCHEMA_NEWER, RIVET_DATABASE_TOO_OLD, RIVET_DATABASE_MIGRATION_FAILED
  */
 export async function migrate(
   database: Database,
   directory: string = migrationsDirectory,
+  last?: string,
 ): Promise<string[]> {
   const client = await database.connect();
   try {
@@ -37,8 +39,9 @@ export async function migrate(
     await client.query('SET statement_timeout = 0');
     await client.query('SELECT pg_advisory_lock($1)', [LOCK_KEY]);
     const known = await knownMigrations(directory);
-    await refuseNewer(client, known);
-    return await runMissing(client, directory);
+    const { missing } = await refuseNewer(client, known);
+    const wanted = missing.filter((name) => last === undefined || name <= last);
+    return wanted.length === 0 ? [] : await runMissing(client, directory, wanted.length);
   } catch (error) {
     throw toDatabaseError(error, database.address);
   } finally {
@@ -87,11 +90,24 @@ async function readSchemaState(db: Queryable, known: readonly string[]): Promise
   return { missing, unknown, breaking: (row?.needs_migration ?? 0) > newest };
 }
 
-async function refuseNewer(client: Client, known: readonly string[]): Promise<void> {
-  const db: Queryable = {
+/** Migrations that the database has, in order; none where Rivet never was. */
+export async function listMigrations(client: Client): Promise<string[]> {
+  const db = queryable(client);
+  const [table] = await db.query<{ found: boolean }>(hasMigrations);
+  if (table?.found !== true) return [];
+  return (await db.query<{ name: string }>(listApplied)).map((row) => row.name);
+}
+
+async function refuseNewer(client: Client, known: readonly string[]): Promise<SchemaState> {
+  const state = await readSchemaState(queryable(client), known);
+  refuse(state);
+  return state;
+}
+
+function queryable(client: Client): Queryable {
+  return {
     query: async ({ text }, values = []) => (await client.query(text, [...values])).rows,
   };
-  refuse(await readSchemaState(db, known));
 }
 
 function refuse(state: SchemaState): void {
@@ -99,7 +115,7 @@ function refuse(state: SchemaState): void {
   throw RivetError.of('RIVET_DATABASE_SCHEMA_NEWER', { found: state.unknown.at(-1) ?? '' });
 }
 
-async function runMissing(client: Client, directory: string): Promise<string[]> {
+async function runMissing(client: Client, directory: string, count: number): Promise<string[]> {
   // Only this function needs it, and it takes a while to load.
   const { runner } = await import('node-pg-migrate');
   let last = '';
@@ -112,6 +128,7 @@ async function runMissing(client: Client, directory: string): Promise<string[]> 
       dir: join(directory),
       ignorePattern: '(?!\\d{4}_.*\\.sql$).*',
       direction: 'up',
+      count,
       migrationsTable: 'rivet_migrations',
       singleTransaction: false,
       // A newer, compatible program may have run migrations that come after ours.
@@ -136,7 +153,8 @@ async function checkServerVersion(client: Client): Promise<void> {
   });
 }
 
-async function knownMigrations(directory: string): Promise<string[]> {
+/** Migrations that this program knows, in order. */
+export async function knownMigrations(directory: string = migrationsDirectory): Promise<string[]> {
   const files = (await readdir(directory)).filter((file) => /^\d{4}_[a-z0-9_]+\.sql$/.test(file));
   return files.sort().map((file) => file.replace(/\.sql$/, ''));
 }

@@ -19,12 +19,15 @@ type Table = (typeof TABLES)[number];
 export const historyTables: readonly string[] = TABLES.map(({ name }) => name);
 
 /** The jobs that were launched from one time until another. */
-export interface Partition {
+export interface PartitionBounds {
   /** What its tables are named by: `initial`, or the day on which it begins as `20261123`. */
   readonly name: string;
   /** Milliseconds since 1970; absent: everything before `toMs`. */
   readonly fromMs?: number | undefined;
   readonly toMs: number;
+}
+
+export interface Partition extends PartitionBounds {
   /** Those of the tables that have it; fewer when a program ended half-way. */
   readonly tables: readonly string[];
 }
@@ -128,7 +131,24 @@ export function dropPartition(
   });
 }
 
-async function readPartitions(client: Client): Promise<Partition[]> {
+/**
+ * Replaces all partitions but the one for the rest, which must be empty, by others: in the
+ * transaction that is open.
+ */
+export async function replacePartitions(
+  client: Client,
+  partitions: readonly PartitionBounds[],
+): Promise<void> {
+  for (const { name, tables } of await readPartitions(client)) {
+    for (const table of tables) await client.query(`DROP TABLE ${table}_${checked(name)}`);
+  }
+  for (const partition of partitions) {
+    for (const table of TABLES) await add(client, table, partition);
+  }
+}
+
+/** As `listPartitions`, on a connection that is there. */
+export async function readPartitions(client: Client): Promise<Partition[]> {
   const sql = `SELECT parent.relname AS parent,
       substr(part.relname, length(parent.relname) + 2) AS name,
       substring(pg_get_expr(part.relpartbound, part.oid)
@@ -158,11 +178,7 @@ async function readPartitions(client: Client): Promise<Partition[]> {
   return partitions.sort((a, b) => a.toMs - b.toMs);
 }
 
-async function add(
-  client: Client,
-  table: Table,
-  partition: { readonly name: string; readonly fromMs: number; readonly toMs: number },
-): Promise<void> {
+async function add(client: Client, table: Table, partition: PartitionBounds): Promise<void> {
   const { name, key, fillFactor } = table;
   const part = `${name}_${checked(partition.name)}`;
   const [from, to] = boundsOf(partition);

@@ -14,10 +14,14 @@ export interface TestProgram {
 }
 
 /** Starts the TypeScript program in `entry`. */
-export function startProgram(entry: URL, env: Readonly<Record<string, string>>): TestProgram {
+export function startProgram(
+  entry: URL,
+  env: Readonly<Record<string, string>>,
+  args: readonly string[] = [],
+): TestProgram {
   const child = startProcess({
     file: process.execPath,
-    args: [fileURLToPath(entry)],
+    args: [fileURLToPath(entry), ...args],
     env: { PATH: process.env.PATH, TMPDIR: process.env.TMPDIR, ...env },
     stdin: 'ignore',
   });
