@@ -1,22 +1,35 @@
-// Passes over numbers that are no dump of a secret, however they are read: no two bytes in a row
-// are those that a form begins with.
+// Passes over numbers that are no dump of a secret, however they are read. It looks twice: roughly at
+// each number as it comes, and closely at what is left.
 import type { Automaton } from './automaton.ts';
 import { byteAt, decimal, numberBytes, octal, type ReadNumber } from './dump-number.ts';
 
-/** What stands before the first number, and for one that cannot be read. */
-const NO_BYTE = -1;
+/** What stands before the first number, and for one that cannot be read. Its pairs are in no form. */
+export const NO_BYTE = 256;
 /** Longer numbers are read in hexadecimal only. */
 const OTHER_DIGITS_MAX = 6;
 
 export class DumpFilter {
+  /**
+   * Which two bytes stand at the beginning of a form or one place behind it, in this or the other
+   * order, a bit for each pair. Whatever numbers the bytes of a form are in: the first two stand in
+   * one number, or the next two do, or the second is a number by itself.
+   */
+  readonly near: Uint8Array = new Uint8Array((NO_BYTE + 1) << 5);
   readonly #firstBytes: Uint8Array;
   readonly #firstPairs: Uint8Array;
   readonly #others: readonly OtherReading[];
 
-  constructor({ firstBytes, firstPairs }: Automaton) {
+  constructor({ forms, firstBytes, firstPairs }: Automaton) {
     this.#firstBytes = firstBytes;
     this.#firstPairs = firstPairs;
     this.#others = [decimal, octal].map((read) => ({ read, before: NO_BYTE }));
+    for (const { bytes } of forms) {
+      const [first = 0, second = 0, third = 0] = bytes;
+      for (const [a, b] of [[first, second] as const, [second, third] as const]) {
+        setPair(this.near, a, b);
+        setPair(this.near, b, a);
+      }
+    }
   }
 
   /**
@@ -24,7 +37,7 @@ export class DumpFilter {
    * none does.
    * @param places beginnings and ends of numbers by turns; `from` and `to` count both
    */
-  find(buffer: Uint8Array, places: readonly number[], from: number, to: number): number {
+  find(buffer: Uint8Array, places: Int32Array, from: number, to: number): number {
     for (const other of this.#others) other.before = NO_BYTE;
     // The first and the last byte of the number before, in the order in which they stand there.
     let firstBefore = NO_BYTE;
@@ -52,8 +65,8 @@ export class DumpFilter {
       firstBefore = first;
       lastBefore = last;
     }
-    const others = this.#others.some(({ before }) => this.#isFirst(before));
-    return others || this.#isFirst(firstBefore) || this.#isFirst(lastBefore) ? to - 2 : to;
+    const others = this.#others.some(({ before }) => this.isFirst(before));
+    return others || this.isFirst(firstBefore) || this.isFirst(lastBefore) ? to - 2 : to;
   }
 
   #otherwise(buffer: Uint8Array, start: number, end: number): boolean {
@@ -70,14 +83,13 @@ export class DumpFilter {
     return found;
   }
 
-  #isFirst(byte: number): boolean {
+  /** Whether a form begins with it. */
+  isFirst(byte: number): boolean {
     return byte !== NO_BYTE && this.#firstBytes[byte] === 1;
   }
 
   #isPair(first: number, second: number): boolean {
-    if (first === NO_BYTE) return false;
-    const bits = this.#firstPairs[(first << 5) | (second >> 3)] ?? 0;
-    return ((bits >> (second & 7)) & 1) === 1;
+    return first !== NO_BYTE && hasPair(this.#firstPairs, first, second) === 1;
   }
 }
 
@@ -85,4 +97,14 @@ export class DumpFilter {
 interface OtherReading {
   readonly read: ReadNumber;
   before: number;
+}
+
+/** 1 when it has the pair, else 0. */
+export function hasPair(pairs: Uint8Array, first: number, second: number): number {
+  return ((pairs[(first << 5) | (second >> 3)] ?? 0) >> (second & 7)) & 1;
+}
+
+function setPair(pairs: Uint8Array, first: number, second: number): void {
+  const place = (first << 5) | (second >> 3);
+  pairs[place] = (pairs[place] ?? 0) | (1 << (second & 7));
 }

@@ -8,8 +8,9 @@ export type ReadNumber = (buffer: Uint8Array, start: number, end: number) => num
 
 /** Of the number that was read last. */
 export const numberBytes = new Uint8Array(16);
-const NO_DIGIT = 0xff;
-const VALUE = new Uint8Array(256).fill(NO_DIGIT);
+/** More than a byte, wherever in one it stands. */
+const NO_DIGIT = 0x100;
+const VALUE = new Uint16Array(256).fill(NO_DIGIT);
 for (let value = 0; value < 16; value += 1) {
   for (const digit of [value.toString(16), value.toString(16).toUpperCase()]) {
     VALUE[digit.charCodeAt(0)] = value;
@@ -49,9 +50,13 @@ export const octal: ReadNumber = (buffer, start, end) => {
   return digits / 3;
 };
 
-/** The byte of two hexadecimal digits. */
+/** The byte of two hexadecimal digits; more than 255 when one of them is none. */
 export function byteAt(buffer: Uint8Array, at: number): number {
   return (valueAt(buffer, at) << 4) | valueAt(buffer, at + 1);
+}
+
+export function isDigitAt(buffer: Uint8Array, at: number): boolean {
+  return valueAt(buffer, at) !== NO_DIGIT;
 }
 
 function valueAt(buffer: Uint8Array, at: number): number {

@@ -13,7 +13,7 @@ import type { Span } from './scanner.ts';
 import { FORM_BYTES_MIN } from './secret-forms.ts';
 
 /** Decimal and octal numbers are common in logs: fewer of them in a row would be found by chance. */
-const NUMBERS_MIN = 8;
+export const NUMBERS_MIN = 8;
 /** Beginnings of bytes that are kept although they can be no part of a match any more. */
 const STARTS_SPARE = 4096;
 const NOTHING: readonly Span[] = [];

@@ -1,10 +1,9 @@
 // Finds secrets in dumps: bytes written as numbers with something between them, as by `xxd`, `od`,
 // `hexdump -C` and programs that print a buffer.
 import type { Automaton } from './automaton.ts';
-import { DumpFilter } from './dump-filter.ts';
 import { type DumpReading, dumpReadings } from './dump-reading.ts';
 import type { Scanner, Span } from './scanner.ts';
-import { FORM_BYTES_MIN } from './secret-forms.ts';
+import { NUMBER_DIGITS_MAX, WaitingNumbers } from './waiting-numbers.ts';
 
 const LETTER = 0;
 const DIGIT = 1;
@@ -25,8 +24,6 @@ const [SPACE, TAB, COLON, BAR, GREATER, ZERO, BACKSLASH, X, LINE_FEED] =
 const GAP_BYTES_MAX = 12;
 /** Before the column of letters of a line that is not full. */
 const GAP_BEFORE_COLUMN_MAX = 128;
-/** `xxd -g 16`; longer ones are found by the automaton of texts. */
-const NUMBER_DIGITS_MAX = 32;
 /** An offset at the beginning of a line has that many digits; that of `tcpdump` the fewest. */
 const OFFSET_DIGITS_MIN = { colon: 4, blank: 6 };
 const OFFSET_DIGITS_MAX = 16;
@@ -63,7 +60,7 @@ function beginsWord(buffer: Uint8Array, at: number): boolean {
 export class DumpScanner implements Scanner {
   spans: Span[] = [];
   readonly #readings: readonly DumpReading[];
-  readonly #filter: DumpFilter;
+  readonly #waiting: WaitingNumbers;
   /** Whether one of the readings is amid a secret. */
   #open = false;
   #place: Place = 'between';
@@ -72,13 +69,6 @@ export class DumpScanner implements Scanner {
   #lineEnds = 0;
   /** The last byte of what is between; 0 before the first. */
   #before = 0;
-  /**
-   * Beginnings and ends of numbers that were not read as bytes yet: most of a log's stand alone and
-   * never are.
-   */
-  readonly #waiting: number[] = [];
-  #waitingCount = 0;
-  #waitingDigits = 0;
   /** Nothing of this line was read but its offset. */
   #atLineStart = true;
   /** What stands behind the offset of this line; undefined when it has none. */
@@ -88,7 +78,7 @@ export class DumpScanner implements Scanner {
 
   constructor(automaton: Automaton) {
     this.#readings = dumpReadings(automaton);
-    this.#filter = new DumpFilter(automaton);
+    this.#waiting = new WaitingNumbers(automaton);
   }
 
   scan(buffer: Uint8Array, from: number, to: number): void {
@@ -126,7 +116,7 @@ export class DumpScanner implements Scanner {
 
   end(buffer: Uint8Array, end: number): void {
     if (this.#place !== 'number') return;
-    this.#await(end);
+    this.#await(buffer, end);
     this.#readWaiting(buffer);
   }
 
@@ -156,15 +146,14 @@ export class DumpScanner implements Scanner {
 
   /** What comes now is no dump. */
   #breakOff(buffer: Uint8Array): void {
-    if (this.#open || this.#waitingDigits >= 2 * FORM_BYTES_MIN) this.#readWaiting(buffer);
+    if (this.#open || this.#waiting.mustBeRead) this.#readWaiting(buffer);
     this.#forgetAll();
   }
 
   #forgetAll(): void {
     this.#place = 'word';
     this.#atLineStart = false;
-    this.#waitingCount = 0;
-    this.#waitingDigits = 0;
+    this.#waiting.clear();
     if (!this.#open) return;
     for (const reading of this.#readings) reading.forget();
     this.#open = false;
@@ -241,7 +230,7 @@ export class DumpScanner implements Scanner {
       this.#offset = next === COLON ? 'colon' : 'blank';
       this.#beginGap(end);
     } else if (kind !== LETTER) {
-      this.#await(end);
+      this.#await(buffer, end);
       this.#beginGap(end);
     } else if (this.#offset !== undefined && !this.#atLineStart) {
       // Letters of the column that look like digits.
@@ -262,46 +251,29 @@ export class DumpScanner implements Scanner {
 
   /** Where the last of numbers ends that have one byte between them; it is in the first, at `begun`. */
   #endOfNumbers(buffer: Uint8Array, begun: number, to: number): number {
-    const waiting = this.#waiting;
-    const from = this.#waitingCount;
-    let count = from;
-    let since = this.#since;
     let at = begun;
-    for (;;) {
-      while (at < to && CLASS[buffer[at] ?? 0] === DIGIT) at += 1;
-      if (this.#atLineStart || at + 1 >= to || at - since > NUMBER_DIGITS_MAX) break;
-      const between = buffer[at] ?? 0;
-      if (CLASS[between] !== BETWEEN || between === BAR) break;
-      if (CLASS[buffer[at + 1] ?? 0] !== DIGIT) break;
-      waiting[count] = since;
-      waiting[count + 1] = at;
-      count += 2;
-      since = at + 1;
-      at += 2;
+    // The first number of a line may be its offset.
+    if (!this.#atLineStart && begun === this.#since + 1) {
+      at = this.#waiting.addRun(buffer, this.#since, to);
+      this.#since = at;
     }
-    this.#waitingCount = count;
-    this.#waitingDigits += since - this.#since - (count - from) / 2;
-    this.#since = since;
+    while (at < to && CLASS[buffer[at] ?? 0] === DIGIT) at += 1;
     return at;
   }
 
-  #await(end: number): void {
+  #await(buffer: Uint8Array, end: number): void {
     this.#atLineStart = false;
-    this.#waiting[this.#waitingCount] = this.#since;
-    this.#waiting[this.#waitingCount + 1] = end;
-    this.#waitingCount += 2;
-    this.#waitingDigits += end - this.#since;
+    this.#waiting.add(buffer, this.#since, end);
   }
 
   #readWaiting(buffer: Uint8Array): void {
-    const count = this.#waitingCount;
+    const { places, count } = this.#waiting;
     for (let index = 0; index < count; index += 2) {
-      if (!this.#open) index = this.#filter.find(buffer, this.#waiting, index, count);
+      if (!this.#open) index = this.#waiting.find(buffer, index);
       if (index === count) break;
-      this.#readNumber(buffer, this.#waiting[index] ?? 0, this.#waiting[index + 1] ?? 0);
+      this.#readNumber(buffer, places[index] ?? 0, places[index + 1] ?? 0);
     }
-    this.#waitingCount = 0;
-    this.#waitingDigits = 0;
+    this.#waiting.clear();
   }
 
   #readNumber(buffer: Uint8Array, start: number, end: number): void {

@@ -18,18 +18,29 @@ function shown(text: string, secret = SECRET): string {
 
 const dumps: Record<string, (bytes: Buffer) => string> = {
   'bytes in hexadecimal': (bytes) => [...bytes].map((byte) => hex(byte, 2)).join(' '),
-  'words of two bytes': (bytes) =>
-    words(bytes, 2)
-      .map((word) => word.toString('hex'))
-      .join(' '),
+  'words of two bytes': (bytes) => words(bytes, 2).map(hexOf).join(' '),
   'words of four bytes, the last first': (bytes) =>
     words(bytes, 4)
-      .map((word) => Buffer.from(word).reverse().toString('hex'))
+      .map((word) => hexOf(Buffer.from(word).reverse()))
       .join(' '),
+  'words of three bytes': (bytes) => words(bytes, 3).map(hexOf).join(':'),
+  'words of sixteen bytes': (bytes) => words(bytes, 16).map(hexOf).join(' '),
+  'numbers of one, two and four bytes in turn': (bytes) => {
+    const sizes = [1, 2, 1, 1, 4];
+    const shown: string[] = [];
+    for (let at = 0; at < bytes.length; at += sizes[(shown.length - 1) % sizes.length]!) {
+      shown.push(hexOf(bytes.subarray(at, at + sizes[shown.length % sizes.length]!)));
+    }
+    return shown.join(' ');
+  },
   'decimal numbers': (bytes) => [...bytes].join(', '),
   'octal numbers': (bytes) => [...bytes].map((byte) => byte.toString(8).padStart(3, '0')).join(' '),
   'a list of C': (bytes) => [...bytes].map((byte) => `0x${hex(byte, 2)}`).join(', '),
 };
+
+function hexOf(bytes: Buffer): string {
+  return bytes.toString('hex');
+}
 
 function hex(value: number, digits: number): string {
   return value.toString(16).padStart(digits, '0');

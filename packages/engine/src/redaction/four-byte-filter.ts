@@ -40,10 +40,10 @@ export class FourByteFilter {
   find(buffer: Uint8Array, from: number, to: number, stride: number): number {
     const places = this.#places;
     const shift = this.#shift;
+    const view = new DataView(buffer.buffer, buffer.byteOffset, buffer.length);
     let at = from;
     for (; at < to; at += stride) {
-      const window = windowAt(buffer, at);
-      if (places[Math.imul(window, FACTOR) >>> shift] === 1) break;
+      if (places[Math.imul(view.getInt32(at), FACTOR) >>> shift] === 1) break;
     }
     return at;
   }

@@ -8,8 +8,10 @@ import type { Redactor } from './redactor.ts';
 export function redactedHost(host: JobHost, redactor: Redactor): JobHost {
   const { observer } = host;
   const redacted: JobObserver = {
-    line: (line) => observer.line(line),
-    ...(observer.lines === undefined ? {} : { lines: (lines) => observer.lines?.(lines) }),
+    line: (line, source) => observer.line(line, source),
+    ...(observer.lines === undefined
+      ? {}
+      : { lines: (lines, source) => observer.lines?.(lines, source) }),
     stage: (change) =>
       observer.stage(
         change.reason === undefined ? change : { ...change, reason: redactor.text(change.reason) },
