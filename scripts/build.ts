@@ -2,21 +2,17 @@
 // in build/. Everything also runs from the sources; what was built starts faster and needs less
 // memory, and is used while no source has changed. With `--if-stale` only what is not there.
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readlink, rename, rm, symlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { SURROUNDINGS_FILE } from '../apps/cli/src/script-surroundings.ts';
-import {
-  BUILD_DIRECTORY,
-  type BuildStamp,
-  buildPlatform,
-  describeSource,
-  findBuild,
-} from '../packages/base/src/index.ts';
+import { BUILD_DIRECTORY, findBuild } from '../packages/base/src/index.ts';
 import { LUA_IMAGE, LUA_IMAGE_ENTRY, makeImage } from '../packages/lua/src/index.ts';
 import { bundle } from './build/bundle.ts';
+import { buildCheckImage, CHECK_IMAGE } from './build/check-image.ts';
+import { leaveOutCodeCache } from './build/code-cache.ts';
 import { rehearsedPrograms } from './build/rehearsed-programs.ts';
-import { readSurroundings } from './build/surroundings.ts';
+import { writeStamp } from './build/stamp.ts';
+import { writeSurroundings } from './build/surroundings.ts';
 
 /** Programs that run may load a part of theirs later: so many builds are kept. */
 const BUILDS_KEPT = 3;
@@ -38,7 +34,6 @@ const TOGETHER = [
 /** What programs start by the place of its source. */
 const YAML = { name: 'yaml', path: 'packages/engine/src/yaml/yaml-main.ts' };
 const children = new Map([[YAML.path, YAML.name]]);
-  backup: 'apps/orchestrator/src/backup.ts',
 const services = {
   orchestrator: 'apps/orchestrator/src/main.ts',
   migrate: 'apps/orchestrator/src/migrate.ts',
@@ -49,7 +44,7 @@ const services = {
 await main();
 
 async function main(): Promise<void> {
-  const stale = [...Object.keys({ ...commandLine, ...services }), LUA_IMAGE].some(
+  const stale = [...Object.keys({ ...commandLine, ...services }), LUA_IMAGE, CHECK_IMAGE].some(
     (name) => findBuild(root, name) === undefined,
   );
   if (process.argv.includes('--if-stale') && !stale) return;
@@ -59,6 +54,7 @@ async function main(): Promise<void> {
   try {
     await buildImage(directory);
     await buildPrograms(directory);
+    await buildCheckImage(root, directory);
     await publish(directory);
   } catch (error) {
     await rm(directory, { recursive: true, force: true });
@@ -78,7 +74,8 @@ async function buildImage(directory: string): Promise<void> {
   });
   const script = join(directory, `${LUA_IMAGE}.cjs`);
   await makeImage(script, await rehearsedPrograms(), directory);
-  await writeStamp(directory, LUA_IMAGE, sources.get(LUA_IMAGE) ?? []);
+  await leaveOutCodeCache(join(directory, `${LUA_IMAGE}.blob`));
+  await writeStamp(root, directory, LUA_IMAGE, sources.get(LUA_IMAGE) ?? []);
 }
 
 async function buildPrograms(directory: string): Promise<void> {
@@ -89,25 +86,11 @@ async function buildPrograms(directory: string): Promise<void> {
   for (const [name, path] of Object.entries(services)) {
     sources.push(...(await bundle({ ...options, entries: { [name]: path } })));
   }
-  const surroundings = JSON.stringify(await readSurroundings());
-  await writeFile(join(directory, SURROUNDINGS_FILE), surroundings);
+  await writeSurroundings(directory);
   const childPaths = yaml.get(YAML.name) ?? [];
   for (const [name, paths] of sources) {
-    await writeStamp(directory, name, [...new Set([...paths, ...childPaths])]);
+    await writeStamp(root, directory, name, [...new Set([...paths, ...childPaths])]);
   }
-}
-
-async function writeStamp(
-  directory: string,
-  name: string,
-  paths: readonly string[],
-): Promise<void> {
-  const stamp: BuildStamp = {
-    node: process.version,
-    platform: buildPlatform(),
-    sources: ['package-lock.json', ...paths].map((path) => describeSource(root, path)),
-  };
-  await writeFile(join(directory, `${name}.json`), JSON.stringify(stamp));
 }
 
 /** Makes it the current one, in one step. */

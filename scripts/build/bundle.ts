@@ -12,6 +12,8 @@ export interface BundleOptions {
   readonly entries: Readonly<Record<string, string>>;
   /** Everything in one file, also what is loaded later. */
   readonly whole?: boolean;
+  /** Packages that are loaded later, and never by these programs: they are left out. */
+  readonly without?: readonly string[];
   /**
    * Paths below the root: each goes into one file with all that it imports and no path before it
    * has. Files cost more to load than what is in them.
@@ -36,13 +38,21 @@ const EXTERNAL =
  * @throws when a source cannot be read or resolved
  */
 export async function bundle(options: BundleOptions): Promise<Map<string, string[]>> {
-  const { root, directory, entries, whole = false, together = [], children = new Map() } = options;
+  const {
+    root,
+    directory,
+    entries,
+    whole = false,
+    together = [],
+    without = [],
+    children = new Map(),
+  } = options;
   const started = new Set(Object.values(entries).map((path) => join(root, path)));
   const build = await rolldown({
     cwd: root,
     input: { ...entries },
     platform: 'node',
-    external: EXTERNAL,
+    external: [EXTERNAL, ...without],
     // Our own modules do nothing when they are loaded: what is not used need not be there.
     treeshake: { moduleSideEffects: (id) => started.has(id) || !isOwn(relative(root, id)) },
     plugins: [placesOf(root, children), asciiOutput],

@@ -4,7 +4,8 @@ import { coreModules, globalAliases } from '../../packages/engine/src/index.ts';
 import type { LuaEngine, LuaProgram } from '../../packages/lua/src/index.ts';
 import { checkPipeline } from '../../packages/pipeline/src/index.ts';
 
-const PIPELINE = `
+/** A pipeline as people write them, without a warning. */
+export const REHEARSED_PIPELINE = `
 local stages = {}
 for i = 1, 3 do
   stages[i] = {
@@ -34,7 +35,7 @@ export async function rehearsedPrograms(): Promise<LuaProgram[]> {
     },
     close: async () => undefined,
   };
-  const bundle = { main: 'pipeline.lua', files: { 'pipeline.lua': PIPELINE } };
+  const bundle = { main: 'pipeline.lua', files: { 'pipeline.lua': REHEARSED_PIPELINE } };
   const options = { modules: coreModules(), globals: globalAliases };
   await checkPipeline(recorder, bundle, options).catch((error: unknown) => {
     if (!(error instanceof Rehearsed)) throw error;

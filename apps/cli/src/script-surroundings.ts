@@ -21,13 +21,21 @@ export type StoredSurroundings = Pick<EvaluationOptions, 'modules' | 'globals'> 
   readonly surface: StoredSurface;
 };
 
+/** What was read, by directory: of a build that does not change. */
+const known = new Map<string, ScriptSurroundings>();
+
 /** @param build the directory with what was built; undefined: the engine is asked */
 export async function surroundings(build: string | undefined): Promise<ScriptSurroundings> {
   if (build === undefined) {
     const { coreModules, globalAliases } = await import('@rivet/engine');
     return { modules: coreModules(), globals: globalAliases, surface: undefined };
   }
-  const text = await readFile(join(build, SURROUNDINGS_FILE), 'utf8');
-  const stored = JSON.parse(text) as StoredSurroundings;
-  return { ...stored, surface: restoreSurface(stored.surface) };
+  let found = known.get(build);
+  if (found === undefined) {
+    const text = await readFile(join(build, SURROUNDINGS_FILE), 'utf8');
+    const stored = JSON.parse(text) as StoredSurroundings;
+    found = { ...stored, surface: restoreSurface(stored.surface) };
+    known.set(build, found);
+  }
+  return found;
 }

@@ -29,9 +29,13 @@ export const BUILD_DIRECTORY = 'build/current';
  * source, and reading those whose time of modification is another (a tree that was copied).
  * @param root of the installation
  * @param name of the stamp, without `.json`
+ * @param directory of a build; the newest one when absent
  */
-export function findBuild(root: string, name: string): string | undefined {
-  const directory = join(root, BUILD_DIRECTORY);
+export function findBuild(
+  root: string,
+  name: string,
+  directory: string = join(root, BUILD_DIRECTORY),
+): string | undefined {
   try {
     const stamp = JSON.parse(readFileSync(join(directory, `${name}.json`), 'utf8')) as BuildStamp;
     if (stamp.node !== process.version || stamp.platform !== buildPlatform()) return undefined;

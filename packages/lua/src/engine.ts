@@ -75,9 +75,9 @@ class ProcessEngine implements LuaEngine {
     }
     const wire = wireProgram(program, limits);
     const process = await this.#takeProcess(limits);
-    const keep = (idle: LuaProcess): void => {
+    const keep = (): void => {
       this.#open.delete(vm);
-      this.#takeBack(idle);
+      this.#takeBack(process);
     };
     const vm = new ProcessVm(process, program, host, limits, this.#reuse ? keep : undefined);
     this.#open.add(vm);

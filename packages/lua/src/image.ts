@@ -34,10 +34,23 @@ export async function makeImage(
 ): Promise<void> {
   const rehearsal = join(directory, 'rehearsal.json');
   await writeFile(rehearsal, JSON.stringify(programs.map((one) => wireProgram(one, LIMITS))));
-  const blob = join(directory, `${LUA_IMAGE}.blob`);
+  await takeImage(join(directory, `${LUA_IMAGE}.blob`), script, [rehearsal]);
+}
+
+/**
+ * Makes an image of a process with a Lua VM.
+ * @param blob the file to write
+ * @param script one file of JavaScript, which says what a process does that starts from the image
+ * @throws when Node cannot make it
+ */
+export async function takeImage(
+  blob: string,
+  script: string,
+  args: readonly string[],
+): Promise<void> {
   const child = startProcess({
     file: process.execPath,
-    args: [...PROCESS_FLAGS, '--snapshot-blob', blob, '--build-snapshot', script, rehearsal],
+    args: [...PROCESS_FLAGS, '--snapshot-blob', blob, '--build-snapshot', script, ...args],
     stdin: 'ignore',
     stdout: 'ignore',
   });

@@ -2,14 +2,18 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { type HostProcess, startProcess } from '@rivet/processes';
-import { CHILD_FRAME_BYTES_MAX, encodeFrame, type Frame, FrameReader } from './wire/frames.ts';
-import type { ToChild } from './wire/messages.ts';
+import { CHILD_FRAME_BYTES_MAX, type Frame, FrameReader } from './wire/frames.ts';
 
 const PACKAGE = fileURLToPath(new URL('..', import.meta.url));
 const ENTRY = fileURLToPath(new URL('./child/main.ts', import.meta.url));
 /** How Node runs in every Lua process; an image is for these only. */
 export const PROCESS_FLAGS: readonly string[] = [
+  // Room for young objects from the start: a small program then ends before a collection.
+  '--min-semi-space-size=8',
   '--max-semi-space-size=8',
+  // Tables of an image need not be sorted anew for a seed of this process: only it knows the seed,
+  // which is that of the build, and a script that finds collisions is slow at its own expense.
+  '--no-rehash-snapshot',
   // No helper threads: memory is free when a collection returns, CPU time is that of the script.
   '--v8-pool-size=0',
   '--single-threaded-gc',
@@ -43,6 +47,21 @@ export interface LuaProcessListener {
   end(end: ProcessEnd): void;
 }
 
+/** Whoever runs a program for the engine: a Lua process, or this one (`local-engine.ts`). */
+export interface LuaPeer {
+  /** Undefined where there is no process to be watched. */
+  readonly pid: number | undefined;
+  /** From now on `listener` is told what it says. */
+  attach(listener: LuaProcessListener): void;
+  sendFrame(frame: Buffer): void;
+  /** Ends it because it broke the protocol. */
+  fail(reason: string): void;
+  /** Ends it; its listener is told when it is gone. */
+  kill(): void;
+  /** Resolves when it is gone. */
+  exited(): Promise<void>;
+}
+
 export interface LuaProcessOptions {
   /** The image it starts from; undefined: the sources. */
   readonly image: string | undefined;
@@ -55,7 +74,7 @@ export interface LuaProcessOptions {
 /**
  * A process that runs `child/main.ts`; it has no environment, no files and no network of use to it.
  */
-export class LuaProcess {
+export class LuaProcess implements LuaPeer {
   readonly #process: HostProcess;
   readonly #reader = new FrameReader(CHILD_FRAME_BYTES_MAX);
   #listener: LuaProcessListener | undefined;
@@ -118,10 +137,6 @@ export class LuaProcess {
     if (this.#ended !== undefined) listener.end(this.#ended);
   }
 
-  send(message: ToChild): void {
-    this.sendFrame(encodeFrame(message));
-  }
-
   sendFrame(frame: Buffer): void {
     const pipe = this.#process.pipes[0];
     if (pipe?.writable === true) pipe.write(frame);
@@ -168,6 +183,21 @@ export class LuaProcess {
   }
 }
 
+/** How Node and the kernel hold a process to its memory. */
+export interface ProcessBounds {
+  readonly nodeArguments: readonly string[];
+  /** Private writable memory, in bytes. */
+  readonly dataBytesMax: number;
+}
+
+/** Those of a process that runs programs and more, and of whose size nothing is known. */
+export function processBounds(memoryBytes: number): ProcessBounds {
+  return {
+    nodeArguments: [...heapArguments(memoryBytes), ...PROCESS_FLAGS],
+    dataBytesMax: IDLE_DATA_BYTES + slack(memoryBytes) + DATA_MARGIN_BYTES,
+  };
+}
+
 /**
  * What the heap may reach before the process' own check has noticed: tables grow in large steps.
  */
@@ -176,14 +206,17 @@ function slack(memoryBytes: number): number {
 }
 
 function nodeArguments(memoryBytes: number, image: string | undefined): string[] {
-  const megabytes = Math.ceil(slack(memoryBytes) / MEGABYTE);
   return [
-    // The process' own check ends it first, with the line; this holds when it cannot.
-    `--max-old-space-size=${megabytes}`,
+    ...heapArguments(memoryBytes),
     ...PROCESS_FLAGS,
     '--permission',
     ...(image === undefined ? [`--allow-fs-read=${PACKAGE}`, ENTRY] : ['--snapshot-blob', image]),
   ];
+}
+
+function heapArguments(memoryBytes: number): string[] {
+  // The process' own check ends it first, with the line; this holds when it cannot.
+  return [`--max-old-space-size=${Math.ceil(slack(memoryBytes) / MEGABYTE)}`];
 }
 
 /** CPU time of a process so far in milliseconds, undefined when it cannot be read. */

@@ -3,12 +3,12 @@
 import { describeThrown, RivetError } from '@rivet/base';
 import { knownNames } from './known-names.ts';
 import { LuaFailures } from './lua-failure.ts';
-import { cpuTimeMs, type LuaProcess, type ProcessEnd, residentBytes } from './lua-process.ts';
+import { cpuTimeMs, type LuaPeer, type ProcessEnd, residentBytes } from './lua-process.ts';
 import { SourceLines } from './source-lines.ts';
 import type { LuaFunction, LuaValue, SourcePosition } from './values.ts';
 import type { LuaEvaluation, LuaHost, LuaLimits, LuaProgram, LuaVm } from './vm.ts';
 import { encodeFrame, FRAME_BYTES_MAX } from './wire/frames.ts';
-import type { FromChild, WireProgram } from './wire/messages.ts';
+import type { FromChild, ToChild, WireProgram } from './wire/messages.ts';
 import { messageFrom } from './wire/read-message.ts';
 import { fromWire, toWire } from './wire/wire-value.ts';
 
@@ -30,8 +30,8 @@ interface Request {
 export class ProcessVm implements LuaVm {
   /** Resolves when its process is gone. */
   readonly ended: Promise<void>;
-  readonly #process: LuaProcess;
-  readonly #keep: ((process: LuaProcess) => void) | undefined;
+  readonly #process: LuaPeer;
+  readonly #keep: (() => void) | undefined;
   readonly #host: LuaHost;
   readonly #limits: LuaLimits;
   readonly #failures: LuaFailures;
@@ -53,14 +53,14 @@ export class ProcessVm implements LuaVm {
 
   /**
    * @param process one that is ready: what it uses now is what an idle one does
-   * @param keep takes the process of a program that was closed when it had nothing left to do
+   * @param keep takes back the process of a program that was closed when it had nothing left to do
    */
   constructor(
-    process: LuaProcess,
+    process: LuaPeer,
     program: LuaProgram,
     host: LuaHost,
     limits: LuaLimits,
-    keep: ((process: LuaProcess) => void) | undefined,
+    keep: (() => void) | undefined,
   ) {
     this.#keep = keep;
     this.#process = process;
@@ -128,7 +128,7 @@ export class ProcessVm implements LuaVm {
       this.#over = RivetError.of('RIVET_LUA_CLOSED', {});
       clearInterval(this.#watch);
       this.#hostErrors.clear();
-      this.#keep(this.#process);
+      this.#keep();
       return;
     }
     this.#end(RivetError.of('RIVET_LUA_CLOSED', {}));
@@ -140,9 +140,7 @@ export class ProcessVm implements LuaVm {
     return this.#requests.size === 0 && this.#callsUnderWay === 0;
   }
 
-  #request(
-    message: (id: number) => Parameters<LuaProcess['send']>[0],
-  ): Promise<Extract<FromChild, { type: 'done' }>> {
+  #request(message: (id: number) => ToChild): Promise<Extract<FromChild, { type: 'done' }>> {
     if (this.#over !== undefined) return Promise.reject(this.#over);
     this.#ids += 1;
     const id = this.#ids;

@@ -13,7 +13,7 @@ const PIPE = 3;
 const CHUNK_BYTES = 64 * 1024;
 const reader = new FrameReader(FRAME_BYTES_MAX);
 const inbox: ToChild[] = [];
-let muted = false;
+let write: (frame: Buffer) => void = writeToPipe;
 
 /** Waits for the next message; ends the process when the engine is gone. */
 export function receive(): ToChild {
@@ -38,23 +38,21 @@ export function postpone(messages: readonly ToChild[]): void {
  * larger than a frame may be.
  */
 export function send(message: FromChild): boolean {
-  if (muted) return true;
   const frame = encodeFrame(message);
   if (frame.length > CHILD_FRAME_BYTES_MAX) return false;
-  for (let offset = 0; offset < frame.length; ) {
-    const from = offset;
-    offset += retry(() => writeSync(PIPE, frame, from));
-  }
+  write(frame);
   return true;
 }
 
-/** Does something whose messages nobody is there to take. */
-export function withoutEngine(action: () => void): void {
-  muted = true;
-  try {
-    action();
-  } finally {
-    muted = false;
+/** From now on `take` is given what is sent, instead of the pipe; undefined: the pipe again. */
+export function divert(take: ((frame: Buffer) => void) | undefined): void {
+  write = take ?? writeToPipe;
+}
+
+function writeToPipe(frame: Buffer): void {
+  for (let offset = 0; offset < frame.length; ) {
+    const from = offset;
+    offset += retry(() => writeSync(PIPE, frame, from));
   }
 }
 

@@ -4,24 +4,10 @@
 import { readFileSync } from 'node:fs';
 import { startupSnapshot } from 'node:v8';
 import type { WireProgram } from '../wire/messages.ts';
-import { withoutEngine } from './channel.ts';
-import { liftLimits } from './limits.ts';
-import { precompile } from './modules.ts';
-import { Program } from './program.ts';
+import { rehearse } from './rehearse.ts';
 import { serve } from './serve.ts';
 
-const [, , rehearsal] = process.argv;
-if (rehearsal === undefined) throw new Error('expected the file with the programs to rehearse');
-const programs = JSON.parse(readFileSync(rehearsal, 'utf8')) as readonly WireProgram[];
-
-// What has run once is compiled; more would have V8 optimise for programs that are none.
-withoutEngine(() => {
-  for (const wire of programs) {
-    const program = new Program(wire);
-    program.handle({ type: 'evaluate', id: 1 });
-    program.run();
-    liftLimits();
-  }
-});
-for (const { modules } of programs) precompile(modules);
+const [, , path] = process.argv;
+if (path === undefined) throw new Error('expected the file with the programs to rehearse');
+rehearse(JSON.parse(readFileSync(path, 'utf8')) as readonly WireProgram[]);
 startupSnapshot.setDeserializeMainFunction(serve);

@@ -23,7 +23,15 @@ export function serve(): void {
 
 /** A function of its own, so that nothing holds the message, which may be large, while Lua runs. */
 function deliver(program: Program | undefined): Program {
-  const message = receive();
+  return follow(program, receive());
+}
+
+/**
+ * Does what a message says, up to where Lua runs.
+ * @param program the one of this process so far
+ * @returns the one that is to run
+ */
+export function follow(program: Program | undefined, message: ToChild): Program {
   if (message.type === 'open') return open(message);
   if (program === undefined) throw new Error(`the first message is ${message.type}`);
   program.handle(message);

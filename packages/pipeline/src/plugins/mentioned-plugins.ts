@@ -8,6 +8,7 @@ import { isPluginName } from './plugin-name.ts';
  * the file runs are not seen.
  */
 export function mentionedPlugins(source: string): string[] {
+  if (!source.includes('plugin')) return [];
   const names = new Set<string>();
   const tokens = [...sourceTokens(source)];
   for (const [index, token] of tokens.entries()) {

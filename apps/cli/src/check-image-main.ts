@@ -1,0 +1,115 @@
+// Makes the image of a process that is ready to answer `rivet check`: a start-up snapshot of V8 with
+// the command and the Lua VM in it. One process then does what takes two otherwise. The launcher has
+// the kernel bound its memory and its time, and does the same the other way when it gives up.
+import { fstatSync, writeSync } from 'node:fs';
+import { Writable } from 'node:stream';
+import { startupSnapshot } from 'node:v8';
+import { findBuild } from '@rivet/base';
+import { type LocalEngine, loadLocalEngine } from '@rivet/lua';
+import { check } from './commands/check.ts';
+import { exitCodes } from './exit-codes.ts';
+import { installationRoot } from './installation.ts';
+import { createOutput, type OutputStream } from './output.ts';
+import { parseCommand } from './parse.ts';
+
+/** The name of its stamp, and of its files in the build. */
+const CHECK_IMAGE = 'check-image';
+/** Tells the launcher that nothing was written and all is still to be done. */
+const GAVE_UP = 75;
+/** Where the launcher puts standard error: what Node itself says is for nobody. */
+const STDERR = 9;
+
+/** What was printed, in order, until the answer is complete. */
+type Printed = { readonly fd: number; readonly chunk: Uint8Array }[];
+
+const [, , directory, rehearsal] = process.argv;
+if (directory === undefined || rehearsal === undefined) {
+  throw new Error('expected the directory of the build and the pipeline file to rehearse');
+}
+void prepare(directory, rehearsal);
+
+/** Once: more would have V8 optimise for a pipeline that is none. */
+async function prepare(build: string, file: string): Promise<void> {
+  const engine = await loadLocalEngine(giveUp);
+  const code = await answer({ engine, build, argv: [file], printed: [], env: {} });
+  if (code !== exitCodes.success) throw new Error(`the rehearsal ended with ${code}`);
+  engine.precompile();
+  startupSnapshot.setDeserializeMainFunction(() => void main(engine, build));
+}
+
+async function main(engine: LocalEngine, build: string): Promise<void> {
+  try {
+    const [, root, ...argv] = process.argv;
+    // The tree may have been moved, or a source have changed since.
+    if (root !== installationRoot() || findBuild(root, CHECK_IMAGE, build) === undefined) giveUp();
+    const env = { ...process.env };
+    for (const name of Object.keys(env)) delete process.env[name];
+    const printed: Printed = [];
+    const code = await answer({ engine, build, argv, printed, env });
+    if (code !== exitCodes.success && code !== exitCodes.usage) giveUp();
+    for (const { fd, chunk } of printed) writeAll(fd, chunk);
+    process.exit(code);
+  } catch {
+    giveUp();
+  }
+}
+
+interface Question {
+  readonly engine: LocalEngine;
+  readonly build: string;
+  /** The words after `check`. */
+  readonly argv: readonly string[];
+  readonly env: NodeJS.ProcessEnv;
+  readonly printed: Printed;
+}
+
+async function answer({ engine, build, argv, env, printed }: Question): Promise<number> {
+  const never = new AbortController().signal;
+  const context = {
+    env,
+    cwd: process.cwd(),
+    output: createOutput({ stdout: stream(1, printed), stderr: stream(STDERR, printed), env }),
+    interrupt: { signal: never, force: never, trigger: () => undefined, close: () => undefined },
+    interactive: false,
+    build,
+    lua: engine,
+  };
+  const { args, options } = parseCommand('check', check, argv);
+  return await check.run(context, args, options);
+}
+
+function stream(fd: number, printed: Printed): OutputStream {
+  const kept = new Writable({
+    write(chunk: Uint8Array, _encoding, done) {
+      printed.push({ fd, chunk });
+      done();
+    },
+  });
+  return Object.assign(kept, { isTTY: isTerminal(fd) });
+}
+
+function isTerminal(fd: number): boolean {
+  try {
+    if (!fstatSync(fd).isCharacterDevice()) return false;
+  } catch {
+    return false;
+  }
+  // Loading it takes longer than what a pipe needs in all.
+  return process.getBuiltinModule('node:tty').isatty(fd);
+}
+
+function writeAll(fd: number, chunk: Uint8Array): void {
+  for (let offset = 0; offset < chunk.length; ) {
+    try {
+      offset += writeSync(fd, chunk, offset);
+    } catch (error) {
+      // A pipe that somebody else made non-blocking, and that is full.
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') return;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+    }
+  }
+}
+
+function giveUp(): never {
+  process.exit(GAVE_UP);
+}

@@ -1,0 +1,46 @@
+// Makes the image that `rivet check` starts from, and what the launcher must know of it.
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { processBounds, takeImage } from '../../packages/lua/src/index.ts';
+import { CREATION_LIMITS } from '../../packages/pipeline/src/index.ts';
+import { bundle } from './bundle.ts';
+import { leaveOutCodeCache } from './code-cache.ts';
+import { REHEARSED_PIPELINE } from './rehearsed-programs.ts';
+import { writeStamp } from './stamp.ts';
+
+/** The name of its stamp and of its files. */
+export const CHECK_IMAGE = 'check-image';
+const ENTRY = 'apps/cli/src/check-image-main.ts';
+
+/**
+ * Writes `check-image.blob`, its stamp, and `check-image.bounds`: one line with the kilobytes of
+ * private memory that the process may have, and the arguments of Node.
+ * @param directory two levels below `root`; has the surroundings of scripts
+ */
+export async function buildCheckImage(root: string, directory: string): Promise<void> {
+  const sources = await bundle({
+    root,
+    directory,
+    entries: { [CHECK_IMAGE]: ENTRY },
+    whole: true,
+    without: ['@rivet/engine'],
+  });
+  const rehearsal = join(directory, 'rehearsal.lua');
+  await writeFile(rehearsal, REHEARSED_PIPELINE);
+  const blob = join(directory, `${CHECK_IMAGE}.blob`);
+  await takeImage(blob, join(directory, `${CHECK_IMAGE}.cjs`), [directory, rehearsal]);
+  await leaveOutCodeCache(blob);
+  const { dataBytesMax, nodeArguments } = processBounds(CREATION_LIMITS.memoryBytes);
+  const flags = [
+    ...nodeArguments,
+    // It ends before code that was optimised has paid.
+    '--no-opt',
+    '--no-maglev',
+    // It reads the pipeline and the configuration. Nothing else.
+    '--permission',
+    '--allow-fs-read=*',
+  ];
+  const kilobytes = Math.ceil(dataBytesMax / 1024);
+  await writeFile(join(directory, `${CHECK_IMAGE}.bounds`), `${kilobytes} ${flags.join(' ')}\n`);
+  await writeStamp(root, directory, CHECK_IMAGE, sources.get(CHECK_IMAGE) ?? []);
+}
