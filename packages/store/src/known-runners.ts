@@ -19,8 +19,8 @@ export interface KnownRunnerRow {
   /** How long it is given no jobs, in milliseconds; 0: it is not paused. */
   readonly pause_ms: number;
   readonly drain_asked: boolean;
-  /** Whether it should change its token. */
-  readonly change_token: boolean;
+  /** Milliseconds until it should change its token; 0 when it should now. */
+  readonly token_due_ms: number;
   /** Equal marks mean that nothing of the above has changed but `draining` and `running`. */
   readonly mark: string;
 }
@@ -35,7 +35,9 @@ const find = repeatable(
   `SELECT r.id, r.name, r.session, r.tags, r.pipelines, r.capacity, r.draining,
      (SELECT count(*)::int FROM running_attempts a WHERE a.runner_id = r.id) AS running,
      ${PAUSE_MS} AS pause_ms, r.drain_asked,
-     r.rotation_asked OR r.token_since < now() - make_interval(secs => $2) AS change_token,
+     CASE WHEN r.rotation_asked THEN 0 ELSE GREATEST(0,
+       1000 * EXTRACT(epoch FROM r.token_since + make_interval(secs => $2) - now()))
+     END::float8 AS token_due_ms,
      ${MARK} AS mark, COALESCE(r.next_token_hash = $1, false) AS is_next
    FROM runners r
    WHERE (r.token_hash = $1 OR r.next_token_hash = $1) AND r.revoked_at IS NULL`,

@@ -17,6 +17,7 @@ function setUp(options: { cached?: boolean } = {}) {
       running: 0,
       pause_ms: 0,
       drain_asked: false,
+      token_due_ms: 1e9,
       change_token: false,
       mark: 'a',
       is_next: false,
@@ -59,6 +60,16 @@ test('a runner that is known costs no statement, neither its token nor its claim
     expect(await runners.identify(HASH)).toMatchObject({ id });
     expect(await see()).toMatchObject({ capacity: 2, room: 4, changeToken: false });
   }
+  expect(asked.length).toBe(before);
+});
+
+test('a known runner is told to change its token when the time for that has come', async () => {
+  const { runners, state, asked, see } = setUp();
+  state.row.token_due_ms = 100;
+  await runners.identify(HASH);
+  const before = asked.length;
+  expect(await see()).toMatchObject({ changeToken: false });
+  await expect.poll(async () => (await see())?.changeToken).toBe(true);
   expect(asked.length).toBe(before);
 });
 

@@ -63,7 +63,7 @@ const TOKEN_SECONDS_MAX = 30 * 24 * 3600;
 const COMPARE_MS = 2000;
 /** What was not confirmed for so long is asked anew: a revoked runner is out within 5 s. */
 const CONFIRMED_MS_MAX = 4000;
-/** Also the age of a token must be looked at again some time. */
+/** One that was not heard of for so long is forgotten. */
 const ENTRY_MS_MAX = 300_000;
 const ENTRIES_MAX = 20_000;
 /** How often it is written down which runners were heard of. */
@@ -77,11 +77,12 @@ interface Entry {
   readonly mark: string;
   readonly terms: RunnerTerms;
   readonly capacity: number;
-  readonly changeToken: boolean;
+  /** When it should change its token, by the clock of this process. */
+  readonly tokenDueAtMs: number;
   /** The end of its pause; long ago when it is not paused. */
   readonly pausedUntilMs: number;
   readonly drain: boolean;
-  readonly readAtMs: number;
+  heardAtMs: number;
   /** When nothing had changed. */
   confirmedAtMs: number;
   /** Something may have: not used until it was compared. */
@@ -118,6 +119,7 @@ export class KnownRunners {
         ? await this.#load(hash, key)
         : await findRunnerByToken(database, hash);
     if (known !== undefined) this.#heardOf.add(known.id);
+    if (entry !== undefined) entry.heardAtMs = performance.now();
     return known;
   }
 
@@ -134,8 +136,10 @@ export class KnownRunners {
     const { runnerId: id, session, draining, wanted } = call;
     const entry = this.#byId.get(id);
     if (usable(entry) && entry.session === session && entry.draining === draining) {
-      const { terms, capacity, changeToken, drain } = entry;
-      const pauseMs = Math.max(0, entry.pausedUntilMs - performance.now());
+      const { terms, capacity, drain } = entry;
+      const now = performance.now();
+      const pauseMs = Math.max(0, entry.pausedUntilMs - now);
+      const changeToken = entry.tokenDueAtMs <= now;
       const room = roomOf(capacity, entry.running);
       // What other orchestrators gave it is not counted: the database is asked before it has none.
       if (room >= Math.min(wanted, capacity)) {
@@ -234,10 +238,10 @@ export class KnownRunners {
       mark: row.mark,
       terms: this.#termsOf(row),
       capacity: row.capacity,
-      changeToken: row.change_token,
+      tokenDueAtMs: now + row.token_due_ms,
       pausedUntilMs: now + row.pause_ms,
       drain: row.drain_asked,
-      readAtMs: now,
+      heardAtMs: now,
       confirmedAtMs: now,
       doubted: false,
       draining: row.draining,
@@ -297,7 +301,7 @@ export class KnownRunners {
     const changed = new Map(differing.map(({ id, gone }) => [id, gone]));
     for (const entry of entries) {
       const { id } = entry;
-      const idle = begunAtMs - entry.readAtMs > ENTRY_MS_MAX && !waiting.has(id);
+      const idle = begunAtMs - entry.heardAtMs > ENTRY_MS_MAX && !waiting.has(id);
       if (changed.has(id) || idle) this.#drop(entry);
       else {
         entry.confirmedAtMs = begunAtMs;
@@ -325,8 +329,7 @@ export class KnownRunners {
 
 function usable(entry: Entry | undefined): entry is Entry {
   if (entry === undefined || entry.doubted) return false;
-  const now = performance.now();
-  return now - entry.confirmedAtMs < CONFIRMED_MS_MAX && now - entry.readAtMs < ENTRY_MS_MAX;
+  return performance.now() - entry.confirmedAtMs < CONFIRMED_MS_MAX;
 }
 
 /**
