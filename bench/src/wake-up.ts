@@ -15,7 +15,8 @@ const DEAD_WAKE_UPS = 15;
 /** Until a poll surely waits. */
 const WAITING_MS = 30;
 const WAIT_MS = 25_000;
-const LAUNCHES = 150;
+/** Of one measurement: half a second and more, so that one pause decides nothing. */
+const LAUNCHES = 600;
 const LAUNCHES_AT_ONCE = 16;
 
 export const wakeUpBenchmark: Benchmark = {
