@@ -71,8 +71,7 @@ export async function startInstallation(options: InstallationOptions = {}): Prom
   const database = await createTestDatabase();
   const directory = await mkdtemp(join(tmpdir(), 'rivet-e2e-'));
   const { tls, fastPaths = process.env.FAST_PATHS !== 'off' } = options;
-  const masterKey = randomBytes(32).toString('base64');
-  const databaseEnv = { DATABASE_URL: database.url, RIVET_MASTER_KEY: masterKey };
+  const databaseEnv = { DATABASE_URL: database.url, ...masterKeySetting() };
   const { api_key: token } = await bootstrap(databaseEnv);
   const orchestrators: Orchestrator[] = [];
   const runners: Runner[] = [];
@@ -166,12 +165,17 @@ export async function startInstallation(options: InstallationOptions = {}): Prom
   }
 }
 
+/** The setting of a new master key. */
+export function masterKeySetting(): { readonly RIVET_MASTER_KEY: string } {
+  return { RIVET_MASTER_KEY: randomBytes(32).toString('base64') };
+}
+
 interface Prepared {
   readonly api_key: string;
 }
 
 /** Runs the program "bootstrap" to its end: the schema, an administrator, an API key. */
-async function bootstrap(env: Readonly<Record<string, string>>): Promise<Prepared> {
+export async function bootstrap(env: Readonly<Record<string, string>>): Promise<Prepared> {
   const root = fileURLToPath(new URL('..', import.meta.url));
   const program = 'apps/orchestrator/src/bootstrap.ts';
   const { stdout } = await run(process.execPath, [program], {
@@ -182,7 +186,7 @@ async function bootstrap(env: Readonly<Record<string, string>>): Promise<Prepare
 }
 
 /** Containers and directories of a runner that has stopped. */
-async function leftoversOf(stateDirectory: string): Promise<string[]> {
+export async function leftoversOf(stateDirectory: string): Promise<string[]> {
   const owner = (await readFile(join(stateDirectory, 'owner'), 'utf8')).trim();
   const directories: string[] = [];
   for (const parent of ['jobs', 'warm']) {

@@ -124,3 +124,14 @@ test('a cluster of another version is refused and left alone', async () => {
   });
   expect(await readFile(version, 'utf8')).toBe('12\n');
 });
+
+test('a database that crashed starts again with what it had', async () => {
+  const data = join(directory, 'data');
+  const first = await start(data, true);
+  await first.crash();
+  expect(await first.ended).toBe('by SIGKILL');
+  expect(await answers(first.port)).toBe(false);
+  const second = await start(data, true);
+  expect(await answers(second.port)).toBe(true);
+  expect(new URL(second.url).password).toBe(new URL(first.url).password);
+});

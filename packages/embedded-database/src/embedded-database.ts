@@ -35,6 +35,8 @@ export interface EmbeddedDatabase {
   readonly ended: Promise<string>;
   /** Ends the server; safe to call twice. */
   stop(): Promise<void>;
+  /** Ends the server as the death of its machine does: nothing is said, written or removed. */
+  crash(): Promise<void>;
 }
 
 const PORT_TRIES = 5;
@@ -72,6 +74,11 @@ export async function startEmbeddedDatabase(
         stop() {
           stopped ??= stop();
           return stopped;
+        },
+        async crash() {
+          server.kill('SIGKILL');
+          await server.exit;
+          await lock.release();
         },
       };
     } catch (error) {

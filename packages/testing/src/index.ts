@@ -1,6 +1,7 @@
 // What integration tests have in common: databases, our programs as processes, a check for what is
 // left behind.
 export { type DatabaseServer, startDatabaseServer } from './database-server.ts';
+export { startTcpProxy, type TcpProxy } from './faults/tcp-proxy.ts';
 export { hostileMarkup, hostileSequences } from './hostile-text.ts';
 export { type Browser, type BrowserContext, type Page, startBrowser } from './test-browser.ts';
 export {

@@ -1,0 +1,74 @@
+// One run of chaos: the system under load, the schedule of a seed, quiet, and the verdict.
+import { createRandom, describeThrown, sleep } from '@rivet/base';
+import { createPipeline } from '../jobs.ts';
+import { startLoad } from './load.ts';
+import { PIPELINE } from './pipeline.ts';
+import { describeStrikes, planStrikes, type Strike } from './schedule.ts';
+import { type ChaosSystem, eventually, startSystem } from './system.ts';
+import { type Verdict, verifyJobs } from './verify.ts';
+
+export interface ChaosReport extends Verdict {
+  readonly seed: number;
+  readonly strikes: number;
+  readonly jobs: number;
+  /** How to see it again; for a failure. */
+  readonly schedule: string;
+}
+
+/** After the last fault, in milliseconds. */
+const DRAIN_MS = 120_000;
+
+/**
+ * Runs the schedule of `seed` for `minutes` minutes.
+ * @param say is told once in a while how far it is
+ */
+export async function runChaos(
+  seed: number,
+  minutes: number,
+  say: (text: string) => void,
+): Promise<ChaosReport> {
+  const strikes = planStrikes(seed, minutes);
+  const system = await startSystem(() => Math.random());
+  const faults: string[] = [];
+  let verdict: Verdict = { faults: [], ends: {}, lostAttempts: 0 };
+  let jobs = 0;
+  try {
+    const ref = await eventually(() => createPipeline(system.observer, PIPELINE));
+    const load = startLoad(system.client, ref, seed);
+    faults.push(...(await strikeAll(system, strikes, say)));
+    await system.mend();
+    await load.stop();
+    jobs = load.jobs.length;
+    say(`quiet; ${jobs} jobs were launched`);
+    verdict = await verifyJobs(system.observer, load.jobs, DRAIN_MS);
+  } catch (error) {
+    faults.push(describeThrown(error));
+  }
+  faults.push(...verdict.faults, ...(await system.stop()));
+  const schedule = describeStrikes(strikes);
+  return { ...verdict, faults, seed, strikes: strikes.length, jobs, schedule };
+}
+
+/** Resolves when the last is over, with what could not be done. */
+async function strikeAll(
+  system: ChaosSystem,
+  strikes: readonly Strike[],
+  say: (text: string) => void,
+): Promise<string[]> {
+  const faults: string[] = [];
+  const begun = performance.now();
+  const running = new Set<Promise<void>>();
+  for (const [index, { atMs, fault, seed }] of strikes.entries()) {
+    await sleep(Math.max(0, begun + atMs - performance.now()));
+    const striking = fault
+      .strike(system, createRandom(seed))
+      .catch((error: unknown) => {
+        faults.push(`"${fault.name}" could not be done: ${describeThrown(error)}`);
+      })
+      .finally(() => running.delete(striking));
+    running.add(striking);
+    if ((index + 1) % 100 === 0) say(`${index + 1} of ${strikes.length} faults`);
+  }
+  await Promise.all(running);
+  return faults;
+}

@@ -1,0 +1,98 @@
+// A program that is kept running the way a service manager does it: when it ends, it is started
+// again, unless somebody holds it down.
+import type { Program } from '../program.ts';
+
+/** Between the end of a program and its next start, as service managers wait, in milliseconds. */
+const RESTART_MS = 100;
+
+export interface Member {
+  readonly name: string;
+  /** Of the program that runs now; undefined while none does. */
+  readonly program: Program | undefined;
+  /** How often it was started. */
+  readonly starts: number;
+  /** Sends a signal to the program that runs now; false when none does. */
+  signal(name: NodeJS.Signals): boolean;
+  /** From now on it is not started again, until `release`. */
+  hold(): void;
+  release(): void;
+  /** Ends it for good. Resolves with what it said last when it did not end as it should. */
+  stop(): Promise<string | undefined>;
+}
+
+/** Ends that are no fault of a program: it was told to, it was killed, it gave up its start. */
+const EXPECTED_ENDS: readonly (number | string)[] = [0, 'SIGKILL'];
+
+/**
+ * Starts `start` and again whenever its program ends.
+ * @param ready resolves when the program can be used; an end before that is not a fault, for what
+ *   it needs may be away
+ */
+export function startMember(
+  name: string,
+  start: () => Program,
+  ready: (program: Program) => Promise<unknown>,
+): Member {
+  let program: Program | undefined;
+  let starts = 0;
+  let stopping = false;
+  let held = false;
+  let wake = (): void => undefined;
+  const faults: string[] = [];
+
+  const serve = async (): Promise<void> => {
+    while (!stopping) {
+      if (held) {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+        continue;
+      }
+      const current = start();
+      program = current;
+      starts += 1;
+      let wasReady = false;
+      void ready(current).then(
+        () => {
+          wasReady = true;
+        },
+        () => undefined,
+      );
+      const end = await current.ended;
+      program = undefined;
+      if (wasReady && !EXPECTED_ENDS.includes(end)) {
+        faults.push(`${name} ended with ${end}:\n${current.stderr().slice(-2000)}`);
+      }
+      if (!stopping) await new Promise((resolve) => setTimeout(resolve, RESTART_MS));
+    }
+  };
+  const served = serve();
+  return {
+    name,
+    get program() {
+      return program;
+    },
+    get starts() {
+      return starts;
+    },
+    signal(signal) {
+      program?.signal(signal);
+      return program !== undefined;
+    },
+    hold() {
+      held = true;
+    },
+    release() {
+      held = false;
+      wake();
+    },
+    async stop() {
+      stopping = true;
+      wake();
+      program?.signal('SIGCONT');
+      await program?.stop();
+      await served;
+      return faults.length === 0 ? undefined : faults.join('\n');
+    },
+  };
+}

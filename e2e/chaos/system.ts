@@ -1,0 +1,203 @@
+// What chaos is made in: a database server, orchestrators, runners and a client, each behind a
+// proxy that can break its connections, each kept running as a service manager does it.
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { silentLogger, sleep } from '@rivet/base';
+import { type Client, createClient } from '@rivet/protocol';
+import {
+  type DatabaseServer,
+  startDatabaseServer,
+  startTcpProxy,
+  type TcpProxy,
+} from '@rivet/testing';
+import { BASE_IMAGE, bootstrap, freePort, leftoversOf, masterKeySetting } from '../installation.ts';
+import { startProgram } from '../program.ts';
+import { type Member, startMember } from './member.ts';
+
+const ORCHESTRATORS = 2;
+const RUNNERS = 3;
+const CAPACITY = 2;
+/** Until everything is up for the first time, in milliseconds. */
+const START_MS_MAX = 60_000;
+
+export interface ChaosOrchestrator extends Member {
+  readonly port: number;
+  /** Between it and the database. */
+  readonly database: TcpProxy;
+}
+
+export interface ChaosRunner extends Member {
+  /** Between it and an orchestrator, as a balancer in front of them. */
+  readonly server: TcpProxy;
+  readonly stateDirectory: string;
+}
+
+export interface ChaosSystem {
+  readonly orchestrators: readonly ChaosOrchestrator[];
+  readonly runners: readonly ChaosRunner[];
+  /** Talks through `front`, as people and scripts do. */
+  readonly client: Client;
+  readonly front: TcpProxy;
+  /** Talks to an orchestrator that nothing stands before; for what is looked at afterwards. */
+  readonly observer: Client;
+  /** Ends the database as a crash does, and starts it again after `awayMs`. */
+  crashDatabase(awayMs: number): Promise<void>;
+  /** Heals every connection; everything runs again when it resolves. */
+  mend(): Promise<void>;
+  /** Stops everything; returns what went wrong or was left behind. */
+  stop(): Promise<string[]>;
+}
+
+/** Starts the system, with `random` deciding about jitter. */
+export async function startSystem(random: () => number): Promise<ChaosSystem> {
+  const directory = await mkdtemp(join(tmpdir(), 'rivet-chaos-'));
+  // Servers run as other users, who must get through.
+  await chmod(directory, 0o711);
+  const databaseOptions = {
+    dataDirectory: join(directory, 'database'),
+    port: await freePort(),
+    logger: silentLogger,
+    persistent: true,
+    durable: false,
+  };
+  const proxies: TcpProxy[] = [];
+  const orchestrators: ChaosOrchestrator[] = [];
+  const runners: ChaosRunner[] = [];
+  let database: DatabaseServer = await startDatabaseServer(databaseOptions);
+  let crashes = Promise.resolve();
+  const proxyTo = async (port: number): Promise<TcpProxy> => {
+    const proxy = await startTcpProxy({ target: { host: '127.0.0.1', port }, random });
+    proxies.push(proxy);
+    return proxy;
+  };
+  const stop = async (): Promise<string[]> => {
+    for (const proxy of proxies) proxy.mend();
+    const problems: string[] = [];
+    for (const member of [...runners, ...orchestrators]) {
+      const fault = await member.stop();
+      if (fault !== undefined) problems.push(fault);
+    }
+    for (const runner of runners) problems.push(...(await leftoversOf(runner.stateDirectory)));
+    for (const proxy of proxies) await proxy.close();
+    await database.stop();
+    await database.remove();
+    await rm(directory, { recursive: true, force: true });
+    return problems;
+  };
+
+  try {
+    const masterKey = masterKeySetting();
+    const { api_key: token } = await bootstrap({ DATABASE_URL: database.url, ...masterKey });
+    for (let n = 1; n <= ORCHESTRATORS; n += 1) {
+      const own = await proxyTo(databaseOptions.port);
+      const url = new URL(database.url);
+      url.port = String(own.port);
+      orchestrators.push(await startOrchestrator(n, own, { DATABASE_URL: url.href, ...masterKey }));
+    }
+    const [first, second] = orchestrators;
+    if (first === undefined || second === undefined) throw new Error('two are needed');
+    const front = await proxyTo(first.port);
+    const client = createClient({ url: `http://127.0.0.1:${front.port}`, token });
+    const observer = createClient({ url: `http://127.0.0.1:${second.port}`, token });
+    for (let n = 1; n <= RUNNERS; n += 1) {
+      const server = await proxyTo(n % 2 === 0 ? first.port : second.port);
+      const body = { tag_keys: ['*'] };
+      const registration = await eventually(() => observer.createRegistrationToken({ body }));
+      runners.push(await startRunner(n, server, directory, registration.token));
+    }
+    await allOnline(observer);
+    return {
+      orchestrators,
+      runners,
+      client,
+      front,
+      observer,
+      crashDatabase(awayMs) {
+        // One crash after the other, however the schedule puts them.
+        crashes = crashes.then(async () => {
+          await database.crash();
+          await sleep(awayMs);
+          database = await startDatabaseServer(databaseOptions);
+        });
+        return crashes;
+      },
+      async mend() {
+        for (const proxy of proxies) proxy.mend();
+        for (const member of [...orchestrators, ...runners]) {
+          member.release();
+          member.signal('SIGCONT');
+        }
+        await allOnline(observer);
+      },
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function startOrchestrator(
+  n: number,
+  database: TcpProxy,
+  env: Readonly<Record<string, string>>,
+): Promise<ChaosOrchestrator> {
+  const name = `orchestrator-${n}`;
+  const port = await freePort();
+  const settings = { ...env, RIVET_LISTEN: `127.0.0.1:${port}` };
+  const member = startMember(
+    name,
+    () => startProgram(name, 'apps/orchestrator/src/main.ts', settings),
+    (program) => program.announced('listening'),
+  );
+  return Object.assign(member, { port, database });
+}
+
+async function startRunner(
+  n: number,
+  server: TcpProxy,
+  directory: string,
+  token: string,
+): Promise<ChaosRunner> {
+  const name = `runner-${n}`;
+  const stateDirectory = join(directory, name);
+  const env = {
+    RIVET_URL: `http://127.0.0.1:${server.port}`,
+    RIVET_RUNNER_NAME: name,
+    RIVET_RUNNER_CAPACITY: String(CAPACITY),
+    RIVET_RUNNER_TOKEN: token,
+    RIVET_STATE_DIRECTORY: stateDirectory,
+    RIVET_DEFAULT_IMAGE: BASE_IMAGE,
+    RIVET_KILL_GRACE: '1s',
+    RIVET_CANCEL_GRACE: '5s',
+  };
+  const member = startMember(
+    name,
+    () => startProgram(name, 'apps/runner/src/main.ts', env),
+    (program) => program.announced('online'),
+  );
+  return Object.assign(member, { server, stateDirectory });
+}
+
+/** Waits until every runner polls again. */
+async function allOnline(observer: Client): Promise<void> {
+  await eventually(async () => {
+    const { items } = await observer.listRunners();
+    const online = items.filter(({ state }) => state === 'online').map(({ name }) => name);
+    if (online.length < RUNNERS) throw new Error(`online are only ${online.join(', ')}`);
+  });
+}
+
+/** The answer of `ask`, once it gives one. @throws what it threw last after a minute */
+export async function eventually<T>(ask: () => Promise<T>, ms = START_MS_MAX): Promise<T> {
+  const until = performance.now() + ms;
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (performance.now() > until) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+  }
+}
