@@ -10,7 +10,7 @@ import { writeStamp } from './stamp.ts';
 
 /** The name of its stamp and of its files. */
 export const CHECK_IMAGE = 'check-image';
-const ENTRY = 'apps/cli/src/check-image-main.ts';
+const ENTRY = 'apps/cli/src/check-image/main.ts';
 
 /**
  * Writes `check-image.blob`, its stamp, and `check-image.bounds`: one line with the kilobytes of

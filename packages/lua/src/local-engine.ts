@@ -1,5 +1,5 @@
-// Runs programs in this very process, which is there for nothing else: it was started with the limits
-// of a Lua process, and whoever started it does the same again elsewhere when it ends early.
+// Runs programs in this very process, which is there for nothing else: it was started with the
+// limits of a Lua process, and whoever started it does the same elsewhere when it ends early.
 import { divert } from './child/channel.ts';
 import { precompile } from './child/modules.ts';
 import type { Program } from './child/program.ts';

@@ -1,16 +1,16 @@
-// Makes the image of a process that is ready to answer `rivet check`: a start-up snapshot of V8 with
-// the command and the Lua VM in it. One process then does what takes two otherwise. The launcher has
-// the kernel bound its memory and its time, and does the same the other way when it gives up.
+// Makes the image of a process that is ready to answer `rivet check`: a start-up snapshot of V8
+// with the command and the Lua VM in it. One process then does what takes two otherwise. The
+// launcher has the kernel bound its memory and time, and goes the other way when it gives up.
 import { fstatSync, writeSync } from 'node:fs';
 import { Writable } from 'node:stream';
 import { startupSnapshot } from 'node:v8';
 import { findBuild } from '@rivet/base';
 import { type LocalEngine, loadLocalEngine } from '@rivet/lua';
-import { check } from './commands/check.ts';
-import { exitCodes } from './exit-codes.ts';
-import { installationRoot } from './installation.ts';
-import { createOutput, type OutputStream } from './output.ts';
-import { parseCommand } from './parse.ts';
+import { check } from '../commands/check.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { installationRoot } from '../installation.ts';
+import { createOutput, type OutputStream } from '../output.ts';
+import { parseCommand } from '../parse.ts';
 
 /** The name of its stamp, and of its files in the build. */
 const CHECK_IMAGE = 'check-image';
