@@ -52,6 +52,8 @@ export class CommandSlots {
   #slots: Slot[] = [];
   #count = 0;
   #starting = 0;
+  /** Whether a command found none since the last turn. */
+  #missed = false;
   #starts: number;
   #refill: NodeJS.Immediate | undefined;
 
@@ -67,13 +69,18 @@ export class CommandSlots {
   /** The slot for a command; undefined when there is none in time. */
   async take(): Promise<TakenSlot | undefined> {
     this.#starting += 1;
+    let slot: TakenSlot | undefined;
     try {
-      return await this.#take();
+      slot = await this.#take();
+      return slot;
     } finally {
+      // The next one is not made beside the start of a command but right after it: `begun`.
+      this.#missed ||= slot === undefined;
       this.#refill ??= setImmediate(() => {
         this.#refill = undefined;
         this.#starting = 0;
-        this.#prepare();
+        if (this.#missed) this.#prepare();
+        this.#missed = false;
       });
     }
   }

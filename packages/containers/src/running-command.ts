@@ -170,6 +170,8 @@ class CommandFollower implements RunningCommand {
   readonly #askedAt: number;
   readonly #begun = Promise.withResolvers<void>();
   readonly #exit = Promise.withResolvers<CommandExit>();
+  /** Whether what it was started from may still be there. */
+  #hasRequest = true;
   #pid: number | undefined;
   /** The process that waits for it, which may be said only once. */
   #supervisor: number | undefined;
@@ -264,15 +266,22 @@ class CommandFollower implements RunningCommand {
   }
 
   #dropFiles(): void {
-    this.#control.dropRequest(this.#files.name, this.#command.stdin !== undefined);
+    this.#dropRequest();
     this.#control.dropFiles(this.#files);
+  }
+
+  #dropRequest(): void {
+    if (this.#hasRequest) {
+      this.#control.dropRequest(this.#files.name, this.#command.stdin !== undefined);
+    }
+    this.#hasRequest = false;
   }
 
   async #finish(status: Promise<Status>, outputs: readonly Promise<void>[]): Promise<void> {
     const [ended, ...given] = await Promise.allSettled([status, ...outputs]);
-    const isWhole = [ended, ...given].every((result) => result?.status === 'fulfilled');
-    if (this.#command.keep === true && isWhole) {
-      this.#control.dropRequest(this.#files.name, this.#command.stdin !== undefined);
+    if ([ended, ...given].every((result) => result?.status === 'fulfilled')) {
+      // Whoever waits for the end goes on first.
+      setImmediate(() => (this.#command.keep === true ? this.#dropRequest() : this.#dropFiles()));
     } else {
       this.#dropFiles();
     }
@@ -318,13 +327,7 @@ class CommandFollower implements RunningCommand {
         });
       }
       this.#noteStart(status);
-      if (status.lost) {
-        // Whoever killed its watcher killed everything it could; the rest of it is killed here.
-        this.#pid ??= status.waitingPid;
-        await this.signal('KILL');
-        this.#exitedAt = performance.now();
-        return { ...status, exitCode: 128 + constants.signals.SIGKILL };
-      }
+      if (status.lost) return await this.#endLost(status);
       this.#supervisor = status.supervisor ?? this.#supervisor;
       if (this.#supervisor !== undefined && performance.now() > checkAt) {
         checkAt = performance.now() + CHECK_INTERVAL_MS;
@@ -339,6 +342,22 @@ class CommandFollower implements RunningCommand {
       // end is then surely seen.
       if (performance.now() - sleptAt >= POLL_MS - 1) alive = await this.#host.isAlive();
     }
+  }
+
+  /** Whoever killed its watcher killed everything it could; the rest of it is killed here. */
+  async #endLost(status: Status): Promise<Status> {
+    const waited = this.#pid === undefined ? status.waitingPid : undefined;
+    this.#pid ??= waited;
+    await this.signal('KILL');
+    if (waited !== undefined && this.#slot !== undefined) {
+      await this.#control.caughtUp(this.#host.name);
+      // It says so before it becomes the program, and it says nothing any more.
+      const { pid, failed } = readStatus(this.#files.status);
+      this.#slot.begun();
+      if ((pid ?? failed) === undefined) throw SLOT_LOST;
+    }
+    this.#exitedAt = performance.now();
+    return { ...status, exitCode: 128 + constants.signals.SIGKILL };
   }
 
   /** Whether it ended, as far as `status` tells; throws when it never began. */
@@ -361,7 +380,7 @@ class CommandFollower implements RunningCommand {
       this.#pid = status.pid;
       this.#startedAt = performance.now();
       this.#slot?.begun();
-      this.#control.dropRequest(this.#files.name, this.#command.stdin !== undefined);
+      this.#dropRequest();
       this.#begun.resolve();
       return;
     }
