@@ -81,7 +81,7 @@ export type OutputStream = 'stdout' | 'stderr';
 
 /**
  * Takes output as it comes, in order a stream. What it returns is awaited before more of that
- * stream is read.
+ * stream is read; the bytes may be overwritten then, so whoever keeps them makes a copy.
  */
 export type OutputSink = (stream: OutputStream, bytes: Uint8Array) => void | Promise<void>;
 

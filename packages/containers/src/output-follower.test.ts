@@ -64,6 +64,19 @@ it('gives what was written before the mark, however the writes cut it', async ()
   );
 });
 
+it('gives a large output whole, with beginnings of the mark where reads end', async () => {
+  const part = Buffer.concat([
+    Buffer.alloc(64 * 1024 - 5, 'x'),
+    MARK.subarray(0, 9),
+    MARK.subarray(0, 2),
+  ]);
+  const written = Buffer.concat([part, part.subarray(3), part, Buffer.from('the end')]);
+  await appendFile(path, Buffer.concat([written, MARK]));
+  const following = follow(() => 'running');
+  await following.done;
+  expect(following.text().equals(written)).toBe(true);
+});
+
 it('gives what looks like the beginning of a mark when nothing follows', async () => {
   await appendFile(path, Buffer.concat([Buffer.from('text'), MARK.subarray(0, 5)]));
   const following = follow(() => 'gone');

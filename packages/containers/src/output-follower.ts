@@ -6,7 +6,7 @@ import type { OutputFile } from './command-files.ts';
 
 const READ_BYTES_MAX = 64 * 1024;
 /** Shared: what was read is copied before anything else is done. */
-const buffer = Buffer.allocUnsafe(READ_BYTES_MAX);
+const shared = Buffer.allocUnsafe(READ_BYTES_MAX);
 const POLL_MS = 250;
 /** How often the waiting output is measured, in milliseconds. */
 const BACKLOG_INTERVAL_MS = 100;
@@ -30,7 +30,7 @@ export interface FollowOptions {
   readonly wakeup: Wakeup;
   /** `exited`: the mark is on its way. `gone`: nothing comes any more. */
   readonly state: () => 'running' | 'exited' | 'gone';
-  /** Is awaited before more is read. The bytes are its own. */
+  /** Is awaited before more is read; the bytes may be overwritten then. */
   readonly sink: (bytes: Uint8Array) => void | Promise<void>;
   /** Told again and again how many bytes wait in the file, also while the sink takes its time. */
   readonly backlog?: (bytes: number) => void;
@@ -59,6 +59,8 @@ export async function followOutput(options: FollowOptions): Promise<void> {
 async function follow(options: FollowOptions, place: { offset: number }): Promise<void> {
   const { file, mark, wakeup, state, sink } = options;
   let held: Buffer = Buffer.alloc(0);
+  /** For an output that is large: a copy of each piece would be as large together. */
+  let own: Buffer | undefined;
   let exitedAt: number | undefined;
   let turnEndsAt = performance.now() + TURN_MS;
   const give = async (bytes: Uint8Array): Promise<void> => {
@@ -67,15 +69,20 @@ async function follow(options: FollowOptions, place: { offset: number }): Promis
   for (;;) {
     // Asked before the read: what was written before the end is then surely read.
     const now = state();
-    const bytesRead = file.read(buffer, place.offset);
+    const target = own ?? shared;
+    held.copy(target);
+    const bytesRead = file.read(target.subarray(held.length), place.offset);
     if (bytesRead > 0) {
       place.offset += bytesRead;
       if (exitedAt !== undefined) exitedAt = performance.now();
-      const bytes = Buffer.concat([held, buffer.subarray(0, bytesRead)]);
+      const filled = target.subarray(0, held.length + bytesRead);
+      const bytes = own === undefined ? Buffer.from(filled) : filled;
+      if (filled.length === READ_BYTES_MAX) own ??= Buffer.allocUnsafe(READ_BYTES_MAX);
       const end = findMark(bytes, mark);
       if (end !== -1) return await give(bytes.subarray(0, end));
-      held = bytes.subarray(bytes.length - partialMark(bytes, mark));
-      await give(bytes.subarray(0, bytes.length - held.length));
+      const partial = bytes.length - partialMark(bytes, mark);
+      held = Buffer.from(bytes.subarray(partial));
+      await give(bytes.subarray(0, partial));
       if (performance.now() > turnEndsAt) {
         refuseForged(file.size - place.offset);
         await setImmediate();

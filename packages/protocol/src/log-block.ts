@@ -2,8 +2,7 @@
 // compressed, what they have in common said once. A byte says the format, a header of JSON the
 // origins and runs of lines, then comes their text.
 import { isUtf8 } from 'node:buffer';
-import { promisify } from 'node:util';
-import { constants, zstdCompress, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import {
   type LogLine,
   type LogLineLevel,
@@ -11,6 +10,7 @@ import {
   logLevels,
   logStreams,
 } from './job-events.ts';
+import { LogCompressor } from './log-compressor.ts';
 import { type LogLines, splitText } from './log-lines.ts';
 
 /** The first byte of a block. */
@@ -18,12 +18,14 @@ const blockFormats = { zstd: 1, plain: 2 } as const;
 /** Smaller blocks are not compressed: that would take longer than it saves. */
 const COMPRESSED_BYTES_MIN = 512;
 const COMPRESSION = { [constants.ZSTD_c_compressionLevel]: 1, [constants.ZSTD_c_checksumFlag]: 1 };
+/** Hardly a block has more in its header, and one more byte than it has is always needed. */
+const HEADER_BYTES_EXPECTED = 2048;
 /** Blocks have hardly more when they are open. */
 const UNPACKED_BYTES_PER_BYTE = 8;
 /** What goes into a block is put together here: it is large, and there are many in a row. */
 let shared: Buffer = Buffer.alloc(0);
 
-const compress = promisify(zstdCompress);
+const compressor = new LogCompressor(COMPRESSION);
 
 /** What a block may hold, once it is not compressed any more. */
 export const logBlockLimits = {
@@ -74,7 +76,12 @@ export function encodeLogBlock(content: BlockContent): Buffer {
   if (shared.length < bytes) shared = Buffer.allocUnsafeSlow(bytes);
   shared.set(header);
   shared.set(text, header.length);
-  return zstdBlock(zstdCompressSync(shared.subarray(0, bytes), optionsFor(bytes)));
+  return zstdBlock(
+    zstdCompressSync(shared.subarray(0, bytes), {
+      params: COMPRESSION,
+      chunkSize: pieceFor(bytes),
+    }),
+  );
 }
 
 /**
@@ -83,8 +90,7 @@ export function encodeLogBlock(content: BlockContent): Buffer {
  */
 export function packLogBlock(content: BlockContent): Promise<Buffer> {
   const { header, text } = partsOf(content);
-  const unpacked = Buffer.concat([header, text]);
-  return compress(unpacked, optionsFor(unpacked.length)).then(zstdBlock);
+  return compressor.compress([header, text]).then(zstdBlock);
 }
 
 function partsOf({ runs, text }: BlockContent): {
@@ -109,9 +115,9 @@ function partsOf({ runs, text }: BlockContent): {
   return { header, text, bytes: header.length + text.length };
 }
 
-/** It fits into one piece, so that none are put together afterwards. */
-function optionsFor(bytes: number): { params: Record<number, number>; chunkSize: number } {
-  return { params: COMPRESSION, chunkSize: Math.max(bytes, constants.Z_MIN_CHUNK) };
+/** Bytes of the piece that zstd fills: of several, all would be put together afterwards. */
+function pieceFor(bytes: number): number {
+  return Math.max(bytes, constants.Z_MIN_CHUNK);
 }
 
 function plainBlock(header: Uint8Array, text: Uint8Array): Buffer {
@@ -125,10 +131,11 @@ function zstdBlock(packed: Uint8Array): Buffer {
 /**
  * Opens a block that anybody may have made: whatever its bytes are, this takes bounded memory and
  * time, and what it returns can be stored and shown.
+ * @param textBytes what its text is said to have: no more room is made than for that
  * @throws LogBlockError
  */
-export function openLogBlock(block: Uint8Array): OpenedLogBlock {
-  const bytes = unpack(block);
+export function openLogBlock(block: Uint8Array, textBytes?: number): OpenedLogBlock {
+  const bytes = unpack(block, textBytes);
   if (!isUtf8(bytes)) throw new LogBlockError('is not UTF-8');
   if (bytes.includes(0)) throw new LogBlockError('has a NUL in it');
   const headerEnd = bytes.indexOf(LINE_FEED);
@@ -189,7 +196,7 @@ function afterLines(text: Uint8Array, at: number, count: number): number {
   return end;
 }
 
-function unpack(block: Uint8Array): Buffer {
+function unpack(block: Uint8Array, textBytes = UNPACKED_BYTES_PER_BYTE * block.length): Buffer {
   const [format] = block;
   const content = Buffer.from(block.buffer, block.byteOffset, block.length).subarray(1);
   if (format === blockFormats.plain) {
@@ -199,10 +206,8 @@ function unpack(block: Uint8Array): Buffer {
   if (format !== blockFormats.zstd) {
     throw new LogBlockError(`has the format ${format ?? 'of nothing'}, which is not known`);
   }
-  const expected = Math.max(COMPRESSED_BYTES_MIN, UNPACKED_BYTES_PER_BYTE * content.length);
-  const chunkSize = Math.min(logBlockLimits.bytes, expected);
+  const chunkSize = pieceFor(Math.min(logBlockLimits.bytes, textBytes + HEADER_BYTES_EXPECTED));
   try {
-    // One piece for what most blocks have: more of them would be put together afterwards.
     return zstdDecompressSync(content, { maxOutputLength: logBlockLimits.bytes, chunkSize });
   } catch {
     throw new LogBlockError(

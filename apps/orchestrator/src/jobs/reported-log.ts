@@ -101,7 +101,7 @@ function openBlock(block: LogBlock, index: number): CheckedBlock {
   const place = `body.log_blocks[${index}]`;
   const content = Buffer.from(block.data, 'base64');
   try {
-    const opened = openLogBlock(content);
+    const opened = openLogBlock(content, block.bytes);
     const { runs, lineCount, text, bytes: openedBytes } = opened;
     if (lineCount !== block.line_count) {
       throw invalid(`${place} has ${lineCount} lines; line_count says ${block.line_count}`);
