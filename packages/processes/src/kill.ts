@@ -2,8 +2,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { isProcessAlive, type ProcessIdentity } from './identity.ts';
 
-/** The first looks are close together: most processes are gone within a millisecond or two. */
+/** Most processes are gone within some milliseconds, for which somebody waits: looks are close. */
 const LOOK_MS_MIN = 1;
+const CLOSE_LOOKS = 12;
 const LOOK_MS_MAX = 50;
 
 /**
@@ -14,7 +15,8 @@ const LOOK_MS_MAX = 50;
  */
 export async function killProcess(identity: ProcessIdentity, deadlineMs: number): Promise<boolean> {
   const deadline = performance.now() + deadlineMs;
-  for (let pauseMs = LOOK_MS_MIN; ; pauseMs = Math.min(pauseMs * 2, LOOK_MS_MAX)) {
+  let pauseMs = LOOK_MS_MIN;
+  for (let look = 1; ; look += 1) {
     if (!(await isProcessAlive(identity))) return true;
     try {
       process.kill(identity.pid, 'SIGKILL');
@@ -23,5 +25,6 @@ export async function killProcess(identity: ProcessIdentity, deadlineMs: number)
     }
     if (performance.now() > deadline) return false;
     await delay(pauseMs);
+    if (look >= CLOSE_LOOKS) pauseMs = Math.min(pauseMs * 2, LOOK_MS_MAX);
   }
 }
