@@ -34,6 +34,7 @@ rivet_supervise() {
     exec >&8 2>&9 4>&- 5>&- 8>&- 9>&-
     [ "$rivet_fifo" = '' ] || exec "$rivet_setsid" -- "$rivet_shell" "$rivet_in/command" \
       "$rivet_directory" "$rivet_id" "$rivet_fifo" "$rivet_supervisor"
+    rivet_self
     rivet_go
   )
   rivet_code=$?

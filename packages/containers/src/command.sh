@@ -68,7 +68,7 @@ rivet_become() {
   exec "$@"
 }
 
-# Becomes the program of the request rivet_id.
+# Becomes the program of the request rivet_id; rivet_pid is the process id.
 rivet_go() {
   . "$rivet_in/$rivet_id.request"
   if [ -f "$rivet_in/$rivet_id.stdin" ]; then
@@ -76,7 +76,6 @@ rivet_go() {
   else
     exec </dev/null
   fi
-  rivet_self
   cd "$rivet_cwd" 2>/dev/null || {
     echo "failed cwd" >&7
     exit
