@@ -41,8 +41,12 @@ export async function runChaos(
     jobs = load.jobs.length;
     say(`quiet; ${jobs} jobs were launched`);
     verdict = await verifyJobs(system.observer, load.jobs, DRAIN_MS);
+    faults.push(...(await system.violations()));
   } catch (error) {
     faults.push(describeThrown(error));
+    for (const { lastWords } of [...system.orchestrators, ...system.runners]) {
+      if (lastWords !== '') say(lastWords);
+    }
   }
   faults.push(...verdict.faults, ...(await system.stop()));
   const schedule = describeStrikes(strikes);

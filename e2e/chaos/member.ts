@@ -9,8 +9,8 @@ export interface Member {
   readonly name: string;
   /** Of the program that runs now; undefined while none does. */
   readonly program: Program | undefined;
-  /** How often it was started. */
-  readonly starts: number;
+  /** What the last program that ended said before it did; for a failed run. */
+  readonly lastWords: string;
   /** Sends a signal to the program that runs now; false when none does. */
   signal(name: NodeJS.Signals): boolean;
   /** From now on it is not started again, until `release`. */
@@ -34,7 +34,7 @@ export function startMember(
   ready: (program: Program) => Promise<unknown>,
 ): Member {
   let program: Program | undefined;
-  let starts = 0;
+  let lastWords = '';
   let stopping = false;
   let held = false;
   let wake = (): void => undefined;
@@ -50,7 +50,6 @@ export function startMember(
       }
       const current = start();
       program = current;
-      starts += 1;
       let wasReady = false;
       void ready(current).then(
         () => {
@@ -60,8 +59,9 @@ export function startMember(
       );
       const end = await current.ended;
       program = undefined;
+      lastWords = `${name} ended with ${end}:\n${current.stderr().slice(-2000)}`;
       if (wasReady && !EXPECTED_ENDS.includes(end)) {
-        faults.push(`${name} ended with ${end}:\n${current.stderr().slice(-2000)}`);
+        faults.push(lastWords);
       }
       if (!stopping) await new Promise((resolve) => setTimeout(resolve, RESTART_MS));
     }
@@ -72,8 +72,8 @@ export function startMember(
     get program() {
       return program;
     },
-    get starts() {
-      return starts;
+    get lastWords() {
+      return lastWords;
     },
     signal(signal) {
       program?.signal(signal);

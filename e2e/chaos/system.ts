@@ -10,6 +10,7 @@ import {
   startDatabaseServer,
   startTcpProxy,
   type TcpProxy,
+  violationsIn,
 } from '@rivet/testing';
 import { BASE_IMAGE, bootstrap, freePort, leftoversOf, masterKeySetting } from '../installation.ts';
 import { startProgram } from '../program.ts';
@@ -45,6 +46,8 @@ export interface ChaosSystem {
   crashDatabase(awayMs: number): Promise<void>;
   /** Heals every connection; everything runs again when it resolves. */
   mend(): Promise<void>;
+  /** What in the database is not as it must be, once all jobs have ended. */
+  violations(): Promise<string[]>;
   /** Stops everything; returns what went wrong or was left behind. */
   stop(): Promise<string[]>;
 }
@@ -130,6 +133,7 @@ export async function startSystem(random: () => number): Promise<ChaosSystem> {
         }
         await allOnline(observer);
       },
+      violations: () => violationsIn(database.url),
       stop,
     };
   } catch (error) {

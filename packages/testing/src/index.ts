@@ -2,7 +2,10 @@
 // left behind.
 export { type DatabaseServer, startDatabaseServer } from './database-server.ts';
 export { startTcpProxy, type TcpProxy } from './faults/tcp-proxy.ts';
+export { violationsIn } from './faults/violations.ts';
 export { hostileMarkup, hostileSequences } from './hostile-text.ts';
+export { startPooler, type TestPooler } from './pooler.ts';
+export { startStandby } from './standby-server.ts';
 export { type Browser, type BrowserContext, type Page, startBrowser } from './test-browser.ts';
 export {
   createTestAuthority,
