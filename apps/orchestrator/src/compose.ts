@@ -168,6 +168,7 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
     network: config,
     certificate,
     authenticator: services.authenticator,
+    known: (hash) => knownRunners.known(hash),
     logger,
     metrics,
     refusals,

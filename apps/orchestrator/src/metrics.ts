@@ -1,9 +1,16 @@
 // Numbers about this orchestrator in the format of Prometheus.
-import type { FastifyReply } from 'fastify';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 
+/** A request that was answered. */
+export interface AnsweredRequest {
+  readonly route: string;
+  readonly method: string;
+  readonly status: number;
+  readonly ms: number;
+}
+
 export interface Metrics {
-  observeRequest(route: string, reply: FastifyReply): void;
+  observeRequest(request: AnsweredRequest): void;
   claimed(jobs: number): void;
   finished(state: string): void;
   /** How far the audit log reaches, as this orchestrator has last seen it. */
@@ -55,12 +62,11 @@ export function createMetrics(): Metrics {
   // Not 0 before it is known: that would look like rows that were cut off.
   audited.remove();
   return {
-    observeRequest(route, reply) {
-      const { method } = reply.request;
-      const key = `${method} ${reply.statusCode} ${route}`;
-      const series = known.get(key) ?? requests.labels(route, method, String(reply.statusCode));
+    observeRequest({ route, method, status, ms }) {
+      const key = `${method} ${status} ${route}`;
+      const series = known.get(key) ?? requests.labels(route, method, String(status));
       known.set(key, series);
-      series.observe(reply.elapsedTime / 1000);
+      series.observe(ms / 1000);
     },
     claimed: (jobs) => claims.inc(jobs),
     finished: (state) => ends.inc({ state }),

@@ -9,6 +9,7 @@ import {
   routes,
   type Validate,
 } from '@rivet/protocol';
+import type { RunnerIdentity } from '@rivet/store';
 import {
   type FastifyInstance,
   type FastifyReply,
@@ -25,12 +26,13 @@ import type { NetworkConfig } from '../network-config.ts';
 import { authorize, authorizeAgain, originOf } from './authorize.ts';
 import { type BodyBudget, createBodyBudget } from './body-budget.ts';
 import type { CertificateOptions } from './certificate.ts';
+import { createClaimFront, putInFront } from './claim-front.ts';
 import { type Call, type Handlers, LaterAnswer } from './handler.ts';
 import { createHostCheck } from './host-check.ts';
 import { parseJsonBody } from './json-body.ts';
 import { sendProblemPage, servePages, wantsPage } from './pages/serve-pages.ts';
 import { answerBrokenRequest, clientError, sendProblem } from './problem.ts';
-import { addSecurityHeaders, securityHeaders } from './security-headers.ts';
+import { addSecurityHeaders, answerHeaders, securityHeaders } from './security-headers.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -40,6 +42,8 @@ declare module 'fastify' {
 
 export interface AppOptions {
   readonly authenticator: Authenticator;
+  /** The runner that has a token with this hash, when it is known without asking anybody. */
+  readonly known: (hash: Buffer) => RunnerIdentity | undefined;
   readonly handlers: Handlers<RouteName>;
   readonly logger: Logger;
   readonly metrics: Metrics;
@@ -140,20 +144,34 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   // Not async, which every request would pay for; what it throws is told all the same.
   app.addHook('onRequest', (request, reply, done) => {
     request.principal = { ...anonymous, from: originOf(request) };
-    checkHost(request, reply);
-    if (!stopping.aborted) return done();
+    const foreign = checkHost(request.raw);
+    if (foreign === undefined && !stopping.aborted) return done();
     // Whoever asks again then asks another one.
     reply.header('connection', 'close');
-    throw RivetError.of('RIVET_SERVER_STOPPING', {});
+    throw foreign ?? RivetError.of('RIVET_SERVER_STOPPING', {});
   });
   app.addHook('onResponse', (request, reply, done) => {
-    metrics.observeRequest(request.routeOptions.url ?? 'unknown', reply);
+    const { method, routeOptions } = request;
+    const { statusCode: status, elapsedTime: ms } = reply;
+    metrics.observeRequest({ route: routeOptions.url ?? 'unknown', method, status, ms });
     done();
   });
   for (const name of Object.keys(routes) as RouteName[]) {
     await register(app, name, options, bodies);
   }
   await servePages(app, options);
+  const { body: validate } = await validatorsOf('claimJobs');
+  // Behind a proxy only the framework knows who the client is.
+  if (trustedProxies.length === 0 && validate !== undefined) {
+    const { known, handlers } = options;
+    const handle = handlers.claimJobs;
+    const headers = answerHeaders(certificate !== undefined);
+    const shared = { metrics, refusals, logger, stopping };
+    putInFront(
+      app.server,
+      createClaimFront({ ...shared, known, handle, validate, checkHost, headers }),
+    );
+  }
   return app;
 }
 
@@ -167,6 +185,19 @@ function tlsOptions(
   return { https } as FastifyServerOptions;
 }
 
+/** What the parts of a request to a route are held against. */
+async function validatorsOf(
+  name: RouteName,
+): Promise<Partial<Record<'params' | 'query' | 'body', Validate>>> {
+  const route: Route = routes[name];
+  const anyText = REPORTING.has(name);
+  return {
+    ...(route.params && { params: await createValidator(route.params, 'path', { anyText }) }),
+    ...(route.query && { query: await createValidator(route.query, 'query', { anyText }) }),
+    ...(route.body && { body: await createValidator(route.body, 'body', { anyText }) }),
+  };
+}
+
 async function register<Name extends RouteName>(
   app: FastifyInstance,
   name: Name,
@@ -174,12 +205,7 @@ async function register<Name extends RouteName>(
   bodies: BodyBudget,
 ): Promise<void> {
   const route: Route = routes[name];
-  const anyText = REPORTING.has(name);
-  const validators: Partial<Record<'params' | 'query' | 'body', Validate>> = {
-    ...(route.params && { params: await createValidator(route.params, 'path', { anyText }) }),
-    ...(route.query && { query: await createValidator(route.query, 'query', { anyText }) }),
-    ...(route.body && { body: await createValidator(route.body, 'body', { anyText }) }),
-  };
+  const validators = await validatorsOf(name);
   const permission = permissionOf(name);
   const handle = handlers[name] as (call: Call<Name>) => Promise<unknown>;
   app.route({

@@ -1,6 +1,12 @@
 // What a route's handler is given and answers: typed from the route table.
 import type { RouteBody, RouteName, RouteParams, RouteQuery, RouteResponse } from '@rivet/protocol';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+
+/** What is known of any request, also of one that does not come through the framework. */
+export type Asked = Pick<FastifyRequest, 'id' | 'method' | 'url' | 'headers'> & {
+  readonly routeOptions: { readonly bodyLimit: number };
+};
+
 import type { Person, Principal } from '../auth/principal.ts';
 
 /** A request whose parts were held against the shapes of its route. */
@@ -17,6 +23,12 @@ export interface Call<Name extends RouteName> {
   person(): Person;
   readonly request: FastifyRequest;
   readonly reply: FastifyReply;
+}
+
+/** A call that may not have come through the framework. */
+export interface WaitingCall<Name extends Waiting> extends Omit<Call<Name>, 'request' | 'reply'> {
+  readonly request: Asked;
+  readonly reply: Pick<FastifyReply, 'raw'>;
 }
 
 /**
@@ -46,7 +58,7 @@ type Waiting = 'claimJobs';
 
 /** Answers with the route's shape; a stream writes to the reply itself and answers undefined. */
 type Handler<Name extends RouteName> = (
-  call: Call<Name>,
+  call: Name extends Waiting ? WaitingCall<Name> : Call<Name>,
 ) => Promise<
   RouteResponse<Name> | (Name extends Waiting ? LaterAnswer<RouteResponse<Name>> : never)
 >;

@@ -1,8 +1,8 @@
 // Refuses requests that were meant for another host: pages of strangers, whose names were made to
 // lead here (DNS rebinding), and what two programs could read differently.
+import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
 import { RivetError } from '@rivet/base';
-import type { FastifyReply, FastifyRequest } from 'fastify';
 
 export interface HostRules {
   readonly publicUrl: string | undefined;
@@ -13,8 +13,12 @@ export interface HostRules {
 /** Headers that decide something; of two, a proxy may have looked at the other one. */
 const ONCE = new Set(['host', 'authorization', 'content-type', 'origin', 'cookie']);
 
-/** Passes requests under a name of this server. @throws RIVET_REQUEST_HOST, RIVET_REQUEST_HTTP */
-export type HostCheck = (request: FastifyRequest, reply: FastifyReply) => void;
+/**
+ * What a request is refused with that does not come under a name of this server: RIVET_REQUEST_HOST
+ * or RIVET_REQUEST_HTTP. Its connection should end then: whoever sends this may mean something else
+ * by what comes after it, too.
+ */
+export type HostCheck = (request: IncomingMessage) => RivetError | undefined;
 
 export function createHostCheck({ publicUrl, allowedHosts }: HostRules): HostCheck {
   const names = new Set(allowedHosts.filter((host) => !host.startsWith('*.')));
@@ -30,15 +34,13 @@ export function createHostCheck({ publicUrl, allowedHosts }: HostRules): HostChe
         (isLocalName(name) && isLoopback(localAddress)))
     );
   };
-  return ({ raw, headers: { host } }, reply) => {
-    const repeated = repeatedHeader(raw.rawHeaders);
+  return ({ rawHeaders, headers: { host }, socket }) => {
+    const repeated = repeatedHeader(rawHeaders);
     // Only HTTP/1.0 may leave the host away, which no browser speaks.
-    const foreign = host !== undefined && !isOurs(host, raw.socket.localAddress);
-    if (repeated === undefined && !foreign) return;
-    // Whoever sends this may mean something else by what comes after it, too.
-    reply.header('connection', 'close');
-    if (foreign) throw RivetError.of('RIVET_REQUEST_HOST', { found: JSON.stringify(host) });
-    throw RivetError.of('RIVET_REQUEST_HTTP', { problem: `the header ${repeated} comes twice` });
+    const foreign = host !== undefined && !isOurs(host, socket.localAddress);
+    if (foreign) return RivetError.of('RIVET_REQUEST_HOST', { found: JSON.stringify(host) });
+    if (repeated === undefined) return undefined;
+    return RivetError.of('RIVET_REQUEST_HTTP', { problem: `the header ${repeated} comes twice` });
   };
 }
 

@@ -3,7 +3,8 @@ import { maxHeaderSize, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { type Detail, formatSize, isRivetError, type Logger, RivetError } from '@rivet/base';
 import type { DefinitionIssue, Problem } from '@rivet/protocol';
-import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyError, FastifyReply } from 'fastify';
+import type { Asked } from './handler.ts';
 import { securityHeaderLines } from './security-headers.ts';
 
 /** Details that are not facts of the message, or go into a field of their own. */
@@ -42,18 +43,31 @@ function databaseProblem({ code, entry: { status } }: RivetError): Problem {
   };
 }
 
+interface ProblemAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly text: string;
+}
+
+/** An answer with a problem document. */
+export function problemAnswer(error: RivetError): ProblemAnswer {
+  const problem = toProblem(error);
+  const { status } = problem;
+  const { retry_after_ms: waitMs } = error.details;
+  const headers = {
+    'content-type': 'application/problem+json; charset=utf-8',
+    // Whatever is away now may be back in a second: clients wait for as long as this says.
+    ...(status === 503 && { 'retry-after': '1' }),
+    ...(status === 401 && { 'www-authenticate': 'Bearer' }),
+    ...(typeof waitMs === 'number' && { 'retry-after': String(Math.ceil(waitMs / 1000)) }),
+  };
+  return { status, headers, text: JSON.stringify(problem) };
+}
+
 /** Answers a request with a problem document. */
 export function sendProblem(reply: FastifyReply, error: RivetError): FastifyReply {
-  const problem = toProblem(error);
-  // Whatever is away now may be back in a second: clients wait for as long as this says.
-  if (problem.status === 503) reply.header('retry-after', '1');
-  if (problem.status === 401) reply.header('www-authenticate', 'Bearer');
-  const { retry_after_ms: waitMs } = error.details;
-  if (typeof waitMs === 'number') reply.header('retry-after', String(Math.ceil(waitMs / 1000)));
-  return reply
-    .status(problem.status)
-    .header('content-type', 'application/problem+json')
-    .send(JSON.stringify(problem));
+  const { status, headers, text } = problemAnswer(error);
+  return reply.status(status).headers(headers).send(text);
 }
 
 /** Answers what is no HTTP request, or not one that is taken, on the bare connection. */
@@ -86,7 +100,7 @@ function brokenRequest({ code = '', message }: Error & { code?: string }): Rivet
 /** The error that a client is told. What is a defect of ours goes to the log only. */
 export function clientError(
   error: FastifyError | Error,
-  request: FastifyRequest,
+  request: Asked,
   logger: Logger,
 ): RivetError {
   if (isRivetError(error) && error.code !== 'RIVET_INTERNAL') {

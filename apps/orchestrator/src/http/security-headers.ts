@@ -51,12 +51,17 @@ export const securityHeaders: Readonly<Record<string, string>> = {
 /** Two years, as browsers ask for; subdomains are not ours to decide about. */
 const STRICT_TRANSPORT = 'max-age=63072000';
 
+/** All of an answer, with or without TLS. */
+export function answerHeaders(isSecure: boolean): Readonly<Record<string, string>> {
+  if (!isSecure) return securityHeaders;
+  return { ...securityHeaders, 'strict-transport-security': STRICT_TRANSPORT };
+}
+
 /** Puts the headers on every answer of `app`. A route may set its own values after that. */
 export function addSecurityHeaders(app: FastifyInstance): void {
   // Not async, which every request would pay for.
   app.addHook('onRequest', (request, reply, done) => {
-    reply.headers(securityHeaders);
-    if (request.protocol === 'https') reply.header('strict-transport-security', STRICT_TRANSPORT);
+    reply.headers(answerHeaders(request.protocol === 'https'));
     done();
   });
 }

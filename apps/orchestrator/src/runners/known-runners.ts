@@ -108,19 +108,23 @@ export class KnownRunners {
     this.#options = options;
   }
 
+  /** The runner that has a token with this hash, when it is known for certain. */
+  known(hash: Buffer): RunnerIdentity | undefined {
+    const entry = this.#byHash.get(hash.toString('base64'));
+    if (!usable(entry)) return undefined;
+    entry.heardAtMs = performance.now();
+    this.#heardOf.add(entry.id);
+    return entry;
+  }
+
   /** The runner that has a token with this hash. */
   async identify(hash: Buffer): Promise<RunnerIdentity | undefined> {
+    const known = this.known(hash);
+    if (known !== undefined) return known;
     const { database, cached } = this.#options;
-    const key = hash.toString('base64');
-    const entry = this.#byHash.get(key);
-    const known = usable(entry)
-      ? entry
-      : cached
-        ? await this.#load(hash, key)
-        : await findRunnerByToken(database, hash);
-    if (known !== undefined) this.#heardOf.add(known.id);
-    if (entry !== undefined) entry.heardAtMs = performance.now();
-    return known;
+    const found = cached ? await this.#load(hash) : await findRunnerByToken(database, hash);
+    if (found !== undefined) this.#heardOf.add(found.id);
+    return found;
   }
 
   /**
@@ -213,12 +217,12 @@ export class KnownRunners {
     });
   }
 
-  async #load(hash: Buffer, key: string): Promise<RunnerIdentity | undefined> {
+  async #load(hash: Buffer): Promise<RunnerIdentity | undefined> {
     const changes = this.#changes;
     const found = await findKnownRunner(this.#options.database, hash, TOKEN_SECONDS_MAX);
     if (found === undefined) return undefined;
     const { runner: row, promoted } = found;
-    if (!promoted && changes === this.#changes) this.#keep(row, key);
+    if (!promoted && changes === this.#changes) this.#keep(row, hash.toString('base64'));
     // Its old token has just ended.
     if (promoted) this.change(row.id);
     return { id: row.id, name: row.name };

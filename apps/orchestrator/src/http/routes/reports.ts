@@ -1,9 +1,9 @@
 // What runners report: one report, or several of which each is stored or refused by itself.
 import type { JobReport, JobReportResult } from '@rivet/protocol';
-import type { FastifyRequest } from 'fastify';
 import type { RunnerPrincipal } from '../../auth/principal.ts';
 import type { ReportsOfClaim } from '../../jobs/brought-reports.ts';
 import type { Services } from '../../services.ts';
+import type { Asked } from '../handler.ts';
 import { clientError, toProblem } from '../problem.ts';
 
 /**
@@ -12,7 +12,7 @@ import { clientError, toProblem } from '../problem.ts';
  */
 export function takeReports(
   { reports: batcher, logger }: Pick<Services, 'reports' | 'logger'>,
-  request: FastifyRequest,
+  request: Asked,
   { runnerId }: RunnerPrincipal,
   reports: readonly JobReport[],
   ofClaim?: ReportsOfClaim,
