@@ -109,7 +109,8 @@ it.each([
   ],
   [
     'a stage that goes on',
-    `UPDATE job_stages SET state = 'running' WHERE job_id = '${ENDED}'`,
+    `INSERT INTO job_stages (job_id, attempt, name, state, run)
+     VALUES ('${ENDED}', 1, 'test', 'running', 1)`,
     ENDED,
   ],
 ])('finds %s', async (_, change, job) => {
