@@ -28,6 +28,7 @@ import { createAuthenticator } from './auth/authenticate.ts';
 import { createProvider } from './auth/oidc/provider.ts';
 import { offerSetup } from './auth/setup-token.ts';
 import type { Config } from './config.ts';
+import { DatabaseWatch } from './database-watch.ts';
 import { chainAuditLog } from './duties/chain-audit-log.ts';
 import { createDuties } from './duties/duty.ts';
 import { endOverdue } from './duties/end-overdue.ts';
@@ -113,8 +114,14 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
     tellOthers: (id) => notifier.runnerChanged(id),
   });
   const versions = createVersionCache();
+  // Together less than a runner waits for the answer to a report: a third of the lease.
+  const databaseWatch = new DatabaseWatch({
+    database,
+    patienceMs: (leaseSeconds * 1000) / 6,
+    answerMs: (leaseSeconds * 1000) / 10,
+  });
   const reports = new ReportBatcher({
-    ...{ database, reserved, notifier, metrics, versions, leaseSeconds },
+    ...{ database, reserved, notifier, metrics, versions, leaseSeconds, databaseWatch },
     onEnd: (runnerId) => knownRunners.ended(runnerId),
     logBytesMax: config.logBytesMax,
     batching: config.batching,
@@ -130,7 +137,10 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
   const audit = createAuditLog(auditKeys);
   const refusals = createRefusals({ database, audit, logger });
   const auth = createAuthParts({ database, sealer: sealing.sealer, audit });
-  const authenticator = createAuthenticator({ ...auth, knownRunners });
+  const authenticator = createAuthenticator({
+    ...auth,
+    knownRunners: { identify: (hash) => databaseWatch.answered(knownRunners.identify(hash)) },
+  });
   const streams = createStreamKeeper(authenticator, logger);
   const services: Services = {
     publicUrl: () => config.publicUrl ?? http.url(),

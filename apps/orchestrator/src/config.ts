@@ -69,7 +69,7 @@ const settings = {
   ...oidcSettings,
   RIVET_LOG_LEVEL: choiceSetting<LogLevel>('info', ['debug', 'info', 'warn', 'error', 'silent']),
   RIVET_MIGRATE: choiceSetting('auto', ['auto', 'never']),
-  RIVET_LEASE: durationSetting(30_000),
+  RIVET_LEASE: durationSetting(15_000),
   RIVET_TIMEOUT_GRACE: durationSetting(300_000),
   RIVET_POLL: durationSetting(50_000),
   RIVET_NOTIFICATIONS: choiceSetting('on', ['on', 'off']),
@@ -104,7 +104,7 @@ const settings = {
 
 /** Those of the other programs, which may be set for all of them together. */
 const OTHER_PROGRAMS =
-  /^RIVET_(BUNDLE_CACHE|CA|CANCEL|CLI|CONFIG|CONTEXT|CONTROL|DATA|DEBUG|DEFAULT|DELIVERY|EARLY|JOB|KILL|LUA|PLUGINS|POLICY|REPORT|RUNNER|SPOOL|START|STATE|STOP|TOKEN|URL|WARM)/;
+  /^RIVET_(BUNDLE_CACHE|CA|CANCEL|CLI|CONFIG|CONTEXT|CONTROL|DATA|DEBUG|DEFAULT|DELIVERY|EARLY|JOB|KILL|LUA|ON_TERM|OUTAGE|PLUGINS|POLICY|REPORT|RUNNER|SPOOL|START|STATE|STOP|TOKEN|URL|WARM)/;
 
 const LEASE_MS_MIN = 2000;
 /** Shorter polls would only keep everybody busy. */

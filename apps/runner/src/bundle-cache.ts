@@ -1,7 +1,7 @@
 // The bundles that this runner has seen, so that the server sends each one once.
-import { backoffMs, isRivetError, RivetError, sleep } from '@rivet/base';
+import { RivetError } from '@rivet/base';
 import type { ClaimedJob, PipelineBundle } from '@rivet/protocol';
-import { mayRepeat, retryAfterMs } from './server-answer.ts';
+import { askAgain } from './ask-again.ts';
 import type { ServerApi } from './server-api.ts';
 
 const BUNDLES_MAX = 64;
@@ -9,7 +9,6 @@ const CHARACTERS_MAX = 32 * 1024 * 1024;
 const CALL_MS = 25_000;
 /** An orchestrator that is being replaced is back by then. */
 const ASK_MS_MAX = 120_000;
-const BACKOFF = { baseMs: 250, maxMs: 5000 };
 
 interface Entry {
   readonly bundle: PipelineBundle;
@@ -74,19 +73,14 @@ export class BundleCache {
 }
 
 /** Asks again while the server cannot be reached, as long as the job is ours. */
-async function ask(
+function ask(
   api: Pick<ServerApi, 'bundle'>,
   { id, attempt, lease_id }: ClaimedJob,
   fence: AbortSignal,
 ): Promise<PipelineBundle> {
-  const signal = AbortSignal.any([fence, AbortSignal.timeout(ASK_MS_MAX)]);
-  for (let tried = 1; ; tried += 1) {
-    try {
-      return await api.bundle(id, { attempt, lease_id }, { timeoutMs: CALL_MS, signal });
-    } catch (error) {
-      if (!isRivetError(error) || !mayRepeat(error) || signal.aborted) throw error;
-      await sleep(Math.max(backoffMs(tried, BACKOFF), retryAfterMs(error)), signal);
-      if (signal.aborted) throw error;
-    }
-  }
+  return askAgain((limits) => api.bundle(id, { attempt, lease_id }, limits), {
+    fence,
+    callMs: CALL_MS,
+    askMsMax: ASK_MS_MAX,
+  });
 }

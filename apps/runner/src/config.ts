@@ -50,6 +50,10 @@ export interface RunnerConfig {
   readonly startDeadlineMs: number;
   /** How long the end of a job is offered to a server that does not answer, in milliseconds. */
   readonly deliveryDeadlineMs: number;
+  /**
+   * How long jobs go on at most while the server is there and its database is not, in milliseconds.
+   */
+  readonly outageMsMax: number;
   /** Bytes of unsent log that a job may have on disk before it is made to wait. */
   readonly spoolBytesMax: number;
   /** Whether reports of several jobs go to the server in one request. */
@@ -83,6 +87,7 @@ const settings = {
   RIVET_STOP_GRACE: durationSetting(30_000),
   RIVET_START_DEADLINE: durationSetting(120_000),
   RIVET_DELIVERY_DEADLINE: durationSetting(3_600_000),
+  RIVET_OUTAGE_MAX: durationSetting(1_800_000),
   RIVET_SPOOL_MAX: sizeSetting(256 * 1024 ** 2),
   RIVET_REPORT_BUNDLING: choiceSetting('on', ['on', 'off']),
   RIVET_WARM_CONTAINERS: integerSetting(-1, 0, 100),
@@ -134,6 +139,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): R
     stopGraceMs: values.RIVET_STOP_GRACE,
     startDeadlineMs: values.RIVET_START_DEADLINE,
     deliveryDeadlineMs: values.RIVET_DELIVERY_DEADLINE,
+    outageMsMax: values.RIVET_OUTAGE_MAX,
     spoolBytesMax: values.RIVET_SPOOL_MAX,
     reportBundling: values.RIVET_REPORT_BUNDLING === 'on',
     warmContainers:

@@ -35,6 +35,7 @@ export interface JobRunContext {
   readonly secretsOf: (job: ClaimedJob, fence: AbortSignal) => SecretProvider;
   readonly spoolBytesMax: number;
   readonly deliveryDeadlineMs: number;
+  readonly outageMsMax: number;
   readonly clock: Clock;
   readonly logger: Logger;
   /** The runner stops: jobs that run may end. */

@@ -63,3 +63,33 @@ it('notices within a second that the machine slept, though its timers did not ru
 it('expires at once when it is over already', () => {
   expect(new Lease(10, now - 10_000, clock).expired.aborted).toBe(true);
 });
+
+it('lasts while the server says that its database is away, and no longer than it is believed', () => {
+  const lease = new Lease(20, now, clock);
+  for (let passed = 0; passed < 100_000; passed += 5000) {
+    pass(5000);
+    lease.keep(now, 60_000);
+    expect(lease.expired.aborted, `after ${passed} ms`).toBe(passed + 5000 >= 75_000);
+  }
+});
+
+it('is believed anew once the database has given the lease again', () => {
+  const lease = new Lease(20, now, clock);
+  for (const give of [false, true, false, false]) {
+    for (let passed = 0; passed < 50_000; passed += 5000) {
+      pass(5000);
+      if (give) lease.renew(20, now);
+      else lease.keep(now, 60_000);
+    }
+  }
+  expect(lease.expired.aborted).toBe(true);
+  const other = new Lease(20, now, clock);
+  for (const give of [false, true, false]) {
+    for (let passed = 0; passed < 50_000; passed += 5000) {
+      pass(5000);
+      if (give) other.renew(20, now);
+      else other.keep(now, 60_000);
+    }
+  }
+  expect(other.expired.aborted).toBe(false);
+});

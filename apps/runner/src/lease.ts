@@ -14,6 +14,8 @@ export class Lease {
   readonly #expired = new AbortController();
   #seconds: number;
   #renewedAt: number;
+  /** When the server gave it last, and did not only say that nobody can take it away. */
+  #givenAt: number;
   #timer: NodeJS.Timeout | undefined;
 
   /**
@@ -26,6 +28,7 @@ export class Lease {
     this.#clock = clock;
     this.#seconds = seconds;
     this.#renewedAt = grantedAt;
+    this.#givenAt = grantedAt;
     this.#watch();
   }
 
@@ -55,6 +58,16 @@ export class Lease {
   renew(seconds: number, sentAt: number): void {
     this.#seconds = seconds;
     this.#renewedAt = Math.max(this.#renewedAt, sentAt);
+    this.#givenAt = this.#renewedAt;
+  }
+
+  /**
+   * In answer to a request that was sent at `sentAt` the server said that its database is away:
+   * nobody can give the job to another runner, and when the database is back all leases begin anew.
+   * Believed for so long at most.
+   */
+  keep(sentAt: number, longestMs: number): void {
+    if (sentAt - this.#givenAt <= longestMs) this.#renewedAt = Math.max(this.#renewedAt, sentAt);
   }
 
   /** Ends the watch; `expired` stays as it is. */

@@ -12,7 +12,7 @@ import type { Clock } from './clock.ts';
 import type { Lease } from './lease.ts';
 import type { Ledger } from './ledger.ts';
 import { type ReportBatch, ReportQueue } from './report-queue.ts';
-import { isTooLarge, refusalOf, retryAfterMs } from './server-answer.ts';
+import { isTooLarge, isUndecided, refusalOf, retryAfterMs } from './server-answer.ts';
 import type { Spool, SpoolEntry } from './spool.ts';
 
 /** What a job tells waits for more for so long; longer where the server takes its time. */
@@ -50,6 +50,8 @@ export interface ReporterOptions {
   readonly spoolBytesMax: number;
   /** How long the server may be silent before reporting is given up, in milliseconds. */
   readonly deliveryDeadlineMs: number;
+  /** How long a server without its database keeps the lease, in milliseconds. */
+  readonly outageMsMax: number;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Sends one report; rejects with a RivetError. */
@@ -224,6 +226,7 @@ export class Reporter {
           return 'lost';
         }
         if (refusal === 'refused') return error;
+        if (isUndecided(error)) lease.keep(sentAt, this.#options.outageMsMax);
         if (clock() - this.#acceptedAt > this.#options.deliveryDeadlineMs) return 'given-up';
         if (tried === 1) logger.warn({ code: error.code }, `${error.message}; trying again`);
         await sleep(this.#pauseMs(tried, error), abandon);

@@ -284,6 +284,7 @@ export class Runner {
       secretsOf,
       spoolBytesMax: config.spoolBytesMax,
       deliveryDeadlineMs: config.deliveryDeadlineMs,
+      outageMsMax: config.outageMsMax,
       clock,
       logger,
       stopping: this.#stop.signal,

@@ -25,6 +25,11 @@ export function refusalOf(error: RivetError): 'lost' | 'refused' | undefined {
   return mayRepeat(error) ? undefined : 'refused';
 }
 
+/** Whether the server is there and cannot decide about anything: its database is away. */
+export function isUndecided(error: RivetError): boolean {
+  return hasCode(error, 'RIVET_DATABASE_UNREACHABLE', 'RIVET_DATABASE_FULL');
+}
+
 /** Whether less of it would have been taken. */
 export function isTooLarge(error: RivetError): boolean {
   return hasCode(error, 'RIVET_REQUEST_TOO_LARGE');

@@ -1,16 +1,16 @@
 // Fetches the secrets of a claimed job from the server when its script asks for them. Nothing of
 // them is kept here: they live in the memory of the job.
-import { backoffMs, isRivetError, type RivetError, SecretText, sleep } from '@rivet/base';
+import { type RivetError, SecretText } from '@rivet/base';
 import type { SecretProvider } from '@rivet/engine';
 import type { ClaimedJob, JobSecretsResponse } from '@rivet/protocol';
-import { mayRepeat, retryAfterMs } from './server-answer.ts';
+import { askAgain } from './ask-again.ts';
+import { mayRepeat } from './server-answer.ts';
 import type { ServerApi } from './server-api.ts';
 
 /** One call: the server may ask Vault, for 15 seconds at most. */
 const CALL_MS = 25_000;
 /** An orchestrator that is being replaced is back by then. */
 const ASK_MS_MAX = 120_000;
-const BACKOFF = { baseMs: 250, maxMs: 5000 };
 
 /**
  * The secrets of a job.
@@ -36,24 +36,19 @@ export function createServerSecrets(
 }
 
 /** Asks again while the server cannot be reached or is in trouble, as long as the job is ours. */
-async function ask(
+function ask(
   api: Pick<ServerApi, 'secrets'>,
   { id, attempt, lease_id }: ClaimedJob,
   name: string,
   fence: AbortSignal,
 ): Promise<JobSecretsResponse> {
-  const deadline = AbortSignal.timeout(ASK_MS_MAX);
-  const signal = AbortSignal.any([fence, deadline]);
-  for (let tried = 1; ; tried += 1) {
-    try {
-      const body = { attempt, lease_id, names: [name] };
-      return await api.secrets(id, body, { timeoutMs: CALL_MS, signal });
-    } catch (error) {
-      if (!isRivetError(error) || !isPassing(error) || signal.aborted) throw error;
-      await sleep(Math.max(backoffMs(tried, BACKOFF), retryAfterMs(error)), signal);
-      if (signal.aborted) throw error;
-    }
-  }
+  const body = { attempt, lease_id, names: [name] };
+  return askAgain((limits) => api.secrets(id, body, limits), {
+    fence,
+    callMs: CALL_MS,
+    askMsMax: ASK_MS_MAX,
+    isPassing,
+  });
 }
 
 /** A provider was asked several times by the server, and a broken row stays broken. */

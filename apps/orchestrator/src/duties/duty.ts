@@ -7,8 +7,6 @@ export interface Duty {
   readonly everyMs: number;
   /** Must be right when two do it at once: the lock only saves work. */
   run(): Promise<void>;
-  /** It could not be done: the database was away, most likely. */
-  failed?(): void;
 }
 
 /** The duties as one service. A duty that fails is logged and tried again at its next time. */
@@ -23,7 +21,6 @@ export function createDuties(database: Database, duties: readonly Duty[], logger
       try {
         await withDutyLock(database, duty.name, () => duty.run());
       } catch (error) {
-        duty.failed?.();
         logger.warn({ err: error, duty: duty.name }, 'a duty failed and will be tried again');
       }
     }

@@ -1,6 +1,6 @@
 // Ends attempts whose lease has run out: their runner died, or cannot reach us.
 import type { Logger } from '@rivet/base';
-import { listExpiredAttempts } from '@rivet/store';
+import { beatCluster, listExpiredAttempts } from '@rivet/store';
 import { type LoseServices, loseAttempt } from '../jobs/lose-attempt.ts';
 import type { Duty } from './duty.ts';
 
@@ -10,25 +10,22 @@ export interface ExpireLeasesServices extends LoseServices {
 }
 
 const BATCH = 100;
-/** Longer than the pauses of a runner that tries to deliver. */
-const AFTER_OUTAGE_MS_MAX = 15_000;
+/** The duty comes every second; so long without it, nobody could renew a lease either. */
+const GAP_SECONDS_MAX = 5;
 
 /**
  * The duty. When nobody could report, because the database or all orchestrators were away, the
- * leases have run out too: for a while after that, runners may still deliver what they have.
+ * leases have run out too: all of them begin anew before any of them ends.
  */
 export function expireLeases(services: ExpireLeasesServices): Duty {
-  const waitMs = Math.min(AFTER_OUTAGE_MS_MAX, services.leaseSeconds * 500);
-  let backSince: number | undefined;
+  const { database, leaseSeconds, logger } = services;
   return {
     name: 'expire-leases',
     everyMs: 1000,
     async run() {
-      backSince ??= performance.now();
-      if (performance.now() - backSince >= waitMs) await expireOnce(services);
-    },
-    failed() {
-      backSince = undefined;
+      const beat = await beatCluster(database, { gapSecondsMax: GAP_SECONDS_MAX, leaseSeconds });
+      if (beat.extended > 0) logger.warn({ ...beat }, 'after a gap all leases begin anew');
+      await expireOnce(services);
     },
   };
 }

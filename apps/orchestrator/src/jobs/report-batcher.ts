@@ -3,6 +3,7 @@
 import { isRivetError, RivetError } from '@rivet/base';
 import type { JobReport, ReportRequest, ReportResponse } from '@rivet/protocol';
 import { type Database, type Notifier, violatedConstraint } from '@rivet/store';
+import type { DatabaseWatch } from '../database-watch.ts';
 import type { Metrics } from '../metrics.ts';
 import { ReportsOfClaim } from './brought-reports.ts';
 import type { IncomingReport } from './report.ts';
@@ -24,6 +25,7 @@ export interface ReportServices extends StoreServices {
   readonly reserved: Database;
   readonly notifier: Notifier;
   readonly metrics: Metrics;
+  readonly databaseWatch: Pick<DatabaseWatch, 'answered'>;
   /** False: one transaction for each report. */
   readonly batching: boolean;
   /** An attempt of a runner has ended. */
@@ -75,7 +77,7 @@ export class ReportBatcher {
   /**
    * Takes one report of a runner: all of it or nothing.
    * @throws RIVET_JOB_NOT_FOUND also for a job that another runner has, RIVET_LEASE_LOST,
-   *   RIVET_REPORT_GAP, RIVET_REQUEST_INVALID
+   *   RIVET_REPORT_GAP, RIVET_REQUEST_INVALID, RIVET_DATABASE_UNREACHABLE
    */
   async take(runnerId: string, jobId: string, report: ReportRequest): Promise<ReportResponse> {
     checkReport(report);
@@ -83,7 +85,7 @@ export class ReportBatcher {
     // The form in which the database shows it: two that mean the same job are the same text.
     const id = jobId.toLowerCase();
     const incoming = { runnerId, jobId: id, report, log: await readReportedLog(report) };
-    const result = await this.#store(incoming);
+    const result = await this.#services.databaseWatch.answered(this.#store(incoming));
     this.#tell(incoming, result);
     if (result.kind === 'refused') throw result.error;
     return { lease_seconds: leaseSeconds, cancel: result.kind === 'stored' && result.cancel };

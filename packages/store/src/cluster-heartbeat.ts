@@ -1,0 +1,37 @@
+// The time at which leases were last looked after, by the clock of the database: whoever comes
+// after a gap knows that nobody could renew one meanwhile.
+import { once, type Queryable } from './statement.ts';
+
+export interface Beat {
+  /** Since the beat before, in seconds. */
+  readonly gapSeconds: number;
+  /** Attempts whose leases begin anew, as the gap was too long. */
+  readonly extended: number;
+}
+
+const beat = once(
+  'beat',
+  `WITH before AS (
+     SELECT extract(epoch FROM now() - at)::float8 AS gap FROM cluster_heartbeat FOR UPDATE
+   ), extended AS (
+     UPDATE running_attempts SET lease_until = now() + make_interval(secs => $2)
+     WHERE (SELECT gap FROM before) > $1 AND lease_until < now() + make_interval(secs => $2)
+     RETURNING 1
+   ), noted AS (
+     UPDATE cluster_heartbeat SET at = now()
+   )
+   SELECT gap AS "gapSeconds", (SELECT count(*)::int FROM extended) AS extended FROM before`,
+);
+
+/**
+ * Notes that leases are looked after now. After more than `gapSecondsMax` without that, every lease
+ * begins anew in the same statement: the database was away, or all orchestrators were, and a
+ * runner that is there has had nobody to tell.
+ */
+export async function beatCluster(
+  db: Queryable,
+  limits: { readonly gapSecondsMax: number; readonly leaseSeconds: number },
+): Promise<Beat> {
+  const rows = await db.query<Beat>(beat, [limits.gapSecondsMax, limits.leaseSeconds]);
+  return rows[0] ?? { gapSeconds: 0, extended: 0 };
+}
