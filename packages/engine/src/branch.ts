@@ -1,6 +1,7 @@
 // A branch is one thread of a script: a stage, or one item of process.parallel in it.
 import type { RivetError } from '@rivet/base';
 import type { BranchContainers } from './containers/branch-containers.ts';
+import type { LineOrigin, LinePlace } from './log/log-writer.ts';
 import type { StageRun } from './stages/stage-run.ts';
 
 /** State that belongs to one thread of the script. */
@@ -8,12 +9,35 @@ export interface Branch {
   readonly name: string;
   readonly stage: StageRun;
   readonly containers: BranchContainers;
+  /** Number of its host call that is under way, or was the last. */
+  sequence: number;
   /** Open log sections, outermost first. */
   groups: readonly string[];
   /** Aborts when the branch must stop; the reason is the RivetError that says why. */
   signal: AbortSignal;
   /** The last error that a call of this branch, or of a branch below it, was answered with. */
   lastError: RivetError | undefined;
+}
+
+/**
+ * More lines than one call writes: calls of a branch write one after the other, so the line of a
+ * branch is told by its call and the lines of that before it.
+ */
+const CALL_LINES_MAX = 2 ** 28;
+
+/** Where lines stand that the call under way writes. */
+export function placeOf(branch: Branch): LinePlace {
+  const { name: author, groups, sequence } = branch;
+  return { stage: branch.stage.stage, groups, author, base: sequence * CALL_LINES_MAX };
+}
+
+/** A line that the call under way writes. */
+export function lineOf(
+  branch: Branch,
+  level: LineOrigin['level'],
+  stream: LineOrigin['stream'] = 'system',
+): LineOrigin {
+  return { ...placeOf(branch), level, stream };
 }
 
 const SECTION_NAME_MAX = 100;
@@ -53,7 +77,8 @@ export function createBranches(): Branches {
     const branch: Branch = {
       name,
       stage: parent.stage,
-      containers: parent.containers.fork(),
+      containers: parent.containers.fork(name),
+      sequence: 0,
       groups: parent.groups,
       signal: parent.signal,
       lastError: undefined,
@@ -65,7 +90,8 @@ export function createBranches(): Branches {
   return {
     open(name, stage, containers) {
       const { signal } = stage;
-      const branch = { name, stage, containers, groups: [], signal, lastError: undefined };
+      const state = { sequence: 0, groups: [], signal, lastError: undefined };
+      const branch = { name, stage, containers, ...state };
       branches.set(name, branch);
       return branch;
     },

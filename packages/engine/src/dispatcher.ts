@@ -2,49 +2,87 @@
 import { RivetError, toRivetError } from '@rivet/base';
 import type { HostCall, LuaHost, LuaValue } from '@rivet/lua';
 import type { Branch } from './branch.ts';
+import type { HostFunction, ModuleCall } from './host-function.ts';
 import type { JobContext } from './job-context.ts';
+import type { RecordedCall } from './journal/replay.ts';
+import { moduleCallOf, onlyOnce, rememberError } from './module-call.ts';
 import { findHostFunction } from './modules/registry.ts';
+import { replayCall } from './replay-call.ts';
 import { concealSecrets, resolveSecrets } from './secrets/secret-values.ts';
 
 /**
  * Performs host calls: writes the journal before and after, checks arguments and options, refuses
- * effects where they may not be. Calls are answered in the order of their end records.
+ * effects where they may not be. Calls are answered in the order of their end records. What an
+ * earlier process did is not done again: such a call is answered from its journal.
  */
 export function createDispatcher(job: JobContext): LuaHost {
   return {
     async call(call) {
       await job.host.confirmed;
       const branch = job.branches.of(call.branch);
+      branch.sequence = call.sequence;
       countAfterStop(branch);
       if (branch.stage.parked) return await never();
-      const shown = findHostFunction(call.name)?.journal === 'name' ? { ...call, args: [] } : call;
-      journal(job, () => job.journal.begin(shown, job.log.last));
-      const answer = await perform(job, branch, call);
+      const fn = findHostFunction(call.name);
+      const shown = fn?.journal === 'name' ? { ...call, args: [] } : call;
+      const recorded = job.replay?.meet(shown);
+      if (recorded?.end !== undefined) {
+        return await replayCall({ job, branch, call, fn }, recorded.end);
+      }
+      // The others are still where they were when the earlier process died.
+      await job.replay?.over;
       if (branch.stage.parked) return await never();
-      journal(job, () => job.journal.end(call, answer, job.log.last));
-      if ('error' in answer) throw answer.error;
-      return answer.result;
+      return await performNow(job, branch, { call, fn, shown, recorded });
     },
   };
 }
 
+interface NewCall {
+  readonly call: HostCall;
+  /** As the journal shows it. */
+  readonly shown: HostCall;
+  readonly fn: HostFunction | undefined;
+  /** What the journal has of it, when an earlier process began it. */
+  readonly recorded: RecordedCall | undefined;
+}
+
+async function performNow(
+  job: JobContext,
+  branch: Branch,
+  { call, shown, fn, recorded }: NewCall,
+): Promise<readonly LuaValue[]> {
+  if (recorded === undefined) journal(job, () => job.journal.begin(shown, job.log.last));
+  const onRecorded: (() => void)[] = [];
+  const begunAtMs = recorded === undefined ? undefined : Date.parse(recorded.begin.t);
+  const moduleCall = moduleCallOf(job, branch, call, { begunAtMs, onRecorded });
+  const answer = await perform(moduleCall, call, fn);
+  if (branch.stage.parked) return await never();
+  journal(job, () => job.journal.end(call, answer, job.log.last));
+  // The script need not wait for it.
+  if (onRecorded.length > 0) setImmediate(() => onRecorded.forEach((action) => void action()));
+  if ('error' in answer) throw answer.error;
+  return answer.result;
+}
+
 type Answer = { readonly result: readonly LuaValue[] } | { readonly error: RivetError };
 
-async function perform(job: JobContext, branch: Branch, call: HostCall): Promise<Answer> {
+async function perform(
+  call: ModuleCall,
+  { name, args }: HostCall,
+  fn: HostFunction | undefined,
+): Promise<Answer> {
+  const { job, branch } = call;
   try {
-    const fn = findHostFunction(call.name);
-    if (fn === undefined) throw RivetError.of('RIVET_CALL_UNKNOWN', { function: call.name });
-    if (fn.effect) refuseEffect(branch, call.name);
-    const { position } = call;
-    const args = resolveSecrets(call.args, job.secrets);
-    const name = call.name.replace('process.handle_', 'handle:');
-    const result = await fn.run({ name, job, branch, position, argumentCount: args.length }, args);
+    if (fn === undefined) throw RivetError.of('RIVET_CALL_UNKNOWN', { function: name });
+    if (fn.effect) refuseEffect(branch, name);
+    if (fn.interrupted === 'give-up') onlyOnce(call);
+    const result = await fn.run(call, resolveSecrets(args, job.secrets));
     return { result: concealSecrets(result, job.secrets) };
   } catch (thrown) {
     const error = toRivetError(thrown);
     if (error.fault === 'rivet')
-      job.logger.error({ err: thrown, call: call.name }, 'a host call failed');
-    remember(job, branch, error);
+      job.logger.error({ err: thrown, call: name }, 'a host call failed');
+    rememberError(job, branch, error);
     return { error };
   }
 }
@@ -67,12 +105,6 @@ function countAfterStop({ stage }: Branch): void {
   if (stage.callsAfterStop <= CALLS_AFTER_STOP_MAX) return;
   stage.parked = true;
   stage.abandon();
-}
-
-function remember(job: JobContext, branch: Branch, error: RivetError): void {
-  for (let at: Branch | undefined = branch; at !== undefined; at = job.branches.parentOf(at)) {
-    at.lastError = error;
-  }
 }
 
 /** Without a journal nothing may happen: a job whose journal cannot be written ends. */

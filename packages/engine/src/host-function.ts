@@ -33,9 +33,33 @@ export interface ModuleCall {
   readonly position: SourcePosition | undefined;
   /** How many arguments the script passed, trailing nils included. */
   readonly argumentCount: number;
+  /** Counts the calls of the branch, from 1. */
+  readonly sequence: number;
+  /**
+   * When an earlier process began it, which died before it ended, in milliseconds since 1970;
+   * undefined otherwise.
+   */
+  readonly begunAtMs: number | undefined;
+  /** Is called when the end of the call is in the journal: nobody will ask what it did. */
+  onRecorded(action: () => void): void;
 }
 
 type Results = readonly LuaValue[];
+
+/**
+ * `nothing`: only its answer counted. `again`: it changed what the engine knows, and is performed
+ * once more. Otherwise it brings about what such a call, which was answered with `results`, left.
+ */
+type ReplayedCall =
+  | 'nothing'
+  | 'again'
+  | ((call: ModuleCall, results: Results, args: readonly LuaValue[]) => void | Promise<void>);
+
+type Restore<Args extends readonly unknown[]> = (
+  call: ModuleCall,
+  results: Results,
+  ...args: Args
+) => void | Promise<void>;
 
 /** A function that scripts, or the trusted Lua of its module, can call. */
 export interface HostFunction {
@@ -48,6 +72,13 @@ export interface HostFunction {
   readonly effect: boolean;
   /** `name`: its arguments are not written to the journal, as they are what is to be hidden. */
   readonly journal: 'call' | 'name';
+  /** What is done instead when the journal has its answer; the answer is that of the journal. */
+  readonly replay: ReplayedCall;
+  /**
+   * What is done when the journal has its beginning only: it is performed once more, also where it
+   * must look first how far it came (`resume`), or the job ends as interrupted (`give-up`).
+   */
+  readonly interrupted: 'resume' | 'give-up';
   readonly parameters: readonly Parameter<unknown>[];
   run(call: ModuleCall, args: readonly LuaValue[]): Promise<Results>;
 }
@@ -64,22 +95,34 @@ export interface HostModule {
   readonly source?: string;
 }
 
-interface Traits {
+interface Traits<Args extends readonly unknown[]> {
   readonly public?: boolean;
   readonly effect?: boolean;
   readonly journal?: 'call' | 'name';
+  /** `nothing` when absent. */
+  readonly replay?: 'nothing' | 'again' | Restore<Args>;
+  /** When absent: `give-up` for effects, which may be half done, `resume` for all else. */
+  readonly interrupted?: 'resume' | 'give-up';
 }
 
 /** Declares a host function: arguments are read by `parameters` before `run` sees them. */
 export function hostFunction<const P extends readonly Parameter<unknown>[]>(
   parameters: P,
   run: (call: ModuleCall, ...args: Arguments<P>) => Results | Promise<Results>,
-  traits: Traits = {},
+  traits: Traits<Arguments<P>> = {},
 ): HostFunction {
+  const { effect = false, replay = 'nothing' } = traits;
+  const restore =
+    typeof replay === 'string'
+      ? replay
+      : (call: ModuleCall, results: Results, args: readonly LuaValue[]) =>
+          replay(call, results, ...(readArguments(call.name, parameters, args) as Arguments<P>));
   return {
     public: traits.public ?? true,
-    effect: traits.effect ?? false,
+    effect,
     journal: traits.journal ?? 'call',
+    replay: restore,
+    interrupted: traits.interrupted ?? (effect ? 'give-up' : 'resume'),
     parameters,
     async run(call, args) {
       return await run(call, ...(readArguments(call.name, parameters, args) as Arguments<P>));

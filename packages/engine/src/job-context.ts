@@ -10,6 +10,8 @@ import type { JobIdentity } from './identity/job-identity.ts';
 import type { JobHost, JobSpec } from './job.ts';
 import type { JobSummary } from './job-summary.ts';
 import type { JournalWriter } from './journal/journal-writer.ts';
+import type { Replay } from './journal/replay.ts';
+import type { Seal } from './journal/seal.ts';
 import type { LogWriter } from './log/log-writer.ts';
 import type { OutputStore } from './output-store.ts';
 import type { Redactor } from './redaction/redactor.ts';
@@ -23,6 +25,9 @@ export interface JobContext {
   readonly definition: PipelineDefinition;
   readonly log: LogWriter;
   readonly journal: JournalWriter;
+  /** What an earlier process did in this attempt; undefined when there was none. */
+  readonly replay: Replay | undefined;
+  readonly seal: Seal | undefined;
   readonly outputs: OutputStore;
   readonly summary: JobSummary;
   readonly workspace: JobWorkspace;

@@ -48,12 +48,12 @@ export interface JobSpec {
  * What the engine tells while it runs. What a method returns is awaited: that is the back-pressure.
  */
 export interface JobObserver {
-  line(line: LogLine, source?: LineSource): void | Promise<void>;
+  line(line: LogLine, source: LineSource): void | Promise<void>;
   /**
    * Is told instead of `line` where it is there: many lines at once, which nobody has taken apart.
    * Their text may lie in a buffer that is used again when what it returned has resolved.
    */
-  lines?(lines: LogLines, source?: LineSource): void | Promise<void>;
+  lines?(lines: LogLines, source: LineSource): void | Promise<void>;
   stage(change: StageChange): void | Promise<void>;
   /** `value` undefined: the output was cleared. */
   output(name: string, value: unknown): void | Promise<void>;

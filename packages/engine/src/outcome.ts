@@ -10,6 +10,7 @@ const REASONS: Partial<Record<ErrorCode, FailureReason>> = {
   RIVET_FS_READONLY: 'policy',
   RIVET_FS_WORKSPACE_MAX: 'policy',
   RIVET_JOB_DEFINITION_CHANGED: 'definition_changed',
+  RIVET_JOB_INTERRUPTED: 'interrupted',
   RIVET_JOB_LOG_LIMIT: 'log_limit',
   RIVET_JOB_TIMEOUT: 'timeout',
   RIVET_LUA_CPU_LIMIT: 'lua_limit',

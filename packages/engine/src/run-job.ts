@@ -15,8 +15,11 @@ import { createJobIdentity } from './identity/job-identity.ts';
 import type { JobHost, JobSpec, RunJob } from './job.ts';
 import type { JobContext } from './job-context.ts';
 import { createJobSummary } from './job-summary.ts';
-import { createJournal, type JournalWriter } from './journal/journal-writer.ts';
-import { createLogWriter, type LogWriter, linesTo } from './log/log-writer.ts';
+import { findJournal } from './journal/journal-reader.ts';
+import { continueJournal, createJournal, type JournalWriter } from './journal/journal-writer.ts';
+import { createReplay, type Replay } from './journal/replay.ts';
+import { createSeal, type Seal } from './journal/seal.ts';
+import { createLogWriter, type LogWriter, linesTo, stageLine } from './log/log-writer.ts';
 import { failedOutcome, reportFailed } from './outcome.ts';
 import { createOutputStore } from './output-store.ts';
 import { refuseExcess, requireVerification } from './policy/policy.ts';
@@ -42,6 +45,9 @@ export const runJob: RunJob = async (spec, host, signal) => {
   }
 };
 
+/** More than one process gives. */
+const IDS_OF_PROCESS = 2 ** 32;
+
 /** What an attempt has opened so far, and how it is closed, whatever happened. */
 class Attempt {
   readonly #spec: JobSpec;
@@ -50,9 +56,14 @@ class Attempt {
   readonly #log: LogWriter;
   readonly #redactor: Redactor;
   readonly #clock: Clock;
-  readonly #startedAtMs: number;
+  /** When the attempt began, in whatever process. */
+  #startedAtMs: number;
   #control: JobControl | undefined;
   #journal: JournalWriter | undefined;
+  #replay: Replay | undefined;
+  /** Numbers of this process begin here; those of others are held by scripts that go on. */
+  #firstId = 0;
+  readonly #seal: Seal | undefined;
   #containers: JobContainers | undefined;
   #scripts: ScriptHolder | undefined;
   readonly #yaml = createYamlProcess();
@@ -76,17 +87,17 @@ class Attempt {
       onFailure: (error) => this.#fail(error),
       redactor: this.#redactor,
       now: () => new Date(this.#clock.now()),
+      resume: host.resume,
     });
+    this.#seal = host.journalKey && createSeal(host.journalKey);
   }
 
   async run(signal: AbortSignal): Promise<JobOutcome> {
-    const { limits, stateDirectory } = this.#host;
+    const { limits } = this.#host;
     // What creation saw is what runs, or the job fails before anything does.
     const known = this.#spec.definition;
     if (known !== undefined) this.#startEarly(known, signal);
-    this.#journal = createJournal(join(stateDirectory, 'journal'), this.#spec, (json) =>
-      this.#redactor.value(json),
-    );
+    this.#journal = await this.#openJournal();
     let dispatcher: LuaHost | undefined;
     const calls: LuaHost = {
       call: (call) =>
@@ -102,6 +113,7 @@ class Attempt {
     this.#control = createJobControl({
       clock: this.#clock,
       timeoutMs,
+      elapsedMs: this.#clock.now() - this.#startedAtMs,
       cancelGraceMs: limits.cancelGraceMs,
       signal,
     });
@@ -115,6 +127,29 @@ class Attempt {
     return outcome;
   }
 
+  /** Begins the journal, or goes on with the one that an earlier process left. */
+  async #openJournal(): Promise<JournalWriter> {
+    const path = join(this.#host.stateDirectory, 'journal');
+    const options = {
+      path,
+      job: this.#spec,
+      redact: (json: unknown) => this.#redactor.value(json),
+      seal: this.#seal,
+    };
+    if (this.#host.resume === undefined) {
+      return createJournal({ ...options, startedAtMs: this.#startedAtMs });
+    }
+    const content = await findJournal(path);
+    if (content !== undefined) {
+      const began = Date.parse(content.header.t);
+      this.#startedAtMs = Math.min(began, this.#startedAtMs);
+      this.#firstId = (content.resumed + 1) * IDS_OF_PROCESS;
+      this.#replay = createReplay(content.records, (error) => this.#fail(error));
+    }
+    const startedAtMs = this.#startedAtMs;
+    return continueJournal({ ...options, startedAtMs }, content?.validBytes ?? 0);
+  }
+
   /** Opens the containers of the job; the one of its first stage may start now. */
   #startEarly(
     definition: PipelineDefinition,
@@ -124,7 +159,16 @@ class Attempt {
     const containers = createJobContainers(spec, host, definition, this.#log, images);
     this.#containers = containers;
     const { bundle } = spec;
-    const early = createEarlyStart({ host, images, definition, bundle, containers, signal });
+    // What an earlier process started is found again when it is needed.
+    const earlyStart = host.earlyStart === true && host.resume === undefined;
+    const early = createEarlyStart({
+      host: { ...host, earlyStart },
+      images,
+      definition,
+      bundle,
+      containers,
+      signal,
+    });
     this.#early = { containers, early };
     if (spec.onlyStage === undefined && !signal.aborted) early.after(new Set(), new Set());
     return this.#early;
@@ -133,8 +177,7 @@ class Attempt {
   /** The outcome of an attempt that could not run its stages. */
   async failed(error: RivetError): Promise<JobOutcome> {
     if (error.fault !== 'user') this.#logger.error({ err: error }, 'a job could not be run');
-    const origin = { stage: '', level: 'error', stream: 'system', groups: [] } as const;
-    await this.#log.write(origin, renderLuaError(error));
+    await this.#log.write(stageLine('', 'error'), renderLuaError(error));
     return failedOutcome(error);
   }
 
@@ -150,7 +193,7 @@ class Attempt {
   }
 
   #context(definition: PipelineDefinition, journal: JournalWriter): JobContext {
-    let lastId = 0;
+    let lastId = this.#firstId;
     const { observer, idTokens: issuer } = this.#host;
     const clock = this.#clock;
     const { inputs } = this.#spec;
@@ -161,6 +204,8 @@ class Attempt {
       definition,
       log: this.#log,
       journal,
+      replay: this.#replay,
+      seal: this.#seal,
       outputs: createOutputStore((name, value) => this.#tell(() => observer.output(name, value))),
       summary: createJobSummary((markdown) => this.#tell(() => observer.summary(markdown))),
       workspace: createJobWorkspace(this.#host.workspace),

@@ -38,6 +38,12 @@ export const jobErrors = defineErrors({
     solve: 'Raise the `timeout` of the pipeline, or find out what it was waiting for.',
     ...author,
   },
+  RIVET_JOB_EXPIRED: {
+    message: 'no runner took the job within its max_queue_age of {limit}',
+    solve:
+      'Add runners, or raise `max_queue_age` of the pipeline. `rivet job explain` of a job that waits says what it waits for.',
+    ...installation,
+  },
   RIVET_JOB_OVERDUE: {
     message:
       'the runner {runner} did not end {what} within its timeout of {limit} and {grace} more, so the server did',
@@ -84,6 +90,20 @@ export const jobErrors = defineErrors({
   RIVET_JOB_JOURNAL_INVALID: {
     message: '{path} is not a journal that this version can read: {reason}',
     solve: 'Use the version of Rivet that wrote it, or remove the file to give the attempt up.',
+    ...installation,
+  },
+  RIVET_JOB_INTERRUPTED: {
+    message:
+      'the runner was killed while {call} was under way, and how far that came cannot be known: {reason}',
+    solve:
+      'Look at what it left and launch the job again. When it can be done twice, let the pipeline do so with retry = { max = 1, on = { "interrupted" } }.',
+    ...installation,
+  },
+  RIVET_JOB_REPLAY_DIVERGED: {
+    message:
+      'the job cannot go on after its runner was started again: its script made another call than before, {found} instead of {call}',
+    solve:
+      'A script takes the same course when it gets the same answers: look for what differs from run to run, such as the address in the text of a table.',
     ...installation,
   },
   RIVET_JOB_REPORT: {

@@ -1,7 +1,9 @@
 // Where a command runs: in the innermost container of its branch, or in one of its own beside that.
 import { toRivetError } from '@rivet/base';
 import type { Container } from '@rivet/containers';
+import type { BesideChanges } from '../containers/branch-containers.ts';
 import type { ModuleCall } from '../host-function.ts';
+import type { StageRun } from '../stages/stage-run.ts';
 import type { CommandRequest } from './command-request.ts';
 
 export interface CommandContainer {
@@ -18,20 +20,50 @@ export interface CommandContainer {
  * @throws RIVET_POLICY_DENIED, and what starting a container raises
  */
 export async function containerFor(
-  { branch, job }: ModuleCall,
+  call: ModuleCall,
   request: CommandRequest,
 ): Promise<CommandContainer> {
+  const { branch } = call;
   const { signal, containers, stage } = branch;
-  if (Object.keys(request.limits).length === 0 && !request.readonly) {
+  if (!needsOwn(request)) {
     const container = await containers.current(signal);
     return { container, endsWith: container.name, release: async () => {} };
   }
-  const limits = stage.policy.commandLimits(request.limits);
-  const changes = { limits, readonly: request.readonly };
-  const { container, besides } = await containers.beside(changes, signal);
+  const changes = changesOf(stage, request);
+  const { container, besides } = await containers.beside(changes, call.sequence, signal);
+  return ownContainer(call, container, besides);
+}
+
+/** The container in which an earlier process ran a command; undefined when it runs no more. */
+export async function adoptedContainerFor(
+  call: ModuleCall,
+  request: CommandRequest,
+): Promise<CommandContainer | undefined> {
+  const { containers, stage } = call.branch;
+  if (!needsOwn(request)) {
+    const container = await containers.adopted();
+    return container && { container, endsWith: container.name, release: async () => {} };
+  }
+  const found = await containers.adoptBeside(changesOf(stage, request), call.sequence);
+  return found && ownContainer(call, found.container, found.besides);
+}
+
+function needsOwn({ limits, readonly }: CommandRequest): boolean {
+  return Object.keys(limits).length > 0 || readonly;
+}
+
+function changesOf({ policy }: StageRun, { limits, readonly }: CommandRequest): BesideChanges {
+  return { limits: policy.commandLimits(limits), readonly };
+}
+
+function ownContainer(
+  { job }: ModuleCall,
+  container: Container,
+  endsWith: string,
+): CommandContainer {
   return {
     container,
-    endsWith: besides,
+    endsWith,
     async release() {
       try {
         await container.remove();

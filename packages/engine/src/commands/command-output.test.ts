@@ -14,12 +14,19 @@ function collect() {
     lines: ({ text }) => void lines.push(...splitText(text)),
     onFailure: () => {},
   });
-  return { lines, output: createCommandOutput(request, { log, stage: 's', groups: [] }, () => {}) };
+  return {
+    lines,
+    output: createCommandOutput(request, { log, stage: 's', groups: [], author: 'b' }, () => {}),
+  };
 }
 
 it('keeps the last lines of an output with long lines, in bounded memory', async () => {
   const log = createLogWriter({ bytesMax: 1e9, lines: () => {}, onFailure: () => {} });
-  const output = createCommandOutput(request, { log, stage: 's', groups: [] }, () => {});
+  const output = createCommandOutput(
+    request,
+    { log, stage: 's', groups: [], author: 'b' },
+    () => {},
+  );
   for (let count = 0; count < 50; count += 1) {
     await output.sink('stdout', Buffer.from(`${count} ${'x'.repeat(50_000)}\n`));
   }

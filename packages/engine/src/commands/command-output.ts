@@ -4,7 +4,7 @@ import type { OutputSink, OutputStream } from '@rivet/containers';
 import type { LuaValue } from '@rivet/lua';
 import { splitText } from '@rivet/protocol';
 import { type CutLines, createLineSplitter } from '../log/line-splitter.ts';
-import type { LogWriter } from '../log/log-writer.ts';
+import type { LinePlace, LogWriter } from '../log/log-writer.ts';
 import type { CommandRequest } from './command-request.ts';
 
 /** Bytes of each stream that a script can capture. */
@@ -28,16 +28,22 @@ export interface CommandOutput {
   readonly overflow: RivetError | undefined;
 }
 
+/** Where lines of a command stand in the log. */
+interface OutputPlace extends LinePlace {
+  readonly log: LogWriter;
+}
+
 /**
  * @param onOverflow called once, when a captured stream is too long: the command should be stopped
  */
 export function createCommandOutput(
   request: Pick<CommandRequest, 'capture' | 'levels' | 'shown'>,
-  place: { readonly log: LogWriter; readonly stage: string; readonly groups: readonly string[] },
+  place: OutputPlace,
   onOverflow: () => void,
 ): CommandOutput {
+  const { log, ...where } = place;
   const captures = { stdout: createCapture(), stderr: createCapture() };
-  const { redactor } = place.log;
+  const { redactor } = log;
   const redaction = { stdout: redactor.stream(), stderr: redactor.stream() };
   const splitters = { stdout: createLineSplitter(), stderr: createLineSplitter() };
   const recent = createRecentLines();
@@ -48,9 +54,8 @@ export function createCommandOutput(
     if (lines.count === 0) return;
     recent.add(stream, lines);
     if (request.capture[stream] === true) return;
-    const { stage, groups } = place;
-    const origin = { stage, level: request.levels[stream], stream, groups };
-    await place.log.writeRedacted(origin, lines);
+    const author = `${where.author}:${stream}`;
+    await log.writeRedacted({ ...where, level: request.levels[stream], stream, author }, lines);
   };
 
   return {
@@ -60,8 +65,8 @@ export function createCommandOutput(
     async sink(stream, bytes) {
       if (givenUp === 'asked') {
         givenUp = 'said';
-        await place.log.write(
-          { ...place, level: 'warning', stream: 'system' },
+        await log.write(
+          { ...where, level: 'warning', stream: 'system' },
           `the rest of the output of ${request.shown} is left out: it was stopped with more of it waiting than the log could take in time`,
         );
       }

@@ -67,6 +67,8 @@ export interface CommandRequest {
   /** Whether it can only read /workspace. */
   readonly readonly: boolean;
   readonly check: boolean;
+  /** Whether it runs beside the script. */
+  readonly detached: boolean;
   readonly capture: { readonly stdout: Capture; readonly stderr: Capture };
   readonly levels: { readonly stdout: LogLineLevel; readonly stderr: LogLineLevel };
 }
@@ -80,7 +82,7 @@ export function commandRequest(
   name: string,
   argv: readonly string[],
   given: Common,
-  defaults: { readonly check: boolean; readonly shown?: string },
+  defaults: { readonly check: boolean; readonly detached?: boolean; readonly shown?: string },
 ): CommandRequest {
   return {
     argv,
@@ -92,6 +94,7 @@ export function commandRequest(
     limits: given.limits ?? {},
     readonly: given.readonly ?? false,
     check: given.check ?? defaults.check,
+    detached: defaults.detached ?? false,
     capture: { stdout: given.capture_stdout ?? false, stderr: given.capture_stderr ?? false },
     levels: { stdout: given.stdout_level ?? 'info', stderr: given.stderr_level ?? 'error' },
   };

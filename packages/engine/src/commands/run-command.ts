@@ -2,6 +2,7 @@
 import { RivetError } from '@rivet/base';
 import type { CommandExit } from '@rivet/containers';
 import type { LuaRecord, LuaValue } from '@rivet/lua';
+import { lineOf } from '../branch.ts';
 import type { ModuleCall } from '../host-function.ts';
 import type { CommandOutput } from './command-output.ts';
 import type { CommandRequest } from './command-request.ts';
@@ -28,6 +29,7 @@ export async function runCommand(
   request: CommandRequest,
 ): Promise<CommandResult> {
   const started = await startCommand(call, request);
+  call.onRecorded(() => started.running.forget());
   const result = await waitForEnd(call, request, started);
   await explainEnd(call, request, result);
   if (request.check && result.exitCode !== 0) throw commandFailed(request, result);
@@ -51,8 +53,11 @@ async function waitForEnd(
     stop();
   };
   const { timeoutMs } = request;
+  const ranMs = call.begunAtMs === undefined ? 0 : call.job.clock.now() - call.begunAtMs;
   const cancelTimeout =
-    timeoutMs === undefined ? undefined : call.job.clock.after(timeoutMs, expire);
+    timeoutMs === undefined
+      ? undefined
+      : call.job.clock.after(Math.max(0, timeoutMs - Math.max(0, ranMs)), expire);
   signal.addEventListener('abort', stop, { once: true });
   try {
     if (signal.aborted) stop();
@@ -86,9 +91,8 @@ async function explainEnd(
     result.cause === 'disk-full' ||
     result.signal !== undefined;
   if (!known) return;
-  const { stage, groups } = { stage: call.branch.stage.stage, groups: call.branch.groups };
   await call.job.log.write(
-    { stage, groups, level: 'error', stream: 'system' },
+    lineOf(call.branch, 'error'),
     `${request.shown} ${describeEnd(request, result)}`,
   );
 }

@@ -1,4 +1,5 @@
 // A command that runs beside the script until it is waited for, stopped, or its container closes.
+import { RivetError } from '@rivet/base';
 import type { CommandExit } from '@rivet/containers';
 import type { Clock } from '../clock.ts';
 import type { CommandRequest } from './command-request.ts';
@@ -18,6 +19,8 @@ export interface SpawnedCommand {
   signal(name: string): Promise<void>;
   /** TERM, KILL after the grace; its result. */
   stop(graceMs: number): Promise<CommandResult>;
+  /** Lets go of what another process would need to go on with it. */
+  forget(): void;
   /** The last lines of its output. */
   recent(count: number): string[];
 }
@@ -57,7 +60,30 @@ export function trackSpawned(
     async stop(graceMs) {
       return resultOf(running ? await started.stop(graceMs) : await settled);
     },
+    forget: () => started.running.forget(),
     recent: (count) => started.output.recent(count),
+  };
+}
+
+/** A command that an earlier process started, and of which nobody knows how it ended. */
+export function lostSpawned(request: CommandRequest, pid: number | undefined): SpawnedCommand {
+  const lost = (): Promise<never> =>
+    Promise.reject(
+      RivetError.of('RIVET_JOB_INTERRUPTED', {
+        call: request.shown,
+        reason: 'it ended while no runner watched it',
+      }),
+    );
+  return {
+    request,
+    container: '',
+    pid,
+    running: false,
+    wait: lost,
+    signal: async () => {},
+    stop: lost,
+    forget: () => {},
+    recent: () => [],
   };
 }
 

@@ -1,9 +1,17 @@
 // Starts a command in the innermost container of a branch, and stops it.
-import { formatDuration, RivetError, sleep, withDeadline } from '@rivet/base';
-import type { CommandExit, RunningCommand } from '@rivet/containers';
+import { formatDuration, isRivetError, RivetError, sleep, withDeadline } from '@rivet/base';
+import type {
+  CommandExit,
+  CommandSpec,
+  Container,
+  OutputSink,
+  RunningCommand,
+} from '@rivet/containers';
+import { lineOf, placeOf } from '../branch.ts';
 import type { ModuleCall } from '../host-function.ts';
+import { interruptedCall } from '../module-call.ts';
 import { provideSecretFiles } from '../secrets/secret-file.ts';
-import { type CommandContainer, containerFor } from './command-container.ts';
+import { adoptedContainerFor, type CommandContainer, containerFor } from './command-container.ts';
 import { type CommandOutput, createCommandOutput } from './command-output.ts';
 import type { CommandRequest } from './command-request.ts';
 
@@ -26,7 +34,9 @@ export interface StartedCommand {
 }
 
 /**
- * @throws RIVET_POLICY_DENIED, and what starting the container or the command raises
+ * Starts the command, or goes on with it when an earlier process did.
+ * @throws RIVET_POLICY_DENIED, RIVET_JOB_INTERRUPTED, and what starting the container or the command
+ *   raises
  */
 export async function startCommand(
   call: ModuleCall,
@@ -34,25 +44,89 @@ export async function startCommand(
 ): Promise<StartedCommand> {
   const { branch } = call;
   branch.stage.policy.checkCommand(request.argv[0] ?? '');
-  const place = await containerFor(call, request);
+  const place = await containerOf(call, request);
   try {
-    return await startIn(call, request, place);
+    await provideSecretFiles(call, place.container);
+    branch.signal.throwIfAborted();
+    await call.job.log.write(lineOf(branch, 'info'), `$ ${request.shown}`);
+    return await followIn(call, request, place, (command, sink) =>
+      beginIn(call, place.container, command, sink),
+    );
   } catch (error) {
     await place.release();
     throw error;
   }
 }
 
-async function startIn(
+async function containerOf(call: ModuleCall, request: CommandRequest): Promise<CommandContainer> {
+  try {
+    return await containerFor(call, request);
+  } catch (error) {
+    // The command may have run there.
+    if (call.begunAtMs === undefined || !isRivetError(error, 'RIVET_CONTAINER_LOST')) throw error;
+    throw interruptedCall(call, error.message);
+  }
+}
+
+async function beginIn(
+  call: ModuleCall,
+  container: Container,
+  command: CommandSpec,
+  sink: OutputSink,
+): Promise<RunningCommand> {
+  if (call.begunAtMs === undefined) return await container.run(command, sink);
+  const found = await container.attach(command, sink);
+  if (found === 'not-started') return await container.run(command, sink);
+  if (found === 'unknown') {
+    throw interruptedCall(call, 'the command may have run, and what it printed is gone');
+  }
+  return found;
+}
+
+/**
+ * The command of a call that an earlier process answered: what it prints from now on goes on in the
+ * log. Undefined when it runs no more.
+ */
+export async function adoptCommand(
   call: ModuleCall,
   request: CommandRequest,
-  { container, endsWith, release }: CommandContainer,
+): Promise<StartedCommand | undefined> {
+  const place = await adoptedContainerFor(call, request);
+  if (place === undefined) return undefined;
+  const follow: Begin = async (command, sink) => {
+    const found = await place.container.attach(command, async (stream, bytes) => {
+      // Before that not every secret is known again.
+      await call.job.replay?.over;
+      await sink(stream, bytes);
+    });
+    if (typeof found === 'string') throw NOT_THERE;
+    return found;
+  };
+  try {
+    return await followIn(call, request, place, follow);
+  } catch (error) {
+    if (error === NOT_THERE || isRivetError(error, 'RIVET_CONTAINER_LOST')) return undefined;
+    throw error;
+  }
+}
+
+const NOT_THERE = new Error('the command is not there any more');
+
+type Begin = (command: CommandSpec, sink: OutputSink) => Promise<RunningCommand>;
+
+async function followIn(
+  call: ModuleCall,
+  request: CommandRequest,
+  { endsWith, release }: CommandContainer,
+  begin: Begin,
 ): Promise<StartedCommand> {
   const { job, branch } = call;
-  await provideSecretFiles(call, container);
-  branch.signal.throwIfAborted();
-  const place = { log: job.log, stage: branch.stage.stage, groups: branch.groups };
-  await job.log.write({ ...place, level: 'info', stream: 'system' }, `$ ${request.shown}`);
+  const place = { ...placeOf(branch), log: job.log };
+  if (request.detached) {
+    // The calls that follow print their lines between those of the command.
+    place.author = `${branch.name}#${call.sequence}`;
+    place.base = 0;
+  }
 
   // Output may overflow before `running` is known.
   let stopNow: () => void = () => {};
@@ -60,16 +134,15 @@ async function startIn(
     stopNow = resolve;
   });
   const output = createCommandOutput(request, place, () => stopNow());
-  const running = await container.run(
-    {
-      id: commandId(call),
-      argv: request.argv,
-      env: { RIVET_STAGE: branch.stage.stage, ...request.env },
-      cwd: request.cwd,
-      stdin: request.stdin,
-    },
-    output.sink,
-  );
+  const command = {
+    id: commandId(call),
+    argv: request.argv,
+    env: { RIVET_STAGE: branch.stage.stage, ...request.env },
+    cwd: request.cwd,
+    stdin: request.stdin,
+    keep: true,
+  };
+  const running = await begin(command, output.sink);
   const exit = running.exit
     .then(async (ended) => {
       await output.end();
@@ -135,9 +208,10 @@ export async function untilStarted(running: RunningCommand, ms: number): Promise
 }
 
 /**
- * Unique in every container of the job: branches are unique in an attempt, sequences in a branch.
+ * Unique in every container of the job, and the same in every process that runs it: branches are
+ * unique in an attempt, sequences in a branch.
  */
 function commandId(call: ModuleCall): string {
   const branch = call.branch.name.replaceAll(/[^a-zA-Z0-9]/g, '-');
-  return `${branch}-${call.job.nextId()}`;
+  return `${branch}-${call.sequence}`;
 }

@@ -23,16 +23,25 @@ export interface BranchContainers {
   readonly image: string;
   /** The innermost container; started now when nothing needed it before. */
   current(signal: AbortSignal): Promise<Container>;
-  /** Starts a container beside the innermost one, for one command; the caller removes it. */
-  beside(changes: BesideChanges, signal: AbortSignal): Promise<NeighbourContainer>;
+  /** The innermost container that an earlier process started; undefined when it runs no more. */
+  adopted(): Promise<Container | undefined>;
+  /**
+   * Starts a container beside the innermost one, for one command; the caller removes it.
+   * @param call number of the call that it is for
+   */
+  beside(changes: BesideChanges, call: number, signal: AbortSignal): Promise<NeighbourContainer>;
+  /** The container of `beside` that an earlier process started; undefined when it runs no more. */
+  adoptBeside(changes: BesideChanges, call: number): Promise<NeighbourContainer | undefined>;
   /** Starts a container and makes it the innermost; the number is for `pop`. */
-  push(options: AllowedContainer, signal: AbortSignal): Promise<number>;
+  push(options: AllowedContainer, call: number, signal: AbortSignal): Promise<number>;
+  /** Makes a container the innermost that an earlier process opened under a number. */
+  restore(options: AllowedContainer, call: number, id: number): void;
   /** The container of a `push`; undefined when it is closed already. */
   find(id: number): Container | undefined;
   /** Removes the container of a `push`; nothing happens when it is gone. */
   pop(id: number): Promise<void>;
   /** A copy for a branch below this one: it sees the same containers, and closes only its own. */
-  fork(): BranchContainers;
+  fork(name: string): BranchContainers;
   /** Removes what was pushed here. */
   closeAll(): Promise<void>;
 }
@@ -47,29 +56,49 @@ function besideOptions(options: AllowedContainer, { limits }: BesideChanges): Al
   return found;
 }
 
-type StartOne = (
-  options: AllowedContainer,
-  use: Use,
-  changes?: BesideChanges,
-) => Promise<Container>;
+/** How containers of a branch come about; `changes` are those of one beside another. */
+export interface BranchStarter {
+  start(
+    options: AllowedContainer,
+    key: string,
+    use: Use,
+    changes?: BesideChanges,
+  ): Promise<Container>;
+  adopt(
+    options: AllowedContainer,
+    key: string,
+    besides?: string,
+    changes?: BesideChanges,
+  ): Promise<Container | undefined>;
+}
 
 /**
  * The containers of a branch.
+ * @param place the stage, and the name of the branch
  * @param inherited those of the branches above it, innermost last; it closes none of them
  * @param owned what it closes besides what is pushed
  */
 export function branchContainers(
-  stage: string,
+  place: { readonly stage: string; readonly branch: string },
   inherited: readonly LazyContainer[],
   owned: readonly LazyContainer[],
-  start: StartOne,
+  starter: BranchStarter,
 ): BranchContainers {
+  const { stage, branch } = place;
   const stack: { id: number; container: LazyContainer }[] = [];
   let lastId = 0;
   const innermost = (): LazyContainer => {
     const top = stack.at(-1)?.container ?? inherited.at(-1);
     if (top === undefined) throw new Error('a branch without a container');
     return top;
+  };
+  const keyOf = (kind: string, call: number): string => `${kind} ${branch}#${call}`;
+  const opened = (options: AllowedContainer, call: number): LazyContainer => {
+    const key = keyOf('with', call);
+    return lazyContainer(options, {
+      start: (use) => starter.start(options, key, use),
+      adopt: () => starter.adopt(options, key),
+    });
   };
   const withoutId = (id: number): LazyContainer | undefined => {
     const index = stack.findIndex((entry) => entry.id === id);
@@ -80,28 +109,42 @@ export function branchContainers(
       return innermost().image;
     },
     current: (signal) => innermost().get({ stage, signal }),
-    async beside(changes, signal) {
+    adopted: () => innermost().adopt(),
+    async beside(changes, call, signal) {
       const { options, get } = innermost();
       const { name } = await get({ stage, signal });
       const use = { stage, signal, beside: name };
-      return {
-        container: await start(besideOptions(options(), changes), use, changes),
-        besides: name,
-      };
+      const own = besideOptions(options(), changes);
+      const container = await starter.start(own, keyOf('beside', call), use, changes);
+      return { container, besides: name };
     },
-    async push(options, signal) {
-      const container = lazyContainer(options, (use) => start(options, use));
+    async adoptBeside(changes, call) {
+      const { options, adopt } = innermost();
+      const besides = (await adopt())?.name;
+      if (besides === undefined) return undefined;
+      const own = besideOptions(options(), changes);
+      const container = await starter.adopt(own, keyOf('beside', call), besides, changes);
+      return container && { container, besides };
+    },
+    async push(options, call, signal) {
+      const container = opened(options, call);
       await container.get({ stage, signal });
       lastId += 1;
       stack.push({ id: lastId, container });
       return lastId;
     },
+    restore(options, call, id) {
+      lastId = id;
+      stack.push({ id, container: opened(options, call) });
+    },
     find: (id) => stack.find((entry) => entry.id === id)?.container.started,
     async pop(id) {
       await withoutId(id)?.remove();
     },
-    fork: () =>
-      branchContainers(stage, [...inherited, ...stack.map((entry) => entry.container)], [], start),
+    fork(name) {
+      const below = [...inherited, ...stack.map((entry) => entry.container)];
+      return branchContainers({ stage, branch: name }, below, [], starter);
+    },
     async closeAll() {
       const closing = [...stack.splice(0).map((entry) => entry.container), ...owned];
       await Promise.all(closing.map((container) => container.remove()));

@@ -4,7 +4,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RivetError, SecretText } from '@rivet/base';
 import type { ImageFacts } from '@rivet/containers';
-import { sectionName } from '../branch.ts';
+import { lineOf, placeOf, sectionName } from '../branch.ts';
 import { createCommandOutput } from '../commands/command-output.ts';
 import type { Jail } from '../fs/jail.ts';
 import { readFile } from '../fs/read-file.ts';
@@ -53,14 +53,11 @@ export async function buildImage(call: ModuleCall, request: BuildRequest): Promi
   try {
     const inputs = await copyInputs(call, request, directory);
     const images = await fetchImages(call, request, inputs, buildArgs);
-    const { policy, stage } = branch.stage;
+    const { policy } = branch.stage;
     const limits = policy.commandLimits({});
     const network = policy.checkContainer({ image: 'scratch' }, true).network ?? 'default';
-    const place = {
-      log: job.log,
-      stage,
-      groups: [...branch.groups, sectionName(`build ${request.shown}`)],
-    };
+    const groups = [...branch.groups, sectionName(`build ${request.shown}`)];
+    const place = { ...placeOf(branch), log: job.log, groups };
     const output = createCommandOutput(
       {
         shown: `the build of ${request.shown}`,
@@ -133,7 +130,7 @@ async function copyInputs(
   });
   if (found.skipped > 0) {
     await job.log.write(
-      { stage: branch.stage.stage, groups: branch.groups, level: 'warning', stream: 'system' },
+      lineOf(branch, 'warning'),
       `${name}: left ${found.skipped} pipes, sockets or devices out of the context`,
     );
   }

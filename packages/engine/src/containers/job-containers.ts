@@ -7,14 +7,19 @@ import type { AllowedContainer } from '../policy/container.ts';
 import {
   type BesideChanges,
   type BranchContainers,
+  type BranchStarter,
   branchContainers,
 } from './branch-containers.ts';
 import type { JobImages } from './job-images.ts';
 import { type LazyContainer, lazyContainer, type Use } from './lazy-container.ts';
-import { containerStarter } from './start-container.ts';
+import { type ContainerRequest, containerStarter } from './start-container.ts';
 
 export interface JobContainers {
-  forStage(stage: string, containers: StageContainers): BranchContainers;
+  /** @param run counts the runs of the stage, from 1 */
+  forStage(
+    stage: { readonly name: string; readonly run: number; readonly branch: string },
+    containers: StageContainers,
+  ): BranchContainers;
   /** Starts what the stage will run in, before it begins; nobody hears of it when that fails. */
   begin(stage: string, containers: StageContainers, signal: AbortSignal): void;
   /**
@@ -43,17 +48,24 @@ export function createJobContainers(
   log: LogWriter,
   images: JobImages,
 ): JobContainers {
-  const start = containerStarter(spec, host, definition, log, images);
+  const { start, adopt } = containerStarter(spec, host, definition, log, images);
   /** Stages that began, and those of them that asked for the container they run in. */
   const ran = new Set<string>();
   const needed = new Set<string>();
+  const lazily = (request: ContainerRequest, onNeed?: (stage: string) => void): LazyContainer => {
+    const source = {
+      start: (use: Use) => start(request, use),
+      adopt: () => adopt(request, {}),
+    };
+    return lazyContainer(request.options, source, onNeed);
+  };
   // Stages whose mount or policy differs cannot share a container.
   const shared = new Map<string, LazyContainer>();
   const sharedContainer = (options: AllowedContainer, readonly: boolean): LazyContainer => {
     const key = JSON.stringify([readonly, options]);
     const known = shared.get(key);
     if (known !== undefined) return known;
-    const lazy = lazyContainer(options, (use) => start(options, readonly, use));
+    const lazy = lazily({ options, readonly, key: `default ${key}` });
     shared.set(key, lazy);
     return lazy;
   };
@@ -70,17 +82,16 @@ export function createJobContainers(
       return await sharedContainer(defaults(), readonly).get(use);
     },
     begin: (use) => sharedContainer(defaults(), readonly).begin(use),
+    adopt: () => sharedContainer(defaults(), readonly).adopt(),
     remove: async () => {},
   });
   /** Begun for stages that have not taken them yet. */
   const begun = new Map<string, LazyContainer>();
-  const containerOf = ({ own, ...rest }: StageContainers): LazyContainer =>
+  const containerOf = ({ own, ...rest }: StageContainers, stage: string, run: number) =>
     own === undefined
       ? defaultContainer(rest)
-      : lazyContainer(
-          own,
-          (use) => start(own, rest.readonly, use),
-          (stage) => needed.add(stage),
+      : lazily({ options: own, readonly: rest.readonly, key: `stage ${stage}#${run}` }, (name) =>
+          needed.add(name),
         );
 
   return {
@@ -89,19 +100,27 @@ export function createJobContainers(
       // A program of the user before the agent is an effect, and needs all that the job knows.
       const needed = own ?? defaults();
       if ((needed.entrypoint ?? []).length > 0 || begun.has(stage)) return;
-      const container = containerOf(containers);
+      const container = containerOf(containers, stage, 1);
       begun.set(stage, container);
       container.begin({ stage, signal });
     },
-    forStage(stage, containers) {
+    forStage({ name: stage, run, branch }, containers) {
       const { own, readonly } = containers;
-      const base = begun.get(stage) ?? containerOf(containers);
+      const base = begun.get(stage) ?? containerOf(containers, stage, run);
       begun.delete(stage);
       ran.add(stage);
       const owned = own === undefined ? [] : [base];
-      const startOne = (options: AllowedContainer, use: Use, changes?: BesideChanges) =>
-        start(options, readonly || changes?.readonly === true, use);
-      return branchContainers(stage, [base], owned, startOne);
+      const requestOf = (options: AllowedContainer, key: string, changes?: BesideChanges) => ({
+        options,
+        readonly: readonly || changes?.readonly === true,
+        key,
+      });
+      const starter: BranchStarter = {
+        start: (options, key, use, changes) => start(requestOf(options, key, changes), use),
+        adopt: (options, key, beside, changes) =>
+          adopt(requestOf(options, key, changes), beside === undefined ? {} : { beside }),
+      };
+      return branchContainers({ stage, branch }, [base], owned, starter);
     },
     noteNeeds() {
       for (const stage of ran) host.stageNeeds?.note(stage, needed.has(stage));

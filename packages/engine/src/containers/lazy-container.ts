@@ -22,15 +22,24 @@ export interface LazyContainer {
    * when nobody does.
    */
   begin(use: Use): void;
+  /** The container that an earlier process started; undefined when it runs no more, or never did. */
+  adopt(): Promise<Container | undefined>;
   /** The container, when it was started. */
   readonly started: Container | undefined;
   remove(): Promise<void>;
 }
 
+/** How a container comes about. */
+interface ContainerSource {
+  start(use: Use): Promise<Container>;
+  /** See `LazyContainer.adopt`. */
+  adopt(): Promise<Container | undefined>;
+}
+
 /** @param onNeed told of each stage that asks for it, each time */
 export function lazyContainer(
   options: AllowedContainer,
-  start: (use: Use) => Promise<Container>,
+  source: ContainerSource,
   onNeed: (stage: string) => void = () => undefined,
 ): LazyContainer {
   let starting: Promise<Container> | undefined;
@@ -39,11 +48,19 @@ export function lazyContainer(
   let ahead: AbortController | undefined;
   let isUnclaimed = false;
   const launch = (use: Use): Promise<Container> => {
-    starting = start(use).then((container) => {
+    starting = source.start(use).then((container) => {
       started = container;
       return container;
     });
     return starting;
+  };
+  const adopt = async (): Promise<Container | undefined> => {
+    if (starting !== undefined) return await starting.catch(() => undefined);
+    const found = await source.adopt();
+    if (found === undefined) return undefined;
+    started ??= found;
+    starting ??= Promise.resolve(started);
+    return started;
   };
   return {
     image: options.image,
@@ -75,8 +92,10 @@ export function lazyContainer(
         }
       }
     },
+    adopt,
     async remove() {
       ahead?.abort();
+      if (starting === undefined) await adopt();
       await starting?.catch(() => {});
       await started?.remove();
       starting = undefined;

@@ -1,8 +1,8 @@
 // Starts the containers of a job: what each is made from, and what its commands are given.
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isRivetError } from '@rivet/base';
+import { isRivetError, RivetError } from '@rivet/base';
 import { type Container, type ContainerSpec, decorateContainer } from '@rivet/containers';
 import type { PipelineDefinition } from '@rivet/protocol';
 import { WORKSPACE } from '../commands/command-request.ts';
@@ -12,13 +12,26 @@ import type { AllowedContainer } from '../policy/container.ts';
 import type { Redactor } from '../redaction/redactor.ts';
 import type { JobImages, StartableImage } from './job-images.ts';
 import type { Use } from './lazy-container.ts';
+import { createStartedContainers } from './started-containers.ts';
 
-export type StartContainer = (
-  options: AllowedContainer,
+/** Which container of a job it is. */
+export interface ContainerRequest {
+  readonly options: AllowedContainer;
   /** Whether /workspace can only be read. */
-  readonly: boolean,
-  use: Use,
-) => Promise<Container>;
+  readonly readonly: boolean;
+  /** Tells it from every other container of the attempt, in each process that runs it. */
+  readonly key: string;
+}
+
+export interface ContainerStarter {
+  /**
+   * Starts it, or finds it again when an earlier process did.
+   * @throws RIVET_CONTAINER_LOST when that one runs no more: what was done in it is gone
+   */
+  start(request: ContainerRequest, use: Use): Promise<Container>;
+  /** Finds it again; undefined when it runs no more, or was never started. */
+  adopt(request: ContainerRequest, use: Pick<Use, 'beside'>): Promise<Container | undefined>;
+}
 
 /** What starts the containers of one attempt. */
 export function containerStarter(
@@ -27,50 +40,83 @@ export function containerStarter(
   definition: PipelineDefinition,
   log: LogWriter,
   images: JobImages,
-): StartContainer {
+): ContainerStarter {
   const env = jobEnvironment(spec, definition);
+  const started = createStartedContainers(host.stateDirectory);
   let count = 0;
-  const startFrom = async (
+  // Podman may still know the containers of the process before, also those that have ended.
+  const suffix = host.resume === undefined ? '' : `-${randomBytes(4).toString('hex')}`;
+  const specOf = (
     { image, imageId }: StartableImage,
-    options: AllowedContainer,
-    readonly: boolean,
-    { stage, signal, beside }: Use,
-  ): Promise<Container> => {
-    signal.throwIfAborted();
-    count += 1;
-    const name = containerName(spec, options, count);
+    { options, readonly }: ContainerRequest,
+    { beside }: Pick<Use, 'beside'>,
+    name: string,
+  ) => {
     const controlDirectory = join(host.stateDirectory, 'containers', name);
     const variables = splitSecrets({ ...env, ...options.env }, log.redactor);
-    const container = await host.driver.start(
-      containerSpec(
-        { ...options, image },
-        {
-          name,
-          imageId,
-          labels: images.ownerLabels,
-          env: variables.shown,
-          ...mountsOf(options, host.workspace, readonly),
-          controlDirectory,
-          ...(beside === undefined ? {} : { beside }),
-        },
-      ),
-      signal,
-    );
+    const rest = {
+      name,
+      imageId,
+      labels: images.ownerLabels,
+      env: variables.shown,
+      ...mountsOf(options, host.workspace, readonly),
+      controlDirectory,
+      ...(beside === undefined ? {} : { beside }),
+    };
+    const wanted = containerSpec({ ...options, image }, rest);
+    const dress = (container: Container) =>
+      withDirectory(container, controlDirectory, variables.hidden);
+    return { spec: wanted, dress };
+  };
+  const tell = (request: ContainerRequest, { stage }: Use, container: Container): Promise<void> => {
     const how = container.warm === true ? ', which stood ready' : '';
-    await log.write(
-      { stage, level: 'debug', stream: 'system', groups: [] },
+    const { key, options } = request;
+    return log.write(
+      { stage, level: 'debug', stream: 'system', groups: [], author: `container ${key}` },
       `started container ${container.name} from ${options.image}${how}`,
     );
-    return withDirectory(container, controlDirectory, variables.hidden);
   };
-  return async (options, readonly, use) => {
+  const startFrom = async (
+    image: StartableImage,
+    request: ContainerRequest,
+    use: Use,
+  ): Promise<Container> => {
+    use.signal.throwIfAborted();
+    count += 1;
+    const name = `${containerName(spec, request.options, count)}${suffix}`;
+    const { spec: wanted, dress } = specOf(image, request, use, name);
+    const container = await host.driver.start(wanted, use.signal);
+    started.note(request.key, container.name);
+    await tell(request, use, container);
+    return dress(container);
+  };
+  const adopt: ContainerStarter['adopt'] = async (request, use) => {
+    const name = host.resume === undefined ? undefined : started.find(request.key);
+    if (name === undefined) return undefined;
+    const { image } = request.options;
+    const { spec: wanted, dress } = specOf({ image, imageId: undefined }, request, use, name);
+    const container = await host.driver.adopt(wanted);
+    return container === undefined ? undefined : dress(container);
+  };
+  const start: ContainerStarter['start'] = async (request, use) => {
+    const { options } = request;
+    const name = host.resume === undefined ? undefined : started.find(request.key);
+    if (name !== undefined) {
+      const container = await adopt(request, use);
+      if (container === undefined) {
+        const reason = 'it ended while no runner watched it';
+        throw RivetError.of('RIVET_CONTAINER_LOST', { container: name, reason });
+      }
+      await tell(request, use, container);
+      return container;
+    }
     if (use.beside !== undefined) {
-      return await startFrom({ image: options.image, imageId: undefined }, options, readonly, use);
+      return await startFrom({ image: options.image, imageId: undefined }, request, use);
     }
     for (let tried = 1; ; tried += 1) {
       const found = await images.ensure({ ...options, signal: use.signal });
       try {
-        return await startFrom(found, options, readonly, use);
+        return await startFrom(found, request, use);
       } catch (error) {
         // Somebody may have removed the image since it was looked up.
         const isGone = isRivetError(error, 'RIVET_CONTAINER_IMAGE_NOT_FOUND');
@@ -79,6 +125,7 @@ export function containerStarter(
       }
     }
   };
+  return { start, adopt };
 }
 
 function mountsOf(

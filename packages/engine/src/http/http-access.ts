@@ -1,4 +1,5 @@
 // What a job needs for its requests: who resolves names, whom TLS trusts, and the rates.
+import { lineOf } from '../branch.ts';
 import { createJobWorkspace, type JobWorkspace } from '../fs/job-workspace.ts';
 import type { ModuleCall } from '../host-function.ts';
 import { type ResolveName, resolveName } from './connect.ts';
@@ -58,8 +59,7 @@ export function createHttpAccess(
         resolve,
         ca,
         signal: branch.signal,
-        log: (level, text) =>
-          job.log.write({ stage, level, stream: 'system', groups: branch.groups }, text),
+        log: (level, text) => job.log.write(lineOf(branch, level), text),
       };
     },
   };

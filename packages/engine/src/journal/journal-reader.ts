@@ -16,6 +16,8 @@ export interface JournalContent {
    * Calls that began and calls that ended, as they were written; the ends are the delivery order.
    */
   readonly records: readonly (BeginRecord | EndRecord)[];
+  /** How many processes went on with the attempt of another. */
+  readonly resumed: number;
   /** Bytes that are whole records; what follows is a torn tail. */
   readonly validBytes: number;
   /** Whether the file ends with a record that was not written to its end. */
@@ -31,10 +33,12 @@ export async function readJournal(path: string): Promise<JournalContent> {
   const records: (BeginRecord | EndRecord)[] = [];
   let header: JournalHeader | undefined;
   let validBytes = 0;
+  let resumed = 0;
   for (let end = content.indexOf(0x0a); end !== -1; end = content.indexOf(0x0a, validBytes)) {
     const record = parseRecord(content.subarray(validBytes, end));
     if (record === undefined) break;
     if (record.type === 'journal') header = checkHeader(record, path);
+    else if (record.type === 'resume') resumed += 1;
     else records.push(record);
     validBytes = end + 1;
     if (header === undefined) break;
@@ -42,7 +46,19 @@ export async function readJournal(path: string): Promise<JournalContent> {
   if (header === undefined) {
     throw RivetError.of('RIVET_JOB_JOURNAL_INVALID', { path, reason: 'it has no header' });
   }
-  return { header, records, validBytes, torn: validBytes < content.length };
+  return { header, records, resumed, validBytes, torn: validBytes < content.length };
+}
+
+/**
+ * The journal that an earlier process left; undefined when it died before it had written the header.
+ * @throws RIVET_JOB_JOURNAL_INVALID for one of another version
+ */
+export async function findJournal(path: string): Promise<JournalContent | undefined> {
+  const text = await readFile(path, 'latin1').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return '';
+    throw error;
+  });
+  return text.includes('\n') ? await readJournal(path) : undefined;
 }
 
 function checkHeader(header: JournalHeader, path: string): JournalHeader {

@@ -2,7 +2,7 @@
 import { crc32 } from 'node:zlib';
 
 /** Raised whenever an old reader would misread a new journal. */
-export const JOURNAL_VERSION = 1;
+export const JOURNAL_VERSION = 2;
 
 /** First line of a journal: what it belongs to. */
 export interface JournalHeader {
@@ -45,12 +45,20 @@ export interface EndRecord {
   readonly error?: JournalError;
   /** Set when `***` stands in place of secrets in the answer. */
   readonly redacted?: true;
+  /** Then the whole answer, sealed with the key of the attempt, where it has one. */
+  readonly sealed?: string;
   /** Number of the last log line when the call ended. */
   readonly line: number;
   readonly t: string;
 }
 
-export type JournalRecord = JournalHeader | BeginRecord | EndRecord;
+/** Written by a process that goes on with the attempt of another. */
+interface ResumeRecord {
+  readonly type: 'resume';
+  readonly t: string;
+}
+
+export type JournalRecord = JournalHeader | BeginRecord | EndRecord | ResumeRecord;
 
 /** `<crc32 of the JSON, 8 hexadecimal digits> <JSON>\n`. */
 export function formatRecord(record: JournalRecord): Buffer {

@@ -1,5 +1,5 @@
 // Appends host calls to the journal of an attempt.
-import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
+import { closeSync, ftruncateSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { describeThrown, RivetError } from '@rivet/base';
 import type { HostCall, LuaValue } from '@rivet/lua';
@@ -8,10 +8,10 @@ import {
   formatRecord,
   JOURNAL_VERSION,
   type JournalError,
-  type JournalHeader,
   type JournalRecord,
 } from './journal-record.ts';
 import { encodeValue } from './journal-values.ts';
+import type { Seal } from './seal.ts';
 
 /** How a host call ended. */
 type CallEnd = { readonly result: readonly LuaValue[] } | { readonly error: RivetError };
@@ -25,26 +25,63 @@ export interface JournalWriter {
   close(): void;
 }
 
+export interface JournalOptions {
+  readonly path: string;
+  readonly job: { readonly id: string; readonly attempt: number };
+  /** What it changes is written in its place, and the record says so; changes nothing when absent. */
+  readonly redact?: (json: unknown) => unknown;
+  /** Seals answers that it changed: without it such a call cannot be answered from the journal. */
+  readonly seal?: Seal | undefined;
+  /** Milliseconds since 1970; now when absent. */
+  readonly startedAtMs?: number;
+}
+
 /**
  * Creates the journal, and its directory when it is missing; a file that is there already is an
  * error, for it belongs to another run.
- *
- * What `redact` changes is written in its place, and the record says so: a call whose answer is not
- * there in full cannot be answered from the journal.
  *
  * Records are written with write(2) and never synced: they survive the death of the runner, which
  * is what a journal is for. A power failure takes the containers along, so a journal of an earlier
  * boot is never used.
  */
-export function createJournal(
-  path: string,
-  job: { readonly id: string; readonly attempt: number },
-  redact: (json: unknown) => unknown = (json) => json,
-): JournalWriter {
+export function createJournal(options: JournalOptions): JournalWriter {
+  const { path, job, startedAtMs = Date.now() } = options;
   const file = attempt(() => {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     return openSync(path, 'wx', 0o600);
   });
+  return writerTo(file, options, {
+    type: 'journal',
+    version: JOURNAL_VERSION,
+    job: job.id,
+    attempt: job.attempt,
+    t: new Date(startedAtMs).toISOString(),
+  });
+}
+
+/**
+ * Goes on with the journal of a process that is no more, behind its last whole record.
+ * @param validBytes 0 when not even its header was whole
+ */
+export function continueJournal(options: JournalOptions, validBytes: number): JournalWriter {
+  if (validBytes === 0) {
+    attempt(() => rmSync(options.path, { force: true }));
+    return createJournal(options);
+  }
+  const file = attempt(() => {
+    const opened = openSync(options.path, 'r+');
+    ftruncateSync(opened, validBytes);
+    closeSync(opened);
+    return openSync(options.path, 'a');
+  });
+  return writerTo(file, options, { type: 'resume', t: new Date().toISOString() });
+}
+
+function writerTo(
+  file: number,
+  { redact = (json) => json, seal }: JournalOptions,
+  first: JournalRecord,
+): JournalWriter {
   const append = (record: JournalRecord): void => {
     const bytes = formatRecord(record);
     attempt(() => {
@@ -55,14 +92,7 @@ export function createJournal(
     const shown = redact(fields) as T;
     return shown === fields ? fields : { ...shown, redacted: true };
   };
-  const header: JournalHeader = {
-    type: 'journal',
-    version: JOURNAL_VERSION,
-    job: job.id,
-    attempt: job.attempt,
-    t: new Date().toISOString(),
-  };
-  append(header);
+  append(first);
   let open = true;
   return {
     begin(call, lastLine) {
@@ -78,13 +108,18 @@ export function createJournal(
       append(record);
     },
     end(call, end, lastLine) {
+      const answer =
+        'result' in end
+          ? { result: end.result.map(encodeValue) }
+          : { error: errorRecord(end.error) };
+      const shown = redacted(answer);
+      const sealed = shown.redacted && seal?.close(call, JSON.stringify(answer));
       append({
         type: 'end',
         branch: call.branch,
         sequence: call.sequence,
-        ...('result' in end
-          ? redacted({ result: end.result.map(encodeValue) })
-          : redacted({ error: errorRecord(end.error) })),
+        ...shown,
+        ...(sealed === undefined ? {} : { sealed }),
         line: lastLine,
         t: new Date().toISOString(),
       });

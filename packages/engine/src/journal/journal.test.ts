@@ -24,7 +24,7 @@ function call(sequence: number, args: LuaValue[] = []): HostCall {
 }
 
 function writeSome(): void {
-  const journal = createJournal(path, { id: 'job', attempt: 2 });
+  const journal = createJournal({ path, job: { id: 'job', attempt: 2 } });
   journal.begin(call(1, ['x']), 0);
   journal.begin(call(2), 0);
   journal.end(call(2), { result: [42] }, 3);
@@ -36,7 +36,7 @@ describe('the journal', () => {
   it('gives back the calls in the order in which they began and ended', async () => {
     writeSome();
     const { header, records, torn } = await readJournal(path);
-    expect(header).toMatchObject({ version: 1, job: 'job', attempt: 2 });
+    expect(header).toMatchObject({ version: 2, job: 'job', attempt: 2 });
     expect(torn).toBe(false);
     expect(records.map(({ type, sequence, line }) => [type, sequence, line])).toEqual([
       ['begin', 1, 0],
@@ -82,14 +82,14 @@ describe('the journal', () => {
     const { formatRecord } = await import('./journal-record.ts');
     await appendFile(
       path,
-      formatRecord({ type: 'journal', version: 2, job: 'j', attempt: 1, t: '' }),
+      formatRecord({ type: 'journal', version: 3, job: 'j', attempt: 1, t: '' }),
     );
-    await expect(readJournal(path)).rejects.toThrow('it is of version 2; this is version 1');
+    await expect(readJournal(path)).rejects.toThrow('it is of version 3; this is version 2');
   });
 
   it('is never begun over one that is there', () => {
     writeSome();
-    expect(() => createJournal(path, { id: 'job', attempt: 2 })).toThrow(
+    expect(() => createJournal({ path, job: { id: 'job', attempt: 2 } })).toThrow(
       expect.objectContaining({ code: 'RIVET_JOB_JOURNAL_WRITE' }),
     );
   });

@@ -3,9 +3,16 @@ import type { RivetError } from '@rivet/base';
 import { type LogLine, type LogLines, readLogLines } from '@rivet/protocol';
 import { describe, expect, it } from 'vitest';
 import { sectionName } from '../branch.ts';
+import type { LineSource } from '../resume.ts';
 import { createLogWriter, type LineOrigin, linesTo } from './log-writer.ts';
 
-const origin: LineOrigin = { stage: 'build', level: 'info', stream: 'stdout', groups: [] };
+const origin: LineOrigin = {
+  stage: 'build',
+  level: 'info',
+  stream: 'stdout',
+  groups: [],
+  author: 'b',
+};
 
 function collect(bytesMax = 1_000_000, line?: (line: LogLine) => void | Promise<void>) {
   const lines: LogLine[] = [];
@@ -149,7 +156,8 @@ describe('the log writer', () => {
 describe('an observer', () => {
   const told: string[] = [];
   const observer = {
-    line: (line: LogLine) => void told.push(line.text),
+    line: (line: LogLine, { origin, end }: LineSource) =>
+      void told.push(`${line.text} ${origin} ${end}`),
     stage: () => undefined,
     output: () => undefined,
     summary: () => undefined,
@@ -161,13 +169,16 @@ describe('an observer', () => {
   };
 
   it('hears single lines where it knows nothing else', async () => {
-    await linesTo(observer)(lines);
-    expect(told.splice(0)).toEqual(['a', 'b']);
+    await linesTo(observer)(lines, { origin: 'x', end: 9 });
+    expect(told.splice(0)).toEqual(['a x 8', 'b x 9']);
   });
 
   it('hears all at once where it wants them so', async () => {
     const counts: number[] = [];
-    await linesTo({ ...observer, lines: ({ count }) => void counts.push(count) })(lines);
+    await linesTo({ ...observer, lines: ({ count }) => void counts.push(count) })(lines, {
+      origin: 'x',
+      end: 9,
+    });
     expect([told, counts]).toEqual([[], [2]]);
   });
 });

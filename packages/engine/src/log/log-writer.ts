@@ -4,27 +4,43 @@ import { type LogLineLevel, type LogLines, type LogStream, readLogLines } from '
 import type { JobObserver } from '../job.ts';
 import { reportFailed } from '../outcome.ts';
 import { createRedactor, type Redactor } from '../redaction/redactor.ts';
+import type { JobResume, LineSource } from '../resume.ts';
 import { type CutLines, cutWhole } from './line-splitter.ts';
 
-/** What a line carries besides its text. */
-export interface LineOrigin {
+/** Where lines stand in a log, and who writes them. */
+export interface LinePlace {
   readonly stage: string;
-  readonly level: LogLineLevel;
-  readonly stream: LogStream;
   /** Sections, outermost first. */
   readonly groups: readonly string[];
+  /** Who writes it, and writes the same again when the job goes on in another process. */
+  readonly author: string;
+  /** How far the author has come before the first of what it writes now; 0 when absent. */
+  readonly base?: number;
+}
+
+/** What a line carries besides its text. */
+export interface LineOrigin extends LinePlace {
+  readonly level: LogLineLevel;
+  readonly stream: LogStream;
+}
+
+/** Where a line about a stage as a whole stands; an empty name stands for the job. */
+export function stageLine(stage: string, level: LogLineLevel): LineOrigin {
+  return { stage, level, stream: 'system', groups: [], author: `stage ${stage}` };
 }
 
 export interface LogWriterOptions {
   /** Bytes of all lines, with the names of their sections. */
   readonly bytesMax: number;
   /** Their text may lie in a buffer that is used again when what it returned has resolved. */
-  readonly lines: (lines: LogLines) => void | Promise<void>;
+  readonly lines: (lines: LogLines, source: LineSource) => void | Promise<void>;
   /** Called once, when the limit is reached or a line could not be passed on. */
   readonly onFailure: (error: RivetError) => void;
   readonly now?: () => Date;
   /** Hides the secrets of the job; nothing is hidden when absent. */
   readonly redactor?: Redactor;
+  /** What an earlier process has printed, which is not printed again. */
+  readonly resume?: JobResume | undefined;
 }
 
 export interface LogWriter {
@@ -55,8 +71,11 @@ export function createLogWriter(options: LogWriterOptions): LogWriter {
   const now = options.now ?? (() => new Date());
   const redactor = options.redactor ?? createRedactor();
   const groupName = createGroupName(redactor);
-  let last = 0;
-  let bytes = 0;
+  const printed: JobResume['printed'] = options.resume?.printed ?? new Map();
+  /** How far each author has come. */
+  const ends = new Map<string, number>();
+  let last = options.resume?.lastLine ?? 0;
+  let bytes = options.resume?.logBytes ?? 0;
   let stopped = false;
   let tail: Promise<void> = Promise.resolve();
 
@@ -65,24 +84,35 @@ export function createLogWriter(options: LogWriterOptions): LogWriter {
     stopped = true;
     options.onFailure(error);
   };
-  const pass = (lines: LogLines): void => {
+  const pass = (lines: LogLines, source: LineSource): void => {
     tail = tail
-      .then(() => options.lines(lines))
+      .then(() => options.lines(lines, source))
       .catch((error: unknown) => {
         stop(reportFailed(error));
       });
   };
   const add = (origin: LineOrigin, group: string, lines: CutLines): void => {
-    const { stage, level, stream } = origin;
+    const { stage, level, stream, author } = origin;
     const timeMs = now().getTime();
+    let end = (ends.get(author) ?? 0) - lines.count;
     for (const part of inParts(lines)) {
-      pass({ first: last + 1, timeMs, stage, level, stream, group, ...part });
+      end += part.count;
+      const source = { origin: author, end };
+      pass({ first: last + 1, timeMs, stage, level, stream, group, ...part }, source);
       last += part.count;
     }
   };
+  /** The lines that were not printed before. */
+  const unprinted = ({ author, base = 0 }: LineOrigin, lines: CutLines): CutLines => {
+    const from = Math.max(ends.get(author) ?? 0, base);
+    ends.set(author, from + lines.count);
+    return withoutFirst(lines, (printed.get(author) ?? 0) - from);
+  };
 
-  const writeLines = (origin: LineOrigin, lines: CutLines): void => {
-    if (stopped || lines.count === 0) return;
+  const writeLines = (origin: LineOrigin, all: CutLines): void => {
+    if (stopped) return;
+    const lines = unprinted(origin, all);
+    if (lines.count === 0) return;
     const group = groupName(origin.groups);
     const groupBytes = Buffer.byteLength(group);
     const clean = withoutNul(lines);
@@ -92,9 +122,14 @@ export function createLogWriter(options: LogWriterOptions): LogWriter {
       add(origin, group, clean);
       return;
     }
-    add(origin, group, firstLines(clean, room, groupBytes));
+    const fitting = firstLines(clean, room, groupBytes);
+    ends.set(origin.author, (ends.get(origin.author) ?? 0) - clean.count + fitting.count);
+    add(origin, group, fitting);
     const error = RivetError.of('RIVET_JOB_LOG_LIMIT', { limit: formatSize(options.bytesMax) });
-    add({ ...origin, level: 'error', stream: 'system' }, '', cutWhole(error.message));
+    const author = 'limit';
+    const last = { ...origin, level: 'error', stream: 'system', author, base: 0 } as const;
+    const said = unprinted(last, cutWhole(error.message));
+    if (said.count > 0) add(last, '', said);
     stop(error);
   };
 
@@ -117,10 +152,12 @@ export function createLogWriter(options: LogWriterOptions): LogWriter {
 
 /** Tells an observer, line by line where it wants no more at once. */
 export function linesTo(observer: JobObserver): LogWriterOptions['lines'] {
-  if (observer.lines !== undefined) return (lines) => observer.lines?.(lines);
-  return async (lines) => {
+  if (observer.lines !== undefined) return (lines, source) => observer.lines?.(lines, source);
+  return async (lines, { origin, end }) => {
+    let at = end - lines.count;
     for (const line of readLogLines(lines)) {
-      const taken = observer.line(line);
+      at += 1;
+      const taken = observer.line(line, { origin, end: at });
       if (taken !== undefined) await taken;
     }
   };
@@ -149,6 +186,18 @@ function withoutNul(lines: CutLines): CutLines {
   if (!lines.text.includes(0)) return lines;
   const shown = bufferOf(lines.text).toString('utf8').replace(NUL, '\\0');
   return { count: lines.count, text: Buffer.from(shown) };
+}
+
+/** All but the first lines. */
+function withoutFirst(lines: CutLines, count: number): CutLines {
+  if (count <= 0) return lines;
+  const bytes = bufferOf(lines.text);
+  let from = 0;
+  const left = Math.max(0, lines.count - count);
+  for (let skipped = lines.count - left; skipped > 0; skipped -= 1) {
+    from = bytes.indexOf(LINE_FEED, from) + 1;
+  }
+  return { count: left, text: bytes.subarray(left === 0 ? bytes.length : from) };
 }
 
 /** As many lines as `room` bytes have room for, where each takes `extraBytes` besides its text. */

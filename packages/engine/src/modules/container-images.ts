@@ -1,8 +1,10 @@
 // The functions of `container` that make, fetch and give away images.
+
 import { RivetError, readImageName } from '@rivet/base';
 import type { ImageFacts } from '@rivet/containers';
 import { qualifyImageName } from '@rivet/containers';
 import { asRecord, type LuaRecord } from '@rivet/lua';
+import { lineOf } from '../branch.ts';
 import { type BuildRequest, buildImage } from '../containers/build-image.ts';
 import { type Credentials, withCredentials } from '../containers/registry-credentials.ts';
 import {
@@ -208,8 +210,7 @@ function imageRecord(image: string, { id, digest }: ImageFacts): LuaRecord {
 }
 
 async function tell({ job, branch }: ModuleCall, what: string): Promise<void> {
-  const { stage } = branch.stage;
-  await job.log.write({ stage, groups: branch.groups, level: 'info', stream: 'system' }, what);
+  await job.log.write(lineOf(branch, 'info'), what);
 }
 
 function shortId({ id }: ImageFacts): string {

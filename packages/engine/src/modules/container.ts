@@ -86,12 +86,20 @@ function imageName(value: string | null, place: { function: string; path: string
 
 const open = hostFunction(
   [required('options', imageOrOptions), required('fn', functionType)],
-  async ({ branch, job }, asked) => {
+  async ({ branch, job, sequence }, asked) => {
     const isOwn = job.images.find(asked.image) !== undefined;
     const checked = branch.stage.policy.checkContainer(asked, isOwn);
-    return [await branch.containers.push(checked, branch.signal)];
+    return [await branch.containers.push(checked, sequence, branch.signal)];
   },
-  { effect: true },
+  {
+    effect: true,
+    interrupted: 'resume',
+    replay({ branch, job, sequence }, [id], asked) {
+      const isOwn = job.images.find(asked.image) !== undefined;
+      const checked = branch.stage.policy.checkContainer(asked, isOwn);
+      branch.containers.restore(checked, sequence, Number(id));
+    },
+  },
 );
 
 const close = hostFunction(
@@ -107,7 +115,7 @@ const close = hostFunction(
     await branch.containers.pop(id);
     return [];
   },
-  { public: false },
+  { public: false, replay: 'again' },
 );
 
 export const containerModule: HostModule = {

@@ -21,6 +21,7 @@ import {
   optional,
   required,
 } from '../host-function.ts';
+import { onlyOnce } from '../module-call.ts';
 import {
   boolean,
   bytes,
@@ -37,6 +38,8 @@ import {
 
 const path = required('path', bytes);
 const effect = { effect: true } as const;
+/** What a second time leaves nothing else than the first. */
+const repeatable = { effect: true, interrupted: 'resume' } as const;
 
 /** Entries and bytes of paths that one call may hand to the script. */
 const RESULTS_MAX = { entries: 100_000, bytes: 8 * 1024 * 1024 };
@@ -94,12 +97,13 @@ const write = hostFunction(
   ],
   async (call, at, content, given = {}) => {
     const { mode, parents = false, overwrite = true } = given;
+    if (!overwrite) onlyOnce(call);
     await change(call, (jail, limits) =>
       writeFile(jail, pathBytes(at), contentBytes(content), { mode, parents, overwrite }, limits),
     );
     return [];
   },
-  effect,
+  repeatable,
 );
 
 const append = hostFunction(
@@ -174,10 +178,11 @@ const mkdir = hostFunction(
   [path, optional('options', options({ parents: boolean, mode: permissions }))],
   async (call, at, given = {}) => {
     const { parents = true, mode } = given;
+    if (!parents) onlyOnce(call);
     await change(call, (jail) => makeDirectory(jail, pathBytes(at), { parents, mode }));
     return [];
   },
-  effect,
+  repeatable,
 );
 
 const remove = hostFunction(
@@ -196,12 +201,13 @@ const copy = hostFunction(
   async (call, from, to, given = {}) => {
     const { overwrite = true, parents = false } = given;
     const settings = { overwrite, parents };
+    if (!overwrite) onlyOnce(call);
     await change(call, (jail, limits) =>
       copyTree(jail, pathBytes(from), pathBytes(to), settings, limits, treeBudget()),
     );
     return [];
   },
-  effect,
+  repeatable,
 );
 
 const move = hostFunction(

@@ -4,6 +4,7 @@ import { pathBytes } from '../fs/script-path.ts';
 import { hostFunction, optional, required } from '../host-function.ts';
 import { downloadFile } from '../http/download-file.ts';
 import { downloadDigest, downloadOptions, downloadRequest } from '../http/http-options.ts';
+import { onlyOnce } from '../module-call.ts';
 import { bytes, textOrSecret } from '../value-readers.ts';
 import { limitsOfChange } from './fs.ts';
 import { answerFields } from './http-answer.ts';
@@ -12,6 +13,7 @@ export const download = hostFunction(
   [required('url', textOrSecret), required('path', bytes), optional('options', downloadOptions)],
   async (call, url, path, given = {}): Promise<[LuaRecord]> => {
     const { parents = false, overwrite = true, mode } = given;
+    if (!overwrite) onlyOnce(call);
     const request = downloadRequest(call.name, url, given);
     const sha256 = downloadDigest(call.name, given.sha256);
     const { job, branch, name } = call;
@@ -29,5 +31,5 @@ export const download = hostFunction(
     record.sha256 = done.sha256;
     return [record];
   },
-  { effect: true },
+  { effect: true, interrupted: 'resume' },
 );

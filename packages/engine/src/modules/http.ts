@@ -57,7 +57,8 @@ function plainFunction(method: string): HostFunction {
   return hostFunction(
     [required('url', textOrSecret), optional('options', plainOptions), nullParameter],
     (call, url, options, nullValue) => answer(call, method, url, options, nullValue),
-    { effect: true },
+    // Asking once more changes nothing there.
+    { effect: true, interrupted: 'resume' },
   );
 }
 

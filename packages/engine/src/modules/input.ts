@@ -2,6 +2,7 @@
 import { didYouMean, RivetError } from '@rivet/base';
 import type { LuaRecord, LuaValue } from '@rivet/lua';
 import type { InputValue } from '@rivet/protocol';
+import { lineOf } from '../branch.ts';
 import {
   type HostModule,
   hostFunction,
@@ -33,37 +34,51 @@ function keys({ job }: ModuleCall): string[] {
 async function warnUndeclared(call: ModuleCall, input: string): Promise<void> {
   const declared = call.job.definition.inputs.map((definition) => definition.name);
   if (call.argumentCount > 1 || declared.includes(input)) return;
-  const { stage } = call.branch.stage;
   await call.job.log.write(
-    { stage, level: 'warning', stream: 'system', groups: call.branch.groups },
+    lineOf(call.branch, 'warning'),
     `${call.name}: the pipeline declares no input "${input}"${didYouMean(input, declared)}`,
   );
 }
 
+/** Scripts hold the handles of secret inputs that they were given. */
+const handsOut = { replay: 'again' } as const;
+
 export const inputModule: HostModule = {
   name: 'input',
   functions: {
-    get: hostFunction([name, optional('default', anyValue)], async (call, input, fallback) => {
-      const value = inputValue(call, input);
-      if (value === undefined) await warnUndeclared(call, input);
-      return [value ?? fallback ?? null];
-    }),
-    require: hostFunction([name], (call, input) => {
-      const value = inputValue(call, input);
-      if (value !== undefined) return [value];
-      const known = keys(call);
-      throw RivetError.of('RIVET_INPUT_NOT_SET', {
-        input,
-        nearest: didYouMean(input, known),
-        hint: `Give it at launch, or declare it with a \`default\`. Inputs with a value: ${known.join(', ') || 'none'}.`,
-      });
-    }),
+    get: hostFunction(
+      [name, optional('default', anyValue)],
+      async (call, input, fallback) => {
+        const value = inputValue(call, input);
+        if (value === undefined) await warnUndeclared(call, input);
+        return [value ?? fallback ?? null];
+      },
+      handsOut,
+    ),
+    require: hostFunction(
+      [name],
+      (call, input) => {
+        const value = inputValue(call, input);
+        if (value !== undefined) return [value];
+        const known = keys(call);
+        throw RivetError.of('RIVET_INPUT_NOT_SET', {
+          input,
+          nearest: didYouMean(input, known),
+          hint: `Give it at launch, or declare it with a \`default\`. Inputs with a value: ${known.join(', ') || 'none'}.`,
+        });
+      },
+      handsOut,
+    ),
     has: hostFunction([name], (call, input) => [inputValue(call, input) !== undefined]),
-    all: hostFunction([], (call) => {
-      const all = Object.create(null) as LuaRecord;
-      for (const key of keys(call)) all[key] = inputValue(call, key) as LuaValue;
-      return [all];
-    }),
+    all: hostFunction(
+      [],
+      (call) => {
+        const all = Object.create(null) as LuaRecord;
+        for (const key of keys(call)) all[key] = inputValue(call, key) as LuaValue;
+        return [all];
+      },
+      handsOut,
+    ),
     keys: hostFunction([], (call) => [keys(call)]),
   },
   source: moduleSource('input', ['secret-value']),

@@ -37,13 +37,19 @@ export function jobFields(spec: JobSpec, startedAtMs: number): JobFields {
 export const jobModule: HostModule = {
   name: 'job',
   functions: {
-    summary: hostFunction([required('markdown', shownText)], async ({ job }, markdown) => {
-      await job.summary.add(markdown);
-      return [];
-    }),
-    id_token: hostFunction([required('audience', text)], async ({ job, name }, audience) => [
-      asLuaValue(await job.identity.token(audience, name)),
-    ]),
+    summary: hostFunction(
+      [required('markdown', shownText)],
+      async ({ job }, markdown) => {
+        await job.summary.add(markdown);
+        return [];
+      },
+      { replay: 'again' },
+    ),
+    id_token: hostFunction(
+      [required('audience', text)],
+      async ({ job, name }, audience) => [asLuaValue(await job.identity.token(audience, name))],
+      { replay: 'again' },
+    ),
   },
   fields: JOB_FIELDS,
   source: moduleSource('job', ['secret-value']),

@@ -3,7 +3,7 @@ import { REDACTED, SecretText } from '@rivet/base';
 import type { LuaRecord, LuaValue } from '@rivet/lua';
 import { asRecord, LuaFunction } from '@rivet/lua';
 import type { LogLineLevel } from '@rivet/protocol';
-import { enterSection } from '../branch.ts';
+import { enterSection, lineOf } from '../branch.ts';
 import {
   functionType,
   type HostFunction,
@@ -28,13 +28,7 @@ function lineFunction(level: LogLineLevel): HostFunction {
   return hostFunction(
     [required('message', shownText), optional('fields', fields)],
     async ({ job, branch }, line, extra) => {
-      const origin = {
-        stage: branch.stage.stage,
-        level,
-        stream: 'log' as const,
-        groups: branch.groups,
-      };
-      await job.log.write(origin, line + showFields(extra));
+      await job.log.write(lineOf(branch, level, 'log'), line + showFields(extra));
       return [];
     },
   );
@@ -61,6 +55,7 @@ const group = hostFunction(
     enterSection(branch, name);
     return [];
   },
+  { replay: 'again' },
 );
 
 const groupEnd = hostFunction(
@@ -69,7 +64,7 @@ const groupEnd = hostFunction(
     branch.groups = branch.groups.slice(0, -1);
     return [];
   },
-  { public: false },
+  { public: false, replay: 'again' },
 );
 
 /** Text, a number as it is written, or a secret. */
@@ -87,7 +82,7 @@ const mask = hostFunction(
     job.redactor.addMasked(value, 'the value of log.mask');
     return [];
   },
-  { journal: 'name' },
+  { journal: 'name', replay: 'again' },
 );
 
 export const logModule: HostModule = {

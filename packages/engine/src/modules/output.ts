@@ -1,6 +1,7 @@
 // The module `output`: typed values for later stages, the API and the job page.
 import { didYouMean, RivetError } from '@rivet/base';
 import type { LuaRecord, LuaValue } from '@rivet/lua';
+import { lineOf } from '../branch.ts';
 import {
   type HostModule,
   hostFunction,
@@ -33,7 +34,7 @@ async function withoutSecrets(
   const shown = job.redactor.value(value) as LuaValue;
   if (shown !== value) {
     await job.log.write(
-      { stage: branch.stage.stage, groups: branch.groups, level: 'warning', stream: 'system' },
+      lineOf(branch, 'warning'),
       `${name}: "${output}" holds a secret, which is stored as ***; pass secrets on by secret.get`,
     );
   }
@@ -43,11 +44,15 @@ async function withoutSecrets(
 export const outputModule: HostModule = {
   name: 'output',
   functions: {
-    set: hostFunction([name, required('value', anyValue)], async (call, output, value) => {
-      const { job } = call;
-      await job.outputs.set(output, await withoutSecrets(call, output, value));
-      return [];
-    }),
+    set: hostFunction(
+      [name, required('value', anyValue)],
+      async (call, output, value) => {
+        const { job } = call;
+        await job.outputs.set(output, await withoutSecrets(call, output, value));
+        return [];
+      },
+      { replay: 'again' },
+    ),
     get: hostFunction([name, optional('default', anyValue)], ({ job }, output, fallback) => [
       job.outputs.get(output) ?? fallback ?? null,
     ]),
@@ -68,14 +73,22 @@ export const outputModule: HostModule = {
       return [all];
     }),
     keys: hostFunction([], ({ job }) => [job.outputs.keys()]),
-    clear: hostFunction([name], async ({ job }, output) => {
-      await job.outputs.clear(output);
-      return [];
-    }),
-    clear_all: hostFunction([], async ({ job }) => {
-      for (const key of job.outputs.keys()) await job.outputs.clear(key);
-      return [];
-    }),
+    clear: hostFunction(
+      [name],
+      async ({ job }, output) => {
+        await job.outputs.clear(output);
+        return [];
+      },
+      { replay: 'again' },
+    ),
+    clear_all: hostFunction(
+      [],
+      async ({ job }) => {
+        for (const key of job.outputs.keys()) await job.outputs.clear(key);
+        return [];
+      },
+      { replay: 'again' },
+    ),
   },
   source: moduleSource('output'),
 };

@@ -10,7 +10,7 @@ import {
   required,
 } from '../host-function.ts';
 import { duration, integer, type Reader, text, wrongValue } from '../value-readers.ts';
-import { commandResults } from './process.ts';
+import { commandResults, restoreResults } from './process.ts';
 
 const id = required('handle', integer(1, Number.MAX_SAFE_INTEGER));
 
@@ -42,7 +42,13 @@ export const handleFunctions: Readonly<Record<string, HostFunction>> = {
       const result = await command.wait(timeoutMs, call.branch.signal);
       return result === undefined ? [null] : commandResults(call, result, command.request.shown);
     },
-    { public: false, effect: true },
+    {
+      public: false,
+      effect: true,
+      interrupted: 'resume',
+      replay: (call, results, handle) =>
+        restoreResults(call, results, call.branch.stage.spawned.get(handle)?.request.shown ?? ''),
+    },
   ),
   handle_signal: hostFunction(
     [id, required('name', signalName)],
@@ -50,7 +56,7 @@ export const handleFunctions: Readonly<Record<string, HostFunction>> = {
       await commandOf(call, handle).signal(name);
       return [];
     },
-    { public: false },
+    { public: false, interrupted: 'give-up' },
   ),
   handle_stop: hostFunction(
     [id, optional('grace', duration)],

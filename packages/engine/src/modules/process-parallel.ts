@@ -49,7 +49,15 @@ const parallel = hostFunction(
     branch.stage.parallels.set(id, { failFast, controller: new AbortController(), failures: [] });
     return [id, max, failFast];
   },
-  { effect: true },
+  {
+    effect: true,
+    interrupted: 'resume',
+    replay({ branch }, [id, , failFast]) {
+      const controller = new AbortController();
+      const group = { failFast: failFast === true, controller, failures: [] };
+      branch.stage.parallels.set(Number(id), group);
+    },
+  },
 );
 
 const begin = hostFunction(
@@ -60,7 +68,7 @@ const begin = hostFunction(
     branch.signal = AbortSignal.any([branch.signal, groupOf(call, id).controller.signal]);
     return [];
   },
-  { public: false },
+  { public: false, replay: 'again' },
 );
 
 const end = hostFunction(
@@ -87,7 +95,7 @@ const end = hostFunction(
     await branch.containers.closeAll();
     return [];
   },
-  { public: false },
+  { public: false, replay: 'again' },
 );
 
 const join = hostFunction(
@@ -102,7 +110,7 @@ const join = hostFunction(
       ...causeOf(failures[0]?.error),
     });
   },
-  { public: false },
+  { public: false, replay: 'again' },
 );
 
 function causeOf(error: RivetError | undefined): Readonly<Record<string, unknown>> {

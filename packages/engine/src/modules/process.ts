@@ -1,15 +1,17 @@
 // The module `process`: commands in the innermost container of the calling branch.
+import { asRecord, type LuaValue } from '@rivet/lua';
 import {
   commandRequest,
   programArguments,
   runOptions,
   shOptions,
+  showCommand,
   showScript,
   spawnOptions,
 } from '../commands/command-request.ts';
 import { type CommandResult, resultRecord, runCommand } from '../commands/run-command.ts';
-import { trackSpawned } from '../commands/spawned-command.ts';
-import { startCommand, untilStarted } from '../commands/start-command.ts';
+import { lostSpawned, trackSpawned } from '../commands/spawned-command.ts';
+import { adoptCommand, startCommand, untilStarted } from '../commands/start-command.ts';
 import {
   type HostModule,
   hostFunction,
@@ -40,6 +42,33 @@ export function commandResults(
   return [record, id];
 }
 
+/** Remembers the exit code of a command that an earlier process ran, as long as it is unchecked. */
+export function restoreResults(
+  { branch, position }: ModuleCall,
+  [record = null, id]: readonly LuaValue[],
+  shown: string,
+): void {
+  if (typeof id !== 'number') return;
+  const exitCode = Number(asRecord(record)?.exit_code);
+  branch.stage.unchecked.set(id, { shown, exitCode, position });
+}
+
+async function restoreSpawned(
+  call: ModuleCall,
+  [id, pid]: readonly LuaValue[],
+  list: readonly string[] | undefined,
+  given: Parameters<typeof commandRequest>[2] & Parameters<typeof programArguments>[2],
+): Promise<void> {
+  const program = programArguments(call.name, list, given);
+  const request = commandRequest(call.name, program, given, { check: false, detached: true });
+  const started = await adoptCommand(call, request);
+  const command =
+    started === undefined
+      ? lostSpawned(request, typeof pid === 'number' ? pid : undefined)
+      : trackSpawned(request, started, call.job.clock);
+  call.branch.stage.spawned.set(Number(id), command);
+}
+
 const run = hostFunction(
   [commandList, required('options', runOptions)],
   async (call, list, given) => {
@@ -47,7 +76,12 @@ const run = hostFunction(
     const request = commandRequest(call.name, program, given, { check: false });
     return commandResults(call, await runCommand(call, request), request.shown);
   },
-  { effect: true },
+  {
+    effect: true,
+    interrupted: 'resume',
+    replay: (call, results, list, given) =>
+      restoreResults(call, results, showCommand(programArguments(call.name, list, given))),
+  },
 );
 
 const sh = hostFunction(
@@ -58,7 +92,11 @@ const sh = hostFunction(
     const request = commandRequest(call.name, argv, given, defaults);
     return commandResults(call, await runCommand(call, request), request.shown);
   },
-  { effect: true },
+  {
+    effect: true,
+    interrupted: 'resume',
+    replay: (call, results, script) => restoreResults(call, results, showScript(script)),
+  },
 );
 
 /** How long process.spawn waits for the process id of what it started, in milliseconds. */
@@ -68,7 +106,7 @@ const spawn = hostFunction(
   [commandList, required('options', spawnOptions)],
   async (call, list, given) => {
     const program = programArguments(call.name, list, given);
-    const request = commandRequest(call.name, program, given, { check: false });
+    const request = commandRequest(call.name, program, given, { check: false, detached: true });
     const started = await startCommand(call, request);
     const id = call.job.nextId();
     const command = trackSpawned(request, started, call.job.clock);
@@ -76,7 +114,7 @@ const spawn = hostFunction(
     await untilStarted(started.running, STARTED_WAIT_MS);
     return [id, command.pid ?? null];
   },
-  { effect: true },
+  { effect: true, interrupted: 'resume', replay: restoreSpawned },
 );
 
 const checked = hostFunction(
@@ -85,7 +123,7 @@ const checked = hostFunction(
     branch.stage.unchecked.delete(id);
     return [];
   },
-  { public: false },
+  { public: false, replay: 'again' },
 );
 
 export const processModule: HostModule = {

@@ -1,5 +1,6 @@
 // The module `secret`: values that commands get and logs never show.
 import { asRecord, type LuaRecord } from '@rivet/lua';
+import { lineOf } from '../branch.ts';
 import {
   type HostModule,
   hostFunction,
@@ -7,7 +8,7 @@ import {
   optional,
   required,
 } from '../host-function.ts';
-import { writeSecretFile } from '../secrets/secret-file.ts';
+import { restoreSecretFile, writeSecretFile } from '../secrets/secret-file.ts';
 import { asLuaValue } from '../secrets/secret-values.ts';
 import {
   environmentName,
@@ -47,34 +48,50 @@ const names: Reader<ReadonlyMap<string, string>> = {
 /** Says in the log who looked at a secret, and where. */
 async function noteReveal({ job, branch, position }: ModuleCall, label: string): Promise<void> {
   const where = position === undefined ? '' : ` at ${position.file}:${position.line}`;
-  await job.log.write(
-    { stage: branch.stage.stage, groups: branch.groups, level: 'info', stream: 'system' },
-    `${label} was revealed to the script${where}`,
-  );
+  await job.log.write(lineOf(branch, 'info'), `${label} was revealed to the script${where}`);
 }
+
+/** The value is asked for again, so that it is hidden again. */
+const hidesFromNow = { replay: 'again' } as const;
 
 export const secretModule: HostModule = {
   name: 'secret',
   functions: {
-    get: hostFunction([name], async (call, secret) => [
-      asLuaValue(await call.job.secrets.get(secret, call.name)),
-    ]),
-    has: hostFunction([name], async (call, secret) => [
-      await call.job.secrets.has(secret, call.name),
-    ]),
-    env: hostFunction([required('names', names)], async (call, wanted) => {
-      const env: LuaRecord = Object.create(null);
-      for (const [variable, secret] of wanted) {
-        env[variable] = asLuaValue(await call.job.secrets.get(secret, call.name));
-      }
-      return [env];
-    }),
+    get: hostFunction(
+      [name],
+      async (call, secret) => [asLuaValue(await call.job.secrets.get(secret, call.name))],
+      hidesFromNow,
+    ),
+    has: hostFunction(
+      [name],
+      async (call, secret) => [await call.job.secrets.has(secret, call.name)],
+      hidesFromNow,
+    ),
+    env: hostFunction(
+      [required('names', names)],
+      async (call, wanted) => {
+        const env: LuaRecord = Object.create(null);
+        for (const [variable, secret] of wanted) {
+          env[variable] = asLuaValue(await call.job.secrets.get(secret, call.name));
+        }
+        return [env];
+      },
+      hidesFromNow,
+    ),
     file: hostFunction(
       [required('secret', text), optional('path', text)],
       async (call, secret, path) => [
         await writeSecretFile(call, await call.job.secrets.get(secret, call.name), secret, path),
       ],
-      { effect: true },
+      {
+        effect: true,
+        replay: async (call, [written], secret, path) =>
+          restoreSecretFile(call, {
+            path: String(written),
+            secret: await call.job.secrets.get(secret, call.name),
+            everywhere: path === undefined,
+          }),
+      },
     ),
     reveal: hostFunction([required('secret', secretValue)], async (call, secret) => {
       await noteReveal(call, call.job.secrets.labelOf(secret));

@@ -10,12 +10,13 @@ export const timeModule: HostModule = {
     iso: hostFunction([], ({ job }) => [new Date(job.clock.now()).toISOString()]),
     sleep: hostFunction(
       [required('duration', duration)],
-      async ({ job, branch }, ms) => {
-        await sleepOn(job.clock, ms, branch.signal);
+      async ({ job, branch, begunAtMs }, ms) => {
+        const sleptMs = begunAtMs === undefined ? 0 : job.clock.now() - begunAtMs;
+        await sleepOn(job.clock, Math.min(ms, Math.max(0, ms - sleptMs)), branch.signal);
         branch.signal.throwIfAborted();
         return [];
       },
-      { effect: true },
+      { effect: true, interrupted: 'resume' },
     ),
   },
 };

@@ -26,6 +26,10 @@ export interface JobSecrets extends SecretHandles {
    * @throws RIVET_SECRET_TOO_SHORT, RIVET_SECRET_TOO_LARGE
    */
   adopt(label: string, secret: SecretText): SecretText;
+  /**
+   * Makes a handle that another process gave the handle of a secret: scripts that go on hold it.
+   */
+  rebind(secret: SecretText, handle: string): void;
   /** The value of an input that is secret; undefined for every other. */
   ofInput(name: string): SecretText | undefined;
   /** What people call it: `secret NPM_TOKEN`, `input token`. */
@@ -45,7 +49,7 @@ export function createJobSecrets(
   const declared = definition.secrets;
   const asked = new Map<string, Promise<SecretText | undefined>>();
   const byHandle = new Map<string, SecretText>();
-  const known = new Map<SecretText, { readonly handle: string; readonly label: string }>();
+  const known = new Map<SecretText, { handle: string; readonly label: string }>();
 
   const adopt = (label: string, secret: SecretText): SecretText => {
     if (known.has(secret)) return secret;
@@ -95,6 +99,10 @@ export function createJobSecrets(
       throw RivetError.of('RIVET_SECRET_MISSING', facts);
     },
     adopt,
+    rebind(secret, handle) {
+      entry(secret).handle = handle;
+      byHandle.set(handle, secret);
+    },
     has: async (name, caller) => (await ask(name, caller)) !== undefined,
     ofInput: (name) => inputs.get(name),
     labelOf: (secret) => entry(secret).label,

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { posix } from 'node:path';
 import { describeThrown, RivetError, type SecretText, withDeadline } from '@rivet/base';
 import type { Container } from '@rivet/containers';
+import { lineOf } from '../branch.ts';
 import { WORKSPACE } from '../commands/command-request.ts';
 import type { ModuleCall } from '../host-function.ts';
 import type { JobContext } from '../job-context.ts';
@@ -19,6 +20,8 @@ const WRITE = [
   'umask 0377; set -C; exec 3>"$1"',
   'printf %s "$RIVET_SECRET_FILE" >&3 || { rm -f -- "$1"; exit 1; }',
 ].join('\n');
+/** Where an earlier process may have written it. */
+const WRITE_UNLESS_THERE = `[ ! -f "$1" ] || exit 0\n${WRITE}`;
 const REMOVE = 'rm -f -- "$1"';
 
 const WRITE_LIMIT_MS = 30_000;
@@ -37,6 +40,8 @@ export interface SecretFile {
   readonly secret: SecretText;
   /** Whether every container that the stage uses gets it, or only the one it was written to. */
   readonly everywhere: boolean;
+  /** Whether containers may have it that are not known to. */
+  readonly mayBeThere: boolean;
   /** Those that have it, or will when `written` resolves, by name. */
   readonly containers: Map<string, Copy>;
 }
@@ -67,15 +72,26 @@ export async function writeSecretFile(
         : posix.resolve(WORKSPACE, path),
     secret,
     everywhere: path === undefined,
+    mayBeThere: false,
     containers: new Map(),
   };
   branch.stage.secretFiles.push(file);
   await writeIn(job, container, file);
-  await job.log.write(
-    { stage: branch.stage.stage, groups: branch.groups, level: 'debug', stream: 'system' },
-    `secret ${name} is in the file ${file.path}`,
-  );
+  await job.log.write(lineOf(branch, 'debug'), `secret ${name} is in the file ${file.path}`);
   return file.path;
+}
+
+/** Knows a file again that an earlier process wrote. */
+export async function restoreSecretFile(
+  { branch }: ModuleCall,
+  written: Pick<SecretFile, 'path' | 'secret' | 'everywhere'>,
+): Promise<void> {
+  const containers = new Map<string, Copy>();
+  const container = await branch.containers.adopted();
+  if (container !== undefined) {
+    containers.set(container.name, { container, written: Promise.resolve() });
+  }
+  branch.stage.secretFiles.push({ ...written, mayBeThere: true, containers });
 }
 
 /** Writes the files of the stage that a container has not yet; called before each command. */
@@ -115,7 +131,8 @@ export async function removeSecretFiles(job: JobContext, stage: StageRun): Promi
 
 function writeIn(job: JobContext, container: Container, file: SecretFile): Promise<void> {
   const write = async (): Promise<void> => {
-    const problem = await runIn(job, container, WRITE, file, WRITE_LIMIT_MS);
+    const script = file.mayBeThere ? WRITE_UNLESS_THERE : WRITE;
+    const problem = await runIn(job, container, script, file, WRITE_LIMIT_MS);
     if (problem === undefined) return;
     // It is not ours to remove, and the next command may try again.
     file.containers.delete(container.name);
@@ -138,7 +155,7 @@ async function runIn(
   const command = {
     id: `${COMMAND_ID_PREFIX}${job.nextId()}`,
     argv: ['sh', '-c', script, 'sh', path],
-    env: script === WRITE ? { RIVET_SECRET_FILE: secret.reveal() } : {},
+    env: script !== REMOVE ? { RIVET_SECRET_FILE: secret.reveal() } : {},
     cwd: '/',
     stdin: undefined,
   };

@@ -50,6 +50,30 @@ export function concealSecrets(
   return results.map((value) => mapValue(value, replace));
 }
 
+/**
+ * Gives secrets the handles that they had in another process.
+ * @param results what a host function gave now
+ * @param recorded what it gave there
+ */
+export function rebindSecrets(
+  results: unknown,
+  recorded: LuaValue,
+  rebind: (secret: SecretText, handle: string) => void,
+): void {
+  if (results instanceof SecretText) {
+    const handle = handleIn(recorded);
+    if (handle !== undefined) rebind(results, handle);
+  } else if (Array.isArray(results)) {
+    const entries = Array.isArray(recorded) ? recorded : [];
+    results.forEach((each, index) => void rebindSecrets(each, entries[index] ?? null, rebind));
+  } else {
+    const entries = asRecord(recorded) ?? {};
+    for (const [key, each] of Object.entries(asRecord(results as LuaValue) ?? {})) {
+      rebindSecrets(each, entries[key] ?? null, rebind);
+    }
+  }
+}
+
 function handleIn(value: LuaValue): string | undefined {
   const record = asRecord(value);
   if (record === undefined || !Object.hasOwn(record, HANDLE_KEY)) return undefined;

@@ -6,6 +6,7 @@ import type { Branch } from '../branch.ts';
 import type { JobContainers } from '../containers/job-containers.ts';
 import { watchWorkspace } from '../fs/job-workspace.ts';
 import type { JobContext } from '../job-context.ts';
+import { stageLine } from '../log/log-writer.ts';
 import { removeSecretFiles } from '../secrets/secret-file.ts';
 import { type EarlyStart, stageContainers } from './early-start.ts';
 import type { JobControl } from './job-control.ts';
@@ -45,7 +46,7 @@ export async function executeStage(
 ): Promise<boolean> {
   const { job, control } = environment;
   const leave = control.enter(run, stage.always);
-  const cancelTimeout = startTimeout(job, stage, run);
+  const cancelTimeout = startTimeout(job, stage, run, call.branch);
   const watch = watchWorkspace(job, run);
   const relax = hurryWhenStopped(environment, run);
   try {
@@ -90,7 +91,8 @@ async function callScript(
   run: StageRun,
   { fn, branch }: { readonly fn: LuaFunction; readonly branch: string },
 ): Promise<boolean> {
-  const made = containers.forStage(stage.name, stageContainers(job, stage, run.policy));
+  const place = { name: stage.name, run: run.run, branch };
+  const made = containers.forStage(place, stageContainers(job, stage, run.policy));
   job.branches.open(branch, run, made);
   run.signal.throwIfAborted();
   const ended = vm.call(fn, [], { branch, results: 'truth' });
@@ -103,14 +105,17 @@ function startTimeout(
   job: JobContext,
   stage: StageDefinition,
   run: StageRun,
+  branch: string,
 ): (() => void) | undefined {
   const { timeout_ms: timeoutMs, name } = stage;
   if (timeoutMs === null) return undefined;
+  const now = job.clock.now();
+  const ranMs = now - Math.min(now, job.replay?.beganAt(branch) ?? now);
   const expire = (): void =>
     run.stop(
       RivetError.of('RIVET_STAGE_TIMEOUT', { stage: name, limit: formatDuration(timeoutMs) }),
     );
-  return job.clock.after(timeoutMs, expire);
+  return job.clock.after(Math.max(0, timeoutMs - ranMs), expire);
 }
 
 /**
@@ -136,10 +141,11 @@ async function settle(job: JobContext, run: StageRun, branches: readonly Branch[
   for (const { shown, exitCode, position } of run.unchecked.values()) {
     const where = position === undefined ? '' : `${position.file}:${position.line}: `;
     await job.log.write(
-      { stage, level: 'warning', stream: 'system', groups: [] },
+      stageLine(stage, 'warning'),
       `${where}${shown} exited with code ${exitCode} and nothing looked at it; pass \`check = true\`, or look at \`exit_code\``,
     );
   }
+  for (const command of run.spawned.values()) command.forget();
   await removeSecretFiles(job, run);
   try {
     await Promise.all(branches.map((branch) => branch.containers.closeAll()));

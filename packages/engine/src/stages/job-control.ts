@@ -6,6 +6,8 @@ import type { StageRun } from './stage-run.ts';
 export interface JobControlOptions {
   readonly clock: Clock;
   readonly timeoutMs: number;
+  /** How much of it has passed already; 0 when absent. */
+  readonly elapsedMs?: number;
   /** What `always` stages have after a cancel or a timeout, in milliseconds. */
   readonly cancelGraceMs: number;
   /** Aborting cancels the job. */
@@ -57,7 +59,8 @@ export function createJobControl(options: JobControlOptions): JobControl {
     RivetError.of('RIVET_JOB_TIMEOUT', { limit: formatDuration(options.timeoutMs) });
   const cancel = (): void => stop(RivetError.of('RIVET_JOB_CANCELED', {}));
 
-  const cancelTimeout = options.clock.after(options.timeoutMs, () => stop(timeout()));
+  const leftMs = Math.max(0, options.timeoutMs - (options.elapsedMs ?? 0));
+  const cancelTimeout = options.clock.after(leftMs, () => stop(timeout()));
   options.signal.addEventListener('abort', cancel, { once: true });
   if (options.signal.aborted) cancel();
 

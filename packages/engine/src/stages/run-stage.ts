@@ -7,6 +7,7 @@ import {
   type StageRetryCause,
   stageRetryCauses,
 } from '@rivet/protocol';
+import { stageLine } from '../log/log-writer.ts';
 import { describeFailure, failureReason, reportFailed } from '../outcome.ts';
 import { type Policy, stagePolicy } from '../policy/policy.ts';
 import { executeStage, type JobEnvironment } from './execute-stage.ts';
@@ -49,7 +50,7 @@ export async function runStage(
     const run = createStageRun(stage.name, count, policyOf(environment, stage));
     try {
       const { vm, index, script: fn } = await load();
-      const branch = `${index + 1}-${count}`;
+      const branch = runBranch(index, count);
       await executeStage({ ...environment, vm }, stage, run, { fn, branch });
       await tell({ state: 'succeeded', run: count, ...uncheckedExits(run) });
       return { state: 'succeeded' };
@@ -58,7 +59,9 @@ export async function runStage(
       const again = count <= stage.retry_max && mayRunAgain(environment, stage, error);
       if (!again) return await end(count, error, run.unchecked.size);
       await logAgain(environment, stage, error, count);
-      await pause(environment, stage.retry_delay_ms);
+      if (!(await beganBefore(environment, load, count + 1))) {
+        await pause(environment, stage.retry_delay_ms);
+      }
       const { halted } = environment.control;
       if (halted !== undefined) {
         return await end(count, halted.code === 'RIVET_JOB_CANCELED' ? halted : error, 0);
@@ -156,19 +159,39 @@ async function pause({ job, control }: JobEnvironment, delayMs = 0): Promise<voi
   cancel();
 }
 
+/** The branch of a run of a stage, which no other has in this attempt. */
+function runBranch(index: number, run: number): string {
+  return `${index + 1}-${run}`;
+}
+
+/** Whether an earlier process began this run: it has paused before. */
+async function beganBefore(
+  { job }: JobEnvironment,
+  load: () => Promise<StageCode>,
+  run: number,
+): Promise<boolean> {
+  if (job.replay === undefined) return false;
+  try {
+    const { index } = await load();
+    return job.replay.beganAt(runBranch(index, run)) !== undefined;
+  } catch {
+    // Whoever runs it meets the same problem, and tells it.
+    return false;
+  }
+}
+
 async function logAgain(
   { job }: JobEnvironment,
   stage: StageDefinition,
   error: RivetError,
   count: number,
 ): Promise<void> {
-  const origin = { stage: stage.name, stream: 'system', groups: [] } as const;
-  await job.log.write({ ...origin, level: 'error' }, renderLuaError(error));
+  await job.log.write(stageLine(stage.name, 'error'), renderLuaError(error));
   const runs = stage.retry_max + 1;
   const { retry_delay_ms: delay } = stage;
   const when = delay === undefined ? '' : ` in ${formatDuration(delay)}`;
   await job.log.write(
-    { ...origin, level: 'warning' },
+    stageLine(stage.name, 'warning'),
     `run ${count} of ${runs} failed; the stage runs again${when}`,
   );
 }
@@ -179,5 +202,5 @@ async function logFailure(
   error: RivetError,
 ): Promise<void> {
   const text = `stage "${stage}" failed: ${renderLuaError(error)}`;
-  await job.log.write({ stage, level: 'error', stream: 'system', groups: [] }, text);
+  await job.log.write(stageLine(stage, 'error'), text);
 }

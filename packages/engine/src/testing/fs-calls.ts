@@ -45,8 +45,19 @@ export function createFsCalls(options: FsCallOptions = {}): FsCalls {
     async call(name, ...args) {
       const fn = fsModule.functions[name];
       if (fn === undefined) throw new Error(`there is no fs.${name}`);
-      const call = { name: `fs.${name}`, job, branch, position: undefined };
-      const [result] = await fn.run({ ...call, argumentCount: args.length }, args);
+      const [result] = await fn.run(
+        {
+          name: `fs.${name}`,
+          job,
+          branch,
+          position: undefined,
+          argumentCount: args.length,
+          sequence: 1,
+          begunAtMs: undefined,
+          onRecorded: () => {},
+        },
+        args,
+      );
       return result ?? null;
     },
     stop: (reason) => controller.abort(reason),

@@ -1,0 +1,202 @@
+// Runs a job in a process that is killed, as far as that can be had in one: from a chosen moment on
+// nothing that it does reaches its containers, its host or the directory that the next one gets.
+import { cpSync } from 'node:fs';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { silentLogger } from '@rivet/base';
+import {
+  type Container,
+  type ContainerDriver,
+  decorateContainer,
+  decorateDriver,
+  type OutputSink,
+  type RunningCommand,
+} from '@rivet/containers';
+import type { LogLine } from '@rivet/protocol';
+import type { JobHost, JobObserver, JobSpec } from '../job.ts';
+import type { LineSource } from '../resume.ts';
+import { runJob } from '../run-job.ts';
+
+/** What outlives the processes of an attempt. */
+export interface MortalJob {
+  /** The lines that the host has kept, each with where it came from. */
+  readonly lines: readonly (LogLine & { readonly source: LineSource })[];
+  readonly outputs: ReadonlyMap<string, unknown>;
+  /**
+   * Runs the attempt, or goes on with it; undefined when its process was killed before it ended.
+   * @param diesAt number of the moment at which it is killed; at none when undefined
+   */
+  run(diesAt?: number): Promise<Awaited<ReturnType<typeof runJob>> | undefined>;
+  /** How many moments the last process lived through. */
+  readonly moments: number;
+  /** The journal of the last process. */
+  readonly journal: string;
+  remove(): Promise<void>;
+}
+
+type Given = Pick<JobHost, 'driver' | 'lua' | 'secrets'> & Partial<JobHost>;
+
+const KILLED = new Error('the process is dead');
+
+/** @param host what stays the same in every process */
+export async function createMortalJob(spec: JobSpec, host: Given): Promise<MortalJob> {
+  const directory = await mkdtemp(join(tmpdir(), 'rivet-mortal-'));
+  const workspace = join(directory, 'workspace');
+  await mkdir(workspace);
+  const lines: (LogLine & { source: LineSource })[] = [];
+  const outputs = new Map<string, unknown>();
+  let processes = 0;
+  let moments = 0;
+
+  return {
+    lines,
+    outputs,
+    get moments() {
+      return moments;
+    },
+    get journal() {
+      return join(directory, `state-${processes - 1}`, 'journal');
+    },
+    async run(diesAt = Number.POSITIVE_INFINITY) {
+      const stateDirectory = join(directory, `state-${processes}`);
+      await mkdir(stateDirectory, { recursive: true });
+      processes += 1;
+      const successor = join(directory, `state-${processes}`);
+      moments = 0;
+      const death = new AbortController();
+      const moment = (): void => {
+        if (death.signal.aborted) throw KILLED;
+        moments += 1;
+        if (moments < diesAt) return;
+        // What it writes from now on its successor does not see.
+        cpSync(stateDirectory, successor, { recursive: true });
+        death.abort(KILLED);
+        throw KILLED;
+      };
+      const resume = { lastLine: lines.length, logBytes: 0, printed: printedOf(lines) };
+      const outcome = await runJob(
+        spec,
+        {
+          logger: silentLogger,
+          workspace,
+          stateDirectory,
+          defaultImage: 'base',
+          policy: {},
+          limits: {
+            lua: { cpuMs: 5000, memoryBytes: 128 * 1024 * 1024 },
+            logBytesMax: 10 * 1024 * 1024,
+            killGraceMs: 50,
+            cancelGraceMs: 100,
+            timeoutMs: 120_000,
+          },
+          labels: {},
+          ...host,
+          driver: mortalDriver(host.driver, moment, death.signal),
+          observer: mortalObserver(lines, outputs, moment),
+          ...(processes === 1 ? {} : { resume }),
+        },
+        death.signal,
+      );
+      return death.signal.aborted ? undefined : outcome;
+    },
+    remove: () => rm(directory, { recursive: true, force: true }),
+  };
+}
+
+function printedOf(lines: MortalJob['lines']): Map<string, number> {
+  const printed = new Map<string, number>();
+  for (const { source } of lines) printed.set(source.origin, source.end);
+  return printed;
+}
+
+function mortalObserver(
+  lines: (LogLine & { source: LineSource })[],
+  outputs: Map<string, unknown>,
+  moment: () => void,
+): JobObserver {
+  return {
+    line(line, source) {
+      moment();
+      lines.push({ ...line, source });
+      moment();
+    },
+    stage: moment,
+    output(name, value) {
+      moment();
+      outputs.set(name, value);
+    },
+    summary: moment,
+  };
+}
+
+/** The driver as a process sees it that may die: then it removes and ends nothing any more. */
+function mortalDriver(
+  driver: ContainerDriver,
+  moment: () => void,
+  death: AbortSignal,
+): ContainerDriver {
+  const mortal = (container: Container): Container => {
+    const follow = async (
+      action: (sink: OutputSink) => Promise<RunningCommand>,
+      to: OutputSink,
+    ) => {
+      moment();
+      const running = await action(async (stream, bytes) => {
+        moment();
+        await to(stream, bytes);
+      });
+      moment();
+      return mortalCommand(running, moment, death);
+    };
+    return decorateContainer(container, {
+      run: (command, sink) => follow((own) => container.run(command, own), sink),
+      async attach(command, sink) {
+        moment();
+        const found = await container.attach(command, sink);
+        return typeof found === 'string' ? found : mortalCommand(found, moment, death);
+      },
+      kill: async () => void (death.aborted || (await container.kill())),
+      remove: async () => void (death.aborted || (await container.remove())),
+    });
+  };
+  return decorateDriver(driver, {
+    async start(spec, signal) {
+      moment();
+      const container = await driver.start(spec, signal);
+      moment();
+      return mortal(container);
+    },
+    async adopt(spec) {
+      moment();
+      const container = await driver.adopt(spec);
+      return container && mortal(container);
+    },
+    removeLabelled: async (labels) => (death.aborted ? 0 : await driver.removeLabelled(labels)),
+    removeTree: async () => {},
+  });
+}
+
+function mortalCommand(
+  running: RunningCommand,
+  moment: () => void,
+  death: AbortSignal,
+): RunningCommand {
+  const killed = new Promise<never>((_, reject) => {
+    death.addEventListener('abort', () => reject(KILLED), { once: true });
+  });
+  const exit = Promise.race([running.exit, killed]).then((ended) => {
+    moment();
+    return ended;
+  });
+  exit.catch(() => {});
+  return {
+    id: running.id,
+    get pid() {
+      return running.pid;
+    },
+    exit,
+    signal: async (name) => void (death.aborted || (await running.signal(name))),
+    forget: () => void (death.aborted || running.forget()),
+  };
+}
