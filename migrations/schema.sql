@@ -48,6 +48,24 @@ CREATE TABLE audit_log (
   link bytea
 );
 
+CREATE TABLE cluster_heartbeat (
+  only_row boolean NOT NULL DEFAULT true,
+  at timestamp with time zone NOT NULL DEFAULT now()
+);
+
+CREATE TABLE concurrency_groups (
+  name text NOT NULL,
+  members_max integer NOT NULL,
+  supersedes text NOT NULL,
+  launched_at timestamp with time zone NOT NULL DEFAULT now()
+);
+
+CREATE TABLE concurrency_members (
+  job_id uuid NOT NULL,
+  group_name text NOT NULL,
+  admitted boolean NOT NULL DEFAULT false
+);
+
 CREATE TABLE grants (
   id uuid NOT NULL,
   user_id uuid,
@@ -112,7 +130,9 @@ CREATE TABLE job_queue (
   priority integer NOT NULL,
   run_after timestamp with time zone NOT NULL DEFAULT now(),
   needs text[] NOT NULL,
-  pipeline_name text NOT NULL
+  pipeline_name text NOT NULL,
+  patterns text[],
+  expires_at timestamp with time zone
 );
 
 CREATE TABLE job_secret_inputs (
@@ -160,7 +180,8 @@ CREATE TABLE jobs (
 CASE
     WHEN (finished_at IS NOT NULL) THEN state
     ELSE NULL::text
-END) STORED
+END) STORED,
+  concurrency_group text
 ) PARTITION BY RANGE (id);
 
 CREATE TABLE oidc_codes (
@@ -396,6 +417,20 @@ ALTER TABLE audit_log ADD CONSTRAINT audit_log_position_check CHECK (("position"
 
 ALTER TABLE audit_log ADD CONSTRAINT audit_log_position_key UNIQUE ("position");
 
+ALTER TABLE cluster_heartbeat ADD CONSTRAINT cluster_heartbeat_only_row_check CHECK (only_row);
+
+ALTER TABLE cluster_heartbeat ADD CONSTRAINT cluster_heartbeat_pkey PRIMARY KEY (only_row);
+
+ALTER TABLE concurrency_groups ADD CONSTRAINT concurrency_groups_members_max_check CHECK ((members_max >= 1));
+
+ALTER TABLE concurrency_groups ADD CONSTRAINT concurrency_groups_pkey PRIMARY KEY (name);
+
+ALTER TABLE concurrency_groups ADD CONSTRAINT concurrency_groups_supersedes_check CHECK ((supersedes = ANY (ARRAY['none'::text, 'waiting'::text, 'all'::text])));
+
+ALTER TABLE concurrency_members ADD CONSTRAINT concurrency_members_group_name_fkey FOREIGN KEY (group_name) REFERENCES concurrency_groups(name);
+
+ALTER TABLE concurrency_members ADD CONSTRAINT concurrency_members_pkey PRIMARY KEY (job_id);
+
 ALTER TABLE grants ADD CONSTRAINT grants_check CHECK ((num_nonnulls(user_id, team_id) = 1));
 
 ALTER TABLE grants ADD CONSTRAINT grants_object_kind_check CHECK ((object_kind = ANY (ARRAY['pipeline'::text, 'secret'::text])));
@@ -602,6 +637,14 @@ CREATE INDEX audit_log_time ON public.audit_log USING btree (at, id);
 
 CREATE INDEX audit_log_unchained ON public.audit_log USING btree (at, id) WHERE ("position" IS NULL);
 
+CREATE UNIQUE INDEX cluster_heartbeat_pkey ON public.cluster_heartbeat USING btree (only_row);
+
+CREATE UNIQUE INDEX concurrency_groups_pkey ON public.concurrency_groups USING btree (name);
+
+CREATE INDEX concurrency_members_group ON public.concurrency_members USING btree (group_name, job_id);
+
+CREATE UNIQUE INDEX concurrency_members_pkey ON public.concurrency_members USING btree (job_id);
+
 CREATE UNIQUE INDEX grants_pkey ON public.grants USING btree (id);
 
 CREATE INDEX grants_team ON public.grants USING btree (team_id);
@@ -625,6 +668,8 @@ CREATE UNIQUE INDEX job_attempts_pkey ON ONLY public.job_attempts USING btree (j
 CREATE UNIQUE INDEX job_logs_pkey ON ONLY public.job_logs USING btree (job_id, attempt, first_line);
 
 CREATE UNIQUE INDEX job_outputs_pkey ON ONLY public.job_outputs USING btree (job_id, attempt, name);
+
+CREATE INDEX job_queue_expiry ON public.job_queue USING btree (expires_at) WHERE (expires_at IS NOT NULL);
 
 CREATE INDEX job_queue_order ON public.job_queue USING btree (((- priority)), job_id);
 
@@ -712,6 +757,59 @@ CREATE UNIQUE INDEX users_name_key ON public.users USING btree (name);
 
 CREATE UNIQUE INDEX users_pkey ON public.users USING btree (id);
 
+CREATE OR REPLACE FUNCTION public.admit_members(wanted text)
+ RETURNS integer
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+  room integer;
+  admitted_now integer;
+BEGIN
+  SELECT members_max INTO room FROM concurrency_groups WHERE name = wanted FOR UPDATE SKIP LOCKED;
+  IF NOT FOUND THEN
+    RETURN 0;
+  END IF;
+  -- A statement of its own: it sees what was committed before the lock was given.
+  room := room - (SELECT count(*) FROM concurrency_members
+    WHERE group_name = wanted AND admitted);
+  IF room <= 0 THEN
+    RETURN 0;
+  END IF;
+  WITH chosen AS (
+    SELECT m.job_id FROM concurrency_members m JOIN job_queue q ON q.job_id = m.job_id
+    WHERE m.group_name = wanted AND NOT m.admitted
+    ORDER BY m.job_id LIMIT room FOR UPDATE OF m, q SKIP LOCKED
+  ), members AS (
+    UPDATE concurrency_members m SET admitted = true FROM chosen c WHERE m.job_id = c.job_id
+  )
+  UPDATE job_queue q SET run_after = now() FROM chosen c WHERE q.job_id = c.job_id;
+  GET DIAGNOSTICS admitted_now = ROW_COUNT;
+  IF admitted_now > 0 THEN
+    PERFORM pg_notify('rivet_queue', '');
+  END IF;
+  RETURN admitted_now;
+END $function$;
+
+CREATE OR REPLACE FUNCTION public.fit_tags(patterns text[], tags text[])
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+  SELECT NOT EXISTS (
+    SELECT FROM unnest(patterns) AS p(pattern)
+    WHERE NOT EXISTS (SELECT FROM unnest(tags) AS t(tag) WHERE t.tag LIKE p.pattern))
+$function$;
+
+CREATE OR REPLACE FUNCTION public.leave_concurrency_group()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  DELETE FROM concurrency_members WHERE job_id = NEW.id;
+  PERFORM admit_members(NEW.concurrency_group);
+  RETURN NULL;
+END $function$;
+
 CREATE OR REPLACE FUNCTION public.refuse_audit_change()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -781,6 +879,8 @@ CREATE TRIGGER audit_log_table BEFORE TRUNCATE ON public.audit_log FOR EACH STAT
 CREATE TRIGGER job_stages_transition BEFORE UPDATE ON public.job_stages FOR EACH ROW WHEN (((new.run < old.run) OR ((new.run = old.run) AND (new.state <> old.state) AND (((((((old.state <> 'pending'::text) OR (new.state <> 'running'::text)) AND ((old.state <> 'pending'::text) OR (new.state <> 'skipped'::text))) AND ((old.state <> 'pending'::text) OR (new.state <> 'canceled'::text))) AND ((old.state <> 'running'::text) OR (new.state <> 'succeeded'::text))) AND ((old.state <> 'running'::text) OR (new.state <> 'failed'::text))) AND ((old.state <> 'running'::text) OR (new.state <> 'canceled'::text)))))) EXECUTE FUNCTION refuse_stage_transition();
 
 CREATE TRIGGER jobs_immutable BEFORE UPDATE OF id, pipeline_id, version, pipeline_name, launched_by, priority, created_at, inputs, tags, retry_of, event ON public.jobs FOR EACH ROW EXECUTE FUNCTION refuse_job_change();
+
+CREATE TRIGGER jobs_leave_group AFTER UPDATE OF state ON public.jobs FOR EACH ROW WHEN (((new.concurrency_group IS NOT NULL) AND (new.finished_at IS NOT NULL))) EXECUTE FUNCTION leave_concurrency_group();
 
 CREATE TRIGGER jobs_transition BEFORE UPDATE OF state ON public.jobs FOR EACH ROW WHEN (((new.state <> old.state) AND ((((((((old.state <> 'queued'::text) OR (new.state <> 'running'::text)) AND ((old.state <> 'queued'::text) OR (new.state <> 'failed'::text))) AND ((old.state <> 'queued'::text) OR (new.state <> 'canceled'::text))) AND ((old.state <> 'running'::text) OR (new.state <> 'succeeded'::text))) AND ((old.state <> 'running'::text) OR (new.state <> 'failed'::text))) AND ((old.state <> 'running'::text) OR (new.state <> 'canceled'::text))) AND ((old.state <> 'running'::text) OR (new.state <> 'queued'::text))))) EXECUTE FUNCTION refuse_job_transition();
 

@@ -32,11 +32,16 @@ pipeline = {}
 
 ---@class RunnerTag
 ---@field key string
----@field value string `"*"` for any
+---@field value string `*` stands for any text: `"*"`, `"linux*"`
 
 ---@class RetryOptions
 ---@field max integer attempts after the first
 ---@field on? ("runner_lost"|"infrastructure"|"interrupted"|"timeout"|"stage_failed"|integer)[] numbers are exit codes of the command whose failure ended the job
+
+---@class ConcurrencyOptions
+---@field group string a name for all pipelines of the installation; `{name}` stands for the value of an input
+---@field limit? integer how many of its jobs run at a time; 1 when absent
+---@field cancel_superseded? boolean|"waiting" older jobs of the group end when a newer one has no room: all, or only those that wait
 
 ---@class StageRetryOptions
 ---@field max integer runs after the first
@@ -103,6 +108,9 @@ pipeline = {}
 ---@field env? table<string, string> variables of every command
 ---@field timeout? Duration
 ---@field retry? RetryOptions
+---@field concurrency? ConcurrencyOptions how many of its jobs run at a time
+---@field priority? integer -1000 to 1000, 0 when absent: higher ones are given out first, where the launch does not say another
+---@field max_queue_age? Duration how long its jobs wait for a runner; then they end
 ---@field policy? PolicyOptions may only narrow what the installation allows
 ---@field stages StageOptions[]
 
@@ -178,6 +186,18 @@ function builder:timeout(duration) end
 ---@param options RetryOptions
 ---@return PipelineBuilder
 function builder:retry(options) end
+
+---@param options ConcurrencyOptions
+---@return PipelineBuilder
+function builder:concurrency(options) end
+
+---@param priority integer
+---@return PipelineBuilder
+function builder:priority(priority) end
+
+---@param duration Duration
+---@return PipelineBuilder
+function builder:max_queue_age(duration) end
 
 ---@param options PolicyOptions
 ---@return PipelineBuilder

@@ -38,6 +38,7 @@ import { forgetOldIdempotencyKeys } from './duties/forget-idempotency-keys.ts';
 import { forgetOldSessions } from './duties/forget-sessions.ts';
 import { keepPartitions } from './duties/partitions.ts';
 import { rotateSigningKeys } from './duties/rotate-signing-keys.ts';
+import { tendQueue } from './duties/tend-queue.ts';
 import { createApp } from './http/app.ts';
 import { readCertificate } from './http/certificate.ts';
 import { createHttpService } from './http/http-service.ts';
@@ -226,6 +227,7 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
     database,
     [
       expireLeases(services),
+      tendQueue(services),
       endOverdue({ ...services, timeoutGraceMs: config.timeoutGraceMs }),
       keepPartitions({
         database,

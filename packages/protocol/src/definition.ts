@@ -103,6 +103,16 @@ export const RetryRule = Type.Object({
 });
 export type RetryRule = Static<typeof RetryRule>;
 
+/** How many jobs of a group run at a time. */
+export const ConcurrencyRule = Type.Object({
+  /** The same in all pipelines of the installation; `{name}` stands for the value of an input. */
+  group: Type.String(),
+  limit: Type.Integer(),
+  /** Which older jobs of the group end when a newer one is launched that has no room. */
+  cancel_superseded: Type.Enum(['none', 'waiting', 'all'] as const),
+});
+export type ConcurrencyRule = Static<typeof ConcurrencyRule>;
+
 /**
  * What a pipeline or one of its stages allows itself; each narrows what the level above allows.
  * Absent means no rule.
@@ -206,6 +216,11 @@ export const PipelineDefinition = Type.Object({
   env: Type.Record(Type.String(), Type.String()),
   timeout_ms: Nullable(Type.Integer()),
   retry: Nullable(RetryRule),
+  concurrency: Type.Optional(ConcurrencyRule),
+  /** Of its jobs, where the launch does not say another one; 0 when absent. */
+  priority: Type.Optional(Type.Integer()),
+  /** How long its jobs wait for a runner, at most; absent: for ever. */
+  max_queue_age_ms: Type.Optional(Type.Integer()),
   policy: PipelinePolicy,
   stages: Type.Array(StageDefinition),
 });

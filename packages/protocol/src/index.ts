@@ -14,6 +14,7 @@ export * from './api/secrets.ts';
 export * from './api/system.ts';
 export * from './api/users.ts';
 export * from './audit-actions.ts';
+export { PRIORITY_MAX } from './bounds.ts';
 export {
   type CallOptions,
   type Client,

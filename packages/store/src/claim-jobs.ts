@@ -1,6 +1,7 @@
 // The claim: gives the first jobs of the queue to runners that wait, many in one statement, which
 // can store what those runners report at the same time.
 import type { InputValues, LaunchEvent } from '@rivet/protocol';
+import { isForRunners } from './job-queue.ts';
 import { likePattern } from './name-filter.ts';
 import {
   type PlainReport,
@@ -129,7 +130,7 @@ function claimStatement(name: string, search: Search, withReports: boolean): Sta
  * One CASE, which the planner takes to let half of them through: it thinks that the conditions
  * alone leave next to nothing, and would read and sort the whole queue.
  */
-const CLAIMABLE = `CASE WHEN q.run_after <= now() AND q.needs <@ $4::text[]
+const CLAIMABLE = `CASE WHEN ${isForRunners('$4::text[]')}
        AND q.pipeline_name LIKE ANY($7::text[]) THEN true ELSE false END`;
 
 /**

@@ -1,4 +1,5 @@
 // Asks for many runners at once whether any of them could be given a job.
+import { isForRunners } from './job-queue.ts';
 import { likePattern } from './name-filter.ts';
 import { type Queryable, repeatable } from './statement.ts';
 
@@ -15,7 +16,7 @@ const list = repeatable(
   `SELECT g.n FROM jsonb_to_recordset($1) AS g(n int, fulfils text[], pipelines text[])
    WHERE EXISTS (
      SELECT FROM job_queue q
-     WHERE q.run_after <= now() AND q.needs <@ g.fulfils AND q.pipeline_name LIKE ANY (g.pipelines))`,
+     WHERE ${isForRunners('g.fulfils')} AND q.pipeline_name LIKE ANY (g.pipelines))`,
 );
 
 /** The places, in `groups`, of those for which there is a job now. Takes none. */

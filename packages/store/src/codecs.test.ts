@@ -3,7 +3,7 @@ import { encodeLogBlock, type LogLine } from '@rivet/protocol';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { idRange } from './id-range.ts';
-import { fulfilledTags, tagText } from './job-queue.ts';
+import { fulfilledTags, queueNeeds, tagText } from './job-queue.ts';
 import { decodeLogChunk, encodeLogChunk } from './log-chunk.ts';
 import { readLogTails } from './log-tails.ts';
 
@@ -93,7 +93,21 @@ test('tags with the same characters in other places are other tags', () => {
   expect(tagText({ key: 'a', value: 'b=c' })).not.toBe(tagText({ key: 'a=b', value: 'c' }));
 });
 
-test('a tag fulfils itself and any value of its key, and nothing else', () => {
+test('a tag fulfils itself and any value of its key, and nothing else but that it knows patterns', () => {
   const has = fulfilledTags([{ key: 'os', value: 'linux' }]);
-  expect(has).toEqual([tagText({ key: 'os', value: '*' }), tagText({ key: 'os', value: 'linux' })]);
+  const own = [tagText({ key: 'os', value: '*' }), tagText({ key: 'os', value: 'linux' })];
+  expect(has).toEqual([...own, 'patterns']);
+});
+
+test('tags with a * among other text are patterns, and need a runner that knows them', () => {
+  expect(queueNeeds([{ key: 'os', value: '*' }])).toEqual({
+    needs: ['["os","*"]'],
+    patterns: null,
+  });
+  expect(
+    queueNeeds([
+      { key: 'gpu', value: 'yes' },
+      { key: 'os', value: 'a_100%*' },
+    ]),
+  ).toEqual({ needs: ['["gpu","yes"]', 'patterns'], patterns: ['["os","a\\_100\\%%"]'] });
 });

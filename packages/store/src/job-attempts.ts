@@ -158,3 +158,30 @@ export function listExpiredAttempts(
 ): Promise<{ job_id: string; attempt: number }[]> {
   return db.query(listExpired, [limit]);
 }
+
+/** How an attempt ended. */
+export interface EndedAttempt {
+  readonly attempt: number;
+  readonly result: AttemptResult;
+  readonly message: string | null;
+  /** Name of its runner. */
+  readonly runner: string;
+}
+
+const listEnded = repeatable(
+  'list_ended_attempts',
+  `SELECT * FROM (
+     SELECT a.attempt, a.result, a.message, COALESCE(r.name, 'a runner that is gone') AS runner
+     FROM job_attempts a LEFT JOIN runners r ON r.id = a.runner_id
+     WHERE a.job_id = $1 ORDER BY a.attempt DESC LIMIT $2
+   ) e ORDER BY attempt`,
+);
+
+/** The last attempts of a job that have ended, oldest first. */
+export function listEndedAttempts(
+  db: Queryable,
+  jobId: string,
+  limit: number,
+): Promise<EndedAttempt[]> {
+  return db.query(listEnded, [jobId, limit]);
+}

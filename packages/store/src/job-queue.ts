@@ -2,6 +2,7 @@
 // history.
 import type { RunnerTag } from '@rivet/protocol';
 import type { ClaimedRow } from './claim-jobs.ts';
+import { likePattern } from './name-filter.ts';
 import { once, type Queryable, repeatable } from './statement.ts';
 
 /** The text of a tag in the queue; JSON, because keys and values may hold any character. */
@@ -9,16 +10,46 @@ export function tagText(tag: RunnerTag): string {
   return JSON.stringify([tag.key, tag.value]);
 }
 
-/** What a runner with `tags` fulfils: each tag, and for each key any value, `*`. */
+/** What a runner with `tags` fulfils: each tag, for each key any value, `*`, and patterns. */
 export function fulfilledTags(tags: readonly RunnerTag[]): string[] {
   const texts = tags.flatMap((tag) => [tagText(tag), tagText({ key: tag.key, value: '*' })]);
-  return [...new Set(texts)].sort();
+  return [...new Set([...texts, HAS_PATTERNS])].sort();
+}
+
+/** What a job asks of its runner, as the queue has it. */
+export interface QueueNeeds {
+  /** Texts of `fulfilledTags`, all of which the runner must have. */
+  readonly needs: string[];
+  /** Patterns of LIKE, each of which must fit one of these texts; null: none. */
+  readonly patterns: string[] | null;
+}
+
+/** Programs that know nothing of patterns fulfil this for no runner, and leave such jobs alone. */
+const HAS_PATTERNS = 'patterns';
+
+export function queueNeeds(tags: readonly RunnerTag[]): QueueNeeds {
+  const isPattern = ({ value }: RunnerTag): boolean => value !== '*' && value.includes('*');
+  const exact = tags.filter((tag) => !isPattern(tag)).map(tagText);
+  const patterns = tags.filter(isPattern).map((tag) => likePattern(tagText(tag)));
+  if (patterns.length === 0) return { needs: exact, patterns: null };
+  return { needs: [...exact, HAS_PATTERNS], patterns };
+}
+
+/** SQL: whether runners that fulfil the texts of `fulfils` may have what lies in the queue as `q`. */
+export function isForRunners(fulfils: string): string {
+  return `q.run_after <= now() AND q.needs <@ ${fulfils}
+       AND (q.patterns IS NULL OR fit_tags(q.patterns, ${fulfils}))
+       AND (q.expires_at IS NULL OR q.expires_at > now())`;
 }
 
 const insert = once(
   'enqueue_job',
-  `INSERT INTO job_queue (job_id, priority, run_after, needs, pipeline_name)
-   VALUES ($1, $2, now() + make_interval(secs => $3::float8 / 1000), $4, $5)`,
+  `INSERT INTO job_queue (job_id, priority, run_after, needs, pipeline_name, patterns, expires_at)
+   SELECT j.id, $2, t.run_after, $4, $5, $6,
+     t.run_after + make_interval(secs => (v.definition->>'max_queue_age_ms')::float8 / 1000)
+   FROM jobs j JOIN pipeline_versions v ON v.pipeline_id = j.pipeline_id AND v.version = j.version,
+     (SELECT now() + make_interval(secs => $3::float8 / 1000) AS run_after) t
+   WHERE j.id = $1`,
 );
 
 /** Makes a job that is in the state "queued" claimable, in `delayMs`. */
@@ -33,8 +64,35 @@ export async function enqueueJob(
   },
 ): Promise<void> {
   const { jobId, priority, delayMs, pipelineName } = entry;
-  const needs = entry.tags.map(tagText);
-  await tx.query(insert, [jobId, priority, delayMs, needs, pipelineName]);
+  const { needs, patterns } = queueNeeds(entry.tags);
+  await tx.query(insert, [jobId, priority, delayMs, needs, pipelineName, patterns]);
+}
+
+const listExpired = repeatable(
+  'list_expired_in_queue',
+  `SELECT job_id FROM job_queue WHERE expires_at < now() ORDER BY expires_at LIMIT $1`,
+);
+
+/** Jobs that have waited for longer than their pipelines let them, longest ago first. */
+export async function listExpiredInQueue(db: Queryable, limit: number): Promise<string[]> {
+  const rows = await db.query<{ job_id: string }>(listExpired, [limit]);
+  return rows.map(({ job_id }) => job_id);
+}
+
+const hasExpired = repeatable(
+  'has_expired_in_queue',
+  `SELECT (v.definition->>'max_queue_age_ms')::float8 AS max_ms
+   FROM job_queue q JOIN jobs j ON j.id = q.job_id
+   JOIN pipeline_versions v ON v.pipeline_id = j.pipeline_id AND v.version = j.version
+   WHERE q.job_id = $1 AND q.expires_at < now()`,
+);
+
+/** The longest wait of a job, in milliseconds, that has waited for longer; else undefined. */
+export async function readPassedQueueAge(
+  tx: Queryable,
+  jobId: string,
+): Promise<number | undefined> {
+  return (await tx.query<{ max_ms: number }>(hasExpired, [jobId]))[0]?.max_ms;
 }
 
 const remove = once('dequeue_job', `DELETE FROM job_queue WHERE job_id = $1`);
@@ -68,10 +126,10 @@ export function readClaimedJobs(
 }
 
 export interface QueuePosition {
-  readonly run_after: Date;
-  /** Milliseconds until `run_after`, by the clock of the database. */
+  /** Milliseconds until `run_after`, by the clock of the database; 0 when it waits for a group. */
   readonly wait_ms: number;
-  readonly needs: string[];
+  /** Milliseconds until it ends because nobody took it; null: it waits for ever. */
+  readonly expires_ms: number | null;
   readonly pipeline_name: string;
   /** Jobs before it that any runner could take. */
   readonly ahead: number;
@@ -79,8 +137,10 @@ export interface QueuePosition {
 
 const readPosition = repeatable(
   'read_queue_position',
-  `SELECT q.run_after, q.needs, q.pipeline_name,
-     greatest(0, extract(epoch FROM q.run_after - now()) * 1000)::int AS wait_ms,
+  `SELECT q.pipeline_name,
+     CASE WHEN q.run_after = 'infinity' THEN 0
+       ELSE greatest(0, extract(epoch FROM q.run_after - now()) * 1000)::int END AS wait_ms,
+     (extract(epoch FROM q.expires_at - now()) * 1000)::float8 AS expires_ms,
      (SELECT count(*)::int FROM job_queue o
       WHERE o.run_after <= now()
         AND (o.priority > q.priority OR (o.priority = q.priority AND o.job_id < q.job_id))) AS ahead

@@ -1,6 +1,6 @@
 // Stages of an attempt, as its reports tell of them.
 import type { StageChange, StageState } from '@rivet/protocol';
-import { once, type Queryable } from './statement.ts';
+import { once, type Queryable, repeatable } from './statement.ts';
 
 export interface StageRow {
   readonly name: string;
@@ -73,4 +73,21 @@ export async function closeOpenStages(
   reason: string,
 ): Promise<void> {
   await tx.query(closeOpen, [jobId, attempt, reason]);
+}
+
+const listClosed = repeatable(
+  'list_telling_stages',
+  `SELECT name, state, reason FROM job_stages
+   WHERE job_id = $1 AND attempt = $2 AND state IN ('failed', 'skipped')
+   ORDER BY state, finished_at, name LIMIT $3`,
+);
+
+/** Stages of an attempt that failed, then those that were skipped, in the order in which they were. */
+export function listFailedAndSkippedStages(
+  db: Queryable,
+  jobId: string,
+  attempt: number,
+  limit: number,
+): Promise<Pick<StageRow, 'name' | 'state' | 'reason'>[]> {
+  return db.query(listClosed, [jobId, attempt, limit]);
 }

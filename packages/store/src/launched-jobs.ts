@@ -1,13 +1,15 @@
 // Jobs at their launch: any number of one pipeline in one statement, in the table and in the queue.
 import type { InputValues, LaunchEvent, RunnerTag } from '@rivet/protocol';
-import { tagText } from './job-queue.ts';
-import { once, type Queryable, repeatable } from './statement.ts';
+import { queueNeeds } from './job-queue.ts';
+import { once, type Queryable, repeatable, type Statement } from './statement.ts';
 
 /** A job of its own among those of a launch. */
 export interface NewJob {
   readonly id: string;
   readonly inputs: InputValues;
   readonly priority: number;
+  /** The group that it waits for before it can be claimed; absent: none. */
+  readonly group?: string | undefined;
 }
 
 /** What jobs that are launched together have in common. */
@@ -22,36 +24,61 @@ export interface NewJobs {
   readonly launchedBy: string;
   readonly event: LaunchEvent;
   readonly retryOf: string | null;
+  /** How long they wait for a runner at most, in milliseconds; absent: for ever. */
+  readonly queueAgeMsMax?: number | undefined;
 }
 
-const insert = once(
-  'launch_jobs',
-  `WITH pipeline AS (
+/** @param special whether groups, patterns of tags or a longest wait are stored too: few launches */
+function launchStatement(name: string, special: boolean): Statement {
+  const launched = special ? 'n(id, inputs, priority, group_name)' : 'n(id, inputs, priority)';
+  const arrays = `$1::uuid[], $2::text[], $3::int[]${special ? ', $13::text[]' : ''}`;
+  return once(
+    name,
+    `WITH pipeline AS (
      -- Until the jobs are there, nobody deletes the pipeline or gives it another version.
      SELECT id FROM pipelines
      WHERE id = $4 AND deleted_at IS NULL AND (NOT $7::boolean OR version = $6)
      FOR SHARE
    ), added AS (
      INSERT INTO jobs (id, pipeline_id, pipeline_name, version, inputs, launched_by, tags, priority,
-       retry_of, event)
+       retry_of, event${special ? ', concurrency_group' : ''})
      SELECT n.id, $4, $5, $6, n.inputs::json, $9, $8::json, n.priority, $11, $10
-     FROM unnest($1::uuid[], $2::text[], $3::int[]) AS n(id, inputs, priority), pipeline
+       ${special ? ', n.group_name' : ''}
+     FROM unnest(${arrays}) AS ${launched}, pipeline
      -- The launch is tried again after a lost connection: they may be there already.
-     ON CONFLICT (id) DO NOTHING RETURNING id, priority, created_at
+     ON CONFLICT (id) DO NOTHING
+     RETURNING id, priority, created_at${special ? ', concurrency_group' : ''}
    ), queued AS (
-     INSERT INTO job_queue (job_id, priority, needs, pipeline_name)
-     SELECT id, priority, $12::text[], $5 FROM added
+     INSERT INTO job_queue (job_id, priority, needs, pipeline_name
+       ${special ? ', run_after, patterns, expires_at' : ''})
+     SELECT id, priority, $12::text[], $5
+       ${special ? SPECIAL : ''}
+     FROM added
    )
    SELECT count(*)::int AS count, min(created_at) AS created_at FROM added`,
-);
+  );
+}
+
+/** Those of a group wait until it admits them. */
+const SPECIAL = `, CASE WHEN concurrency_group IS NULL THEN now() ELSE 'infinity' END, $14::text[],
+       now() + make_interval(secs => $15::float8 / 1000)`;
+
+const insert = launchStatement('launch_jobs', false);
+const insertSpecial = launchStatement('launch_special_jobs', true);
 
 /**
- * Stores launched jobs in the state "queued", claimable at once. Undefined when none was stored:
+ * Stores launched jobs in the state "queued", claimable at once, but for those of a group: to be
+ * followed by `joinGroups` in the same transaction. Undefined when none was stored:
  * the pipeline is deleted or has another version, or the jobs are there already.
  */
 export async function insertJobs(tx: Queryable, launch: NewJobs): Promise<Date | undefined> {
-  const { jobs } = launch;
-  const rows = await tx.query<{ count: number; created_at: Date }>(insert, [
+  const { jobs, queueAgeMsMax } = launch;
+  const { needs, patterns } = queueNeeds(launch.tags);
+  const groups = jobs.map(({ group }) => group ?? null);
+  const isSpecial =
+    patterns !== null || queueAgeMsMax !== undefined || groups.some((group) => group !== null);
+  const statement = isSpecial ? insertSpecial : insert;
+  const rows = await tx.query<{ count: number; created_at: Date }>(statement, [
     jobs.map(({ id }) => id),
     jobs.map(({ inputs }) => JSON.stringify(inputs)),
     jobs.map(({ priority }) => priority),
@@ -63,7 +90,8 @@ export async function insertJobs(tx: Queryable, launch: NewJobs): Promise<Date |
     launch.launchedBy,
     launch.event,
     launch.retryOf,
-    launch.tags.map(tagText),
+    needs,
+    ...(isSpecial ? [groups, patterns, queueAgeMsMax ?? null] : []),
   ]);
   const [row] = rows;
   return row === undefined || row.count === 0 ? undefined : row.created_at;

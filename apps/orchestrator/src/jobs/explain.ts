@@ -1,100 +1,140 @@
 // Says why a job is in the state it is in, as sentences.
 import { formatDuration } from '@rivet/base';
-import type { JobExplanation, RunnerTag } from '@rivet/protocol';
+import type { ExplanationCause, ExplanationCode, JobExplanation } from '@rivet/protocol';
 import {
-  fulfilledTags,
+  type GroupPlace,
   type JobRow,
+  listEndedAttempts,
+  listFailedAndSkippedStages,
   listRunners,
   type Queryable,
-  type QueuePosition,
-  type RunnerRow,
   readAttempt,
+  readGroupPlace,
+  readJobContent,
   readQueuePosition,
-  tagText,
 } from '@rivet/store';
-import { matchesPattern } from '../access/pattern.ts';
 import { presentRunner } from '../present.ts';
 import { missingSecrets } from '../secrets/job-secrets.ts';
+import { whyNoRunner } from './why-no-runner.ts';
 
-export async function explainJob(db: Queryable, job: JobRow): Promise<JobExplanation> {
-  const reasons = job.state === 'queued' ? await whyQueued(db, job) : await whyNow(db, job);
+const RUNNERS_MAX = 1000;
+const ATTEMPTS_MAX = 20;
+const STAGES_MAX = 50;
+
+/** @param maySee whether whoever asks may see jobs of the pipeline of that name */
+export async function explainJob(
+  db: Queryable,
+  job: JobRow,
+  maySee: (pipeline: string) => boolean,
+): Promise<JobExplanation> {
+  const now = job.state === 'queued' ? await whyQueued(db, job, maySee) : await whyNow(db, job);
   // One that succeeded has done without them.
   const missing = job.state === 'succeeded' ? [] : await missingSecrets(db, job);
-  return { state: job.state, reasons: [...reasons, ...missing] };
+  const secrets = missing.map((text) => cause('secret_missing', text));
+  const causes = [...now, ...secrets, ...(await earlierAttempts(db, job))];
+  return { state: job.state, reasons: causes.map(({ text }) => text), causes };
 }
 
-async function whyQueued(db: Queryable, job: JobRow): Promise<string[]> {
+async function whyQueued(
+  db: Queryable,
+  job: JobRow,
+  maySee: (pipeline: string) => boolean,
+): Promise<ExplanationCause[]> {
   const position = await readQueuePosition(db, job.id);
-  if (position === undefined) return ['A runner is about to take it.'];
-  const reasons: string[] = [];
-  if (job.attempt > 0) {
-    const last = await readAttempt(db, job.id, job.attempt);
-    const why = last?.message ?? last?.result ?? 'it ended early';
-    reasons.push(`Attempt ${job.attempt} is over: ${why}.`);
+  if (position === undefined) return [cause('about_to_start', 'A runner is about to take it.')];
+  const { wait_ms: waitMs, expires_ms: expiresMs, ahead } = position;
+  const expiry =
+    expiresMs === null
+      ? []
+      : [cause('expires', `If nobody takes it, it ends in ${formatDuration(max0(expiresMs))}.`)];
+  const group = await readGroupPlace(db, job.id);
+  if (group !== undefined) return [whyNotAdmitted(group, maySee), ...expiry];
+  if (waitMs > 0) {
+    const text = `The next attempt begins in ${formatDuration(waitMs)}.`;
+    return [cause('backoff', text), ...expiry];
   }
-  if (position.wait_ms > 0) {
-    return [...reasons, `The next attempt begins in ${formatDuration(position.wait_ms)}.`];
-  }
-  const runners = await listRunners(db, { after: '', limit: 1000 });
-  return [...reasons, ...whyNoRunner(position, runners), ...whoIsAhead(position.ahead)];
+  const content = await readJobContent(db, job.id);
+  const runners = await listRunners(db, { after: '', limit: RUNNERS_MAX });
+  const wanted = { pipeline: job.pipeline_name, tags: content?.tags ?? [] };
+  return [...whyNoRunner(wanted, runners.map(presentRunner)), placeOf(ahead), ...expiry];
 }
 
-function whyNoRunner(
-  { needs, pipeline_name: pipeline }: QueuePosition,
-  runners: readonly RunnerRow[],
-): string[] {
-  const allOnline = runners.filter((runner) => presentRunner(runner).state === 'online');
-  const online = allOnline.filter(({ pipelines }) =>
-    pipelines.some((pattern) => matchesPattern(pattern, pipeline)),
-  );
-  if (runners.length === 0) return ['There is no runner. Start one with `rivet runner start`.'];
-  if (allOnline.length === 0) {
-    const draining = runners.some((runner) => presentRunner(runner).state === 'draining');
-    const state = draining ? 'draining or offline' : 'offline';
-    return [`All ${runners.length} runners are ${state}.`];
-  }
-  if (online.length === 0) {
-    return [`No runner that is online may run the pipeline ${pipeline}.`];
-  }
-  const missing = needs.filter((need) => !online.some((runner) => fulfils(runner, [need])));
-  if (missing.length > 0) {
-    return missing.map((need) => `No runner that is online has the tag ${readable(need)}.`);
-  }
-  const able = online.filter((runner) => fulfils(runner, needs));
-  if (able.length === 0) {
-    return [`No runner that is online has all of the tags ${needs.map(readable).join(', ')}.`];
-  }
-  const free = able.filter((runner) => runner.running < runner.capacity);
-  if (free.length > 0) return [`The runner ${free[0]?.name} can take it, and should any moment.`];
-  const running = able.reduce((sum, runner) => sum + runner.running, 0);
-  return [`All runners that can take it are busy (${able.length}, with ${running} jobs).`];
+function whyNotAdmitted(
+  { group_name: group, members_max: limit, holders, holder_count: count, ahead }: GroupPlace,
+  maySee: (pipeline: string) => boolean,
+): ExplanationCause {
+  const known = holders.filter(({ pipeline }) => maySee(pipeline)).map(({ id }) => id);
+  const others = count - known.length;
+  const rest = others === 0 ? [] : [known.length === 0 ? `${count} jobs` : `${others} more`];
+  const who = [...known, ...rest].join(', ');
+  const before = ahead === 0 ? '' : ` ${jobs(ahead)} of the group before it.`;
+  const text = `It waits for the concurrency group ${group}, of which ${limit} may run at a time: now ${who}.${before}`;
+  return cause('group_full', text);
 }
 
-function whoIsAhead(ahead: number): string[] {
-  if (ahead === 0) return ['It is the next in the queue.'];
-  return [`${ahead} ${ahead === 1 ? 'job stands' : 'jobs stand'} before it in the queue.`];
+function placeOf(ahead: number): ExplanationCause {
+  if (ahead === 0) return cause('queue_place', 'It is the next in the queue.');
+  return cause('queue_place', `${jobs(ahead)} before it in the queue.`);
 }
 
-async function whyNow(db: Queryable, job: JobRow): Promise<string[]> {
+function jobs(count: number): string {
+  return `${count} ${count === 1 ? 'job stands' : 'jobs stand'}`;
+}
+
+async function whyNow(db: Queryable, job: JobRow): Promise<ExplanationCause[]> {
   const runner = job.runner_name ?? 'a runner that is gone';
   if (job.state === 'running') {
     const attempt = await readAttempt(db, job.id, job.attempt);
-    const late = attempt?.expired === true ? ['Its runner has not been heard of in time.'] : [];
-    const canceling = job.cancel_requested ? ['Somebody asked to cancel it.'] : [];
-    return [`Attempt ${job.attempt} runs on ${runner}.`, ...canceling, ...late];
+    return [
+      cause('job_running', `Attempt ${job.attempt} runs on ${runner}.`),
+      ...(job.cancel_requested ? [cause('cancel_asked', 'Somebody asked to cancel it.')] : []),
+      ...(attempt?.expired === true
+        ? [cause('runner_silent', 'Its runner has not been heard of in time.')]
+        : []),
+    ];
   }
-  if (job.state === 'succeeded') return [`Attempt ${job.attempt} succeeded on ${runner}.`];
-  if (job.state === 'canceled') return [job.message ?? 'Somebody canceled it.'];
-  return [`It failed: ${job.reason}.`, ...(job.message === null ? [] : [job.message])];
+  const stages = await stagesOf(db, job);
+  if (job.state === 'succeeded') {
+    const text = `Attempt ${job.attempt} succeeded on ${runner}.`;
+    return [cause('job_succeeded', text), ...stages];
+  }
+  if (job.state === 'canceled') {
+    return [cause('job_canceled', job.message ?? 'Somebody canceled it.'), ...stages];
+  }
+  return [
+    cause('job_failed', `It failed: ${job.reason}.`),
+    ...(job.message === null ? [] : [cause('job_failed', job.message)]),
+    ...stages,
+  ];
 }
 
-function fulfils(runner: RunnerRow, needs: readonly string[]): boolean {
-  const has = new Set(fulfilledTags(runner.tags));
-  return needs.every((need) => has.has(need));
+/** Why stages of the last attempt failed or were skipped. */
+async function stagesOf(db: Queryable, job: JobRow): Promise<ExplanationCause[]> {
+  const rows = await listFailedAndSkippedStages(db, job.id, job.attempt, STAGES_MAX);
+  return rows.map(({ name, state, reason }) => {
+    const why = reason === null ? '' : `: ${reason}`;
+    if (state === 'failed') return cause('stage_failed', `The stage ${name} failed${why}.`);
+    return cause('stage_skipped', `The stage ${name} was skipped${why}.`);
+  });
 }
 
-function readable(need: string): string {
-  const [key = '', value = ''] = JSON.parse(need) as string[];
-  const tag: RunnerTag = { key, value };
-  return tagText(tag) === need ? `${tag.key}=${tag.value}` : need;
+/** How the attempts before the current one ended, and of one that waits for another, the last. */
+async function earlierAttempts(db: Queryable, job: JobRow): Promise<ExplanationCause[]> {
+  if (job.attempt === 0 || (job.attempt === 1 && job.state !== 'queued')) return [];
+  const ended = await listEndedAttempts(db, job.id, ATTEMPTS_MAX);
+  const earlier = ended.filter(({ attempt }) => job.state === 'queued' || attempt < job.attempt);
+  return earlier.map(({ attempt, result, message, runner }) => {
+    const why = message ?? 'it ended early';
+    return result === 'lost'
+      ? cause('attempt_lost', `Attempt ${attempt} was lost on ${runner}: ${why}.`)
+      : cause('attempt_ended', `Attempt ${attempt} on ${runner} is over, ${result}: ${why}.`);
+  });
+}
+
+function max0(value: number): number {
+  return Math.max(0, value);
+}
+
+function cause(code: ExplanationCode, text: string): ExplanationCause {
+  return { code, text };
 }

@@ -1,5 +1,5 @@
 // Launches jobs: inputs are checked before a job exists, and a repeat makes no second one.
-import { RivetError, uuidAfter, uuidv7Series } from '@rivet/base';
+import { type Logger, RivetError, uuidAfter, uuidv7Series } from '@rivet/base';
 import type { DefinitionIssue, LaunchEvent, LaunchedJob, LaunchRequest } from '@rivet/protocol';
 import {
   type Database,
@@ -15,9 +15,11 @@ import type { Person } from '../auth/principal.ts';
 import { findPipeline, jobOf } from '../find.ts';
 import type { PipelineChecker } from '../pipelines/pipeline-checker.ts';
 import type { Sealer } from '../sealing/sealer.ts';
+import { groupOf } from './concurrency-group.ts';
 import { earlierLaunch, launchKey } from './launch-key.ts';
 import { sealInputs } from './secret-inputs.ts';
 import { type PreparedLaunch, pipelineGone, storeLaunches } from './store-launch.ts';
+import { supersedeAfter } from './supersede.ts';
 import type { VersionCache } from './version-cache.ts';
 
 export interface LaunchServices {
@@ -27,6 +29,7 @@ export interface LaunchServices {
   readonly sealer: Sealer;
   readonly audit: AuditLog;
   readonly versions: VersionCache;
+  readonly logger: Logger;
 }
 
 /** A pipeline that is to be launched. */
@@ -136,6 +139,7 @@ async function launchAll(
     if (stored.kind === 'version changed') continue;
     if (stored.kind === 'repeated') return stored;
     services.notifier.queueChanged();
+    await supersedeAfter(services, prepared);
     const createdAt = stored.kind === 'launched' ? stored.createdAt : undefined;
     return { kind: 'launched', prepared, createdAt };
   }
@@ -198,13 +202,16 @@ async function prepare(
     }
     const sealed = sealInputs(sealer, definition, id, result.values);
     if (sealed.secretInputs !== undefined) secretInputs.set(id, sealed.secretInputs);
-    return [{ id, inputs: sealed.inputs, priority: launch.priority ?? 0 }];
+    const priority = launch.priority ?? definition.priority ?? 0;
+    return [{ id, inputs: sealed.inputs, priority, group: groupOf(definition, result.values) }];
   });
   if (issues.length > 0) throw inputsInvalid(pipelineName, issues, [...missing]);
   return {
     ...{ jobs, secretInputs, pipelineId, pipelineName, version },
     current: true,
     tags: definition.runner,
+    concurrency: definition.concurrency,
+    queueAgeMsMax: definition.max_queue_age_ms,
     launchedBy: person.name,
     event: eventOf(person),
     retryOf: null,

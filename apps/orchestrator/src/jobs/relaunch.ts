@@ -3,10 +3,12 @@ import { RivetError, uuidv7 } from '@rivet/base';
 import { type JobRow, readJobContent } from '@rivet/store';
 import type { Person } from '../auth/principal.ts';
 import { findJob, jobOf } from '../find.ts';
+import { groupOf } from './concurrency-group.ts';
 import { eventOf, type LaunchServices, newRow } from './launch.ts';
 import { earlierLaunch, launchKey } from './launch-key.ts';
 import { openInputs, sealInputs } from './secret-inputs.ts';
 import { type PreparedLaunch, storeLaunches } from './store-launch.ts';
+import { supersedeAfter } from './supersede.ts';
 import { hasEnded } from './transitions.ts';
 
 /**
@@ -33,6 +35,7 @@ export async function relaunch(
   const stored = await storeLaunches(services, person, [launch], { key, batch: false });
   if (stored.kind === 'repeated') return jobOf(database, stored.jobId);
   notifier.queueChanged();
+  await supersedeAfter(services, [launch]);
   const [again] = launch.jobs;
   return stored.kind === 'launched' && again !== undefined
     ? newRow(launch, again, stored.createdAt)
@@ -50,7 +53,11 @@ async function prepareAgain(
   const inputs = await openInputs(database, sealer, job.id, content?.inputs ?? {});
   const sealed = sealInputs(sealer, definition, id, inputs);
   return {
-    jobs: [{ id, inputs: sealed.inputs, priority: job.priority }],
+    jobs: [
+      { id, inputs: sealed.inputs, priority: job.priority, group: groupOf(definition, inputs) },
+    ],
+    concurrency: definition.concurrency,
+    queueAgeMsMax: definition.max_queue_age_ms,
     secretInputs: new Map(sealed.secretInputs && [[id, sealed.secretInputs]]),
     pipelineId: job.pipeline_id,
     pipelineName: job.pipeline_name,

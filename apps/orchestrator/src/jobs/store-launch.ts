@@ -1,9 +1,11 @@
 // Stores launches in one transaction: the jobs, who launched them, and the key of the request.
 import { RivetError } from '@rivet/base';
+import type { ConcurrencyRule } from '@rivet/protocol';
 import {
   type Database,
   type IdempotencyKeyRow,
   insertJobSecretInputs,
+  joinGroups,
   type NewJobs,
   type Queryable,
   type SealedColumns,
@@ -12,6 +14,7 @@ import {
 } from '@rivet/store';
 import type { AuditEvent, AuditLog } from '../audit/audit-log.ts';
 import type { Person } from '../auth/principal.ts';
+import { groupMembers } from './concurrency-group.ts';
 import { firstJobOf, type LaunchKey } from './launch-key.ts';
 import { launch } from './transitions.ts';
 
@@ -19,6 +22,8 @@ import { launch } from './transitions.ts';
 export interface PreparedLaunch extends NewJobs {
   /** By the id of the job; those without are not there. */
   readonly secretInputs: ReadonlyMap<string, SealedColumns>;
+  /** Of the groups that its jobs name; absent: they have none. */
+  readonly concurrency?: ConcurrencyRule | undefined;
 }
 
 export interface StoreLaunchServices {
@@ -65,6 +70,8 @@ export function storeLaunches(
       await audit.record(tx, person, options.batch ? launchedTogether(each) : launchedOne(each));
       for (const [id, sealed] of each.secretInputs) await insertJobSecretInputs(tx, id, sealed);
     }
+    // After all pipelines, so that nobody waits for one of them with a group locked.
+    await joinGroups(tx, groupMembers(launches));
     const { key } = options;
     const earlier = key && (await useKey(tx, key, launches));
     if (key !== undefined && earlier !== undefined) {

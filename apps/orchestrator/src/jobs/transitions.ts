@@ -1,6 +1,6 @@
 // The only place that changes the state of a job. Each function is one row of the diagram in
 // docs/architecture.md; all but the claim take a transaction that has locked the job.
-import { backoffMs, RivetError } from '@rivet/base';
+import { backoffMs, formatDuration, RivetError } from '@rivet/base';
 import {
   type FailureReason,
   isFinalJobState,
@@ -30,6 +30,7 @@ import {
   type QueueSearch,
   readAttempt,
   readJobContent,
+  readPassedQueueAge,
   readRetryRule,
   requestJobCancel,
   setJobState,
@@ -60,12 +61,29 @@ export function start(
   return search.claim(database, request);
 }
 
-/** queued → canceled at once; a running job is asked through its runner. */
-export async function cancel(tx: Queryable, job: JobRow): Promise<void> {
+/**
+ * queued → canceled at once; a running job is asked through its runner.
+ * @param message of a job that has not begun
+ */
+export async function cancel(
+  tx: Queryable,
+  job: JobRow,
+  message = 'canceled before it began',
+): Promise<void> {
   if (job.state === 'running') return requestJobCancel(tx, job.id);
   await dequeueJob(tx, job.id);
-  const message = 'canceled before it began';
   await setJobState(tx, { id: job.id, state: 'canceled', reason: null, message });
+}
+
+/** queued → failed, when it has waited for longer than its pipeline lets it. Whether it has. */
+export async function expire(tx: Queryable, job: JobRow): Promise<boolean> {
+  if (job.state !== 'queued') return false;
+  const maxMs = await readPassedQueueAge(tx, job.id);
+  if (maxMs === undefined) return false;
+  await dequeueJob(tx, job.id);
+  const { message } = RivetError.of('RIVET_JOB_EXPIRED', { limit: formatDuration(maxMs) });
+  await setJobState(tx, { id: job.id, state: 'failed', reason: 'expired', message });
+  return true;
 }
 
 /** What ending or requeueing a job needs of it. */

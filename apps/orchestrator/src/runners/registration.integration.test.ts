@@ -176,7 +176,7 @@ describe('a runner', () => {
     await run(`UPDATE runners SET revoked_at = now() WHERE '*' = ANY (pipelines)`);
     await FakeRunner.register(client, { pipelines: ['something-else'] });
     const { reasons } = await client.explainJob({ id });
-    expect(reasons).toContain(`No runner that is online may run the pipeline ${name}.`);
+    expect(reasons[0]).toContain(`No runner may run the pipeline ${name}: `);
     await client.cancelJob({ id });
   });
 

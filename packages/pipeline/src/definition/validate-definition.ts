@@ -9,10 +9,12 @@ import { type ReadInput, readInput } from './input-definition.ts';
 import { fieldPath, IssueList, type IssueSources, itemPath } from './issue-list.ts';
 import type { LuaChecks } from './lua-checks.ts';
 import { checkInputName, readName } from './names.ts';
+import { checkGroupInputs, readConcurrency, readPriority } from './queueing.ts';
 import {
   fieldOf,
   labelOf,
   optional,
+  present,
   type Reader,
   readDurationMs,
   readRecord,
@@ -60,6 +62,9 @@ const KNOWN = [
   'env',
   'timeout',
   'retry',
+  'concurrency',
+  'priority',
+  'max_queue_age',
   'policy',
   'stages',
 ] as const;
@@ -94,9 +99,14 @@ export function validateDefinition(
   const env = at('env', readVariables) ?? {};
   const timeoutMs = at('timeout', readDurationMs) ?? null;
   const retry = at('retry', readRetry) ?? null;
+  const concurrency = at('concurrency', readConcurrency);
+  const priority = at('priority', readPriority);
+  const maxQueueAgeMs = at('max_queue_age', readDurationMs);
   const policy = at('policy', readPolicy) ?? {};
   const stages = required(record, 'stages', '', issues, 'a list of stages', readStages) ?? [];
   checkStagePolicies(policy, stages, issues);
+  const inputDefinitions = inputs.map((input) => input.definition);
+  checkGroupInputs(concurrency, inputDefinitions, issues);
   checkPluginUses(plugins, secrets, known, issues);
   const luaChecks = collectLuaChecks(inputs);
   if (issues.length > 0 || name === undefined) return failed(issues, luaChecks);
@@ -104,7 +114,7 @@ export function validateDefinition(
     definition: {
       name,
       description,
-      inputs: inputs.map((input) => input.definition),
+      inputs: inputDefinitions,
       runner,
       plugins,
       secrets,
@@ -112,6 +122,7 @@ export function validateDefinition(
       env,
       timeout_ms: timeoutMs,
       retry,
+      ...present({ concurrency, priority, max_queue_age_ms: maxQueueAgeMs }),
       policy,
       stages: stages.flatMap((stage) => stage.definition ?? []),
     },

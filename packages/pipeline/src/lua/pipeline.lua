@@ -103,7 +103,9 @@ local function part(definition, field)
   return value
 end
 
-for _, field in ipairs({ "name", "description", "timeout", "retry", "policy" }) do
+for _, field in ipairs({
+  "name", "description", "timeout", "retry", "concurrency", "priority", "max_queue_age", "policy",
+}) do
   method(field, function(definition, value) definition[field] = value end)
 end
 

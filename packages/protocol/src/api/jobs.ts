@@ -129,9 +129,47 @@ export const logStreamEvents = { line: LogLine, end: Job };
  */
 export const jobStreamEvents = { job: JobDetail, end: Job };
 
-/** Why a job is in the state it is in, as sentences. */
+/** What a sentence of an explanation is about, for programs. */
+export const explanationCodes = [
+  'about_to_start',
+  'attempt_ended',
+  'attempt_lost',
+  'backoff',
+  'cancel_asked',
+  'expires',
+  'group_full',
+  'job_canceled',
+  'job_failed',
+  'job_running',
+  'job_succeeded',
+  'no_runner',
+  'no_runner_for_pipeline',
+  'no_runner_with_tags',
+  'queue_place',
+  'runner_draining',
+  'runner_free',
+  'runner_offline',
+  'runner_paused',
+  'runner_silent',
+  'runners_busy',
+  'secret_missing',
+  'stage_failed',
+  'stage_skipped',
+] as const;
+export type ExplanationCode = (typeof explanationCodes)[number];
+
+export const ExplanationCause = Type.Object({
+  code: Type.Enum(explanationCodes),
+  text: Type.String(),
+});
+export type ExplanationCause = Static<typeof ExplanationCause>;
+
+/** Why a job is in the state it is in. */
 export const JobExplanation = Type.Object({
   state: JobStateSchema,
+  /** Sentences, the most telling first. */
   reasons: Type.Array(Type.String()),
+  /** The same with what each is about; absent from servers that do not say it yet. */
+  causes: Type.Optional(Type.Array(ExplanationCause)),
 });
 export type JobExplanation = Static<typeof JobExplanation>;

@@ -1,6 +1,6 @@
 // The resource "pipelines": create, check, versions, launch.
 import { type Static, Type } from 'typebox';
-import { count } from '../bounds.ts';
+import { count, PRIORITY_MAX } from '../bounds.ts';
 import { DefinitionIssue, InputValues, PipelineBundle, PipelineDefinition } from '../definition.ts';
 import { Page, PageQuery, Timestamp } from './page.ts';
 
@@ -71,6 +71,6 @@ export const LaunchRequest = Type.Object({
   inputs: Type.Optional(InputValues),
   /** For people: who or what launched it. */
   /** Higher first among the queued; 0 when absent. */
-  priority: Type.Optional(Type.Integer({ minimum: -1000, maximum: 1000 })),
+  priority: Type.Optional(Type.Integer({ minimum: -PRIORITY_MAX, maximum: PRIORITY_MAX })),
 });
 export type LaunchRequest = Static<typeof LaunchRequest>;

@@ -8,8 +8,16 @@ import { duration, state, time } from './values.ts';
 const SUMMARY_CHARACTERS_MAX = 20_000;
 const ROWS_MAX = 200;
 
-/** @param replaces whether it takes the place of the one that a page has */
-export function jobHead(job: JobDetail, now: Date, replaces: boolean): Html {
+/**
+ * @param waitsFor why it waits, in sentences
+ * @param replaces whether it takes the place of the one that a page has
+ */
+export function jobHead(
+  job: JobDetail,
+  now: Date,
+  waitsFor: readonly string[],
+  replaces: boolean,
+): Html {
   const content = html`
     <div class="job-head"><h1>${userText(job.pipeline)}</h1>${state(job.state)}</div>
     <ul class="facts">
@@ -22,6 +30,7 @@ export function jobHead(job: JobDetail, now: Date, replaces: boolean): Html {
       <li><code>${job.id}</code></li>
     </ul>
     ${job.message === null ? null : html`<div class="problem"><p>${userText(job.message)}</p></div>`}
+    ${waitsFor.length === 0 ? null : html`<ul class="hint">${waitsFor.map(reasonToWait)}</ul>`}
     ${job.summary === null ? null : summary(job.summary)}
     <div class="columns">
       <section>${job.stages.length === 0 ? null : stages(job.stages, now)}</section>
@@ -30,6 +39,10 @@ export function jobHead(job: JobDetail, now: Date, replaces: boolean): Html {
   return replaces
     ? html`<div id="job-head" hx-swap-oob="true">${content}</div>`
     : html`<div id="job-head">${content}</div>`;
+}
+
+function reasonToWait(text: string): Html {
+  return html`<li>${userText(text)}</li>`;
 }
 
 function took({ started_at, finished_at }: JobDetail, now: Date): Html {

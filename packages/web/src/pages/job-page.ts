@@ -9,16 +9,18 @@ export interface JobView {
   readonly job: JobDetail;
   readonly log: LogPage;
   readonly now: Date;
+  /** Why it waits, in sentences; none when it does not. */
+  readonly waitsFor: readonly string[];
 }
 
 /** The whole page. */
-export function jobPage({ job, log, now }: JobView, user: string): string {
+export function jobPage({ job, log, now, waitsFor }: JobView, user: string): string {
   const shown = firstLines(log);
   return renderPage({
     title: `${job.pipeline} ${job.id.slice(-8)}`,
     user,
     content: html`
-      ${jobHead(job, now, false)}
+      ${jobHead(job, now, waitsFor, false)}
       <div class="log-head">
         <h2>Log</h2>
         <a href="/api/jobs/${job.id}/logs/raw" download>Raw log</a>
@@ -31,12 +33,12 @@ export function jobPage({ job, log, now }: JobView, user: string): string {
 }
 
 /** What an open page takes in: lines after those it has, and the head as it is now. */
-export function jobUpdate({ job, log, now }: JobView): string {
+export function jobUpdate({ job, log, now, waitsFor }: JobView): string {
   const shown = firstLines(log);
   return String(html`
     ${logFollower(job.id, shown, hasMore(shown, job))}
     <ol hx-swap-oob="beforeend:#log-lines">${logLines(shown.lines)}</ol>
-    ${jobHead(job, now, true)}`);
+    ${jobHead(job, now, waitsFor, true)}`);
 }
 
 /** Whether lines are stored already that `shown` does not have. */

@@ -62,8 +62,8 @@ const problem = (text: string) => ({
 });
 
 const pages: readonly [string, (text: string) => string][] = [
-  ['of a job', (text) => jobPage({ job: jobOf(text), log, now }, text)],
-  ['piece of a job', (text) => jobUpdate({ job: jobOf(text), log, now })],
+  ['of a job', (text) => jobPage({ job: jobOf(text), log, now, waitsFor: [text] }, text)],
+  ['piece of a job', (text) => jobUpdate({ job: jobOf(text), log, now, waitsFor: [text] })],
   ['of jobs', (text) => jobListPage({ user: text, jobs: [jobOf(text)], next: text, now })],
   ['of a problem', (text) => problemPage(problem(text), text)],
   [
@@ -109,7 +109,7 @@ describe('the page of a job that tells too much', () => {
     const many = Object.fromEntries(
       Array.from({ length: 5000 }, (_, index) => [`output ${index}`, 'x'.repeat(3000)]),
     );
-    const markup = jobUpdate({ job: jobOf(text, { outputs: many }), log, now });
+    const markup = jobUpdate({ job: jobOf(text, { outputs: many }), log, now, waitsFor: [] });
     expect(markup.length).toBeLessThan(1_000_000);
     expect(markup).toContain('980,000 more characters');
     expect(markup).toContain('… and 4,800 more');

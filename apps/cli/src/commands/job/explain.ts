@@ -7,7 +7,11 @@ export const jobExplain = defineCommand({
   examples: [
     { command: 'rivet job explain 0195', what: 'For example: no runner has the tag gpu=yes' },
   ],
-  json: '`{state, reasons: [text]}`',
+  details: [
+    'Of a job that waits: which runners are missing, busy, paused or offline, the concurrency group that it waits for and who',
+    'has it, its place in the queue. Of one that runs or has ended: why stages failed or were skipped, and attempts were lost.',
+  ].join('\n'),
+  json: '`{state, reasons: [text], causes: [{code, text}]}`',
   arguments: {
     id: required('Id of the job, or a unique beginning of it (four characters or more)'),
   },

@@ -1,9 +1,17 @@
 // Pages of jobs: the list, one job with its log, and the pieces that keep an open page true.
+import type { JobDetail } from '@rivet/protocol';
 import { jobListPage, jobPage, jobUpdate, LOG_LINES } from '@rivet/web';
 import type { Handlers } from '../handler.ts';
 import { type PageRoute, page } from './page-route.ts';
 
-export function jobPages(handlers: Handlers<'listJobs' | 'getJob' | 'getJobLogs'>): PageRoute[] {
+type Used = 'listJobs' | 'getJob' | 'getJobLogs' | 'explainJob';
+
+export function jobPages(handlers: Handlers<Used>): PageRoute[] {
+  const waitsFor = async (
+    job: JobDetail,
+    call: Parameters<Handlers<'explainJob'>['explainJob']>[0],
+  ): Promise<readonly string[]> =>
+    job.state === 'queued' ? (await handlers.explainJob(call)).reasons : [];
   return [
     page({
       method: 'GET',
@@ -22,7 +30,8 @@ export function jobPages(handlers: Handlers<'listJobs' | 'getJob' | 'getJobLogs'
       handle: async (call) => {
         const job = await handlers.getJob(call);
         const log = await handlers.getJobLogs({ ...call, query: { limit: LOG_LINES } });
-        return jobPage({ job, log, now: new Date() }, call.person().name);
+        const view = { job, log, now: new Date(), waitsFor: await waitsFor(job, { ...call }) };
+        return jobPage(view, call.person().name);
       },
     }),
     page({
@@ -39,7 +48,8 @@ export function jobPages(handlers: Handlers<'listJobs' | 'getJob' | 'getJobLogs'
         }
         const query = { attempt, after, limit: LOG_LINES };
         const log = await handlers.getJobLogs({ ...call, query });
-        return jobUpdate({ job, log, now: new Date() });
+        const whyCall = { ...call, query: undefined };
+        return jobUpdate({ job, log, now: new Date(), waitsFor: await waitsFor(job, whyCall) });
       },
     }),
   ];

@@ -275,6 +275,16 @@ describe('the page of a job', () => {
     expect(alarms).toEqual([]);
   });
 
+  it('says why a job waits', async () => {
+    const runner = [{ key: 'arch', value: 'vax' }];
+    const ref = await seedPipeline(server.database, { runner });
+    const { id } = await server.client.launchPipeline({ ref, body: {} });
+    await signIn(page, `/jobs/${id}`);
+    expect(await page.textContent('#job-head')).toContain('No runner has the tag arch=vax.');
+    await server.client.cancelJob({ id });
+    expect(alarms).toEqual([]);
+  });
+
   it('brings a long log in pieces, whole and in order', async () => {
     const job = await claimed();
     const texts = Array.from({ length: 1700 }, (_, index) => `line ${index + 1}`);

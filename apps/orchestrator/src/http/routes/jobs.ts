@@ -49,8 +49,11 @@ export function jobRoutes(services: Services): Handlers<Names> {
       presentJob(await cancelJob(services, person(), params.id)),
     retryJob: async ({ params, person, request }) =>
       presentJob(await relaunch(services, person(), params.id, readIdempotencyKey(request))),
-    explainJob: async ({ params, person }) =>
-      explainJob(database, await findJob(database, person(), params.id, 'pipelines.view')),
+    explainJob: async ({ params, person }) => {
+      const job = await findJob(database, person(), params.id, 'pipelines.view');
+      const { access } = person();
+      return explainJob(database, job, (name) => access.mayOn('pipelines.view', name));
+    },
     streamJobEvents: async (call) => {
       const job = await findJob(database, call.person(), call.params.id, 'pipelines.view');
       await streamJob(services, call, job, (stream) =>
