@@ -32,7 +32,7 @@ import { CommandSlots, type TakenSlot } from './command-slots.ts';
 import type { Mount } from './driver.ts';
 import { makeFifos, RequestFifo } from './request-fifo.ts';
 import { readStatus } from './status-file.ts';
-import { waitingSlots } from './waiting-slots.ts';
+import { type WaitingSlot, waitingSlots } from './waiting-slots.ts';
 
 /** Where it is mounted in the container. */
 const MOUNT_POINT = '/.rivet';
@@ -125,8 +125,13 @@ export class ControlDirectory {
     const agent = OutputFile.reopen(join(path, 'out/agent'), agentInode);
     if (agent === undefined) return undefined;
     const control = new ControlDirectory(path, options, agent, generation);
+    // Looked for before this process has slots of its own.
+    const left = await control.#leftSlots();
     await control.open();
-    await control.#endWaiting();
+    for (const slot of left) {
+      await control.send(`signal ${slot.pid} KILL`);
+      for (const file of OUTPUT_FILES) removeFile(join(path, 'out', `${slot.name}.${file}`));
+    }
     return control;
   }
 
@@ -267,16 +272,13 @@ export class ControlDirectory {
     }
   }
 
-  /** Ends what waits for commands of the process before. */
-  async #endWaiting(): Promise<void> {
+  /** What waits for commands of the process before, and was not asked to become one. */
+  async #leftSlots(): Promise<readonly WaitingSlot[]> {
     const names = await readdir(this.path);
     const asked = names
       .filter((name) => name.startsWith(RECORD))
       .map((name) => this.readRecord(name.slice(RECORD.length))?.name);
-    for (const slot of await waitingSlots(join(this.path, 'out'), new Set(asked))) {
-      await this.send(`signal ${slot.pid} KILL`);
-      for (const file of OUTPUT_FILES) removeFile(join(this.path, 'out', `${slot.name}.${file}`));
-    }
+    return await waitingSlots(join(this.path, 'out'), new Set(asked));
   }
 
   /**

@@ -8,7 +8,8 @@ const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
 /** A container may put any number of files there. */
 const SLOTS_MAX = 100;
 
-interface WaitingSlot {
+/** A slot that became no command yet. */
+export interface WaitingSlot {
   readonly name: string;
   /** In the container; its word. */
   readonly pid: number;
