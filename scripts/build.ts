@@ -38,7 +38,9 @@ const services = {
   orchestrator: 'apps/orchestrator/src/main.ts',
   migrate: 'apps/orchestrator/src/migrate.ts',
   bootstrap: 'apps/orchestrator/src/bootstrap.ts',
+  backup: 'apps/orchestrator/src/backup.ts',
   runner: 'apps/runner/src/main.ts',
+  sweeper: 'apps/cli/src/sweeper/main.ts',
 };
 
 await main();

@@ -5,13 +5,15 @@ import { findBuild } from '@rivet/base';
 import type { Environment } from './config-file.ts';
 
 /** Programs that the CLI starts. */
-export type Program = 'orchestrator' | 'migrate' | 'bootstrap' | 'runner';
+export type Program = 'orchestrator' | 'migrate' | 'bootstrap' | 'backup' | 'runner' | 'sweeper';
 
 const entries: Readonly<Record<Program, string>> = {
   orchestrator: 'apps/orchestrator/src/main.ts',
   migrate: 'apps/orchestrator/src/migrate.ts',
   bootstrap: 'apps/orchestrator/src/bootstrap.ts',
+  backup: 'apps/orchestrator/src/backup.ts',
   runner: 'apps/runner/src/main.ts',
+  sweeper: 'apps/cli/src/sweeper/main.ts',
 };
 
 /** The directory with what was built from the sources that are there; undefined when none was. */

@@ -3,6 +3,7 @@
 import { stat } from 'node:fs/promises';
 import {
   createLogger,
+  describeThrown,
   formatDuration,
   formatSize,
   type Logger,
@@ -10,7 +11,7 @@ import {
   sleep,
   uuidv7,
 } from '@rivet/base';
-import { type ContainerDriver, createPodmanDriver } from '@rivet/containers';
+import { createPodmanDriver, type EndingDriver, endingDriver } from '@rivet/containers';
 import {
   type InstallationPolicy,
   loadInstallationPolicy,
@@ -27,11 +28,12 @@ import { createProgress } from './progress/create-progress.ts';
 import type { Progress } from './progress/progress.ts';
 import {
   createRunDirectory,
+  keepRunDirectory,
   type RunDirectory,
   removeDeadRuns,
-  removeRunDirectory,
   runLabels,
 } from './run-directory.ts';
+import { RunRemains } from './run-remains.ts';
 import { copyTree } from './workspace-tree.ts';
 
 /** How /workspace begins; directories are absolute. */
@@ -87,13 +89,18 @@ export async function runLocally(
       ? createNoteLogger(output)
       : createLogger({ name: 'rivet', level: config.logLevel });
   const policy = await loadInstallationPolicy(config.policyFile);
-  const driver = createPodmanDriver({
+  const podman = createPodmanDriver({
     logger,
     env: context.env,
     insecureRegistries: policy.container?.insecure_registries,
     signaturePolicy: policy.container?.signature_policy,
   });
   const directory = await createRunDirectory(config.dataDirectory, id);
+  const remains = new RunRemains(podman, directory, config.dataDirectory);
+  const driver = endingDriver(
+    { driver: podman, disposal: remains, slot: undefined, onStart: () => undefined },
+    runLabels(id),
+  );
   const stages = job.definition.stages.map((stage) => stage.name);
   const progress = createProgress(output, stages, { json: options.json });
   output.closed.addEventListener('abort', () => interrupt.trigger('the end of its reader'));
@@ -102,7 +109,7 @@ export async function runLocally(
   );
   try {
     const work = async (): Promise<number> => {
-      await removeDeadRuns(config.dataDirectory, driver);
+      await removeDeadRuns(config.dataDirectory, podman, 'killed');
       const workspace = await prepareWorkspace(job.source, directory, progress, context);
       return await runInWorkspace({
         id,
@@ -120,7 +127,7 @@ export async function runLocally(
     return await Promise.race([work(), forcedEnd(id, driver, context)]);
   } finally {
     progress.stop();
-    await removeAll(directory, driver, options.keep, context);
+    await endRun(directory, driver, remains, options.keep, context);
   }
 }
 
@@ -128,7 +135,7 @@ interface Attempt {
   readonly id: string;
   readonly job: LocalJob;
   readonly options: LocalRunOptions;
-  readonly driver: ContainerDriver;
+  readonly driver: EndingDriver;
   readonly directory: RunDirectory;
   readonly workspace: string;
   readonly progress: Progress;
@@ -219,7 +226,7 @@ async function prepareWorkspace(
 /** Rejects after the second signal, when the containers are gone or cannot be removed in time. */
 function forcedEnd(
   id: string,
-  driver: ContainerDriver,
+  driver: EndingDriver,
   { interrupt }: CommandContext,
 ): Promise<never> {
   return new Promise((_, reject) => {
@@ -232,17 +239,25 @@ function forcedEnd(
   });
 }
 
-async function removeAll(
+/** Nothing of the run goes on when this resolves; what is left of it is gone moments later. */
+async function endRun(
   directory: RunDirectory,
-  driver: ContainerDriver,
+  driver: EndingDriver,
+  remains: RunRemains,
   keep: boolean,
-  { output }: CommandContext,
+  { env, output }: CommandContext,
 ): Promise<void> {
-  if (keep) output.note(`The workspace is kept at ${directory.workspace}`);
-  else
-    await removeRunDirectory(directory, driver).catch((error: unknown) => {
-      output.note(`The directory ${directory.path} could not be removed: ${String(error)}`);
-    });
+  try {
+    await driver.endAll();
+    if (keep) {
+      await remains.settle();
+      await keepRunDirectory(directory);
+      output.note(`The workspace is kept at ${directory.workspace}`);
+    } else await remains.leave(env);
+  } catch (error) {
+    output.note(`${directory.path} could not be removed: ${describeThrown(error)}`);
+    output.note('  The next "rivet run" tries again.');
+  }
   await driver.close();
 }
 

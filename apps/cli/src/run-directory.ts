@@ -1,4 +1,4 @@
-// The directories of one `rivet run`, and the removal of those that a killed run left behind.
+// The directories of one `rivet run`, and the removal of those whose run is over.
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileAtomically } from '@rivet/base';
@@ -13,10 +13,14 @@ export interface RunDirectory {
   readonly state: string;
 }
 
+const OWNER_FILE = 'owner.json';
+
 /** Says who uses a run directory. */
 interface Owner {
   readonly job: string;
   readonly process: ProcessIdentity;
+  /** Whether nothing of the run goes on; only its remains are there. */
+  readonly ended?: boolean;
 }
 
 /** Labels of the containers of a `rivet run`, so that a later one finds those of a killed one. */
@@ -30,7 +34,7 @@ export async function createRunDirectory(dataDirectory: string, id: string): Pro
   await mkdir(path, { recursive: true, mode: 0o700 });
   const own = await identifyProcess(process.pid);
   if (own !== undefined) {
-    await writeFileAtomically(join(path, 'owner.json'), JSON.stringify({ job: id, process: own }));
+    await writeFileAtomically(join(path, OWNER_FILE), JSON.stringify({ job: id, process: own }));
   }
   const workspace = join(path, 'workspace');
   const state = join(path, 'state');
@@ -42,17 +46,20 @@ export async function createRunDirectory(dataDirectory: string, id: string): Pro
 /**
  * Removes the containers and directories of runs whose process is gone. What cannot be removed now
  * is left to the next one.
+ * @param which `killed`: those of which something may go on, not those that came to their end
  */
 export async function removeDeadRuns(
   dataDirectory: string,
   driver: ContainerDriver,
+  which: 'killed' | 'all',
 ): Promise<void> {
   const parent = join(dataDirectory, 'runs');
   const names = await readdir(parent).catch(() => []);
   for (const name of names) {
     const path = join(parent, name);
     const owner = await readOwner(path);
-    if (owner === undefined || (await isProcessAlive(owner.process))) continue;
+    if (owner === undefined || (owner.ended === true && which === 'killed')) continue;
+    if (await isProcessAlive(owner.process)) continue;
     try {
       await driver.removeLabelled(runLabels(owner.job));
       await driver.removeBuilt(runLabels(owner.job));
@@ -63,21 +70,25 @@ export async function removeDeadRuns(
   }
 }
 
-/** Removes the run's directories with whatever containers wrote there. */
-export async function removeRunDirectory(
-  directory: RunDirectory,
-  driver: ContainerDriver | undefined,
-): Promise<void> {
-  if (driver === undefined) await rm(directory.path, { recursive: true, force: true });
-  else await driver.removeTree(directory.path);
+/** Nothing of the run goes on: nobody has to wait for the removal of what is left. */
+export async function markEnded({ path }: RunDirectory): Promise<void> {
+  const owner = await readOwner(path);
+  if (owner === undefined) return;
+  await writeFileAtomically(join(path, OWNER_FILE), JSON.stringify({ ...owner, ended: true }));
+}
+
+/** From now on nobody removes the directory when its run is over. */
+export async function keepRunDirectory(directory: RunDirectory): Promise<void> {
+  await rm(join(directory.path, OWNER_FILE), { force: true });
 }
 
 /** Undefined while its run is only beginning, or when it is no run directory. */
 async function readOwner(path: string): Promise<Owner | undefined> {
   try {
-    const owner = JSON.parse(await readFile(join(path, 'owner.json'), 'utf8')) as Partial<Owner>;
-    const { job, process } = owner;
-    return typeof job === 'string' && typeof process === 'object' ? { job, process } : undefined;
+    const owner = JSON.parse(await readFile(join(path, OWNER_FILE), 'utf8')) as Partial<Owner>;
+    const { job, process, ended = false } = owner;
+    if (typeof job !== 'string' || typeof process !== 'object') return undefined;
+    return { job, process, ended };
   } catch {
     return undefined;
   }

@@ -6,9 +6,9 @@ import {
   RivetError,
   toRivetError,
 } from '@rivet/base';
+import { type EndingDriver, endingDriver } from '@rivet/containers';
 import type { JobObserver, JobSpec, LineSource } from '@rivet/engine';
 import type { ClaimedJob, JobOutcome, LogLine, LogLines, PipelineBundle } from '@rivet/protocol';
-import { type AttemptDriver, attemptDriver } from './attempt-driver.ts';
 import { fencedDriver } from './fenced-driver.ts';
 import { serverIdTokens } from './id-tokens.ts';
 import type { JobRunContext } from './job-run-context.ts';
@@ -48,7 +48,7 @@ export class Attempt {
   readonly #lease: Lease;
   readonly #context: JobRunContext;
   readonly #reporter: Reporter;
-  readonly #driver: AttemptDriver;
+  readonly #driver: EndingDriver;
   /** Asks the engine to end the job in order. */
   readonly #cancel = new AbortController();
   /**
@@ -70,7 +70,7 @@ export class Attempt {
     this.#stored = stored;
     this.#place = place;
     const labels = ownAttemptLabels(context.state.owner, job.id, job.attempt);
-    this.#driver = attemptDriver(
+    this.#driver = endingDriver(
       {
         ...context,
         slot,

@@ -16,6 +16,7 @@ export type {
   PullPolicy,
   RunningCommand,
 } from './driver.ts';
+export { type Disposer, type EndingDriver, endingDriver } from './ending-driver.ts';
 export {
   createFakeDriver,
   type FakeCommand,

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { startProcess } from '@rivet/processes';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { cli } from '../testing/run-cli.ts';
 import { type RunningCli, startCli } from '../testing/running-cli.ts';
 import { openTerminal, terminalMissing } from '../testing/terminal.ts';
@@ -16,6 +16,9 @@ let directory: string;
 let data: string;
 let env: Record<string, string>;
 let running: RunningCli[] = [];
+
+/** For what goes on after a run has ended. */
+const WITHIN = { timeout: 30_000, interval: 200 };
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'rivet-run-'));
@@ -38,6 +41,7 @@ afterEach(async () => {
   for (const program of running) program.signal('SIGKILL');
   await Promise.all(running.map((program) => program.exit));
   running = [];
+  await vi.waitFor(async () => expect(await endedRuns()).toEqual([]), WITHIN);
   await rm(directory, { recursive: true, force: true });
   await rm(data, { recursive: true, force: true });
 });
@@ -89,7 +93,17 @@ const leftovers = async () => ({
   containers: await containers(),
   runs: await readdir(join(data, 'runs')).catch(() => []),
 });
-const nothing = { containers: [], runs: [] };
+/** Records and files go when the run has ended, without anybody waiting for it. */
+const nothingIsLeft = (): Promise<void> =>
+  vi.waitFor(async () => expect(await leftovers()).toEqual({ containers: [], runs: [] }), WITHIN);
+/** Runs whose remains are being removed. */
+const endedRuns = async (): Promise<string[]> => {
+  const runs = await readdir(join(data, 'runs')).catch(() => []);
+  const owners = runs.map((run) =>
+    readFile(join(data, 'runs', run, 'owner.json'), 'utf8').catch(() => ''),
+  );
+  return (await Promise.all(owners)).filter((owner) => owner.includes('"ended":true'));
+};
 
 describe('rivet run', () => {
   it('runs a pipeline to a green end, with outputs, and leaves nothing', async () => {
@@ -101,7 +115,7 @@ describe('rivet run', () => {
       .stdout(/^Job succeeded in /m)
       .stdout(/^Outputs\n {2}answer = 42$/m)
       .run();
-    expect(await leftovers()).toEqual(nothing);
+    await nothingIsLeft();
   });
 
   it('ends with exit code 1 and says which stage, which line and what to do', async () => {
@@ -114,7 +128,7 @@ describe('rivet run', () => {
       .stdout(/^ {2}stage "work" failed: pipeline\.lua:3: sh -c .* failed with exit code 3/m)
       .stdout(/\(RIVET_PROCESS_FAILED\)$/m)
       .run();
-    expect(await leftovers()).toEqual(nothing);
+    await nothingIsLeft();
   });
 
   it('gives programs one event a line', async () => {
@@ -168,7 +182,7 @@ describe('rivet run', () => {
       .exits(2)
       .stderr(/"pin" is too short for a secret/)
       .run();
-    expect(await leftovers()).toEqual(nothing);
+    await nothingIsLeft();
   });
 
   it('runs one stage and what it needs', async () => {
@@ -186,7 +200,7 @@ describe('rivet run', () => {
       .exits(1)
       .stdout(/no-such-image/)
       .run();
-    expect(await leftovers()).toEqual(nothing);
+    await nothingIsLeft();
   });
 
   it('says that Podman is missing, and what to do', async () => {
@@ -206,7 +220,7 @@ describe('the workspace', () => {
       .run();
     expect(await readFile(join(directory, 'data.txt'), 'utf8')).toBe('mine');
     expect((await readdir(directory)).sort()).toEqual(['data.txt', 'pipeline.lua']);
-    expect(await leftovers()).toEqual(nothing);
+    await nothingIsLeft();
   });
 
   it('is the directory itself with --bind', async () => {
@@ -226,6 +240,10 @@ describe('the workspace', () => {
     const path = /The workspace is kept at (.+)/.exec(stderr)?.[1] ?? '';
     expect(await readFile(join(path, 'file'), 'utf8')).toBe('kept\n');
     expect(await containers()).toEqual([]);
+    // Not by a later run either.
+    await run('--empty').exits(0).run();
+    await vi.waitFor(async () => expect(await readdir(join(data, 'runs'))).toHaveLength(1), WITHIN);
+    expect(await readFile(join(path, 'file'), 'utf8')).toBe('kept\n');
   });
 });
 
@@ -240,7 +258,7 @@ describe('interruption', () => {
     expect(await program.exit).toBe(130);
     expect(program.stderr()).toMatch(/Canceling the job and cleaning up; once more forces\./);
     expect(program.stdout()).toMatch(/^Job canceled after/m);
-    expect(await leftovers()).toEqual(nothing);
+    await nothingIsLeft();
   });
 
   it('a second Ctrl-C forces where a command does not listen', async () => {
@@ -256,7 +274,7 @@ describe('interruption', () => {
     expect(await program.exit).toBe(130);
     // The grace of a command that ignores TERM is 5 s.
     expect(performance.now() - began).toBeLessThan(4500);
-    expect(await leftovers()).toEqual(nothing);
+    await nothingIsLeft();
   });
 
   it('what a killed run left is removed by the next one', async () => {
@@ -268,7 +286,7 @@ describe('interruption', () => {
     expect((await containers()).length).toBe(1);
     await pipeline('log.info("next")');
     await run().exits(0).run();
-    expect(await leftovers()).toEqual(nothing);
+    await nothingIsLeft();
   });
 
   it('a reader that goes away cancels the job', async () => {
@@ -287,7 +305,7 @@ describe('interruption', () => {
     const [stderr] = await Promise.all([readAll(shell.stderr), readAll(shell.stdout)]);
     await shell.exit;
     expect(stderr).toMatch(/code 130/);
-    expect(await leftovers()).toEqual(nothing);
+    await nothingIsLeft();
   });
 });
 
@@ -310,7 +328,7 @@ describe.skipIf(noTerminal !== undefined)(`at a terminal (${noTerminal ?? 'scrip
     } finally {
       terminal.kill();
     }
-    expect(await leftovers()).toEqual(nothing);
+    await nothingIsLeft();
   });
 
   it('shows a moving status below the log, and only inert text', async () => {

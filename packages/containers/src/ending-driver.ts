@@ -1,25 +1,34 @@
 // A container driver for one attempt: it hands out what stands ready, keeps account of what runs,
-// ends it within milliseconds, and leaves the removing to the disposal.
-import {
-  type Container,
-  type ContainerDriver,
-  type ContainerSpec,
-  decorateContainer,
-  decorateDriver,
-} from '@rivet/containers';
-import type { Disposal } from './disposal.ts';
-import type { WarmSlot } from './warm/warm-slot.ts';
+// ends it within milliseconds, and leaves the removing to somebody else.
+import { decorateContainer, decorateDriver } from './decorate.ts';
+import type { Container, ContainerDriver, ContainerSpec } from './driver.ts';
 
-export interface AttemptDriverOptions {
+/** Removes what has ended, later. */
+export interface Disposer {
+  /** Containers that were killed, by name. */
+  addContainers(names: readonly string[]): void;
+  /** Resolves when what was added is gone, or when it is known that it stays. */
+  settle(): Promise<void>;
+}
+
+/** Containers that were started before anybody asked for them. */
+export interface ReadyContainers {
+  /** One that is as the spec says; undefined when there is none. */
+  take(spec: ContainerSpec): Promise<Container | undefined>;
+  /** Those that nobody has taken; nobody can any more. */
+  takeRest(): readonly Container[];
+}
+
+export interface EndingDriverOptions {
   readonly driver: ContainerDriver;
-  readonly disposal: Pick<Disposal, 'addContainers' | 'settle'>;
+  readonly disposal: Disposer;
   /** What stands ready in the directory of the attempt. */
-  readonly slot: WarmSlot | undefined;
+  readonly slot: ReadyContainers | undefined;
   /** Told of each container that the job asked for, warm or not. */
   readonly onStart: (spec: ContainerSpec) => void;
 }
 
-export interface AttemptDriver extends ContainerDriver {
+export interface EndingDriver extends ContainerDriver {
   /**
    * Ends all containers of the attempt; nothing of them runs any more when this resolves. Their
    * records and files follow later.
@@ -28,10 +37,10 @@ export interface AttemptDriver extends ContainerDriver {
 }
 
 /** See the file's first line; `labels` are those of the attempt's containers. */
-export function attemptDriver(
-  options: AttemptDriverOptions,
+export function endingDriver(
+  options: EndingDriverOptions,
   labels: Readonly<Record<string, string>>,
-): AttemptDriver {
+): EndingDriver {
   const { driver, disposal, slot, onStart } = options;
   const open = new Set<Container>();
   const starting = new Set<Promise<Container>>();
