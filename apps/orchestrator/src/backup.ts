@@ -18,7 +18,7 @@ void runToExit(async () => {
   }
   const config = readConfig(process.env);
   const logger = createLogger({ name: 'backup', level: config.logLevel });
-  const url = config.databaseUrl;
+  const url = config.databaseDirectUrl ?? config.databaseUrl;
   const database = createDatabase({ url, applicationName: 'rivet-backup', logger });
   const interrupted = listenForSignals();
   try {

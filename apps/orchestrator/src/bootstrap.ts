@@ -32,10 +32,12 @@ const KEPT_MS_MIN = 100 * DAY_MS;
 const REGISTRATION_SECONDS = 600;
 
 void runToExit(async () => {
-  const { databaseUrl, logLevel, masterKey, otherMasterKey } = readConfig(process.env);
+  const { databaseUrl, databaseDirectUrl, logLevel, masterKey, otherMasterKey } = readConfig(
+    process.env,
+  );
   const logger = createLogger({ name: 'bootstrap', level: logLevel });
   const database = createDatabase({
-    url: databaseUrl,
+    url: databaseDirectUrl ?? databaseUrl,
     applicationName: 'rivet-bootstrap',
     logger,
   });

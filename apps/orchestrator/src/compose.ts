@@ -13,11 +13,13 @@ import {
   createDatabase,
   createListener,
   createNotifier,
+  createReader,
   type Database,
   HELLO_CHANNEL,
   JOB_CHANNEL,
   migrate,
   QUEUE_CHANNEL,
+  type Reader,
   RUNNER_CHANNEL,
 } from '@rivet/store';
 import { createAuditLog } from './audit/audit-log.ts';
@@ -88,7 +90,7 @@ export interface Orchestrator extends Service {
  * @throws RIVET_TLS_INVALID
  */
 export async function createOrchestrator(config: Config, logger: Logger): Promise<Orchestrator> {
-  const { database, reserved } = openDatabase(config, logger);
+  const { database, reserved, reader } = openDatabase(config, logger);
   const stopping = new AbortController();
   const notifier = createNotifier(database, logger, {
     enabled: config.notifications,
@@ -154,6 +156,7 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
     notifier,
     checker: createPipelineChecker(engine),
     dispatcher,
+    reader,
     knownRunners,
     watcher,
     logFollowers: createLogFollowers(database, watcher),
@@ -275,7 +278,7 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
     http,
   ];
   const closeDatabase = async (): Promise<void> => {
-    await Promise.all([reserved.close(), database.close()]);
+    await Promise.all([reserved.close(), reader.close(), database.close()]);
   };
   const service = createService('orchestrator', {
     // A start that fails closes what it opened: startAll has stopped the parts by then.
@@ -297,21 +300,36 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
 
 /** The connections for everything, and those that only claims, leases and cancels use. */
 function openDatabase(
-  { databaseUrl, databaseConnectionsMax: most, reservedConnections }: Config,
+  config: Config,
   logger: Logger,
-): { database: Database; reserved: Database } {
+): { database: Database; reserved: Database; reader: Reader } {
+  const { databaseConnectionsMax: most, reservedConnections, preparedStatements } = config;
+  const { databaseUrl: url, databaseDirectUrl: directUrl, databaseReaderUrl } = config;
+  const applicationName = 'rivet-orchestrator';
   const open = (connectionsMax: number, plannedOnce = false): Database =>
     createDatabase({
-      url: databaseUrl,
-      applicationName: 'rivet-orchestrator',
-      ...{ connectionsMax, plannedOnce },
+      ...{ url, directUrl, applicationName, connectionsMax, plannedOnce, preparedStatements },
       logger,
     });
   // One listens, and one tells the others; where there are few, everything shares the rest.
   const few = Math.max(2, most - 2);
   const kept = Math.min(reservedConnections, few - 2);
   const database = open(few - Math.max(0, kept));
-  return { database, reserved: kept > 0 ? open(kept, true) : database };
+  const copy =
+    databaseReaderUrl === undefined
+      ? undefined
+      : createDatabase({
+          ...{ url: databaseReaderUrl, applicationName, preparedStatements, logger },
+          setting: 'RIVET_DATABASE_READER_URL',
+          connectionsMax: Math.ceil(few / 2),
+          // It may be a pooler as the other one: nothing here needs a session.
+          ...(directUrl !== undefined && { directUrl: databaseReaderUrl }),
+        });
+  return {
+    database,
+    reserved: kept > 0 ? open(kept, true) : database,
+    reader: createReader(database, copy, logger),
+  };
 }
 
 /** Brings the schema up to date, or checks that it is. */

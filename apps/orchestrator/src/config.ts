@@ -22,6 +22,12 @@ import type { SecretSources } from './secrets/providers/secret-source.ts';
 
 export interface Config extends NetworkConfig {
   readonly databaseUrl: string;
+  /** A copy that may be behind, for lists and logs of ended jobs. */
+  readonly databaseReaderUrl?: string | undefined;
+  /** The database itself, where `databaseUrl` is a pooler: for what needs a session. */
+  readonly databaseDirectUrl?: string | undefined;
+  /** Whether statements are prepared once for each connection. */
+  readonly preparedStatements: boolean;
   /** Connections at most, the reserved ones and the one that listens among them. */
   readonly databaseConnectionsMax: number;
   /** Of these, for claims, leases and cancels alone: 0 for none. */
@@ -65,6 +71,10 @@ export interface Config extends NetworkConfig {
 
 const settings = {
   DATABASE_URL: textSetting(''),
+  RIVET_DATABASE_URL: textSetting(''),
+  RIVET_DATABASE_READER_URL: textSetting(''),
+  RIVET_DATABASE_DIRECT_URL: textSetting(''),
+  RIVET_PREPARED_STATEMENTS: choiceSetting('auto', ['auto', 'on', 'off']),
   ...networkSettings,
   ...oidcSettings,
   RIVET_LOG_LEVEL: choiceSetting<LogLevel>('info', ['debug', 'info', 'warn', 'error', 'silent']),
@@ -117,15 +127,26 @@ const POLL_MS_MIN = 1000;
  */
 export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
   const values = readSettings(settings, env);
-  if (values.DATABASE_URL === '') {
-    throw RivetError.of('RIVET_DATABASE_URL_MISSING', { found: 'not set' });
+  const databaseUrl = values.RIVET_DATABASE_URL || values.DATABASE_URL;
+  if (databaseUrl === '') {
+    throw RivetError.of('RIVET_DATABASE_URL_MISSING', {
+      setting: 'DATABASE_URL',
+      found: 'not set',
+    });
   }
   requireAtLeast('RIVET_LEASE', values.RIVET_LEASE, LEASE_MS_MIN, env);
   requireAtLeast('RIVET_POLL', values.RIVET_POLL, POLL_MS_MIN, env);
   const network = readNetwork(values);
   return {
     ...network,
-    databaseUrl: values.DATABASE_URL,
+    databaseUrl,
+    databaseReaderUrl: values.RIVET_DATABASE_READER_URL || undefined,
+    databaseDirectUrl: values.RIVET_DATABASE_DIRECT_URL || undefined,
+    // Poolers keep no prepared statements for a client, unless they are new enough and told to.
+    preparedStatements:
+      values.RIVET_PREPARED_STATEMENTS === 'auto'
+        ? values.RIVET_DATABASE_DIRECT_URL === ''
+        : values.RIVET_PREPARED_STATEMENTS === 'on',
     databaseConnectionsMax: values.RIVET_DATABASE_CONNECTIONS,
     reservedConnections: values.RIVET_RESERVED_CONNECTIONS,
     batching: values.RIVET_BATCHING === 'on',
@@ -174,7 +195,7 @@ function readMasterKey(
 function withoutOwnSecrets(
   env: Readonly<Record<string, string | undefined>>,
 ): Readonly<Record<string, string | undefined>> {
-  const ours = /^(DATABASE_URL|RIVET_MASTER_KEY.*)$/;
+  const ours = /^(DATABASE_URL|RIVET_DATABASE_.*URL|RIVET_MASTER_KEY.*)$/;
   return Object.fromEntries(Object.entries(env).filter(([name]) => !ours.test(name)));
 }
 

@@ -24,7 +24,7 @@ void runToExit(async () => {
   // Before anything is changed: what cannot be done is told at once.
   const password = admin === undefined ? '' : await readPassword(admin);
   const database = createDatabase({
-    url: config.databaseUrl,
+    url: config.databaseDirectUrl ?? config.databaseUrl,
     applicationName: 'rivet-migrate',
     logger,
   });

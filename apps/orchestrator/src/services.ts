@@ -1,6 +1,6 @@
 // What the HTTP routes work with: made in compose.ts, passed to each of them.
 import type { Logger } from '@rivet/base';
-import type { Database, Notifier } from '@rivet/store';
+import type { Database, Notifier, Reader } from '@rivet/store';
 import type { AuditKeys } from './audit/audit-keys.ts';
 import type { AuditLog } from './audit/audit-log.ts';
 import type { Refusals } from './audit/refusals.ts';
@@ -33,6 +33,8 @@ export interface Services {
   readonly database: Database;
   /** Connections for claims, leases and cancels: what is slow does not take these. */
   readonly reserved: Database;
+  /** Lists, and what does not change any more: from a copy, where there is one. */
+  readonly reader: Reader;
   readonly notifier: Notifier;
   readonly checker: PipelineChecker;
   readonly dispatcher: ClaimDispatcher;

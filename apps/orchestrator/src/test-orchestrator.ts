@@ -104,6 +104,7 @@ export async function startTestOrchestrator(
   const config: Config = {
     databaseUrl,
     databaseConnectionsMax: 10,
+    preparedStatements: true,
     partitionPeriod: 'week',
     reservedConnections: 2,
     batching: true,

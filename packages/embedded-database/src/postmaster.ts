@@ -114,7 +114,7 @@ function serverArguments(options: PostmasterOptions): string[] {
 /** The eighth line of the lock file says what the server does; pg_ctl goes by it too. */
 async function isReady(cluster: string): Promise<boolean> {
   const text = await readFile(join(cluster, 'postmaster.pid'), 'utf8').catch(() => '');
-  return text.split('\n')[7]?.trim() === 'ready';
+  return /^(ready|standby)$/.test(text.split('\n')[7]?.trim() ?? '');
 }
 
 async function prepareLog(path: string, account: Account | undefined): Promise<number> {

@@ -1,13 +1,29 @@
 // The connection pool: statements, transactions, and what is tried again when the database
 // stumbles.
-import { backoffMs, type Logger, RivetError, sleep } from '@rivet/base';
-import { Client, type ClientConfig, Pool, type PoolClient } from 'pg';
-import { isConflict, isConnectionLoss, toDatabaseError } from './database-error.ts';
+import { backoffMs, type Logger, sleep } from '@rivet/base';
+import { type Client, type ClientConfig, Pool, type PoolClient } from 'pg';
+import {
+  isConflict,
+  isConnectionLoss,
+  isNotBegun,
+  isReadOnly,
+  toDatabaseError,
+} from './database-error.ts';
+import { clientOf, readDatabasePlace } from './database-place.ts';
 import type { Queryable, Statement } from './statement.ts';
 
 export interface DatabaseOptions {
-  /** `postgres://user:password@host:port/database`. */
+  /** `postgres://user:password@host:port/database`; several hosts as libpq has them. */
   readonly url: string;
+  /** The variable that `url` is from, for messages; DATABASE_URL when absent. */
+  readonly setting?: string;
+  /**
+   * Where `url` is a pooler that gives each transaction another connection (pgbouncer): the
+   * database itself, for what needs a session. Settings that a session begins with are the database's then.
+   */
+  readonly directUrl?: string | undefined;
+  /** Whether statements are prepared once for each connection; yes when absent. */
+  readonly preparedStatements?: boolean | undefined;
   /** Shown in PostgreSQL's list of connections. */
   readonly applicationName: string;
   readonly logger: Logger;
@@ -39,7 +55,7 @@ export interface Database extends Queryable {
   readonly address: string;
   /** Runs `work` in one transaction; it is undone when `work` throws. */
   transaction<T>(work: (tx: Queryable) => Promise<T>, options: TransactionOptions): Promise<T>;
-  /** A connection of its own, outside of the pool; whoever asked for it ends it. */
+  /** A session of its own, outside of the pool; whoever asked for it ends it. */
   connect(): Promise<Client>;
   close(): Promise<void>;
 }
@@ -54,34 +70,45 @@ const BACKOFF = { baseMs: 50, maxMs: 1000 };
  * @throws RIVET_DATABASE_URL_MISSING when the URL is not one
  */
 export function createDatabase(options: DatabaseOptions): Database {
-  const config = connectionConfig(options);
-  const address = databaseAddress(options.url);
+  const place = readDatabasePlace(options.url, options.setting);
+  const { directUrl, preparedStatements: prepared = true } = options;
+  const directPlace =
+    directUrl === undefined ? place : readDatabasePlace(directUrl, 'RIVET_DATABASE_DIRECT_URL');
+  const { address } = place;
+  const common = connectionConfig(options);
+  const session = sessionConfig(options);
+  const SessionClient = clientOf(directPlace);
   const pool = new Pool({
-    ...config,
+    ...common,
+    ...(directUrl === undefined && session),
+    Client: clientOf(place),
     max: options.connectionsMax ?? 10,
     // Where the network swallows everything, nobody else ends the wait.
-    query_timeout: config.statement_timeout + ANSWER_MARGIN_MS,
+    query_timeout: session.statement_timeout + ANSWER_MARGIN_MS,
     idleTimeoutMillis: 30_000,
   });
   // An idle connection that breaks is replaced by the pool; without a listener it would end the
   // process.
   pool.on('error', (error) => options.logger.debug({ err: error }, 'an idle connection broke'));
   let closed: Promise<void> | undefined;
+  const tries = Math.max(TRIES, place.urls.length + 1);
+  const retrying = <T>(repeatable: boolean, action: () => Promise<T>): Promise<T> =>
+    retry({ address, repeatable, tries }, action);
   return {
     address,
     query: (statement, values) =>
-      retrying(address, statement.repeatable, () => run(pool, statement, values)),
+      retrying(statement.repeatable, () => run(pool, statement, values, prepared)),
     transaction: (work, { repeatable }) =>
-      retrying(address, repeatable, () => inTransaction(pool, work)),
+      retrying(repeatable, () => inTransaction(pool, work, prepared)),
     async connect() {
-      const client = new Client(config);
+      const client = new SessionClient({ ...common, ...session });
       client.on('error', () => undefined);
       try {
         await client.connect();
         return client;
       } catch (error) {
         await client.end().catch(() => undefined);
-        throw toDatabaseError(error, address);
+        throw toDatabaseError(error, directPlace.address);
       }
     },
     close() {
@@ -91,29 +118,23 @@ export function createDatabase(options: DatabaseOptions): Database {
   };
 }
 
-/** `host:port/name` of a URL, for messages. */
-export function databaseAddress(url: string): string {
-  const { hostname, port, pathname } = new URL(url);
-  return `${hostname}:${port === '' ? '5432' : port}${pathname}`;
-}
-
-function connectionConfig(
-  options: DatabaseOptions,
-): ClientConfig & { readonly statement_timeout: number } {
-  const { url } = options;
-  if (!URL.canParse(url) || !/^postgres(ql)?:$/.test(new URL(url).protocol)) {
-    // Not the value itself: it may hold a password.
-    const found = url === '' ? 'empty' : 'not a PostgreSQL URL';
-    throw RivetError.of('RIVET_DATABASE_URL_MISSING', { found });
-  }
+function connectionConfig(options: DatabaseOptions): ClientConfig {
   return {
-    connectionString: url,
     application_name: options.applicationName,
     connectionTimeoutMillis: 5000,
-    statement_timeout: options.statementTimeoutMs ?? 15_000,
-    ...(options.plannedOnce === true && { options: '-c plan_cache_mode=force_generic_plan' }),
-    idle_in_transaction_session_timeout: 30_000,
     keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
+  };
+}
+
+/** What a session begins with; a pooler refuses to start one for these. */
+function sessionConfig(
+  options: DatabaseOptions,
+): ClientConfig & { readonly statement_timeout: number } {
+  return {
+    statement_timeout: options.statementTimeoutMs ?? 15_000,
+    idle_in_transaction_session_timeout: 30_000,
+    ...(options.plannedOnce === true && { options: '-c plan_cache_mode=force_generic_plan' }),
   };
 }
 
@@ -121,12 +142,18 @@ async function run<Row extends object>(
   connection: Pool | PoolClient,
   { name, text }: Statement,
   values: readonly unknown[] = [],
+  prepared = true,
 ): Promise<Row[]> {
-  const result = await connection.query<Row>({ name, text, values: [...values] });
+  const query = { name: prepared ? name : '', text, values: [...values] };
+  const result = await connection.query<Row>(query);
   return result.rows;
 }
 
-async function inTransaction<T>(pool: Pool, work: (tx: Queryable) => Promise<T>): Promise<T> {
+async function inTransaction<T>(
+  pool: Pool,
+  work: (tx: Queryable) => Promise<T>,
+  prepared: boolean,
+): Promise<T> {
   const client = await pool.connect();
   let broken = false;
   // A connection that breaks between two statements says so by an event: unheard, it ends the
@@ -137,10 +164,14 @@ async function inTransaction<T>(pool: Pool, work: (tx: Queryable) => Promise<T>)
   client.on('error', onError);
   try {
     await client.query('BEGIN');
-    const result = await work({ query: (statement, values) => run(client, statement, values) });
+    const result = await work({
+      query: (statement, values) => run(client, statement, values, prepared),
+    });
     await client.query('COMMIT');
     return result;
   } catch (error) {
+    // A host that takes no writes any more would refuse the next one as well.
+    broken ||= isReadOnly(error);
     await client.query('ROLLBACK').catch(() => {
       broken = true;
     });
@@ -151,17 +182,23 @@ async function inTransaction<T>(pool: Pool, work: (tx: Queryable) => Promise<T>)
   }
 }
 
-async function retrying<T>(
-  address: string,
-  repeatable: boolean,
+interface RetryOptions {
+  readonly address: string;
+  readonly repeatable: boolean;
+  readonly tries: number;
+}
+
+async function retry<T>(
+  { address, repeatable, tries }: RetryOptions,
   action: () => Promise<T>,
 ): Promise<T> {
   for (let tried = 1; ; tried += 1) {
     try {
       return await action();
     } catch (error) {
-      const again = isConflict(error) || (repeatable && isConnectionLoss(error));
-      if (!again || tried >= TRIES) throw toDatabaseError(error, address);
+      const undone = isConflict(error) || isNotBegun(error);
+      const again = undone || (repeatable && isConnectionLoss(error));
+      if (!again || tried >= tries) throw toDatabaseError(error, address);
       await sleep(backoffMs(tried, BACKOFF));
     }
   }

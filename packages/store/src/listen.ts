@@ -33,6 +33,9 @@ export function createListener(options: ListenerOptions): Service {
   });
 }
 
+const ASK_EVERY_MS = 15_000;
+const QUESTION = { text: 'SELECT 1', values: [], query_timeout: 5000 };
+
 async function keepListening(options: ListenerOptions, signal: AbortSignal): Promise<void> {
   for (let failures = 1; !signal.aborted; failures += 1) {
     try {
@@ -47,8 +50,7 @@ async function keepListening(options: ListenerOptions, signal: AbortSignal): Pro
         }
         failures = 0;
         options.onConnected();
-        await ended;
-        options.onDisconnected?.();
+        await untilSilent(client, ended).finally(options.onDisconnected);
       } finally {
         await client.end().catch(() => undefined);
       }
@@ -56,6 +58,21 @@ async function keepListening(options: ListenerOptions, signal: AbortSignal): Pro
       options.logger.debug({ err: error }, 'the listening connection failed');
     }
     if (!signal.aborted) await sleep(backoffMs(failures + 1, { baseMs: 100, maxMs: 5000 }), signal);
+  }
+}
+
+/**
+ * Resolves when the connection has ended. One whose other side is gone without a word says nothing
+ * for ever: it is asked now and then.
+ * @throws what becomes of a question that is not answered
+ */
+async function untilSilent(client: Client, ended: Promise<void>): Promise<void> {
+  const over = new AbortController();
+  void ended.then(() => over.abort());
+  for (;;) {
+    await sleep(ASK_EVERY_MS, over.signal);
+    if (over.signal.aborted) return;
+    await client.query(QUESTION);
   }
 }
 

@@ -1,6 +1,7 @@
 // `rivet backup`: writes all that is in the database to a file.
 import { resolve } from 'node:path';
-import { defineCommand, flag, required, text } from '../command.ts';
+import { defineCommand, flag, required } from '../command.ts';
+import { databaseOption, databaseSettings } from '../database-option.ts';
 import { startProgram } from '../start-program.ts';
 
 export const backup = defineCommand({
@@ -22,10 +23,10 @@ export const backup = defineCommand({
   arguments: { file: required('Where to write it; never replaces a file') },
   options: {
     check: flag('Write nothing: read the file to its end and hold it against its sums'),
-    database: text('URL', 'PostgreSQL; DATABASE_URL when absent (arguments show in process lists)'),
+    database: databaseOption,
   },
   run: (context, { file }, { check, database }) =>
-    startProgram('backup', database === undefined ? {} : { DATABASE_URL: database }, context, [
+    startProgram('backup', databaseSettings(database), context, [
       check ? 'check' : 'create',
       resolve(context.cwd, file),
     ]),

@@ -197,7 +197,7 @@ function createParts(
 /** What opens this server or another one is not for its runner. */
 function withoutSecrets(env: Environment): Environment {
   const secret =
-    /^(RIVET_TOKEN|RIVET_RUNNER_TOKEN\w*|RIVET_CA_FILE|RIVET_MASTER_KEY\w*|DATABASE_URL)$/;
+    /^(RIVET_TOKEN|RIVET_RUNNER_TOKEN\w*|RIVET_CA_FILE|RIVET_MASTER_KEY\w*|DATABASE_URL|RIVET_DATABASE_\w*URL)$/;
   return Object.fromEntries(Object.entries(env).filter(([name]) => !secret.test(name)));
 }
 

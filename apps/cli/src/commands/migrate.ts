@@ -3,6 +3,7 @@ import { RivetError } from '@rivet/base';
 import { startProcess } from '@rivet/processes';
 import { askNewPassword, readPasswordLines } from '../ask.ts';
 import { type CommandContext, defineCommand, flag, text } from '../command.ts';
+import { databaseOption, databaseSettings } from '../database-option.ts';
 import { describeEnd } from '../guarded-program.ts';
 import { programEntry } from '../installation.ts';
 import { startProgram } from '../start-program.ts';
@@ -28,12 +29,12 @@ export const migrate = defineCommand({
     },
   ],
   options: {
-    database: text('URL', 'PostgreSQL; DATABASE_URL when absent (arguments show in process lists)'),
+    database: databaseOption,
     admin: text('NAME', 'Make this administrator, or give the one of that name another password'),
     passwordStdin: flag('With --admin: read the password from standard input'),
   },
   async run(context, _args, { database, admin, passwordStdin }) {
-    const env = database === undefined ? {} : { DATABASE_URL: database };
+    const env = databaseSettings(database);
     if (admin !== undefined) {
       const password = passwordStdin
         ? ((await readPasswordLines())[0] ?? '')
@@ -51,7 +52,7 @@ export const migrate = defineCommand({
 /** The password goes through a pipe: neither arguments nor environment of a process show it. */
 async function migrateWithAdministrator(
   context: CommandContext,
-  env: Readonly<Record<string, string>>,
+  env: Readonly<Record<string, string | undefined>>,
   admin: string,
   password: string,
 ): Promise<number> {

@@ -1,6 +1,7 @@
 // `rivet restore`: puts a backup into an empty database.
 import { resolve } from 'node:path';
-import { defineCommand, required, text } from '../command.ts';
+import { defineCommand, required } from '../command.ts';
+import { databaseOption, databaseSettings } from '../database-option.ts';
 import { startProgram } from '../start-program.ts';
 
 export const restore = defineCommand({
@@ -19,10 +20,10 @@ export const restore = defineCommand({
   ],
   arguments: { file: required('What `rivet backup` has written') },
   options: {
-    database: text('URL', 'PostgreSQL; DATABASE_URL when absent (arguments show in process lists)'),
+    database: databaseOption,
   },
   run: (context, { file }, { database }) =>
-    startProgram('backup', database === undefined ? {} : { DATABASE_URL: database }, context, [
+    startProgram('backup', databaseSettings(database), context, [
       'restore',
       resolve(context.cwd, file),
     ]),

@@ -8,8 +8,8 @@ import type { DoctorInput, Finding } from './findings.ts';
 const CONNECT_MS = 5_000;
 
 export async function databaseFindings({ env }: DoctorInput): Promise<Finding[]> {
-  const url = env.DATABASE_URL;
-  if (url === undefined || url === '') {
+  const url = env.RIVET_DATABASE_URL || env.DATABASE_URL || '';
+  if (url === '') {
     return [
       {
         subject: 'Database',
@@ -19,7 +19,14 @@ export async function databaseFindings({ env }: DoctorInput): Promise<Finding[]>
       },
     ];
   }
-  return [await connectFinding(url)];
+  return Promise.all(hostsOf(url).map(connectFinding));
+}
+
+/** One URL for each host of one. */
+function hostsOf(url: string): string[] {
+  const [, before = '', hosts = '', after = ''] =
+    /^(\w+:\/\/(?:[^/?#]*@)?)([^/?#@]*)(.*)$/.exec(url) ?? [];
+  return before === '' ? [url] : hosts.split(',').map((host) => `${before}${host}${after}`);
 }
 
 async function connectFinding(url: string): Promise<Finding> {

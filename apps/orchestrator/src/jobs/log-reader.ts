@@ -7,7 +7,7 @@ import {
   type LogQuery,
   logLevels,
 } from '@rivet/protocol';
-import { type Database, type JobRow, readAttempt, readLog } from '@rivet/store';
+import { type Database, type JobRow, type Queryable, readAttempt, readLog } from '@rivet/store';
 import type { LogPosition } from './log-frames.ts';
 
 const LIMIT_DEFAULT = 1000;
@@ -17,7 +17,7 @@ const READS_MAX = 20;
 
 /** @throws RIVET_JOB_ATTEMPT_NOT_FOUND */
 export async function readLogPage(
-  database: Database,
+  database: Queryable,
   job: JobRow,
   query: LogQuery,
 ): Promise<LogPage> {
@@ -52,7 +52,7 @@ function matches(line: LogLine, { stage, level }: LogQuery): boolean {
 }
 
 /** The lines of the current attempt that are stored now, a batch at a time. */
-export async function* readWholeLog(database: Database, job: JobRow): AsyncGenerator<LogLine[]> {
+export async function* readWholeLog(database: Queryable, job: JobRow): AsyncGenerator<LogLine[]> {
   let after = 0;
   for (;;) {
     const position = { jobId: job.id, attempt: job.attempt, after, chunksMax: CHUNKS_MAX };

@@ -64,15 +64,16 @@ export const serverErrors = defineErrors({
   },
   RIVET_DATABASE_UNREACHABLE: {
     message: 'the database at {database} cannot be reached: {reason}',
-    solve: 'Start PostgreSQL, and check DATABASE_URL (host, port, user, password, database name).',
+    solve:
+      'Start PostgreSQL, and check DATABASE_URL or RIVET_DATABASE_URL (host, port, user, password, database name). A pooler such as pgbouncer needs RIVET_DATABASE_DIRECT_URL beside it.',
     status: 503,
     exit: 3,
     fault: 'operator',
   },
   RIVET_DATABASE_URL_MISSING: {
-    message: 'DATABASE_URL is {found}; expected postgres://user:password@host:port/database',
+    message: '{setting} is {found}; expected postgres://user:password@host:port/database',
     solve:
-      'Set DATABASE_URL to a PostgreSQL 14 or newer, or use `rivet dev`, which brings its own.',
+      'Set RIVET_DATABASE_URL (or DATABASE_URL) to a PostgreSQL 14 or newer, or use `rivet dev`, which brings its own.',
     status: 500,
     exit: 2,
     fault: 'operator',

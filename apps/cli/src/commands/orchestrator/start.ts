@@ -1,6 +1,7 @@
 // `rivet orchestrator start`: starts an orchestrator in the foreground.
 import { resolve } from 'node:path';
 import { defineCommand, text } from '../../command.ts';
+import { databaseOption, databaseSettings } from '../../database-option.ts';
 import { startProgram } from '../../start-program.ts';
 
 export const orchestratorStart = defineCommand({
@@ -28,7 +29,7 @@ export const orchestratorStart = defineCommand({
     listen: text('HOST:PORT', 'Address; RIVET_LISTEN or 127.0.0.1:7450 when absent'),
     tlsCert: text('FILE', 'Certificate with its chain, PEM; RIVET_TLS_CERT'),
     tlsKey: text('FILE', 'Its key, PEM; RIVET_TLS_KEY'),
-    database: text('URL', 'PostgreSQL; DATABASE_URL when absent (arguments show in process lists)'),
+    database: databaseOption,
   },
   run: (context, _args, options) =>
     startProgram(
@@ -41,7 +42,7 @@ export const orchestratorStart = defineCommand({
         ...(options.tlsKey === undefined
           ? {}
           : { RIVET_TLS_KEY: resolve(context.cwd, options.tlsKey) }),
-        ...(options.database === undefined ? {} : { DATABASE_URL: options.database }),
+        ...databaseSettings(options.database),
       },
       context,
     ),

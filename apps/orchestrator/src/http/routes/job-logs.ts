@@ -2,9 +2,10 @@
 import { Readable } from 'node:stream';
 import { RivetError } from '@rivet/base';
 import type { LogLine } from '@rivet/protocol';
-import type { Database, JobRow } from '@rivet/store';
+import { type Database, type JobRow, type Queryable, type Reader, readJob } from '@rivet/store';
 import { findJob } from '../../find.ts';
 import { readLogPage, readWholeLog, startPosition } from '../../jobs/log-reader.ts';
+import { hasEnded } from '../../jobs/transitions.ts';
 import type { Services } from '../../services.ts';
 import type { Handlers } from '../handler.ts';
 import { maySeeStill, streamJob } from '../job-stream.ts';
@@ -13,19 +14,20 @@ import { RECHECK_MS } from '../stream-keeper.ts';
 type Names = 'getJobLogs' | 'getRawJobLogs' | 'streamJobLogs';
 
 export function jobLogRoutes(services: Services): Handlers<Names> {
-  const { database, logFollowers } = services;
+  const { database, reader, logFollowers } = services;
   return {
     getJobLogs: async ({ params, query, person }) => {
       const job = await findJob(database, person(), params.id, 'pipelines.view');
-      return readLogPage(database, job, query);
+      return readLogPage(await logSource(database, reader, job), job, query);
     },
     getRawJobLogs: async ({ params, person, request, reply }) => {
       const job = await findJob(database, person(), params.id, 'pipelines.view');
       reply.header('content-type', 'text/plain; charset=utf-8');
       reply.header('content-disposition', `attachment; filename="${job.id}.log"`);
+      const source = await logSource(database, reader, job);
       const maySee = (): Promise<boolean> => maySeeStill(services.authenticator, request, job);
       // As bytes: by objects it would read sixteen pieces ahead of a client that takes none.
-      const text = Readable.from(rawText(database, job, maySee), { objectMode: false });
+      const text = Readable.from(rawText(source, job, maySee), { objectMode: false });
       await reply.send(text);
       return undefined;
     },
@@ -44,9 +46,19 @@ export function jobLogRoutes(services: Services): Handlers<Names> {
   };
 }
 
+/**
+ * Where the log of the job is whole: a copy, once it knows as well that the job has ended. Its end
+ * comes after its log, and in that order copies learn of them.
+ */
+async function logSource(database: Database, reader: Reader, job: JobRow): Promise<Queryable> {
+  if (!reader.isCopy || !hasEnded(job)) return database;
+  const known = await readJob(reader, job.id);
+  return known !== undefined && hasEnded(known) ? reader : database;
+}
+
 /** Breaks off for whoever reads slowly, and may not see the job any more. */
 async function* rawText(
-  database: Database,
+  database: Queryable,
   job: JobRow,
   maySee: () => Promise<boolean>,
 ): AsyncGenerator<string> {

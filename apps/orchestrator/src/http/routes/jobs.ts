@@ -28,7 +28,7 @@ type Names =
 const LIMIT_DEFAULT = 50;
 
 export function jobRoutes(services: Services): Handlers<Names> {
-  const { database } = services;
+  const { database, reader } = services;
   return {
     listJobs: async ({ query, person }) => {
       const limit = query.limit ?? LIMIT_DEFAULT;
@@ -37,7 +37,7 @@ export function jobRoutes(services: Services): Handlers<Names> {
       const { state, pipeline } = query;
       const filter = person().access.filterOf('pipelines.view');
       const page = { before, state, pipeline, limit: limit + 1, filter };
-      const rows = await listJobs(database, page);
+      const rows = await listJobs(reader, page);
       return toPage(rows, limit, presentJob, (row) => encodeCursor('jobs', row.id));
     },
     launchJobs: async ({ body, person, request }) => ({

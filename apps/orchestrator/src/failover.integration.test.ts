@@ -1,0 +1,215 @@
+// The primary of the database dies and its standby takes over: orchestrators go on with it, and
+// what was acknowledged under synchronous replication is there.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { silentLogger } from '@rivet/base';
+import { createDatabase, type Database, migrate } from '@rivet/store';
+import { type DatabaseServer, startDatabaseServer, startStandby } from '@rivet/testing';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import {
+  clientFor,
+  FakeRunner,
+  logLine,
+  openTestDatabase,
+  seedPipeline,
+  startTestOrchestrator,
+} from './test-orchestrator.ts';
+
+/** Both keep to the same rules; data of a test need not outlast the machine. */
+const settings = { wal_keep_size: '64MB', fsync: 'off', synchronous_commit: 'on' };
+
+let directory: string;
+let primary: DatabaseServer;
+let standby: DatabaseServer;
+let both: string;
+const cleanups: (() => Promise<unknown>)[] = [];
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'rivet-failover-'));
+  const primaryDirectory = join(directory, 'primary');
+  primary = await startDatabaseServer({
+    dataDirectory: primaryDirectory,
+    logger: silentLogger,
+    persistent: true,
+    settings,
+  });
+  const dataDirectory = join(directory, 'standby');
+  standby = await startStandby({ primary, primaryDirectory, dataDirectory, settings });
+  await admin(primary, `ALTER SYSTEM SET synchronous_standby_names = '*'`);
+  await admin(primary, 'SELECT pg_reload_conf()');
+  both = primary.url.replace(
+    /127\.0\.0\.1:\d+/,
+    `127.0.0.1:${primary.port},127.0.0.1:${standby.port}`,
+  );
+});
+
+afterEach(async () => {
+  for (const cleanUp of cleanups.splice(0).reverse()) await cleanUp();
+  for (const server of [standby, primary]) {
+    await server.stop();
+    await server.remove();
+  }
+  await rm(directory, { recursive: true, force: true });
+});
+
+async function admin(server: DatabaseServer, sql: string): Promise<void> {
+  const database = openTestDatabase(server.adminUrl);
+  const client = await database.connect();
+  try {
+    await client.query(sql);
+  } finally {
+    await client.end();
+    await database.close();
+  }
+}
+
+/** The standby takes writes from now on, and waits for nobody. */
+async function promote(): Promise<void> {
+  await admin(standby, 'SELECT pg_promote()');
+}
+
+function openBoth(): Database {
+  const database = createDatabase({ url: both, applicationName: 'test', logger: silentLogger });
+  cleanups.push(() => database.close());
+  return database;
+}
+
+test('an orchestrator goes on within seconds, and nothing that was acknowledged is lost', async () => {
+  await migrate(openBoth());
+  const one = await startTestOrchestrator(both, { leaseSeconds: 30 });
+  cleanups.push(() => one.orchestrator.stop());
+  const two = await startTestOrchestrator(both, { leaseSeconds: 30 });
+  cleanups.push(() => two.orchestrator.stop());
+  const ref = await seedPipeline(openBoth());
+  const runner = await FakeRunner.register(one.client);
+
+  // Somebody launches jobs all the time, a runner runs them: what they were answered counts.
+  const launched: string[] = [];
+  const finished: string[] = [];
+  let launchedAtMs = 0;
+  let isOver = false;
+  const launcher = clientFor(one.orchestrator.url, one.token, 1);
+  const launching = (async () => {
+    while (!isOver) {
+      try {
+        launched.push((await launcher.launchPipeline({ ref, body: {} })).id);
+        launchedAtMs = performance.now();
+      } catch {
+        await delay(20);
+      }
+    }
+  })();
+  const running = (async () => {
+    while (!isOver) {
+      try {
+        const [job] = await runner.claim({ waitMs: 500 });
+        if (job === undefined) continue;
+        await runner.report(job, { logs: [logLine(1), logLine(2)] });
+        await runner.finish(job, { state: 'succeeded' }, 2);
+        finished.push(job.id);
+      } catch {
+        await delay(20);
+      }
+    }
+  })();
+  await expect.poll(() => finished.length, { timeout: 30_000 }).toBeGreaterThan(5);
+  await primary.crash();
+  const diedAtMs = performance.now();
+  await promote();
+  const promotedAtMs = performance.now();
+  await expect.poll(() => launchedAtMs > promotedAtMs, { timeout: 30_000 }).toBe(true);
+  const firstAfter = finished.length;
+  await expect.poll(() => finished.length, { timeout: 30_000 }).toBeGreaterThan(firstAfter + 5);
+  const goneMs = launchedAtMs - diedAtMs;
+  isOver = true;
+  await Promise.all([launching, running]);
+  expect(goneMs).toBeGreaterThan(0);
+
+  for (const id of launched) expect(await one.client.getJob({ id })).toBeDefined();
+  for (const id of finished) {
+    expect(await one.client.getJob({ id })).toMatchObject({ state: 'succeeded', log_lines: 2 });
+    const { lines } = await two.client.getJobLogs({ id, query: {} });
+    expect(lines.map(({ n }) => n)).toEqual([1, 2]);
+  }
+
+  // They hear of each other again: a poll at one is answered as soon as the other launches.
+  const other = await FakeRunner.register(two.client, { tags: [{ key: 'only', value: 'here' }] });
+  const needs = await seedPipeline(openBoth(), { runner: [{ key: 'only', value: 'here' }] });
+  const waits: number[] = [];
+  for (let n = 0; n < 5; n += 1) {
+    const waiting = other.claim({ waitMs: 20_000 });
+    await delay(100);
+    const beganAt = performance.now();
+    await one.client.launchPipeline({ ref: needs, body: {} });
+    const [job] = await waiting;
+    waits.push(performance.now() - beganAt);
+    if (job !== undefined) await other.finish(job, { state: 'succeeded' });
+  }
+  // A poll without notifications looks once a second.
+  expect(waits.sort((a, b) => a - b)[2]).toBeLessThan(300);
+});
+
+test('a connection to a host that takes no writes is given up, and the next host is asked', async () => {
+  // As written by whoever does not know which one is the primary today.
+  const turned = standby.url.replace(
+    /127\.0\.0\.1:\d+/,
+    `127.0.0.1:${standby.port},127.0.0.1:${primary.port}`,
+  );
+  const database = createDatabase({ url: turned, applicationName: 't', logger: silentLogger });
+  cleanups.push(() => database.close());
+  const write = { name: '', text: 'CREATE TABLE written (n int)', repeatable: false };
+  await database.query(write);
+
+  // Of one host alone: it is refused as long as it is a standby, and works from its promotion on.
+  const alone = createDatabase({ url: standby.url, applicationName: 't', logger: silentLogger });
+  cleanups.push(() => alone.close());
+  const insert = { name: 'insert', text: 'INSERT INTO written VALUES (1)', repeatable: false };
+  await expect(alone.query(insert)).rejects.toMatchObject({ code: 'RIVET_DATABASE_UNREACHABLE' });
+  const both = (tx: { query(statement: typeof insert): Promise<object[]> }) => tx.query(insert);
+  const transaction = () => alone.transaction(both, { repeatable: false });
+  await expect(transaction()).rejects.toMatchObject({ code: 'RIVET_DATABASE_UNREACHABLE' });
+  await primary.crash();
+  await promote();
+  await alone.query(insert);
+  await transaction();
+  const count = { name: '', text: 'SELECT count(*)::int AS n FROM written', repeatable: true };
+  expect(await database.query(count)).toEqual([{ n: 2 }]);
+});
+
+test('lists and logs of ended jobs are read from a copy, unless it is behind or away', async () => {
+  await migrate(openBoth());
+  const { orchestrator, client } = await startTestOrchestrator(primary.url, {
+    databaseReaderUrl: standby.url,
+  });
+  cleanups.push(() => orchestrator.stop());
+  const ref = await seedPipeline(openBoth());
+  const runner = await FakeRunner.register(client);
+  const runOne = async (): Promise<string> => {
+    const { id } = await client.launchPipeline({ ref, body: {} });
+    const job = await runner.claimOne();
+    await runner.report(job, { logs: [logLine(1), logLine(2)] });
+    await runner.finish(job, { state: 'succeeded' }, 2);
+    return id;
+  };
+  const listed = async () => (await client.listJobs({ query: {} })).items.map(({ id }) => id);
+  const linesOf = async (id: string) => (await client.getJobLogs({ id, query: {} })).lines.length;
+
+  const first = await runOne();
+  await expect.poll(listed, { timeout: 10_000 }).toEqual([first]);
+  await admin(standby, 'SELECT pg_wal_replay_pause()');
+  const second = await runOne();
+  expect(await listed()).toEqual([first]);
+  // What a copy does not know yet is read where it is.
+  expect(await client.getJob({ id: second })).toMatchObject({ state: 'succeeded' });
+  expect(await linesOf(second)).toBe(2);
+  await admin(standby, 'SELECT pg_wal_replay_resume()');
+  await expect.poll(listed, { timeout: 10_000 }).toEqual([second, first]);
+
+  await admin(primary, `ALTER SYSTEM SET synchronous_standby_names = ''`);
+  await admin(primary, 'SELECT pg_reload_conf()');
+  await standby.stop();
+  expect(await listed()).toEqual([second, first]);
+  expect(await linesOf(first)).toBe(2);
+});
