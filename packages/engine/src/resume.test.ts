@@ -9,7 +9,9 @@ import {
   type FakeOutcome,
 } from '@rivet/containers';
 import { createLuaEngine } from '@rivet/lua';
+import type { JobOutcome, PipelineBundle } from '@rivet/protocol';
 import { afterAll, describe, expect, it } from 'vitest';
+import { type Clock, systemClock } from './clock.ts';
 import type { JobSpec } from './job.ts';
 import { givenSecrets } from './secrets/secret-provider.ts';
 import { createMortalJob, type MortalJob } from './testing/mortal-job.ts';
@@ -35,6 +37,14 @@ function act({ argv, env }: FakeCommand): FakeOutcome {
   }
 }
 
+const bundleOf = (source: string): PipelineBundle => ({
+  main: 'pipeline.lua',
+  files: { 'pipeline.lua': `return pipeline.define({ name = "t", ${source} })` },
+});
+
+const script = (body: string): string =>
+  `secrets = { "TOKEN" }, stages = { { name = "s", script = function() ${body} end } }`;
+
 interface Killable {
   readonly job: MortalJob;
   readonly driver: FakeDriver;
@@ -50,10 +60,7 @@ async function jobOf(source: string): Promise<Killable> {
     launchedBy: 'a test',
     url: undefined,
     source: 'none',
-    bundle: {
-      main: 'pipeline.lua',
-      files: { 'pipeline.lua': `return pipeline.define({ name = "t", ${source} })` },
-    },
+    bundle: bundleOf(source),
     definition: undefined,
     inputs: {},
     onlyStage: undefined,
@@ -116,7 +123,7 @@ describe('a job whose process is killed', () => {
     expect(await reference.job.run()).toEqual({ state: 'succeeded' });
     const { moments } = reference.job;
     expect(moments).toBeGreaterThan(80);
-    for (let diesAt = 2; diesAt <= moments; diesAt += Math.ceil(moments / 14)) {
+    for (let diesAt = 2; diesAt <= moments; diesAt += Math.ceil(moments / 9)) {
       const killed = await jobOf(EVERYTHING);
       const first = await killed.job.run(diesAt);
       const outcome = first ?? (await killed.job.run());
@@ -132,4 +139,136 @@ describe('a job whose process is killed', () => {
     }
     await reference.job.remove();
   }, 300_000);
+
+  it('goes on as often as it is killed', async () => {
+    const reference = await jobOf(EVERYTHING);
+    await reference.job.run();
+    const killed = await jobOf(EVERYTHING);
+    let outcome: JobOutcome | undefined;
+    let deaths = 0;
+    for (let lives = 11; outcome === undefined; lives += 9) {
+      outcome = await killed.job.run(lives);
+      if (outcome === undefined) deaths += 1;
+    }
+    expect(deaths).toBeGreaterThan(4);
+    expect(outcome).toEqual({ state: 'succeeded' });
+    expect(ran(killed)).toEqual(ran(reference));
+    expect(texts(killed.job)).toEqual(texts(reference.job));
+    await Promise.all([killed.job.remove(), reference.job.remove()]);
+  }, 60_000);
+
+  it('fails as interrupted when what was under way cannot be done twice', async () => {
+    const source = script(`
+      local handle = process.spawn({ "slow", "spawned" })
+      handle:signal("HUP")
+      handle:wait()`);
+    const reference = await jobOf(source);
+    expect(await reference.job.run()).toMatchObject({ state: 'succeeded' });
+    const ends = new Map<string, number>();
+    for (let { moments } = reference.job, diesAt = moments - 8; diesAt <= moments; diesAt += 1) {
+      const killed = await jobOf(source);
+      const outcome = (await killed.job.run(diesAt)) ?? (await killed.job.run());
+      const end = outcome?.reason ?? outcome?.state ?? 'none';
+      ends.set(end, (ends.get(end) ?? 0) + 1);
+      if (outcome?.state === 'failed') {
+        expect(outcome).toMatchObject({ code: 'RIVET_JOB_INTERRUPTED', reason: 'interrupted' });
+        expect(outcome.message).toContain('while handle:signal was under way');
+      }
+      expect(ran(killed).length).toBeLessThanOrEqual(1);
+      await killed.job.remove();
+    }
+    // Before the signal was sent, and after.
+    expect(ends.get('interrupted')).toBe(2);
+    expect([...ends.keys()].sort()).toEqual(['interrupted', 'succeeded']);
+    await reference.job.remove();
+  }, 60_000);
+
+  it('fails as interrupted when the container of a command under way is gone', async () => {
+    const source = script('process.run({ "slow", "work" })');
+    const killed = await jobOf(source);
+    // After the container and the command were started.
+    expect(await killed.job.run(9)).toBeUndefined();
+    expect(ran(killed)).toEqual(['slow work']);
+    for (const name of killed.driver.running) killed.driver.lose(name, 'somebody removed it');
+    const outcome = await killed.job.run();
+    expect(outcome).toMatchObject({ state: 'failed', reason: 'interrupted' });
+    expect(outcome?.message).toMatch(/while process.run was under way.*ended while no runner/);
+    expect(ran(killed)).toEqual(['slow work']);
+    await killed.job.remove();
+  });
+
+  it('still runs the stages that clean up when it was interrupted', async () => {
+    const killed = await jobOf(`stages = {
+      { name = "s", script = function() process.run({ "slow", "work" }) end },
+      { name = "clean", always = true, container = "other:1",
+        script = function() process.run({ "show", "cleaned" }) end } }`);
+    expect(await killed.job.run(9)).toBeUndefined();
+    for (const name of killed.driver.running) killed.driver.lose(name, 'somebody removed it');
+    expect(await killed.job.run()).toMatchObject({ reason: 'interrupted' });
+    expect(ran(killed)).toEqual(['show cleaned', 'slow work']);
+    await killed.job.remove();
+  });
+
+  it('says so when its script takes another course', async () => {
+    const killed = await jobOf(script('process.run({ "show", "a" }) process.run({ "show", "b" })'));
+    expect(await killed.job.run(20)).toBeUndefined();
+    const outcome = await killed.job.run(undefined, {
+      spec: {
+        bundle: bundleOf(script('process.run({ "show", "c" }) process.run({ "show", "b" })')),
+      },
+    });
+    expect(outcome).toMatchObject({
+      state: 'failed',
+      reason: 'infrastructure',
+      code: 'RIVET_JOB_REPLAY_DIVERGED',
+    });
+    expect(outcome?.message).toContain(
+      'process.run with other arguments instead of process.run (call 1 of branch 1-1)',
+    );
+    expect(ran(killed)).not.toContain('show c');
+    await killed.job.remove();
+  });
+
+  it('needs the key of its attempt for what it knows of secrets', async () => {
+    const source = script(`
+      local text = secret.reveal(secret.get("TOKEN"))
+      process.run({ "show", "a" })
+      print(#text)`);
+    const killed = await jobOf(source);
+    expect(await killed.job.run(14)).toBeUndefined();
+    const other = { host: { journalKey: Buffer.alloc(32, 8) } };
+    const outcome = await killed.job.run(undefined, other);
+    expect(outcome).toMatchObject({ state: 'failed', reason: 'interrupted' });
+    expect(outcome?.message).toContain('secret.reveal');
+    await killed.job.remove();
+  });
+
+  it('has no more time than it was given', async () => {
+    const source = `timeout = "1m", ${script('process.run({ "slow", "a" }) time.sleep("10m")')}`;
+    const startMs = Date.UTC(2026, 0, 1);
+    let offsetMs = 0;
+    const clock: Clock = { ...systemClock, now: () => startMs + offsetMs };
+    const killed = await jobOf(source);
+    expect(await killed.job.run(12, { host: { clock } })).toBeUndefined();
+    offsetMs = 60_000;
+    const outcome = await killed.job.run(undefined, { host: { clock } });
+    expect(outcome).toMatchObject({ state: 'failed', code: 'RIVET_JOB_TIMEOUT' });
+    expect(outcome?.message).toContain('within its timeout of 1m');
+    await killed.job.remove();
+  });
+
+  it('stops at the limit of its log, which counts what was printed before', async () => {
+    const source = script('for i = 1, 10 do print("12345678") end process.run({ "show", "a" })');
+    const killed = await jobOf(source);
+    expect(await killed.job.run(11)).toBeUndefined();
+    const printed = killed.job.lines.length;
+    expect(printed).toBe(5);
+    const host = { resume: { ...killed.job.resume, logBytes: 10 * 1024 * 1024 - 5 } };
+    const outcome = await killed.job.run(undefined, { host });
+    expect(outcome).toMatchObject({ reason: 'log_limit' });
+    expect(killed.job.lines.slice(printed).map(({ text }) => text)).toEqual([
+      expect.stringContaining('the log of the job reached its limit'),
+    ]);
+    await killed.job.remove();
+  });
 });

@@ -13,9 +13,9 @@ import {
   type OutputSink,
   type RunningCommand,
 } from '@rivet/containers';
-import type { LogLine } from '@rivet/protocol';
+import type { JobOutcome, LogLine } from '@rivet/protocol';
 import type { JobHost, JobObserver, JobSpec } from '../job.ts';
-import type { LineSource } from '../resume.ts';
+import type { JobResume, LineSource } from '../resume.ts';
 import { runJob } from '../run-job.ts';
 
 /** What outlives the processes of an attempt. */
@@ -26,8 +26,14 @@ export interface MortalJob {
   /**
    * Runs the attempt, or goes on with it; undefined when its process was killed before it ended.
    * @param diesAt number of the moment at which it is killed; at none when undefined
+   * @param changes what is other than in the processes before
    */
-  run(diesAt?: number): Promise<Awaited<ReturnType<typeof runJob>> | undefined>;
+  run(
+    diesAt?: number,
+    changes?: { readonly spec?: Partial<JobSpec>; readonly host?: Partial<JobHost> },
+  ): Promise<JobOutcome | undefined>;
+  /** What the next process is told about the log. */
+  readonly resume: JobResume;
   /** How many moments the last process lived through. */
   readonly moments: number;
   /** The journal of the last process. */
@@ -52,13 +58,16 @@ export async function createMortalJob(spec: JobSpec, host: Given): Promise<Morta
   return {
     lines,
     outputs,
+    get resume() {
+      return resumeOf(lines);
+    },
     get moments() {
       return moments;
     },
     get journal() {
       return join(directory, `state-${processes - 1}`, 'journal');
     },
-    async run(diesAt = Number.POSITIVE_INFINITY) {
+    async run(diesAt = Number.POSITIVE_INFINITY, changes = {}) {
       const stateDirectory = join(directory, `state-${processes}`);
       await mkdir(stateDirectory, { recursive: true });
       processes += 1;
@@ -74,9 +83,8 @@ export async function createMortalJob(spec: JobSpec, host: Given): Promise<Morta
         death.abort(KILLED);
         throw KILLED;
       };
-      const resume = { lastLine: lines.length, logBytes: 0, printed: printedOf(lines) };
       const outcome = await runJob(
-        spec,
+        { ...spec, ...changes.spec },
         {
           logger: silentLogger,
           workspace,
@@ -92,9 +100,10 @@ export async function createMortalJob(spec: JobSpec, host: Given): Promise<Morta
           },
           labels: {},
           ...host,
+          ...changes.host,
           driver: mortalDriver(host.driver, moment, death.signal),
           observer: mortalObserver(lines, outputs, moment),
-          ...(processes === 1 ? {} : { resume }),
+          ...(processes === 1 ? {} : { resume: changes.host?.resume ?? resumeOf(lines) }),
         },
         death.signal,
       );
@@ -104,10 +113,10 @@ export async function createMortalJob(spec: JobSpec, host: Given): Promise<Morta
   };
 }
 
-function printedOf(lines: MortalJob['lines']): Map<string, number> {
+function resumeOf(lines: MortalJob['lines']): JobResume {
   const printed = new Map<string, number>();
   for (const { source } of lines) printed.set(source.origin, source.end);
-  return printed;
+  return { lastLine: lines.length, logBytes: 0, printed };
 }
 
 function mortalObserver(
@@ -196,7 +205,12 @@ function mortalCommand(
       return running.pid;
     },
     exit,
-    signal: async (name) => void (death.aborted || (await running.signal(name))),
+    async signal(name) {
+      if (death.aborted) return;
+      if (name !== 'TERM' && name !== 'KILL') moment();
+      await running.signal(name);
+      if (name !== 'TERM' && name !== 'KILL') moment();
+    },
     forget: () => void (death.aborted || running.forget()),
   };
 }
