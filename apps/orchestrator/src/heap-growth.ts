@@ -5,20 +5,22 @@ import { setFlagsFromString } from 'node:v8';
 import { releaseMemory } from '@rivet/base';
 
 /** How often it is looked how much is to be done. */
-const LOOK_MS = 1000;
+const LOOK_MS = 250;
 /** Shares of the time in which the process works: above the one, and again below the other. */
 const BUSY = 0.5;
 const QUIET = 0.25;
 /** So many quiet looks after load, or after the start, what it needed is given back, once. */
-const QUIET_LOOKS = 10;
+const QUIET_LOOKS = 40;
 /**
- * The old generation is collected when it has grown by so much, in percent. V8 would let it grow to
- * several times what is alive; what dies there are answered polls, one each in a minute.
+ * What the young generation grows by when much of it is alive, and by how many percent the old one
+ * may grow before it is collected. Quiet: hardly, as what dies in the old one are answered polls, one
+ * each in a minute. Busy: as V8 would have it, which lets the old one grow to several times what is
+ * alive; the bytes of large reports count there too, and would have it collected again and again.
  */
-const OLD_GROWTH_PERCENT = 20;
-
-/** What the young generation grows by when much of it is alive: not at all, and V8's own factor. */
-const YOUNG_GROWTH = { quiet: 1, busy: 2 } as const;
+const GROWTH = {
+  quiet: ['--semi-space-growth-factor=1', '--heap-growing-percent=20'],
+  busy: ['--semi-space-growth-factor=2', '--heap-growing-percent=0'],
+} as const;
 
 export interface HeapGrowthOptions {
   /** Sets an option of V8; those used here are read each time that the heap is collected. */
@@ -34,13 +36,12 @@ export function limitHeapGrowth(options: HeapGrowthOptions = {}): () => void {
   const { setFlag = setFlagsFromString, utilization = createUtilization() } = options;
   const { collect = releaseMemory } = options;
   let quietLooks = 0;
-  let pace: keyof typeof YOUNG_GROWTH | undefined;
-  const become = (next: keyof typeof YOUNG_GROWTH): void => {
+  let pace: keyof typeof GROWTH | undefined;
+  const become = (next: keyof typeof GROWTH): void => {
     if (next === pace) return;
     pace = next;
-    setFlag(`--semi-space-growth-factor=${YOUNG_GROWTH[next]}`);
+    for (const flag of GROWTH[next]) setFlag(flag);
   };
-  setFlag(`--heap-growing-percent=${OLD_GROWTH_PERCENT}`);
   become('quiet');
   return () => {
     const share = utilization();
