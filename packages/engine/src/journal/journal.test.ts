@@ -6,9 +6,11 @@ import { RivetError } from '@rivet/base';
 import { type HostCall, LuaFunction, type LuaValue } from '@rivet/lua';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { readJournal } from './journal-reader.ts';
+import { findJournal, readJournal } from './journal-reader.ts';
+import type { EndRecord } from './journal-record.ts';
 import { decodeValue, encodeValue } from './journal-values.ts';
-import { createJournal } from './journal-writer.ts';
+import { continueJournal, createJournal } from './journal-writer.ts';
+import { createSeal } from './seal.ts';
 
 let directory: string;
 let path: string;
@@ -85,6 +87,48 @@ describe('the journal', () => {
       formatRecord({ type: 'journal', version: 3, job: 'j', attempt: 1, t: '' }),
     );
     await expect(readJournal(path)).rejects.toThrow('it is of version 3; this is version 2');
+  });
+
+  it('is gone on with behind its last whole record', async () => {
+    writeSome();
+    await appendFile(path, 'half a rec');
+    const { validBytes, resumed } = await readJournal(path);
+    expect(resumed).toBe(0);
+    const journal = continueJournal({ path, job: { id: 'job', attempt: 2 } }, validBytes);
+    journal.begin(call(3), 5);
+    journal.close();
+    const after = await readJournal(path);
+    expect(after).toMatchObject({ resumed: 1, torn: false, header: { job: 'job' } });
+    expect(after.records.at(-1)).toMatchObject({ type: 'begin', sequence: 3 });
+  });
+
+  it('is begun anew when its writer died before the header was whole', async () => {
+    expect(await findJournal(path)).toBeUndefined();
+    await writeFile(path, '1234abcd {"type":"jour');
+    expect(await findJournal(path)).toBeUndefined();
+    continueJournal({ path, job: { id: 'job', attempt: 2 } }, 0).close();
+    expect(await findJournal(path)).toMatchObject({ resumed: 0, header: { attempt: 2 } });
+  });
+
+  it('seals an answer with a secret in it, for its call and its key alone', async () => {
+    const key = Buffer.alloc(32, 1);
+    const redact = (json: unknown): unknown =>
+      JSON.stringify(json).includes('secret text') ? { result: ['***'] } : json;
+    const options = { path, job: { id: 'job', attempt: 2 }, redact, seal: createSeal(key) };
+    const journal = createJournal(options);
+    journal.begin(call(1), 0);
+    journal.end(call(1), { result: ['secret text'] }, 0);
+    journal.end(call(2), { result: ['plain'] }, 0);
+    journal.close();
+    expect(await readFile(path, 'utf8')).not.toContain('secret text');
+    const [, sealed, plain] = (await readJournal(path)).records as EndRecord[];
+    expect(plain).not.toHaveProperty('sealed');
+    expect(sealed).toMatchObject({ redacted: true, result: ['***'] });
+    const text = sealed?.sealed ?? '';
+    expect(createSeal(key).open(call(1), text)).toBe('{"result":["secret text"]}');
+    expect(createSeal(key).open(call(2), text)).toBeUndefined();
+    expect(createSeal(Buffer.alloc(32, 2)).open(call(1), text)).toBeUndefined();
+    expect(createSeal(key).open(call(1), 'AAAA')).toBeUndefined();
   });
 
   it('is never begun over one that is there', () => {

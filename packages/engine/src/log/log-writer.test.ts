@@ -52,6 +52,43 @@ describe('the log writer', () => {
     expect(lines.map((line) => line.text)).toEqual(['a', '', 'b', '']);
   });
 
+  it('tells of each line who wrote it, and how far that one has come', async () => {
+    const sources: string[] = [];
+    const writer = createLogWriter({
+      bytesMax: 1e6,
+      lines: ({ first, count }, { origin: author, end }) =>
+        void sources.push(`${first}+${count} ${author} ${end}`),
+      onFailure: () => {},
+    });
+    await writer.write(origin, 'a\nb');
+    await writer.write({ ...origin, author: 'c', base: 1000 }, 'c');
+    await writer.write({ ...origin, author: 'c', base: 1000 }, 'd');
+    await writer.write({ ...origin, author: 'c', base: 2000 }, 'e');
+    await writer.write(origin, 'f');
+    expect(sources).toEqual(['1+2 b 2', '3+1 c 1001', '4+1 c 1002', '5+1 c 2001', '6+1 b 3']);
+  });
+
+  it('goes on where an earlier process stopped, and prints nothing of that again', async () => {
+    const told: string[] = [];
+    const printed = new Map([
+      ['b', 2],
+      ['c', 2001],
+    ]);
+    const writer = createLogWriter({
+      bytesMax: 1e6,
+      lines: ({ first, text }, { origin: author, end }) =>
+        void told.push(`${first} ${author} ${end} ${Buffer.from(text).toString()}`),
+      onFailure: () => {},
+      resume: { lastLine: 7, logBytes: 0, printed },
+    });
+    await writer.write(origin, 'a');
+    await writer.writeRedacted(origin, { count: 3, text: Buffer.from('b\nc\nd\n') });
+    await writer.write({ ...origin, author: 'c', base: 1000 }, 'before');
+    await writer.write({ ...origin, author: 'c', base: 2000 }, 'printed\nnew');
+    expect(told).toEqual(['8 b 4 c\nd\n', '10 c 2002 new\n']);
+    expect(writer.last).toBe(10);
+  });
+
   it('writes NUL in a way that can be stored', async () => {
     const { writer, lines } = collect();
     await writer.write(origin, 'a\0b');

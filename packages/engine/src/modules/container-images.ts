@@ -3,7 +3,7 @@
 import { RivetError, readImageName } from '@rivet/base';
 import type { ImageFacts } from '@rivet/containers';
 import { qualifyImageName } from '@rivet/containers';
-import { asRecord, type LuaRecord } from '@rivet/lua';
+import { asRecord, type LuaRecord, type LuaValue } from '@rivet/lua';
 import { lineOf } from '../branch.ts';
 import { type BuildRequest, buildImage } from '../containers/build-image.ts';
 import { type Credentials, withCredentials } from '../containers/registry-credentials.ts';
@@ -27,8 +27,6 @@ import {
   textOrSecret,
   wrongValue,
 } from '../value-readers.ts';
-
-const effect = { effect: true } as const;
 
 /** The name of an image, or the id of one. */
 const imageName: Reader<string> = {
@@ -101,7 +99,11 @@ const pull = hostFunction(
     await tell(call, `fetched ${image} (${shortId(facts)})`);
     return [imageRecord(image, facts)];
   },
-  effect,
+  {
+    effect: true,
+    interrupted: 'resume',
+    replay: ({ job }, [record], { image }) => job.images.add(idOf(record), image),
+  },
 );
 
 const build = hostFunction(
@@ -126,7 +128,10 @@ const build = hostFunction(
     if (!pushes || tag === undefined) return [imageRecord(tag ?? built.id, built)];
     return [imageRecord(tag, await pushTo(call, built.id, tag, given.credentials))];
   },
-  effect,
+  {
+    effect: true,
+    replay: ({ job }, [record], { tag }) => job.images.add(idOf(record), tag),
+  },
 );
 
 const tag = hostFunction(
@@ -136,7 +141,7 @@ const tag = hostFunction(
     call.job.images.add(id, name);
     return [];
   },
-  effect,
+  { effect: true, interrupted: 'resume', replay: 'again' },
 );
 
 const push = hostFunction(
@@ -146,7 +151,7 @@ const push = hostFunction(
     const target = given.to ?? image;
     return [imageRecord(target, await pushTo(call, id, target, given.credentials))];
   },
-  effect,
+  { effect: true },
 );
 
 export const imageFunctions: Readonly<Record<string, HostFunction>> = { pull, build, tag, push };
@@ -207,6 +212,11 @@ function imageRecord(image: string, { id, digest }: ImageFacts): LuaRecord {
   record.id = id;
   if (digest !== undefined) record.digest = digest;
   return record;
+}
+
+/** The id in the answer of an earlier process. */
+function idOf(record: LuaValue | undefined): string {
+  return String(asRecord(record ?? null)?.id);
 }
 
 async function tell({ job, branch }: ModuleCall, what: string): Promise<void> {
