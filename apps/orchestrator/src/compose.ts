@@ -142,7 +142,10 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
   const auth = createAuthParts({ database, sealer: sealing.sealer, audit });
   const authenticator = createAuthenticator({
     ...auth,
-    knownRunners: { identify: (hash) => databaseWatch.answered(knownRunners.identify(hash)) },
+    knownRunners: {
+      identify: async (hash) =>
+        knownRunners.known(hash) ?? databaseWatch.answered(knownRunners.identify(hash)),
+    },
   });
   const streams = createStreamKeeper(authenticator, logger);
   const services: Services = {

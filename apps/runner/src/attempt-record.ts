@@ -18,7 +18,9 @@ export interface AttemptRecord {
   readonly leaseSeconds: number;
   /** Of this start of the machine: another one has none of the processes. */
   readonly bootId: string;
-  /** Runners that died soon after they had taken it up. */
+  /** How many things the job had told when it was taken up. */
+  readonly toldCount: number;
+  /** Processes that took it up and died before it got any further. */
   readonly deaths: number;
 }
 
@@ -55,6 +57,7 @@ function isWhole(record: Partial<AttemptRecord> | null): record is AttemptRecord
     typeof record.leaseId === 'string' &&
     typeof record.leaseSeconds === 'number' &&
     typeof record.bootId === 'string' &&
+    typeof record.toldCount === 'number' &&
     typeof record.deaths === 'number'
   );
 }

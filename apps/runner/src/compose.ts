@@ -48,7 +48,6 @@ export function composeRunner(
       driver,
       lua,
       runJob,
-      mayGoOn: false,
       policy,
       secretsOf: (job, fence) => createServerSecrets(api, job, fence),
       clock: bootClock,

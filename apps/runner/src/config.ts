@@ -50,6 +50,8 @@ export interface RunnerConfig {
   readonly startDeadlineMs: number;
   /** How long the end of a job is offered to a server that does not answer, in milliseconds. */
   readonly deliveryDeadlineMs: number;
+  /** What becomes of running jobs at SIGTERM: they end, or the next process goes on with them. */
+  readonly onTerm: 'drain' | 'handover';
   /**
    * How long jobs go on at most while the server is there and its database is not, in milliseconds.
    */
@@ -87,6 +89,7 @@ const settings = {
   RIVET_STOP_GRACE: durationSetting(30_000),
   RIVET_START_DEADLINE: durationSetting(120_000),
   RIVET_DELIVERY_DEADLINE: durationSetting(3_600_000),
+  RIVET_ON_TERM: choiceSetting('drain', ['drain', 'handover']),
   RIVET_OUTAGE_MAX: durationSetting(1_800_000),
   RIVET_SPOOL_MAX: sizeSetting(256 * 1024 ** 2),
   RIVET_REPORT_BUNDLING: choiceSetting('on', ['on', 'off']),
@@ -139,6 +142,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): R
     stopGraceMs: values.RIVET_STOP_GRACE,
     startDeadlineMs: values.RIVET_START_DEADLINE,
     deliveryDeadlineMs: values.RIVET_DELIVERY_DEADLINE,
+    onTerm: values.RIVET_ON_TERM,
     outageMsMax: values.RIVET_OUTAGE_MAX,
     spoolBytesMax: values.RIVET_SPOOL_MAX,
     reportBundling: values.RIVET_REPORT_BUNDLING === 'on',

@@ -159,7 +159,6 @@ export async function makeRunner(
     driver,
     lua: { open: () => Promise.reject(new Error('no Lua here')), close: async () => undefined },
     runJob,
-    mayGoOn: true,
     policy: {},
     secretsOf: () => noSecrets,
     clock: () => performance.now(),

@@ -110,6 +110,7 @@ async function makePlace(job: ClaimedJob, context: JobRunContext, logger: Logger
     leaseId: job.lease_id,
     leaseSeconds: job.lease_seconds,
     bootId: context.state.bootId,
+    toldCount: 0,
     deaths: 0,
   });
   return { directory, slot, ledger: Ledger.create(directory.ledger), isLeft: false };

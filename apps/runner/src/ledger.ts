@@ -98,6 +98,11 @@ export class Ledger {
     return this.#lastLine;
   }
 
+  /** Lines, and what else was told. */
+  get toldCount(): number {
+    return this.#lastLine + this.#entries;
+  }
+
   /** Bytes of all lines, with the names of their sections. */
   get logBytes(): number {
     return this.#logBytes;

@@ -8,7 +8,7 @@ import { type AttemptRecord, readRecord, replaceRecord } from './attempt-record.
 import { Ledger } from './ledger.ts';
 import type { AttemptDirectory, StateDirectory } from './state-directory.ts';
 
-/** A job that ends its runner so often, soon after it was taken up, is not taken up again. */
+/** A job that ends its runner so often, and gets no further meanwhile, is not taken up again. */
 const DEATHS_MAX = 3;
 
 /** An attempt of an earlier process of this runner, on a machine that has not started anew. */
@@ -17,21 +17,18 @@ export interface LeftAttempt {
   readonly record: AttemptRecord;
 }
 
-/**
- * Those that may go on. What else lies in the directory is only to be removed.
- * @param mayGoOn whether a job that has not ended can go on; the end of one that has is told anyway
- */
+/** Those that may go on. What else lies in the directory is only to be removed. */
 export async function findLeftAttempts(
   state: StateDirectory,
   logger: Logger,
-  mayGoOn: boolean,
 ): Promise<LeftAttempt[]> {
   const left: LeftAttempt[] = [];
   for (const directory of await state.listAttempts()) {
     const record = await readRecord(directory.record);
     if (record === undefined || record.bootId !== state.bootId) continue;
-    if (!mayGoOn && (await Ledger.open(directory.ledger)).outcome === undefined) continue;
-    const { job, attempt, deaths } = record;
+    const { job, attempt } = record;
+    const { toldCount } = await Ledger.open(directory.ledger);
+    const deaths = toldCount > record.toldCount ? 0 : record.deaths;
     if (deaths >= DEATHS_MAX) {
       logger.error({ job, attempt, deaths }, 'a job that ended its runner so often is given up');
       continue;
@@ -39,6 +36,7 @@ export async function findLeftAttempts(
     const next = {
       ...record,
       nextLeaseId: record.nextLeaseId ?? randomUUID(),
+      toldCount,
       deaths: deaths + 1,
     };
     await replaceRecord(directory.record, next);

@@ -38,9 +38,10 @@ async function main(): Promise<number> {
     const { runner, close } = composeRunner(config, policy, logger);
     exitOnDefects(logger);
     const interrupted = onSignals(logger, () => runner.hurry());
+    if (config.onTerm === 'handover') handOverOnTerm(runner, interrupted);
     try {
       const started = runner.start();
-      const id = await Promise.race([started, interrupted]);
+      const id = await Promise.race([started, interrupted.then(() => undefined)]);
       if (id === undefined) return 0;
       announce({ event: 'online', runner_id: id, name: config.name, url: config.url });
       logger.info({ capacity: config.capacity, tags: config.tags }, `online at ${config.url}`);
@@ -74,8 +75,21 @@ function announce(event: object): void {
   process.stdout.write(`${JSON.stringify(event)}\n`);
 }
 
+/**
+ * At a TERM the process ends within a moment, without a word to its jobs: the next one goes on with
+ * them. Whoever presses Ctrl-C wants them to end.
+ */
+function handOverOnTerm(runner: Runner, interrupted: Promise<NodeJS.Signals>): void {
+  void interrupted.then(async (signal) => {
+    if (signal !== 'SIGTERM') return;
+    await runner.handOver();
+    announce({ event: 'stopped' });
+    process.exit(0);
+  });
+}
+
 /** Resolves at the first SIGTERM or SIGINT; each further one calls `again`. */
-function onSignals(logger: Logger, again: () => void): Promise<undefined> {
+function onSignals(logger: Logger, again: () => void): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
     let count = 0;
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
@@ -83,7 +97,7 @@ function onSignals(logger: Logger, again: () => void): Promise<undefined> {
         count += 1;
         if (count === 1) announce({ event: 'stopping' });
         logger.info({ signal }, count === 1 ? 'stopping' : 'stopping at once');
-        if (count === 1) resolve(undefined);
+        if (count === 1) resolve(signal);
         else again();
       });
     }

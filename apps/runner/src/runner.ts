@@ -1,13 +1,13 @@
 // A runner's life: hold the state directory, connect, go on with what the last run left, clean up
 // the rest, take jobs, stop in order.
 import { freemem } from 'node:os';
-import { type Logger, RivetError } from '@rivet/base';
+import { type Logger, RivetError, sleep } from '@rivet/base';
 import type { ContainerDriver, DriverFinding } from '@rivet/containers';
 import type { InstallationPolicy, RunJob } from '@rivet/engine';
 import type { LuaEngine } from '@rivet/lua';
 import type { ClaimedJob, ConnectRequest, HeldJob } from '@rivet/protocol';
 import { BundleCache } from './bundle-cache.ts';
-import { removeLeftovers } from './cleanup.ts';
+import { checkPlace, removeLeftovers } from './cleanup.ts';
 import type { Clock } from './clock.ts';
 import type { RunnerConfig } from './config.ts';
 import { Disposal } from './disposal.ts';
@@ -27,6 +27,8 @@ import { WarmPool } from './warm/warm-pool.ts';
 
 /** What jobs that were canceled by a stop may take beyond their graces, in milliseconds. */
 const STOP_MARGIN_MS = 15_000;
+/** What a claim that is under way may take when the runner leaves, in milliseconds. */
+const LEAVE_MS = 800;
 /** So much of a lease may pass before what it is for must end, as in lease.ts. */
 const LEASE_PART = 0.75;
 
@@ -37,8 +39,6 @@ export interface RunnerParts {
   readonly driver: ContainerDriver;
   readonly lua: LuaEngine;
   readonly runJob: RunJob;
-  /** Whether `runJob` takes up jobs that another process had begun. */
-  readonly mayGoOn: boolean;
   readonly policy: InstallationPolicy;
   readonly secretsOf: JobRunContext['secretsOf'];
   readonly clock: Clock;
@@ -114,8 +114,8 @@ export class Runner {
     const { config, driver, logger } = this.#parts;
     this.#state = await openStateDirectory(config.stateDirectory);
     try {
-      requireFit(await driver.check(), logger);
-      this.#left = await findLeftAttempts(this.#state, logger, this.#parts.mayGoOn);
+      requireFit(await driver.check(checkPlace(this.#state)), logger);
+      this.#left = await findLeftAttempts(this.#state, logger);
       await removeLeftovers(this.#state, driver, logger, this.#left);
       const { id, held, askedAt } = await this.#connect();
       this.#warm = this.#makeWarmPool(this.#state);
@@ -196,6 +196,16 @@ export class Runner {
     return this.#stopped;
   }
 
+  /**
+   * Takes no more jobs, and leaves those that run to the next process on the state directory. When
+   * it resolves this process is to be ended at once; the jobs go on until then, as everything that
+   * they tell is on disk. `stop` has nothing more to do.
+   */
+  handOver(): Promise<void> {
+    this.#stopped ??= this.#leave();
+    return this.#stopped;
+  }
+
   /** Cancels what still runs, at once; to be called after `stop`. */
   hurry(): void {
     this.#stopJobs.abort();
@@ -203,6 +213,15 @@ export class Runner {
 
   get running(): number {
     return this.#slots.taken;
+  }
+
+  async #leave(): Promise<void> {
+    this.#stop.abort();
+    const { running } = this;
+    this.#parts.logger.info({ running }, 'the jobs are left to the next process');
+    // A claim that is under way may have been given jobs: they are asked for once more.
+    const taken = this.#starting?.then(() => this.#polling).catch(() => undefined);
+    await Promise.race([taken, sleep(LEAVE_MS)]);
   }
 
   async #stopInOrder(): Promise<void> {

@@ -36,7 +36,8 @@ beforeEach(async () => {
 /** What the API and the database have about the job, to compare before and after. */
 async function known(): Promise<string> {
   const detail = await server.client.getJob({ id: job.id });
-  const text = `SELECT * FROM running_attempts WHERE job_id = $1`;
+  // Not its lease: that begins anew when the machine is so slow that nobody looked after leases.
+  const text = `SELECT to_jsonb(a) - 'lease_until' FROM running_attempts a WHERE job_id = $1`;
   return JSON.stringify([
     detail,
     await server.database.query({ name: '', text, repeatable: true }, [job.id]),

@@ -1,6 +1,6 @@
 // `rivet runner start`: starts a runner in the foreground.
 import { resolve } from 'node:path';
-import { defineCommand, integer, repeated, text } from '../../command.ts';
+import { choice, defineCommand, integer, repeated, text } from '../../command.ts';
 import { loadConfig, parseServerUrl } from '../../config.ts';
 import { startProgram } from '../../start-program.ts';
 
@@ -9,6 +9,7 @@ export const runnerStart = defineCommand({
     'At its first start a runner needs a registration token (`rivet runner token create`). It then has a token of its own',
     'in its state directory, and the registration token can be thrown away.',
     'The first signal (Ctrl-C, TERM) lets the running jobs finish and takes no new ones; a second one cancels them.',
+    'With --on-term=handover TERM ends the runner at once, and the next start on its state directory goes on with the jobs.',
     'docs/operating/runners.md has more, docs/operating.md the environment variables that set the rest.',
   ].join('\n'),
   examples: [
@@ -34,6 +35,11 @@ export const runnerStart = defineCommand({
     ),
     capacity: integer('N', 'Jobs at the same time; the number of processors when absent', 1, 1000),
     image: text('IMAGE', 'Default image; RIVET_DEFAULT_IMAGE when absent'),
+    onTerm: choice(
+      'WHAT',
+      'At TERM: let jobs end, or leave them to the next start here; RIVET_ON_TERM',
+      ['drain', 'handover'],
+    ),
     stateDir: text('DIR', 'Journals, spools and workspaces; one runner a directory'),
   },
   async run(context, _args, options) {
@@ -50,6 +56,7 @@ export const runnerStart = defineCommand({
         ...(options.capacity === undefined
           ? {}
           : { RIVET_RUNNER_CAPACITY: String(options.capacity) }),
+        ...(options.onTerm === undefined ? {} : { RIVET_ON_TERM: options.onTerm }),
         ...(options.stateDir === undefined
           ? {}
           : { RIVET_STATE_DIRECTORY: resolve(cwd, options.stateDir) }),
