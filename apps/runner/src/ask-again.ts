@@ -1,6 +1,6 @@
 // Asks the server for something a job needs until it has answered: it may be gone for a moment, and
 // its database for longer.
-import { backoffMs, type RivetError, sleep, toRivetError } from '@rivet/base';
+import { type RivetError, retryPauseMs, sleep, toRivetError } from '@rivet/base';
 import type { Clock } from './clock.ts';
 import { isUndecided, mayRepeat, retryAfterMs } from './server-answer.ts';
 import type { CallLimits } from './server-api.ts';
@@ -34,7 +34,7 @@ export async function askAgain<T>(
     } catch (thrown) {
       const error = toRivetError(thrown);
       if (isUndecided(error)) giveUpAt = clock() + askMsMax;
-      const pauseMs = Math.max(backoffMs(tried, BACKOFF), retryAfterMs(error));
+      const pauseMs = retryPauseMs(tried, retryAfterMs(error), BACKOFF);
       if (fence.aborted || !isPassing(error) || clock() + pauseMs > giveUpAt) throw error;
       await sleep(pauseMs, fence);
       if (fence.aborted) throw error;

@@ -1,10 +1,10 @@
 // Takes jobs: connects, then asks the server for as many jobs as there are free slots, again and
 // again.
 import {
-  backoffMs,
   formatDuration,
   type Logger,
   RivetError,
+  retryPauseMs,
   sleep,
   toRivetError,
   uuidv7,
@@ -257,7 +257,7 @@ export class Poller {
   }
 
   async #pause(error: RivetError, failed: number, signal: AbortSignal): Promise<void> {
-    const pauseMs = Math.max(retryAfterMs(error), backoffMs(failed, BACKOFF));
+    const pauseMs = retryPauseMs(failed, retryAfterMs(error), BACKOFF);
     const level = failed === 1 ? 'warn' : 'debug';
     const again = `trying again in ${formatDuration(pauseMs)}`;
     this.#options.logger[level]({ code: error.code, failed }, `${error.message}; ${again}`);

@@ -1,6 +1,6 @@
 // Ships what a job told to the server: numbered reports, one at a time, each repeated until it is
 // answered.
-import { backoffMs, type Logger, RivetError, sleep, toRivetError, Wakeup } from '@rivet/base';
+import { type Logger, RivetError, retryPauseMs, sleep, toRivetError, Wakeup } from '@rivet/base';
 import type {
   JobOutcome,
   LogBlock,
@@ -252,11 +252,8 @@ export class Reporter {
 
   /** What the server asks for, but so that a lease that still lasts can be renewed in time. */
   #pauseMs(tried: number, error: RivetError): number {
-    const asked = retryAfterMs(error);
-    const pause = Math.max(
-      asked,
-      backoffMs(tried, { baseMs: BACKOFF_BASE_MS, maxMs: BACKOFF_MS_MAX }),
-    );
+    const backoff = { baseMs: BACKOFF_BASE_MS, maxMs: BACKOFF_MS_MAX };
+    const pause = retryPauseMs(tried, retryAfterMs(error), backoff);
     const { remainingMs } = this.#options.lease;
     return remainingMs > 0 ? Math.min(pause, Math.max(BACKOFF_BASE_MS, remainingMs / 3)) : pause;
   }

@@ -16,3 +16,15 @@ export function backoffMs(attempt: number, options: BackoffOptions): number {
   const ceiling = Math.min(options.maxMs, options.baseMs * 2 ** Math.min(attempt - 1, 30));
   return Math.round((options.random ?? Math.random)() * ceiling);
 }
+
+/**
+ * As `backoffMs` where nobody has asked to wait; otherwise at least as long as was asked, and more
+ * by that much, so that all who were told the same do not return together either.
+ * @param askedMs 0: nobody asked
+ */
+export function retryPauseMs(attempt: number, askedMs: number, options: BackoffOptions): number {
+  if (askedMs <= 0) return backoffMs(attempt, options);
+  return (
+    askedMs + backoffMs(attempt, { ...options, baseMs: Math.max(options.baseMs, askedMs / 2) })
+  );
+}

@@ -1,6 +1,6 @@
 // Base: errors, services, durations and other things that know no noun of Rivet.
 export { syncDirectory, writeFileAtomically } from './atomic-file.ts';
-export { type BackoffOptions, backoffMs } from './backoff.ts';
+export { type BackoffOptions, backoffMs, retryPauseMs } from './backoff.ts';
 export {
   BUILD_DIRECTORY,
   type BuildStamp,

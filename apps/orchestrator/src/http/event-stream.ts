@@ -45,7 +45,8 @@ export class EventStream {
       'content-type': 'text/event-stream; charset=utf-8',
       'x-accel-buffering': 'no',
     });
-    response.write(`retry: ${RETRY_MS}\n\n`);
+    // Those that end together do not come back together.
+    response.write(`retry: ${RETRY_MS + Math.floor(Math.random() * RETRY_MS)}\n\n`);
   }
 
   /** Whether the client is gone or was let go: nothing reaches it any more. */

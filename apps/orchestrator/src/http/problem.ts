@@ -43,6 +43,9 @@ function databaseProblem({ code, entry: { status } }: RivetError): Problem {
   };
 }
 
+/** Too many requests, not at the moment, no room at the moment. */
+const WAITING = new Set([429, 503, 507]);
+
 interface ProblemAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
@@ -56,8 +59,8 @@ export function problemAnswer(error: RivetError): ProblemAnswer {
   const { retry_after_ms: waitMs } = error.details;
   const headers = {
     'content-type': 'application/problem+json; charset=utf-8',
-    // Whatever is away now may be back in a second: clients wait for as long as this says.
-    ...(status === 503 && { 'retry-after': '1' }),
+    // Whatever is away or full now may not be in a second: clients wait for as long as this says.
+    ...(WAITING.has(status) && { 'retry-after': '1' }),
     ...(status === 401 && { 'www-authenticate': 'Bearer' }),
     ...(typeof waitMs === 'number' && { 'retry-after': String(Math.ceil(waitMs / 1000)) }),
   };

@@ -1,11 +1,11 @@
 // Sends one request, again after a pause where that is safe, and says clearly why there is no
 // answer.
 import {
-  backoffMs,
   describeThrown,
   formatDuration,
   isRivetError,
   RivetError,
+  retryPauseMs,
   sleep,
 } from '@rivet/base';
 import type { Answer, Fetch } from './fetch.ts';
@@ -30,6 +30,7 @@ export interface Request {
 /** Longer waits than this are the caller's decision, in milliseconds. */
 const RETRY_AFTER_MS_MAX = 10_000;
 const RETRY_STATUSES = new Set([429, 502, 503, 504]);
+const BACKOFF = { baseMs: 200, maxMs: 3000 };
 
 /**
  * The answer, when its status says success.
@@ -41,8 +42,8 @@ export async function send(request: Request, fetch: Fetch): Promise<Answer> {
     request.signal?.throwIfAborted();
     if (result.response !== undefined) return result.response;
     if (tried >= request.triesMax || !result.mayRetry) throw result.error;
-    const pauseMs = Math.max(result.retryAfterMs, backoffMs(tried, { baseMs: 200, maxMs: 3000 }));
-    if (pauseMs > RETRY_AFTER_MS_MAX) throw result.error;
+    if (result.retryAfterMs > RETRY_AFTER_MS_MAX) throw result.error;
+    const pauseMs = retryPauseMs(tried, result.retryAfterMs, BACKOFF);
     await sleep(pauseMs, request.signal);
     request.signal?.throwIfAborted();
   }
