@@ -1,7 +1,7 @@
 // What is kept of a command beside its files, so that another process of the runner can follow it.
 //
-// It lies where no container looks. It is not synced: it is for the next process, and a machine that
-// lost its power has no such command any more.
+// It lies where no container looks. It is not synced: it is for the next process, and a machine
+// that lost its power has no such command any more.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { type CommandFiles, OUTPUT_FILES, removeFile } from './command-files.ts';
 

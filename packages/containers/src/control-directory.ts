@@ -3,7 +3,7 @@
 // `in/` is mounted read-only: the agent, FIFOs that take requests, and their files. `out/` is
 // mounted writable, so whatever is in it is the container's word. The runner makes each file there,
 // keeps it open, and never opens one by name again: links, FIFOs and deletions in there do not
-// reach it.
+// reach it. A later process takes only the very file that was made, by its inode.
 
 import { randomUUID } from 'node:crypto';
 import { type FSWatcher, renameSync, watch } from 'node:fs';

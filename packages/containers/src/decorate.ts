@@ -24,7 +24,7 @@ export function decorateDriver(
 ): ContainerDriver {
   return {
     name: driver.name,
-    check: () => driver.check(),
+    check: (place) => driver.check(place),
     ensureImage: (image, options) => driver.ensureImage(image, options),
     pullImage: (image, options) => driver.pullImage(image, options),
     buildImage: (spec, sink, signal) => driver.buildImage(spec, sink, signal),

@@ -1,5 +1,6 @@
 // What every container driver must do: one suite, run over each implementation by its own test
 // file.
+import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -425,7 +426,9 @@ export function describeDriver(name: string, options: ConformanceOptions): void 
     });
 
     it('looks at its machine without throwing', async () => {
-      const findings = await driver.check();
+      const findings = await driver.check({ labels, directory: join(directory, 'check') });
+      expect(await driver.list(labels)).toEqual([]);
+      expect(existsSync(join(directory, 'check'))).toBe(false);
       expect(findings.length).toBeGreaterThan(0);
       expect(findings.filter((finding) => !finding.ok && finding.fix === undefined)).toEqual([]);
     });

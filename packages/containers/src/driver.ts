@@ -172,10 +172,18 @@ export interface DriverFinding {
   readonly fix: string | undefined;
 }
 
+/** Where a check tries a container, so that its owner finds what a killed one left. */
+export interface CheckPlace {
+  /** At least one. */
+  readonly labels: Readonly<Record<string, string>>;
+  /** Of the check alone: made and removed by it, with what an earlier one left in it. */
+  readonly directory: string;
+}
+
 export interface ContainerDriver extends ImageOperations {
   readonly name: string;
   /** Looks at the machine; the findings are what `rivet doctor` prints. Never throws. */
-  check(): Promise<readonly DriverFinding[]>;
+  check(place: CheckPlace): Promise<readonly DriverFinding[]>;
   /**
    * Makes sure that the image is there; returns its id where that is known without asking for long.
    * @throws RIVET_CONTAINER_IMAGE_INVALID, RIVET_CONTAINER_IMAGE_NOT_FOUND,
@@ -188,8 +196,8 @@ export interface ContainerDriver extends ImageOperations {
   /** Starts a container; the image must be there. Nothing is left behind when it throws. */
   start(spec: ContainerSpec, signal?: AbortSignal): Promise<Container>;
   /**
-   * The container that another process of the runner started from this spec, whose control directory
-   * may have been renamed since; undefined when it does not run any more.
+   * The container that another process of the runner started from this spec; its control directory
+   * may have been renamed since. Undefined when it does not run any more.
    */
   adopt(spec: ContainerSpec): Promise<Container | undefined>;
   list(labels: Readonly<Record<string, string>>): Promise<readonly ContainerSummary[]>;

@@ -3,6 +3,7 @@
 export { decorateContainer, decorateDriver } from './decorate.ts';
 export type {
   Attachment,
+  CheckPlace,
   CommandExit,
   CommandSpec,
   Container,

@@ -22,8 +22,8 @@ const POLL_MS = 250;
 /** Output of a stream that may wait on disk before its command is held back, in bytes. */
 const BACKLOG_BYTES_MAX = 64 * 1024 * 1024;
 /**
- * How often the agent is asked whether the process that watches a command is still there. It goes on
- * then if something stopped it, and so does what waits in a slot for too long.
+ * How often the agent is asked whether the process that watches a command is still there. It goes
+ * on then if something stopped it, and so does what waits in a slot for too long.
  */
 const CHECK_INTERVAL_MS = 2_000;
 /** How long a request may wait for the agent on a busy machine. */

@@ -1,4 +1,5 @@
-// Answers a call from the journal of an earlier process, and brings about what the engine must know.
+// Answers a call from the journal of an earlier process, and brings about again what the engine
+// must know of it.
 import { type ErrorCode, RivetError, toRivetError } from '@rivet/base';
 import type { HostCall, LuaValue } from '@rivet/lua';
 import type { Branch } from './branch.ts';

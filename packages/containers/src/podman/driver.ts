@@ -1,13 +1,13 @@
 // The Podman driver: containers by podman's command line, commands by the agent in them.
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type Logger, RivetError, silentLogger, toRivetError } from '@rivet/base';
 import { isProcessAlive, type ProcessIdentity } from '@rivet/processes';
 import { checkBuild } from '../build-spec.ts';
 import { checkLabels, checkSpec } from '../container-spec.ts';
 import type {
+  CheckPlace,
   Container,
   ContainerDriver,
   ContainerSpec,
@@ -18,7 +18,7 @@ import type {
 } from '../driver.ts';
 import type { BuildSpec, ImageFacts, PullOptions, RegistryOptions } from '../image-operations.ts';
 import { parseImageName } from '../images.ts';
-import { LABEL_OWNER, LABEL_RIVET } from '../labels.ts';
+import { LABEL_RIVET } from '../labels.ts';
 import { csvField, environmentFile, environmentLines, type Neighbour, runArgs } from './args.ts';
 import { awaitMain } from './await-main.ts';
 import { removeBuilt } from './build-leftovers.ts';
@@ -122,14 +122,14 @@ class PodmanDriver implements ContainerDriver {
     this.#pauseCandidates = options.pauseCandidates;
   }
 
-  async check(): Promise<readonly DriverFinding[]> {
+  async check(place: CheckPlace): Promise<readonly DriverFinding[]> {
     await this.#flags.recall();
     return await checkPodman({
       podman: this.#podman,
       flags: this.#flags.current,
       image: this.#defaultImage,
       images: this.#images,
-      tryContainer: (image) => this.#tryContainer(image),
+      tryContainer: (image) => this.#tryContainer(image, place),
     });
   }
 
@@ -299,11 +299,12 @@ class PodmanDriver implements ContainerDriver {
   }
 
   /** A build does not say which flags this machine needs; a container of its base image does. */
-  async #learnFrom({ images }: BuildSpec): Promise<void> {
+  async #learnFrom({ images, ownerLabels, temporaryDirectory }: BuildSpec): Promise<void> {
     await this.#flags.recall();
     const [base] = images.values();
     if (this.#flags.proven || base === undefined) return;
-    await this.#tryContainer(base).catch((error: unknown) => {
+    const place = { labels: ownerLabels, directory: join(temporaryDirectory, 'check') };
+    await this.#tryContainer(base, place).catch((error: unknown) => {
       // Not the message, which has the name of the image: a script chose it.
       const { code } = toRivetError(error);
       this.#logger.debug({ code }, 'the base image of a build starts no container');
@@ -369,13 +370,14 @@ class PodmanDriver implements ContainerDriver {
   }
 
   /** Starts a container and removes it; returns the flags that this machine needed. */
-  async #tryContainer(image: string): Promise<RuntimeFlags> {
-    const directory = await mkdtemp(join(tmpdir(), 'rivet-check-'));
+  async #tryContainer(image: string, { labels, directory }: CheckPlace): Promise<RuntimeFlags> {
+    await this.removeTree(directory);
+    await mkdir(directory, { recursive: true, mode: 0o700 });
     try {
       const container = await this.start({
         name: `rivet-check-${randomUUID()}`,
         image,
-        labels: { [LABEL_RIVET]: '1', [LABEL_OWNER]: 'check' },
+        labels: { ...labels, [LABEL_RIVET]: '1' },
         env: {},
         mounts: [],
         entrypoint: [],

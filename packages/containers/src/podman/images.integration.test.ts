@@ -33,7 +33,7 @@ beforeAll(async () => {
     defaultImage: BASE,
     insecureRegistries: [registry.host, closed.host],
   });
-  await driver.check();
+  await driver.check({ labels: owner, directory: join(directory, 'check') });
   base = await driver.pullImage(BASE, { pull: 'never' });
 });
 afterAll(async () => {

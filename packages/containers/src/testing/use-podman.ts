@@ -36,7 +36,9 @@ export function usePodman(name: string, options: PodmanDriverOptions = {}): Test
 
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), `rivet-${name}-`));
-    const cgroups = (await driver.check()).find((finding) => finding.subject === 'cgroups');
+    const cgroups = (await driver.check({ labels, directory: join(directory, 'check') })).find(
+      (finding) => finding.subject === 'cgroups',
+    );
     canLimit = cgroups?.ok === true;
   });
   afterAll(async () => {

@@ -35,8 +35,8 @@ export interface StartedCommand {
 
 /**
  * Starts the command, or goes on with it when an earlier process did.
- * @throws RIVET_POLICY_DENIED, RIVET_JOB_INTERRUPTED, and what starting the container or the command
- *   raises
+ * @throws RIVET_POLICY_DENIED, RIVET_JOB_INTERRUPTED, and what starting the container or the
+ *   command raises
  */
 export async function startCommand(
   call: ModuleCall,

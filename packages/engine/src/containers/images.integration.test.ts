@@ -17,7 +17,7 @@ let driver: ReturnType<typeof createPodmanDriver>;
 beforeAll(async () => {
   registry = await startRegistry();
   driver = createPodmanDriver({ insecureRegistries: [registry.host], defaultImage: BASE });
-  await driver.check();
+  await useOnce();
 });
 afterAll(async () => {
   await lua.close();

@@ -50,7 +50,7 @@ export async function readJournal(path: string): Promise<JournalContent> {
 }
 
 /**
- * The journal that an earlier process left; undefined when it died before it had written the header.
+ * The journal that an earlier process left; undefined when it died before the header was whole.
  * @throws RIVET_JOB_JOURNAL_INVALID for one of another version
  */
 export async function findJournal(path: string): Promise<JournalContent | undefined> {
