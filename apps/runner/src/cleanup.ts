@@ -1,7 +1,8 @@
 // What a runner that died left behind and nobody goes on with, removed when the next one starts on
 // the same state directory.
+import { join } from 'node:path';
 import { describeThrown, type Logger } from '@rivet/base';
-import type { ContainerDriver } from '@rivet/containers';
+import type { CheckPlace, ContainerDriver } from '@rivet/containers';
 import { ownerLabels } from './labels.ts';
 import { containersOf, type LeftAttempt } from './left-attempts.ts';
 import type { StateDirectory } from './state-directory.ts';
@@ -41,6 +42,11 @@ export async function removeLeftovers(
       logger.error({ err: error, path }, `a directory stays: ${describeThrown(error)}`);
     }
   }
+}
+
+/** Where the check of a start tries a container: what it leaves when it is killed is ours too. */
+export function checkPlace(state: StateDirectory): CheckPlace {
+  return { labels: ownerLabels(state.owner), directory: join(state.path, 'check') };
 }
 
 /** Returns how many there were. */

@@ -425,9 +425,10 @@ export function describeDriver(name: string, options: ConformanceOptions): void 
       await driver.removeNamed([]);
     });
 
-    it('looks at its machine without throwing', async () => {
-      const findings = await driver.check({ labels, directory: join(directory, 'check') });
-      expect(await driver.list(labels)).toEqual([]);
+    it('looks at its machine without throwing, and leaves nothing of it', async () => {
+      const own = { 'dev.rivet.test': uuidv7() };
+      const findings = await driver.check({ labels: own, directory: join(directory, 'check') });
+      expect(await driver.list(own)).toEqual([]);
       expect(existsSync(join(directory, 'check'))).toBe(false);
       expect(findings.length).toBeGreaterThan(0);
       expect(findings.filter((finding) => !finding.ok && finding.fix === undefined)).toEqual([]);

@@ -1,6 +1,9 @@
 // Podman, its runtime and cgroups, as the driver sees them.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { silentLogger } from '@rivet/base';
-import { createPodmanDriver } from '@rivet/containers';
+import { createPodmanDriver, LABEL_OWNER } from '@rivet/containers';
 import type { DoctorInput, Finding } from './findings.ts';
 
 export async function podmanFindings({ config, env }: DoctorInput): Promise<Finding[]> {
@@ -9,8 +12,10 @@ export async function podmanFindings({ config, env }: DoctorInput): Promise<Find
     env,
     defaultImage: config.defaultImage,
   });
+  const directory = await mkdtemp(join(tmpdir(), 'rivet-doctor-'));
   try {
-    const findings = await driver.check();
+    const place = { labels: { [LABEL_OWNER]: 'doctor' }, directory: join(directory, 'check') };
+    const findings = await driver.check(place);
     return findings.map(({ subject, ok, seen, fix }) => ({
       subject,
       level: ok ? 'ok' : 'problem',
@@ -18,6 +23,7 @@ export async function podmanFindings({ config, env }: DoctorInput): Promise<Find
       fix,
     }));
   } finally {
+    await rm(directory, { recursive: true, force: true });
     await driver.close();
   }
 }

@@ -136,9 +136,9 @@ describe('a podman that fails', () => {
     await expect(driver.start(spec)).rejects.toMatchObject({
       code: 'RIVET_CONTAINER_PODMAN_MISSING',
     });
-    expect(await driver.check({ labels: { a: 'b' }, directory })).toMatchObject([
-      { subject: 'podman', ok: false },
-    ]);
+    expect(
+      await driver.check({ labels: { a: 'b' }, directory: join(directory, 'check') }),
+    ).toMatchObject([{ subject: 'podman', ok: false }]);
   });
 
   it('is reported when it prints garbage', async () => {
@@ -147,9 +147,9 @@ describe('a podman that fails', () => {
       code: 'RIVET_CONTAINER_PODMAN_GARBAGE',
       message: expect.stringContaining('podman is great!'),
     });
-    expect(await driver.check({ labels: { a: 'b' }, directory })).toMatchObject([
-      { ok: false, fix: expect.any(String) },
-    ]);
+    expect(
+      await driver.check({ labels: { a: 'b' }, directory: join(directory, 'check') }),
+    ).toMatchObject([{ ok: false, fix: expect.any(String) }]);
   });
 
   it('is reported when its list has another shape', async () => {

@@ -1,6 +1,8 @@
 // container.build, pull, tag and push in jobs, with real Podman and a real registry.
-import { mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { uuidv7 } from '@rivet/base';
 import { createPodmanDriver } from '@rivet/containers';
 import { createLuaEngine } from '@rivet/lua';
 import type { InstallationPolicy } from '@rivet/pipeline';
@@ -13,13 +15,17 @@ const BASE = 'localhost/rivet/base:latest';
 const lua = createLuaEngine();
 let registry: TestRegistry;
 let driver: ReturnType<typeof createPodmanDriver>;
+let directory: string;
 
 beforeAll(async () => {
   registry = await startRegistry();
   driver = createPodmanDriver({ insecureRegistries: [registry.host], defaultImage: BASE });
-  await useOnce();
+  directory = await mkdtemp(join(tmpdir(), 'rivet-images-'));
+  const labels = { 'dev.rivet.test': uuidv7() };
+  await driver.check({ labels, directory: join(directory, 'check') });
 });
 afterAll(async () => {
+  await rm(directory, { recursive: true, force: true });
   await lua.close();
   // What a job fetched stays on the machine for the next one.
   const image = `${registry?.host}/team/app:1`;
