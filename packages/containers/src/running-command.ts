@@ -88,6 +88,7 @@ export async function attachCommand(
     if (isRivetError(error, 'RIVET_CONTAINER_AGENT_SILENT')) return 'unknown';
     throw error;
   }
+  follower.expectHeldBack();
   follower.follow();
   try {
     await follower.started;
@@ -220,6 +221,13 @@ class CommandFollower implements RunningCommand {
     if (this.#ahead.size > 0 && signal !== 'KILL') {
       this.#ahead.clear();
       await this.#control.send(`signal ${this.#pid} CONT`);
+    }
+  }
+
+  /** Another process may have held the command back, which then nobody else lets go on. */
+  expectHeldBack(): void {
+    for (const stream of ['stdout', 'stderr'] as const) {
+      if (this.#files[stream].size > BACKLOG_BYTES_MAX) this.#ahead.add(stream);
     }
   }
 

@@ -105,6 +105,7 @@ const EVERYTHING = `secrets = { "TOKEN" }, stages = {
     print("spawned", handle:wait().exit_code)
     time.sleep("5ms")
     fs.write("x", text:sub(1, 3))
+    print(json.decode('{ "a": null }').a == json.null, json.encode({ json.null }))
     print(fs.read("x"), pcall(output.require, "nothing"))
   end },
   { name = "two", retry = { max = 1 }, container = "third:1", script = function()

@@ -29,7 +29,20 @@ export interface JournalContent {
  * @throws RIVET_JOB_JOURNAL_INVALID when there is no header or one of another version
  */
 export async function readJournal(path: string): Promise<JournalContent> {
-  const content = await readFile(path);
+  const found = await findJournal(path);
+  if (found !== undefined) return found;
+  throw RivetError.of('RIVET_JOB_JOURNAL_INVALID', { path, reason: 'it has no header' });
+}
+
+/**
+ * The journal that an earlier process left; undefined when it died before the header was whole.
+ * @throws RIVET_JOB_JOURNAL_INVALID for one of another version
+ */
+export async function findJournal(path: string): Promise<JournalContent | undefined> {
+  const content = await readFile(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return Buffer.alloc(0);
+    throw error;
+  });
   const records: (BeginRecord | EndRecord)[] = [];
   let header: JournalHeader | undefined;
   let validBytes = 0;
@@ -43,22 +56,8 @@ export async function readJournal(path: string): Promise<JournalContent> {
     validBytes = end + 1;
     if (header === undefined) break;
   }
-  if (header === undefined) {
-    throw RivetError.of('RIVET_JOB_JOURNAL_INVALID', { path, reason: 'it has no header' });
-  }
+  if (header === undefined) return undefined;
   return { header, records, resumed, validBytes, torn: validBytes < content.length };
-}
-
-/**
- * The journal that an earlier process left; undefined when it died before the header was whole.
- * @throws RIVET_JOB_JOURNAL_INVALID for one of another version
- */
-export async function findJournal(path: string): Promise<JournalContent | undefined> {
-  const text = await readFile(path, 'latin1').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return '';
-    throw error;
-  });
-  return text.includes('\n') ? await readJournal(path) : undefined;
 }
 
 function checkHeader(header: JournalHeader, path: string): JournalHeader {
