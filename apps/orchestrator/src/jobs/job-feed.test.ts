@@ -21,7 +21,9 @@ function setUp() {
     return job.isGone ? [] : [{ id: 'a', ...times, state: job.state, message: job.message }];
   };
   const database = { query } as unknown as Database;
-  const versions = { of: async () => ({ definition: { stages: [], inputs: [] } }) } as unknown as VersionCache;
+  const versions = {
+    of: async () => ({ definition: { stages: [], inputs: [] } }),
+  } as unknown as VersionCache;
   // Not started: it does not look by itself.
   const watcher = createJobWatcher(database, silentLogger);
   const followers = createJobFollowers({ database, versions }, watcher);
