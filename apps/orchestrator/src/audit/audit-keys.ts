@@ -1,5 +1,5 @@
 // The keyed hashes of the audit log: over what a row says, its place, and the end of the chain.
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac, type KeyObject, timingSafeEqual } from 'node:crypto';
 import type { AuditContent, AuditHead } from '@rivet/store';
 
 /** Makes and compares the hashes; nobody without the key can make one. */
@@ -38,8 +38,8 @@ const FIELDS = [
 ] as const satisfies readonly (keyof AuditContent)[];
 
 /** @param readKey gives 32 bytes that only orchestrators know, from their start on */
-export function createAuditKeys(readKey: () => Buffer): AuditKeys {
-  let key: Buffer | undefined;
+export function createAuditKeys(readKey: () => KeyObject): AuditKeys {
+  let key: KeyObject | undefined;
   /** Each part with its length before it, so that no two lists of parts give the same bytes. */
   const mac = (purpose: string, parts: readonly (string | Buffer)[]): Buffer => {
     key ??= readKey();

@@ -1,5 +1,5 @@
 // What a check of the chain finds: every change of a row, every row that is gone, put in or moved.
-import { randomBytes, randomUUID } from 'node:crypto';
+import { createSecretKey, type KeyObject, randomBytes, randomUUID } from 'node:crypto';
 import type { AuditFinding } from '@rivet/protocol';
 import type { AuditContent, AuditHead, AuditRow } from '@rivet/store';
 import fc from 'fast-check';
@@ -8,8 +8,8 @@ import { createAuditKeys } from './audit-keys.ts';
 import { chainOrigin, checkEnd, checkKept, checkReach, checkRow } from './verify-chain.ts';
 
 /** A key source that always gives the same new key. */
-function newKey(): () => Buffer {
-  const key = randomBytes(32);
+function newKey(): () => KeyObject {
+  const key = createSecretKey(randomBytes(32));
   return () => key;
 }
 

@@ -1,6 +1,6 @@
 // The audit log in a real database: rows come with their change, are chained once, and whoever
 // touches them is found.
-import { randomBytes } from 'node:crypto';
+import { createSecretKey, randomBytes } from 'node:crypto';
 import { silentLogger } from '@rivet/base';
 import type { AuditVerification } from '@rivet/protocol';
 import { type Database, listAuditRows } from '@rivet/store';
@@ -14,7 +14,7 @@ import { createAuditLog } from './audit-log.ts';
 import { createOrigin } from './begin-audit-log.ts';
 import { verifyPart } from './verify-part.ts';
 
-const secret = randomBytes(32);
+const secret = createSecretKey(randomBytes(32));
 const keys = createAuditKeys(() => secret);
 const audit = createAuditLog(keys);
 let testDatabase: TestDatabase;

@@ -101,11 +101,12 @@ describe('a sealed value', () => {
 
 it('derives a key for each purpose, which a rotation does not change', () => {
   const rotated = createSealer({ current: second }, root);
-  expect(rotated.mac('audit')).toEqual(sealer.mac('audit'));
-  expect(rotated.mac('audit')).not.toEqual(sealer.mac('cookies'));
-  expect(createSealer({ current: first }, randomBytes(32)).mac('audit')).not.toEqual(
-    sealer.mac('audit'),
-  );
+  const macs = [
+    rotated.mac('audit'),
+    rotated.mac('cookies'),
+    createSealer({ current: first }, randomBytes(32)).mac('audit'),
+  ];
+  expect(macs.map((key) => key.equals(sealer.mac('audit')))).toEqual([true, false, false]);
 });
 
 describe('a master key', () => {

@@ -2,6 +2,7 @@
 import {
   createCipheriv,
   createDecipheriv,
+  createSecretKey,
   hkdfSync,
   type KeyObject,
   randomBytes,
@@ -36,8 +37,11 @@ export interface Sealer {
   rewrap(sealed: Sealed): Sealed;
   /** Of the other master key that it opens with. */
   readonly otherKeyId: string | undefined;
-  /** 32 bytes for one purpose; the same on all orchestrators, and after a rotation too. */
-  mac(purpose: string): Buffer;
+  /**
+   * 32 bytes for one purpose; the same on all orchestrators, and after a rotation too. As an object:
+   * to make one of bytes takes longer than all that is done with it.
+   */
+  mac(purpose: string): KeyObject;
 }
 
 export interface Keyring {
@@ -66,6 +70,8 @@ export function createSealer(keyring: Keyring, root: Buffer): Sealer {
   const unwrap = ({ keyId, wrappedKey }: Sealed, what: readonly string[]): Buffer =>
     decrypt(masterKey(keyId).key, wrappedKey, [...WRAP_CONTEXT, keyId], what);
   const wrap = (key: Buffer): Buffer => encrypt(current.key, key, [...WRAP_CONTEXT, current.id]);
+  /** By purpose, of which there are few. */
+  const macs = new Map<string, KeyObject>();
   return {
     keyId: current.id,
     otherKeyId: other?.id,
@@ -94,8 +100,14 @@ export function createSealer(keyring: Keyring, root: Buffer): Sealer {
         key.fill(0);
       }
     },
-    mac: (purpose) =>
-      Buffer.from(hkdfSync('sha256', root, '', `rivet mac 1 ${purpose}`, MASTER_KEY_BYTES)),
+    mac(purpose) {
+      const known = macs.get(purpose);
+      if (known !== undefined) return known;
+      const bytes = hkdfSync('sha256', root, '', `rivet mac 1 ${purpose}`, MASTER_KEY_BYTES);
+      const key = createSecretKey(Buffer.from(bytes));
+      macs.set(purpose, key);
+      return key;
+    },
   };
 }
 

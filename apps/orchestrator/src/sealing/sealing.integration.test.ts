@@ -47,7 +47,7 @@ it('does not start without a master key', async () => {
 it('makes one root for the installation, also when several start for the first time', async () => {
   const all = Array.from({ length: 5 }, () => sealing(first));
   await Promise.all(all.map((service) => service.start()));
-  const keys = all.map(({ sealer }) => sealer.mac('test').toString('hex'));
+  const keys = all.map(({ sealer }) => sealer.mac('test').export().toString('hex'));
   expect(new Set(keys).size).toBe(1);
   expect(firstStarts).toBe(1);
 });
@@ -64,7 +64,7 @@ it('does not start with a key that the database does not know', async () => {
 it('starts with the key that is to come, and with the one before, and derives the same', async () => {
   const [one, two] = [sealing(first, second), sealing(second, first)];
   await Promise.all([one.start(), two.start()]);
-  expect(one.sealer.mac('audit')).toEqual(two.sealer.mac('audit'));
+  expect(one.sealer.mac('audit').equals(two.sealer.mac('audit'))).toBe(true);
   const sealed = two.sealer.seal(Buffer.from('value'), ['a']);
   expect(one.sealer.open(sealed, ['a']).toString()).toBe('value');
 });
