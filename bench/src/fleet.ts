@@ -14,7 +14,8 @@ import { plainPipeline } from './plain-pipeline.ts';
 import { type ProcessUsage, processUsage } from './program.ts';
 import { SimulatedFleet } from './simulated-fleet.ts';
 
-const SIZES = [100, 1000, 10_000];
+/** `BENCH_RUNNERS` measures other sizes, such as `1000` alone. */
+const SIZES = (process.env.BENCH_RUNNERS ?? '100 1000 10000').split(' ').map(Number);
 /** Files that a process needs besides one for each runner. */
 const OTHER_FILES = 500;
 const IDLE_MS = 110_000;
