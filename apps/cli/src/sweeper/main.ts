@@ -3,16 +3,19 @@
 import { createPodmanDriver } from '@rivet/containers';
 import { removeDeadRuns } from '../run-directory.ts';
 
-const [, , dataDirectory, ...containers] = process.argv;
-if (dataDirectory === undefined) throw new Error('expected the data directory, then containers');
-await endOfStarter();
-const driver = createPodmanDriver({});
-try {
-  // By their names, as the directory may be gone: it is the user's.
-  if (containers.length > 0) await driver.removeNamed(containers);
-  await removeDeadRuns(dataDirectory, driver, 'all');
-} finally {
-  await driver.close();
+void sweep(process.argv.slice(2));
+
+async function sweep([dataDirectory, ...containers]: readonly string[]): Promise<void> {
+  if (dataDirectory === undefined) throw new Error('expected the data directory, then containers');
+  await endOfStarter();
+  const driver = createPodmanDriver({});
+  try {
+    // By their names, as the directory may be gone: it is the user's.
+    if (containers.length > 0) await driver.removeNamed(containers);
+    await removeDeadRuns(dataDirectory, driver, 'all');
+  } finally {
+    await driver.close();
+  }
 }
 
 /** It holds the other end of standard input, and never writes. */
