@@ -57,13 +57,23 @@ CREATE TABLE concurrency_groups (
   name text NOT NULL,
   members_max integer NOT NULL,
   supersedes text NOT NULL,
-  launched_at timestamp with time zone NOT NULL DEFAULT now()
+  launched_at timestamp with time zone NOT NULL DEFAULT now(),
+  fair boolean NOT NULL DEFAULT false,
+  virtual_time double precision NOT NULL DEFAULT 0
 );
 
 CREATE TABLE concurrency_members (
   job_id uuid NOT NULL,
   group_name text NOT NULL,
-  admitted boolean NOT NULL DEFAULT false
+  admitted boolean NOT NULL DEFAULT false,
+  pipeline_id uuid NOT NULL,
+  weight integer NOT NULL DEFAULT 1
+);
+
+CREATE TABLE concurrency_shares (
+  group_name text NOT NULL,
+  pipeline_id uuid NOT NULL,
+  virtual_time double precision NOT NULL DEFAULT 0
 );
 
 CREATE TABLE grants (
@@ -431,6 +441,12 @@ ALTER TABLE concurrency_members ADD CONSTRAINT concurrency_members_group_name_fk
 
 ALTER TABLE concurrency_members ADD CONSTRAINT concurrency_members_pkey PRIMARY KEY (job_id);
 
+ALTER TABLE concurrency_members ADD CONSTRAINT concurrency_members_weight_check CHECK ((weight >= 1));
+
+ALTER TABLE concurrency_shares ADD CONSTRAINT concurrency_shares_group_name_fkey FOREIGN KEY (group_name) REFERENCES concurrency_groups(name) ON DELETE CASCADE;
+
+ALTER TABLE concurrency_shares ADD CONSTRAINT concurrency_shares_pkey PRIMARY KEY (group_name, pipeline_id);
+
 ALTER TABLE grants ADD CONSTRAINT grants_check CHECK ((num_nonnulls(user_id, team_id) = 1));
 
 ALTER TABLE grants ADD CONSTRAINT grants_object_kind_check CHECK ((object_kind = ANY (ARRAY['pipeline'::text, 'secret'::text])));
@@ -645,6 +661,10 @@ CREATE INDEX concurrency_members_group ON public.concurrency_members USING btree
 
 CREATE UNIQUE INDEX concurrency_members_pkey ON public.concurrency_members USING btree (job_id);
 
+CREATE INDEX concurrency_members_waiting ON public.concurrency_members USING btree (group_name, pipeline_id, job_id) WHERE (NOT admitted);
+
+CREATE UNIQUE INDEX concurrency_shares_pkey ON public.concurrency_shares USING btree (group_name, pipeline_id);
+
 CREATE UNIQUE INDEX grants_pkey ON public.grants USING btree (id);
 
 CREATE INDEX grants_team ON public.grants USING btree (team_id);
@@ -757,15 +777,48 @@ CREATE UNIQUE INDEX users_name_key ON public.users USING btree (name);
 
 CREATE UNIQUE INDEX users_pkey ON public.users USING btree (id);
 
+CREATE OR REPLACE FUNCTION public.admit_fairly(wanted text)
+ RETURNS uuid
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+  next record;
+BEGIN
+  SELECT w.job_id, w.weight, s.pipeline_id, greatest(s.virtual_time, g.virtual_time) AS begins_at
+  INTO next
+  FROM concurrency_groups g JOIN concurrency_shares s ON s.group_name = g.name,
+    LATERAL (
+      SELECT m.job_id, m.weight FROM concurrency_members m
+      WHERE m.group_name = g.name AND m.pipeline_id = s.pipeline_id AND NOT m.admitted
+      ORDER BY m.job_id LIMIT 1) w
+  WHERE g.name = wanted ORDER BY begins_at, w.job_id LIMIT 1;
+  IF NOT FOUND THEN
+    RETURN NULL;
+  END IF;
+  -- Somebody may be about to end it.
+  PERFORM FROM job_queue WHERE job_id = next.job_id FOR UPDATE SKIP LOCKED;
+  IF NOT FOUND THEN
+    RETURN NULL;
+  END IF;
+  UPDATE concurrency_members SET admitted = true WHERE job_id = next.job_id;
+  UPDATE job_queue SET run_after = now() WHERE job_id = next.job_id;
+  UPDATE concurrency_groups SET virtual_time = next.begins_at WHERE name = wanted;
+  UPDATE concurrency_shares SET virtual_time = next.begins_at + 1.0 / next.weight
+  WHERE group_name = wanted AND pipeline_id = next.pipeline_id;
+  RETURN next.job_id;
+END $function$;
+
 CREATE OR REPLACE FUNCTION public.admit_members(wanted text)
  RETURNS integer
  LANGUAGE plpgsql
 AS $function$
 DECLARE
   room integer;
-  admitted_now integer;
+  is_fair boolean;
+  admitted_now integer := 0;
 BEGIN
-  SELECT members_max INTO room FROM concurrency_groups WHERE name = wanted FOR UPDATE SKIP LOCKED;
+  SELECT members_max, fair INTO room, is_fair
+  FROM concurrency_groups WHERE name = wanted FOR UPDATE SKIP LOCKED;
   IF NOT FOUND THEN
     RETURN 0;
   END IF;
@@ -775,15 +828,21 @@ BEGIN
   IF room <= 0 THEN
     RETURN 0;
   END IF;
-  WITH chosen AS (
-    SELECT m.job_id FROM concurrency_members m JOIN job_queue q ON q.job_id = m.job_id
-    WHERE m.group_name = wanted AND NOT m.admitted
-    ORDER BY m.job_id LIMIT room FOR UPDATE OF m, q SKIP LOCKED
-  ), members AS (
-    UPDATE concurrency_members m SET admitted = true FROM chosen c WHERE m.job_id = c.job_id
-  )
-  UPDATE job_queue q SET run_after = now() FROM chosen c WHERE q.job_id = c.job_id;
-  GET DIAGNOSTICS admitted_now = ROW_COUNT;
+  IF is_fair THEN
+    WHILE admitted_now < room AND admit_fairly(wanted) IS NOT NULL LOOP
+      admitted_now := admitted_now + 1;
+    END LOOP;
+  ELSE
+    WITH chosen AS (
+      SELECT m.job_id FROM concurrency_members m JOIN job_queue q ON q.job_id = m.job_id
+      WHERE m.group_name = wanted AND NOT m.admitted
+      ORDER BY m.job_id LIMIT room FOR UPDATE OF m, q SKIP LOCKED
+    ), members AS (
+      UPDATE concurrency_members m SET admitted = true FROM chosen c WHERE m.job_id = c.job_id
+    )
+    UPDATE job_queue q SET run_after = now() FROM chosen c WHERE q.job_id = c.job_id;
+    GET DIAGNOSTICS admitted_now = ROW_COUNT;
+  END IF;
   IF admitted_now > 0 THEN
     PERFORM pg_notify('rivet_queue', '');
   END IF;

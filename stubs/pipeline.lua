@@ -41,6 +41,7 @@ pipeline = {}
 ---@class ConcurrencyOptions
 ---@field group string a name for all pipelines of the installation; `{name}` stands for the value of an input
 ---@field limit? integer how many of its jobs run at a time; 1 when absent
+---@field weight? integer 1 to 1000: the group gives its places to pipelines by their weights, and not by the order of launches alone
 ---@field cancel_superseded? boolean|"waiting" older jobs of the group end when a newer one has no room: all, or only those that wait
 
 ---@class StageRetryOptions

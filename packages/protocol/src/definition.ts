@@ -110,6 +110,8 @@ export const ConcurrencyRule = Type.Object({
   limit: Type.Integer(),
   /** Which older jobs of the group end when a newer one is launched that has no room. */
   cancel_superseded: Type.Enum(['none', 'waiting', 'all'] as const),
+  /** Its share among the pipelines of the group; absent: places go by the order of launches. */
+  weight: Type.Optional(Type.Integer()),
 });
 export type ConcurrencyRule = Static<typeof ConcurrencyRule>;
 

@@ -9,23 +9,34 @@ export interface GroupMember {
   /** What its pipeline says of the group: it counts from now on. */
   readonly membersMax: number;
   readonly supersedes: ConcurrencyRule['cancel_superseded'];
+  readonly pipelineId: string;
+  /** Its share among the pipelines of the group; undefined: the order of launches counts. */
+  readonly weight: number | undefined;
 }
 
 const join = once(
   'join_concurrency_groups',
   `WITH groups AS (
-     INSERT INTO concurrency_groups AS g (name, members_max, supersedes)
-     SELECT DISTINCT ON (m.group_name) m.group_name, m.members_max, m.supersedes
-     FROM unnest($1::uuid[], $2::text[], $3::int[], $4::text[])
-       AS m(job_id, group_name, members_max, supersedes)
+     INSERT INTO concurrency_groups AS g (name, members_max, supersedes, fair)
+     SELECT DISTINCT ON (m.group_name) m.group_name, m.members_max, m.supersedes,
+       m.weight IS NOT NULL
+     FROM unnest($1::uuid[], $2::text[], $3::int[], $4::text[], $5::int[])
+       AS m(job_id, group_name, members_max, supersedes, weight)
      -- In one order, in which everybody locks them; the newest job is right.
      ORDER BY m.group_name, m.job_id DESC
      ON CONFLICT (name) DO UPDATE SET members_max = EXCLUDED.members_max,
-       supersedes = EXCLUDED.supersedes, launched_at = now()
+       supersedes = EXCLUDED.supersedes, fair = EXCLUDED.fair, launched_at = now()
      RETURNING name
+   ), shares AS (
+     INSERT INTO concurrency_shares (group_name, pipeline_id)
+     SELECT DISTINCT m.group_name, m.pipeline_id
+     FROM unnest($2::text[], $6::uuid[]) AS m(group_name, pipeline_id)
+     ON CONFLICT DO NOTHING
    )
-   INSERT INTO concurrency_members (job_id, group_name)
-   SELECT m.job_id, g.name FROM unnest($1::uuid[], $2::text[]) AS m(job_id, group_name)
+   INSERT INTO concurrency_members (job_id, group_name, pipeline_id, weight)
+   SELECT m.job_id, g.name, m.pipeline_id, COALESCE(m.weight, 1)
+   FROM unnest($1::uuid[], $2::text[], $5::int[], $6::uuid[])
+     AS m(job_id, group_name, weight, pipeline_id)
    JOIN groups g ON g.name = m.group_name`,
 );
 const admit = once(
@@ -41,6 +52,8 @@ export async function joinGroups(tx: Queryable, members: readonly GroupMember[])
     members.map(({ group }) => group),
     members.map(({ membersMax }) => membersMax),
     members.map(({ supersedes }) => supersedes),
+    members.map(({ weight }) => weight ?? null),
+    members.map(({ pipelineId }) => pipelineId),
   ]);
   await tx.query(admit, [[...new Set(members.map(({ group }) => group))].sort()]);
 }
@@ -99,8 +112,12 @@ export interface GroupPlace {
   /** Jobs that have been admitted, oldest first; the first few. */
   readonly holders: readonly { readonly id: string; readonly pipeline: string }[];
   readonly holder_count: number;
-  /** Jobs of the group that wait before it. */
+  /** Jobs that wait before it: of the group, and where that goes by weights, of its pipeline. */
   readonly ahead: number;
+  /** The weight of its pipeline, where the group goes by weights. */
+  readonly weight: number | null;
+  /** The weights of all pipelines with jobs that wait for the group. */
+  readonly weights: number;
 }
 
 const readPlace = repeatable(
@@ -113,7 +130,13 @@ const readPlace = repeatable(
      (SELECT count(*)::int FROM concurrency_members h
        WHERE h.group_name = m.group_name AND h.admitted) AS holder_count,
      (SELECT count(*)::int FROM concurrency_members h
-       WHERE h.group_name = m.group_name AND NOT h.admitted AND h.job_id < m.job_id) AS ahead
+       WHERE h.group_name = m.group_name AND NOT h.admitted AND h.job_id < m.job_id
+         AND (NOT g.fair OR h.pipeline_id = m.pipeline_id)) AS ahead,
+     CASE WHEN g.fair THEN m.weight END AS weight,
+     (SELECT COALESCE(sum(w.weight), 0)::int FROM (
+       SELECT DISTINCT ON (h.pipeline_id) h.weight FROM concurrency_members h
+       WHERE h.group_name = m.group_name AND NOT h.admitted
+       ORDER BY h.pipeline_id, h.job_id) w) AS weights
    FROM concurrency_members m JOIN concurrency_groups g ON g.name = m.group_name
    WHERE m.job_id = $1 AND NOT m.admitted`,
 );

@@ -31,16 +31,11 @@ function textOf(value: InputValues[string] | undefined): string {
 
 /** The jobs of the launches that belong to groups. */
 export function groupMembers(launches: readonly PreparedLaunch[]): GroupMember[] {
-  return launches.flatMap(({ jobs, concurrency }) =>
-    jobs.flatMap(({ id: jobId, group }) =>
-      group === undefined || concurrency === undefined
-        ? []
-        : [
-            {
-              ...{ jobId, group, membersMax: concurrency.limit },
-              supersedes: concurrency.cancel_superseded,
-            },
-          ],
-    ),
-  );
+  return launches.flatMap(({ jobs, pipelineId, concurrency: rule }) => {
+    if (rule === undefined) return [];
+    const { limit: membersMax, cancel_superseded: supersedes, weight } = rule;
+    return jobs.flatMap(({ id: jobId, group }) =>
+      group === undefined ? [] : [{ jobId, group, membersMax, supersedes, pipelineId, weight }],
+    );
+  });
 }

@@ -248,6 +248,61 @@ test('tags with wildcards are for runners that have a tag that fits', async () =
   expect(await rich.claimOne()).toMatchObject({ id });
 });
 
+describe('a group with weights', () => {
+  /** The pipelines in the order in which their jobs are given out, one at a time. */
+  async function order(of: readonly Awaited<ReturnType<typeof setUp>>[], count: number) {
+    const { client } = server;
+    const runner = await FakeRunner.register(client, { pipelines: of.map(({ ref }) => ref) });
+    const names: string[] = [];
+    while (names.length < count) {
+      const job = await runner.claimOne();
+      names.push(job.pipeline);
+      await runner.finish(job, { state: 'succeeded' });
+    }
+    return of.map(({ ref }) => names.map((name) => name === ref));
+  }
+  const times = (list: readonly boolean[]): number => list.filter(Boolean).length;
+
+  test('gives its places by them, whoever launched first', async () => {
+    const heavy = await setUp({ weight: 3 });
+    const light = await setUp({ weight: 1, group: heavy.group });
+    for (let n = 0; n < 9; n += 1) await light.launch();
+    for (let n = 0; n < 9; n += 1) await heavy.launch();
+    const [first, second] = await order([heavy, light], 12);
+    // The first place was given when nobody else was there; then it is 6 to 2 of 8, where a share
+    // that is due may come one sooner or later.
+    expect(Math.abs(times(first!.slice(1, 9)) - 6)).toBeLessThanOrEqual(1);
+    expect(times(second!.slice(1, 9))).toBeGreaterThanOrEqual(1);
+    expect(times(first!)).toBe(9);
+  });
+
+  test('that had none when some of its jobs were launched leaves nobody behind', async () => {
+    const plain = await setUp({ limit: 1 });
+    await plain.launch();
+    const waiting = await plain.launch();
+    const weighted = await setUp({ group: plain.group, weight: 5 });
+    await weighted.launch();
+    const [first] = await order([plain, weighted], 3);
+    expect(times(first!)).toBe(2);
+    expect(await plain.state(waiting)).toBe('succeeded');
+  });
+
+  test('lets a pipeline save nothing up while it has no jobs', async () => {
+    const busy = await setUp({ weight: 1 });
+    for (let n = 0; n < 12; n += 1) await busy.launch();
+    await order([busy], 6);
+    const late = await setUp({ weight: 1, group: busy.group });
+    const ids = [];
+    for (let n = 0; n < 4; n += 1) ids.push(await late.launch());
+    const { reasons } = await server.client.explainJob({ id: ids[1] ?? '' });
+    expect(reasons[0]).toContain(
+      'Its pipeline has the weight 1 of 2 that wait, and 1 job stands of that pipeline before it.',
+    );
+    const [, second] = await order([busy, late], 6);
+    expect(times(second!)).toBe(3);
+  });
+});
+
 test('16 runners at three orchestrators never run more than the limit, in the order of launch', async () => {
   const limit = 3;
   const { ref, group } = await setUp({ limit });

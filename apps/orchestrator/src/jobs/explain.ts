@@ -60,16 +60,22 @@ async function whyQueued(
 }
 
 function whyNotAdmitted(
-  { group_name: group, members_max: limit, holders, holder_count: count, ahead }: GroupPlace,
+  place: GroupPlace,
   maySee: (pipeline: string) => boolean,
 ): ExplanationCause {
+  const { group_name: group, members_max: limit, holders, holder_count: count } = place;
   const known = holders.filter(({ pipeline }) => maySee(pipeline)).map(({ id }) => id);
   const others = count - known.length;
   const rest = others === 0 ? [] : [known.length === 0 ? `${count} jobs` : `${others} more`];
   const who = [...known, ...rest].join(', ');
-  const before = ahead === 0 ? '' : ` ${jobs(ahead)} of the group before it.`;
-  const text = `It waits for the concurrency group ${group}, of which ${limit} may run at a time: now ${who}.${before}`;
-  return cause('group_full', text);
+  const text = `It waits for the concurrency group ${group}, of which ${limit} may run at a time: now ${who}.`;
+  return cause('group_full', `${text}${placeInGroup(place)}`);
+}
+
+function placeInGroup({ ahead, weight, weights }: GroupPlace): string {
+  if (weight === null) return ahead === 0 ? '' : ` ${jobs(ahead)} of the group before it.`;
+  const share = ` Its pipeline has the weight ${weight} of ${weights} that wait`;
+  return ahead === 0 ? `${share}.` : `${share}, and ${jobs(ahead)} of that pipeline before it.`;
 }
 
 function placeOf(ahead: number): ExplanationCause {

@@ -5,6 +5,7 @@ import {
   choiceReader,
   numberReader,
   optional,
+  present,
   type Reader,
   readBoolean,
   readRecord,
@@ -16,6 +17,7 @@ import { showText } from './show-value.ts';
 export const readPriority: Reader<number> = numberReader(-PRIORITY_MAX, PRIORITY_MAX, true);
 
 const GROUP_LIMIT_MAX = 1000;
+const WEIGHT_MAX = 1000;
 
 /** `"waiting"`, or a bool: all, none. */
 const readSuperseded: Reader<ConcurrencyRule['cancel_superseded']> = (value, path, issues) => {
@@ -26,7 +28,7 @@ const readSuperseded: Reader<ConcurrencyRule['cancel_superseded']> = (value, pat
 
 export const readConcurrency: Reader<ConcurrencyRule> = (value, path, issues) => {
   const expected = 'a table such as { group = "deploy-{target}", limit = 1 }';
-  const known = ['group', 'limit', 'cancel_superseded'];
+  const known = ['group', 'limit', 'weight', 'cancel_superseded'];
   const record = readRecord(value, path, issues, expected, known);
   if (record === undefined) return undefined;
   const readGroup = textReader({
@@ -39,7 +41,9 @@ export const readConcurrency: Reader<ConcurrencyRule> = (value, path, issues) =>
   const limit =
     optional(record, 'limit', path, issues, numberReader(1, GROUP_LIMIT_MAX, true)) ?? 1;
   const superseded = optional(record, 'cancel_superseded', path, issues, readSuperseded) ?? 'none';
-  return group === undefined ? undefined : { group, limit, cancel_superseded: superseded };
+  const weight = optional(record, 'weight', path, issues, numberReader(1, WEIGHT_MAX, true));
+  if (group === undefined) return undefined;
+  return { group, limit, cancel_superseded: superseded, ...present({ weight }) };
 };
 
 /** A group can be named after inputs, and everybody who sees a job sees its group. */
