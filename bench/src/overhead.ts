@@ -1,6 +1,7 @@
 // What Rivet adds to a job of 40 short commands: before the first, between them, after the last.
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Client } from '@rivet/protocol';
+import { type BareTimes, openBareJobs } from './bare-job.ts';
 import { waitForEnd, withInstallation } from './installation.ts';
 import { type Benchmark, oursAtMost, type Row, row } from './measure.ts';
 
@@ -33,22 +34,36 @@ export const overheadBenchmark: Benchmark = {
   name: 'overhead',
   about: `a job of ${COMMANDS} commands of 10 ms: what is not these commands`,
   run: (rounds) =>
-    withInstallation({ runners: 1, capacity: 1 }, async ({ client, createPipeline }) => {
+    withInstallation({ runners: 1, capacity: 1 }, async (installation) => {
+      const { client, createPipeline, databaseUrl } = installation;
       await createPipeline(pipeline);
       for (let learning = 0; learning < 3; learning += 1) await measure(client);
+      const bare = await openBareJobs(databaseUrl, 'sleep 0.01', COMMANDS);
       const times: Times[] = [];
-      for (let round = 0; round < rounds; round += 1) times.push(await measure(client));
-      return rowsOf(times);
+      const bareTimes: BareTimes[] = [];
+      try {
+        await bare.run();
+        for (let round = 0; round < rounds; round += 1) {
+          times.push(await measure(client));
+          bareTimes.push(await bare.run());
+          await pause(QUIET_MS);
+        }
+      } finally {
+        await bare.close();
+      }
+      return rowsOf(times, bareTimes);
     }),
 };
 
-function rowsOf(times: readonly Times[]): Row[] {
+function rowsOf(times: readonly Times[], bare: readonly BareTimes[]): Row[] {
   const unit = 'ms';
   return [
     row({
       name: `overhead of a job of ${COMMANDS} commands of 10 ms`,
+      against: 'three commits, a shell behind a FIFO',
       unit: '%',
       ours: times.map(({ wall, commands }) => ((wall - commands) / wall) * 100),
+      peer: bare.map(({ wall, loop }) => ((wall - loop) / wall) * 100),
       target: oursAtMost(15),
       note: 'of launch → finished',
     }),
@@ -59,13 +74,22 @@ function rowsOf(times: readonly Times[]): Row[] {
     }),
     row({
       name: 'of it transition: between two commands',
+      against: 'the same shell, asked for each',
       unit,
       ours: times.map(({ script, commands }) => (script - commands) / COMMANDS),
+      peer: bare.map(({ asked, loop }) => (asked - loop) / COMMANDS),
     }),
     row({
       name: 'of it end: script → finished',
       unit,
       ours: times.map(({ wall, assignment, script }) => wall - assignment - script),
+    }),
+    row({
+      name: `what a command of 10 ms takes as its result says`,
+      against: 'a command in a loop of the shell',
+      unit,
+      ours: times.map(({ commands }) => commands / COMMANDS),
+      peer: bare.map(({ loop }) => loop / COMMANDS),
     }),
   ];
 }
