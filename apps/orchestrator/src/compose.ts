@@ -120,8 +120,8 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
   // Together less than a runner waits for the answer to a report: a third of the lease.
   const databaseWatch = new DatabaseWatch({
     database,
-    patienceMs: (leaseSeconds * 1000) / 6,
-    answerMs: (leaseSeconds * 1000) / 10,
+    patienceMs: leaseSeconds * 100,
+    answerMs: leaseSeconds * 100,
   });
   const reports = new ReportBatcher({
     ...{ database, reserved, notifier, metrics, versions, leaseSeconds, databaseWatch },
@@ -218,8 +218,10 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
       const told = notifier.heard(payload);
       if (told === undefined) return;
       if (channel === QUEUE_CHANNEL) dispatcher.wake();
-      else if (channel === RUNNER_CHANNEL) knownRunners.changed(told);
-      else if (channel === JOB_CHANNEL) watcher.notified(told);
+      if (channel === JOB_CHANNEL) watcher.notified(told);
+      if (channel !== RUNNER_CHANNEL) return;
+      knownRunners.changed(told);
+      dispatcher.news(told.split(' '));
     },
     onDisconnected: () => notifier.listening(false),
     onConnected: () => {

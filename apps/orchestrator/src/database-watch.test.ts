@@ -43,6 +43,23 @@ it('says within a moment that there is no answer, whoever waits', async () => {
   expect(asked()).toBe(1);
 });
 
+it('asks at once while the last question had no answer, until one has', async () => {
+  let answers = false;
+  const { watching, asked } = watch(async () => (answers ? client : never));
+  const first = watching.answered(never).catch((error: { code: string }) => error.code);
+  await vi.advanceTimersByTimeAsync(3000);
+  expect(await first).toBe('RIVET_DATABASE_UNREACHABLE');
+  const second = watching.answered(never).catch((error: { code: string }) => error.code);
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(await second).toBe('RIVET_DATABASE_UNREACHABLE');
+  answers = true;
+  const work = new Promise((resolve) => setTimeout(() => resolve('done'), 1900));
+  const third = watching.answered(work);
+  await vi.advanceTimersByTimeAsync(1900);
+  expect(await third).toBe('done');
+  expect(asked()).toBe(3);
+});
+
 it('says what the database said when that is refused', async () => {
   const { watching } = watch(() => Promise.reject(new Error('no room')));
   const end = watching.answered(never).catch((error: Error) => error.message);

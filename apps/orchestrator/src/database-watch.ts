@@ -3,6 +3,9 @@
 import { RivetError, withDeadline } from '@rivet/base';
 import { type Database, databaseTime } from '@rivet/store';
 
+/** How long after a question without an answer the next one is asked at once. */
+const DOUBTED_MS = 10_000;
+
 export interface DatabaseWatchOptions {
   readonly database: Database;
   /** Work that takes no longer is not doubted, in milliseconds. */
@@ -14,6 +17,8 @@ export interface DatabaseWatchOptions {
 export class DatabaseWatch {
   readonly #options: DatabaseWatchOptions;
   #asking: Promise<void> | undefined;
+  /** When it gave no answer, by `performance.now()`; it is asked at once while that is not long ago. */
+  #awayAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: DatabaseWatchOptions) {
     this.#options = options;
@@ -25,14 +30,16 @@ export class DatabaseWatch {
    * @throws RIVET_DATABASE_UNREACHABLE
    */
   async answered<T>(work: Promise<T>): Promise<T> {
+    const { patienceMs } = this.#options;
     let timer: NodeJS.Timeout | undefined;
     let isOver = false;
     const silent = new Promise<never>((_, reject) => {
-      const wait = (): void => {
+      const wait = (ms: number): void => {
         if (isOver) return;
-        timer = setTimeout(() => void this.#ask().then(wait, reject), this.#options.patienceMs);
+        timer = setTimeout(() => void this.#ask().then(() => wait(patienceMs), reject), ms);
       };
-      wait();
+      const isDoubted = performance.now() - this.#awayAt < DOUBTED_MS;
+      wait(isDoubted ? 0 : patienceMs);
     });
     try {
       return await Promise.race([work, silent]);
@@ -54,11 +61,17 @@ export class DatabaseWatch {
     const { database, answerMs } = this.#options;
     const asking = databaseTime(database);
     asking.catch(() => undefined);
-    await withDeadline(asking, answerMs, () =>
-      RivetError.of('RIVET_DATABASE_UNREACHABLE', {
-        database: database.address,
-        reason: `no answer within ${answerMs} ms`,
-      }),
-    );
+    try {
+      await withDeadline(asking, answerMs, () =>
+        RivetError.of('RIVET_DATABASE_UNREACHABLE', {
+          database: database.address,
+          reason: `no answer within ${answerMs} ms`,
+        }),
+      );
+      this.#awayAt = Number.NEGATIVE_INFINITY;
+    } catch (error) {
+      this.#awayAt = performance.now();
+      throw error;
+    }
   }
 }

@@ -98,7 +98,11 @@ export class Attempt {
   async run(): Promise<ReportEnd> {
     const { stopJobs, abandon, logger } = this.#context;
     const { ledger, isLeft } = this.#place;
+    const { askers } = this.#context;
+    const ask = (): void => this.#reporter.ask();
+    askers.add(ask);
     const disposers = [
+      () => askers.delete(ask),
       onAbort(this.#lease.expired, () => this.#fenceBecause(this.#silenceError())),
       onAbort(stopJobs, () => this.#cancelBecause(this.#stoppedError())),
       onAbort(abandon, () => this.#fenceBecause(this.#stoppedError())),

@@ -73,6 +73,8 @@ export class FakeServer {
   /** Whether the next claims are answered with the wish for another token. */
   wantsChange = false;
   revoked = false;
+  /** Grows with each thing that waiting polls are answered for. */
+  news = 0;
   #session = 0;
 
   private constructor() {
@@ -132,6 +134,13 @@ export class FakeServer {
     this.#queue.push(job);
     for (const wake of [...this.#waiting]) wake();
     return job;
+  }
+
+  /** Cancels a job, and answers the polls that wait. */
+  cancel(job: FakeJob): void {
+    job.cancel = true;
+    this.news += 1;
+    for (const wake of [...this.#waiting]) wake();
   }
 
   /** Another process connects with the token of the runner. */
@@ -238,7 +247,9 @@ export class FakeServer {
     const known = this.#answers.get(body.request_id);
     if (known !== undefined) return { jobs: known, ...reported };
     const deadline = performance.now() + body.wait_ms;
-    while (this.#queue.length === 0 && performance.now() < deadline && !response.destroyed) {
+    const { news } = this;
+    const isEmpty = (): boolean => this.#queue.length === 0 || body.full === true;
+    while (isEmpty() && news === this.news && performance.now() < deadline && !response.destroyed) {
       await new Promise<void>((resolve) => {
         const wake = (): void => {
           clearTimeout(timer);
@@ -250,7 +261,8 @@ export class FakeServer {
         this.#waiting.add(wake);
       });
     }
-    if (response.destroyed || body.draining === true) return { jobs: [], ...reported };
+    if (response.destroyed || body.draining === true || body.full === true)
+      return { jobs: [], ...reported };
     const jobs = this.#queue.splice(0, body.capacity).map((job) => job.claimed);
     this.#answers.set(body.request_id, jobs);
     return { jobs, ...reported, ...(this.wantsChange && { change_token: true }) };

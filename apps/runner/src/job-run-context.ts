@@ -15,6 +15,8 @@ import type { WarmPool } from './warm/warm-pool.ts';
 
 export interface JobRunContext {
   readonly runnerName: string;
+  /** Called when the server may have something to say about the attempts that run. */
+  readonly askers: Set<() => void>;
   readonly api: ServerApi;
   /** The way of the reports of all its attempts. */
   readonly reports: ReportBundler;

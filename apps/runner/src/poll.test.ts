@@ -21,6 +21,7 @@ function makePoller(claim: ServerApi['claim'], stop: AbortSignal, clock: Clock =
     startDeadlineMs: 0,
     stop,
     knownBundles: () => [],
+    onNews: () => undefined,
     onJob: () => undefined,
   });
   return { poller, slots };

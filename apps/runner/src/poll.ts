@@ -19,6 +19,7 @@ import type {
 } from '@rivet/protocol';
 import type { Clock } from './clock.ts';
 import type { Enrollment } from './enrollment.ts';
+import { watchWhileFull } from './full-watch.ts';
 import { mayRepeat, refusalOf, retryAfterMs } from './server-answer.ts';
 import type { ServerApi } from './server-api.ts';
 import type { Slots } from './slots.ts';
@@ -27,6 +28,8 @@ import type { Slots } from './slots.ts';
 const WAIT_MS_MAX = 50_000;
 const WAIT_MS_MIN = 2000;
 const ANSWER_MS = 10_000;
+/** A poll that ends before this part of its time was ended by something. */
+const EARLY_PART = 0.9;
 const BACKOFF = { baseMs: 500, maxMs: 15_000 };
 /** Two lost sessions within this time mean that two processes share the token. */
 const CONNECT_AGAIN_MS = 300_000;
@@ -44,6 +47,8 @@ export interface PollerOptions {
   readonly stop: AbortSignal;
   /** SHA-256 in hex of bundles that need not be sent. */
   readonly knownBundles: () => readonly string[];
+  /** Something may have become of jobs that run, which the answer to a report tells. */
+  readonly onNews: () => void;
   /** Runs a job that was taken; a slot of it is taken already. */
   readonly onJob: (job: ClaimedJob, answeredAt: number) => void;
 }
@@ -119,9 +124,7 @@ export class Poller {
   async run(): Promise<void> {
     const { slots, stop, clock, onJob } = this.#options;
     while (!stop.aborted) {
-      this.#full = slots.free === 0;
-      const free = await slots.waitForFree(stop, () => this.#ride !== undefined);
-      this.#full = false;
+      const free = await this.#waitForRoom();
       const ride = this.#ride;
       this.#ride = undefined;
       // Their slots are given back in a moment: nothing of those jobs runs any more.
@@ -137,13 +140,38 @@ export class Poller {
     }
   }
 
+  /** Resolves with the free slots; with 0 when a ride has come, or when `stop` aborts. */
+  async #waitForRoom(): Promise<number> {
+    const { slots, stop } = this.#options;
+    this.#full = slots.free === 0;
+    const over = new AbortController();
+    if (this.#full) {
+      const signal = AbortSignal.any([over.signal, stop]);
+      void watchWhileFull(
+        { wait: (until) => this.#watch(until), onNews: this.#options.onNews },
+        signal,
+      );
+    }
+    const free = await slots.waitForFree(stop, () => this.#ride !== undefined);
+    over.abort();
+    this.#full = false;
+    return free;
+  }
+
+  async #watch(signal: AbortSignal): Promise<void> {
+    const body = { ...this.#claimBody(uuidv7(), 1, this.#waitMs), full: true, repeat: false };
+    const timeoutMs = this.#waitMs + ANSWER_MS;
+    const answer = await this.#options.api.claim(body, { timeoutMs, signal });
+    this.#noteDrain(answer.drain === true);
+  }
+
   /** Asks until there is an answer; the same request id makes a lost answer come again. */
   async #claim(
     requestId: string,
     capacity: number,
     first: Ride | undefined,
   ): Promise<readonly ClaimedJob[]> {
-    const { api, clock, stop } = this.#options;
+    const { api, clock, stop, onNews } = this.#options;
     let ride = first;
     for (let failed = 0, repeat = false; ; repeat = true) {
       const sentAt = clock();
@@ -162,6 +190,8 @@ export class Poller {
         ride?.results.resolve(answer.reports ?? []);
         this.#noteDrain(answer.drain === true);
         if (answer.change_token === true) await this.#changeToken();
+        // The server does not answer before the time for nothing.
+        if (answer.jobs.length === 0 && clock() - sentAt < waitMs * EARLY_PART) onNews();
         return answer.jobs;
       } catch (thrown) {
         if (ride !== undefined) {

@@ -118,6 +118,12 @@ export class Reporter {
     return this.#queue.addLines(lines);
   }
 
+  /** Reports at once: the answer may say something new. */
+  ask(): void {
+    this.#heartbeatAt = Math.min(this.#heartbeatAt, this.#options.clock());
+    this.#wakeup.notify();
+  }
+
   /** The attempt has ended: the last report carries `outcome`. */
   finish(outcome: JobOutcome): void {
     this.#outcome = outcome;
@@ -213,7 +219,8 @@ export class Reporter {
       if (abandon.aborted) return 'given-up';
       const sentAt = clock();
       try {
-        const timeoutMs = Math.min(REQUEST_MS_MAX, Math.max(REQUEST_MS_MIN, lease.lengthMs / 3));
+        const wantedMs = Math.max(REQUEST_MS_MIN, Math.round(lease.lengthMs / 3));
+        const timeoutMs = Math.min(REQUEST_MS_MAX, wantedMs);
         const answer = await this.#options.send(body, { timeoutMs, signal: abandon });
         this.#accepted(answer, sentAt);
         return 'accepted';

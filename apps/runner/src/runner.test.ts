@@ -61,6 +61,34 @@ describe('a runner', () => {
     expect(job.stages).toEqual(['build:running', 'build:succeeded']);
   });
 
+  it.each([
+    ['has no room', '1'],
+    ['asks for more jobs', '2'],
+  ])('that %s hears of a cancel before its next report is due', async (_, capacity) => {
+    const job = server.launch(1);
+    await start(untilCanceled, { RIVET_RUNNER_CAPACITY: capacity });
+    const claims = () => server.calls.filter(({ name }) => name === 'claim');
+    await until(() => claims().length === 2 && job.lastSeq > 0);
+    // What is asked when the line is there has been answered.
+    const { lastSeq } = job;
+    if (capacity === '1') await until(() => job.lastSeq > lastSeq);
+    const canceledAt = performance.now();
+    server.cancel(job);
+    await until(() => job.outcomes.length > 0);
+    expect(performance.now() - canceledAt).toBeLessThan(2000);
+    expect(job.outcomes).toEqual([canceled]);
+    const full = claims().map(({ body }) => (body as ClaimRequest).full);
+    expect(full[1]).toBe(capacity === '1' ? true : undefined);
+  });
+
+  it.each([7, 8, 10])('reports under leases of %d seconds too', async (seconds) => {
+    server.leaseSeconds = seconds;
+    const job = server.launch(1);
+    await start(succeed);
+    await until(() => job.outcomes.length > 0);
+    expect(job.outcomes).toEqual([succeeded]);
+  });
+
   it('reports the summary as it is in the end, whatever became of it meanwhile', async () => {
     const job = server.launch(1);
     await start(async ({ host, log }) => {

@@ -59,6 +59,8 @@ export class Runner {
   /** Attempts of an earlier process that nobody has gone on with yet. */
   #left: readonly LeftAttempt[] = [];
   readonly #jobs = new Set<ClaimedJob>();
+  /** Each has one attempt report at once. */
+  readonly #askers = new Set<() => void>();
   #warm: WarmPool | undefined;
   #state: StateDirectory | undefined;
   #starting: Promise<string> | undefined;
@@ -95,6 +97,9 @@ export class Runner {
         logger: parts.logger,
       }),
       knownBundles: () => this.#bundles.known(),
+      onNews: () => {
+        for (const ask of this.#askers) ask();
+      },
       onJob: (job, answeredAt) =>
         void this.#run(job, () => runClaimedJob(job, answeredAt, this.#context())),
     });
@@ -286,6 +291,7 @@ export class Runner {
     }
     return {
       runnerName: config.name,
+      askers: this.#askers,
       api,
       reports: this.#reports,
       driver,

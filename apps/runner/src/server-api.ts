@@ -124,11 +124,12 @@ async function within<T>(
   limits: CallLimits,
   call: (options: Options) => Promise<T>,
 ): Promise<T> {
-  const deadline = AbortSignal.timeout(limits.timeoutMs);
+  const timeoutMs = Math.ceil(limits.timeoutMs);
+  const deadline = AbortSignal.timeout(timeoutMs);
   try {
     return await call({
       signal: AbortSignal.any([deadline, limits.signal]),
-      timeoutMs: limits.timeoutMs,
+      timeoutMs,
     });
   } catch (error) {
     if (isRivetError(error)) throw error;

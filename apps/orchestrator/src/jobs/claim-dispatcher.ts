@@ -29,6 +29,8 @@ const SWEEP_MS = 1000;
 const EMPTY_MS = 2 * SWEEP_MS;
 /** Polls of one runner that wait here. */
 const POLLS_MAX = 4;
+/** A runner comes back sooner; where it polls at another orchestrator, nobody comes. */
+const NEWS_MS = 5000;
 /** More are not served before it is known which of them have something to be served with. */
 const SERVED_UNASKED_MAX = 8;
 
@@ -43,6 +45,8 @@ export class ClaimDispatcher implements WaitingPolls {
   /** In the order in which they came. */
   readonly #byRunner = new Map<string, readonly Waiter[]>();
   readonly #undoing = new Set<Promise<void>>();
+  /** Runners with news that had no poll here, and since when. */
+  readonly #news = new Map<string, number>();
   #timer: NodeJS.Timeout | undefined;
   #looking: Promise<void> | undefined;
   #lookAgain = false;
@@ -82,6 +86,17 @@ export class ClaimDispatcher implements WaitingPolls {
 
   release(runnerIds: ReadonlySet<string>): void {
     for (const waiter of this.#waitersOf(runnerIds)) waiter.end();
+  }
+
+  /**
+   * Answers the polls of runners that have news, or the next one of theirs: they report of their
+   * jobs then, and the answers say what there is.
+   */
+  news(runnerIds: readonly string[]): void {
+    const now = performance.now();
+    for (const [id, atMs] of this.#news) if (now - atMs > NEWS_MS) this.#news.delete(id);
+    for (const id of runnerIds) if (!this.#byRunner.has(id)) this.#news.set(id, now);
+    this.release(new Set(runnerIds));
   }
 
   /** Undoes a claim whose answer could not be written. Never throws: the lease runs out anyway. */
@@ -168,6 +183,7 @@ export class ClaimDispatcher implements WaitingPolls {
     }
     // Where there was nothing a moment ago, and nobody has said otherwise since, it is looked again
     // within a second. A poll that does not wait so long must be looked for now.
+    if (this.#news.delete(runnerId)) waiter.end();
     const empty = performance.now() - group.emptyAtMs < EMPTY_MS && poll.waitMs > EMPTY_MS;
     if (empty && this.#options.woken) waiter.served = 'before';
     else group.sweep();

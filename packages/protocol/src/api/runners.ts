@@ -255,6 +255,8 @@ export const ClaimRequest = Type.Object({
   capacity: Type.Integer({ minimum: 1, maximum: 1000 }),
   wait_ms: Type.Integer({ minimum: 0, maximum: 60_000 }),
   draining: Type.Optional(Type.Boolean()),
+  /** It has no room: it is given nothing, and told before the time when one of its jobs is canceled. */
+  full: Type.Optional(Type.Boolean()),
   /** Stored before anything is claimed; a claim that brings some does not wait. */
   reports: Type.Optional(JobReports),
   /** SHA-256 in hex of bundles that need not be sent with jobs: the runner has them. */

@@ -66,7 +66,7 @@ export function jobRoutes(services: Services): Handlers<Names> {
 
 /** Canceling a canceled job again changes nothing; any other finished job stays as it is. */
 async function cancelJob(services: Services, person: Person, prefix: string): Promise<JobRow> {
-  const { database, notifier, audit } = services;
+  const { database, notifier, audit, dispatcher } = services;
   const { id } = await findJob(database, person, prefix, 'pipelines.cancel');
   await database.transaction(
     async (tx) => {
@@ -83,5 +83,10 @@ async function cancelJob(services: Services, person: Person, prefix: string): Pr
     { repeatable: true },
   );
   notifier.jobChanged(id);
-  return jobOf(database, id);
+  const job = await jobOf(database, id);
+  if (job.state === 'running' && job.runner_id !== null) {
+    dispatcher.news([job.runner_id]);
+    notifier.runnerChanged(job.runner_id);
+  }
+  return job;
 }

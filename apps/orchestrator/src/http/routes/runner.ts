@@ -123,7 +123,13 @@ async function claim(
 ): Promise<ClaimCall> {
   const { dispatcher, database, knownRunners } = services;
   const call = new ClaimCall(services, { runnerId, knownBundles: body.known_bundles }, response);
-  const { draining = false, repeat = true, request_id: requestId, capacity: wanted } = body;
+  const {
+    draining = false,
+    full = false,
+    repeat = true,
+    request_id: requestId,
+    capacity: wanted,
+  } = body;
   const session = body.session.toLowerCase();
   const seen = UUID.test(session)
     ? await knownRunners.see({ runnerId, session, draining, wanted })
@@ -135,7 +141,7 @@ async function claim(
     throw RivetError.of('RIVET_RUNNER_UNKNOWN', { name });
   }
   const { room, capacity, terms, changeToken, pauseMs, drain } = seen;
-  const soon = room === 0 || drain;
+  const soon = (room === 0 && !full) || drain;
   const waitMsMax = soon ? Math.min(FULL_MS, services.pollMsMax) : services.pollMsMax;
   call.changeToken = changeToken;
   call.drain = drain;
@@ -144,7 +150,7 @@ async function claim(
     runnerId,
     requestId,
     repeat,
-    capacity: draining || paused ? 0 : Math.min(wanted, capacity, room),
+    capacity: draining || full || paused ? 0 : Math.min(wanted, capacity, room),
     terms,
     // One that should change its token is told at once.
     waitMs: changeToken ? 0 : Math.min(body.wait_ms, waitMsMax, paused ? pauseMs : waitMsMax),
