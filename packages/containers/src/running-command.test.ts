@@ -1,5 +1,16 @@
 // What becomes of a command whose agent is the test: it reads the requests and writes the files.
-import { appendFileSync, closeSync, constants, openSync, readSync, truncateSync } from 'node:fs';
+import {
+  appendFileSync,
+  closeSync,
+  constants,
+  mkdirSync,
+  openSync,
+  readSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,7 +19,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { CommandHost } from './command-end.ts';
 import { ControlDirectory } from './control-directory.ts';
 import type { OutputSink, RunningCommand } from './driver.ts';
-import { runCommand } from './running-command.ts';
+import { attachCommand, runCommand } from './running-command.ts';
 
 let directory: string;
 let control: ControlDirectory;
@@ -48,6 +59,9 @@ const start = (sink: OutputSink): Promise<RunningCommand> =>
     sink,
   );
 
+/** The command as a process of the runner starts it that is no more. */
+const KEPT = { id: 'c1', argv: ['true'], env: {}, cwd: '/', stdin: undefined, keep: true };
+
 const out = (file: string): string => join(directory, 'out', `c1.${file}`);
 
 /** The requests so far, as the agent would read them. */
@@ -75,4 +89,44 @@ it('kills a command whose output is refused before anybody has heard of its star
   appendFileSync(out('stderr'), `\x1e${mark}`);
   appendFileSync(out('status'), 'exit 137\n');
   await expect(running.exit).rejects.toMatchObject({ code: 'RIVET_CONTAINER_OUTPUT_FORGED' });
+});
+
+it('lets a command go on that the process before had held back', async () => {
+  void runCommand(host, control, KEPT, () => new Promise(() => {})).catch(() => undefined);
+  await expect.poll(asked).toEqual([expect.stringMatching(/^run c1 /)]);
+  appendFileSync(out('status'), 'taken\nstarted 7 8\n');
+  truncateSync(out('stdout'), 65 * 1024 ** 2);
+  let bytes = 0;
+  const running = await attachCommand(host, control, KEPT, (_, chunk) => {
+    bytes += chunk.length;
+  });
+  await expect.poll(() => bytes, { timeout: 20_000 }).toBe(65 * 1024 ** 2);
+  await expect.poll(asked).toContain('signal 7 CONT');
+  expect(running).toMatchObject({ id: 'c1', pid: 7 });
+});
+
+it('takes nothing for the output of a command that the container put in its place', async () => {
+  void runCommand(host, control, KEPT, () => undefined).catch(() => undefined);
+  await expect.poll(asked).toEqual([expect.stringMatching(/^run c1 /)]);
+  appendFileSync(out('status'), 'taken\nstarted 7 8\n');
+  for (const put of [
+    (path: string) => symlinkSync('/etc/hostname', path),
+    (path: string) => writeFileSync(path, 'forged'),
+    (path: string) => mkdirSync(path),
+  ]) {
+    rmSync(out('stdout'), { recursive: true, force: true });
+    put(out('stdout'));
+    expect(await attachCommand(host, control, KEPT, () => undefined)).toBe('unknown');
+  }
+});
+
+it('knows of a command that was not asked for that nothing of it ran', async () => {
+  expect(await attachCommand(host, control, KEPT, () => undefined)).toBe('not-started');
+  const files = control.makeFiles('c1');
+  control.keepRecord('c1', files, null);
+  const found = attachCommand(host, control, KEPT, () => undefined);
+  await expect.poll(asked).toEqual(['check caught.up none']);
+  appendFileSync(join(directory, 'out/caught.up.status'), 'lost\n');
+  expect(await found).toBe('not-started');
+  expect(control.readRecord('c1')).toBeUndefined();
 });

@@ -25,11 +25,11 @@ export interface MortalJob {
   readonly outputs: ReadonlyMap<string, unknown>;
   /**
    * Runs the attempt, or goes on with it; undefined when its process was killed before it ended.
-   * @param diesAt number of the moment at which it is killed; at none when undefined
+   * @param diesAt number or name of the moment at which it is killed; at none when undefined
    * @param changes what is other than in the processes before
    */
   run(
-    diesAt?: number,
+    diesAt?: number | string,
     changes?: { readonly spec?: Partial<JobSpec>; readonly host?: Partial<JobHost> },
   ): Promise<JobOutcome | undefined>;
   /** What the next process is told about the log. */
@@ -42,6 +42,9 @@ export interface MortalJob {
 }
 
 type Given = Pick<JobHost, 'driver' | 'lua' | 'secrets'> & Partial<JobHost>;
+
+/** What a process lives through, such as `ran make`; throws when it dies there. */
+type Moment = (name: string) => void;
 
 const KILLED = new Error('the process is dead');
 
@@ -74,10 +77,10 @@ export async function createMortalJob(spec: JobSpec, host: Given): Promise<Morta
       const successor = join(directory, `state-${processes}`);
       moments = 0;
       const death = new AbortController();
-      const moment = (): void => {
+      const moment: Moment = (name) => {
         if (death.signal.aborted) throw KILLED;
         moments += 1;
-        if (moments < diesAt) return;
+        if (typeof diesAt === 'string' ? name !== diesAt : moments < diesAt) return;
         // What it writes from now on its successor does not see.
         cpSync(stateDirectory, successor, { recursive: true });
         death.abort(KILLED);
@@ -122,48 +125,49 @@ function resumeOf(lines: MortalJob['lines']): JobResume {
 function mortalObserver(
   lines: (LogLine & { source: LineSource })[],
   outputs: Map<string, unknown>,
-  moment: () => void,
+  moment: Moment,
 ): JobObserver {
   return {
     line(line, source) {
-      moment();
+      moment(`line ${line.text}`);
       lines.push({ ...line, source });
-      moment();
+      moment(`kept ${line.text}`);
     },
-    stage: moment,
+    stage: ({ stage, state }) => moment(`stage ${stage} ${state}`),
     output(name, value) {
-      moment();
+      moment(`output ${name}`);
       outputs.set(name, value);
     },
-    summary: moment,
+    summary: () => moment('summary'),
   };
 }
 
 /** The driver as a process sees it that may die: then it removes and ends nothing any more. */
 function mortalDriver(
   driver: ContainerDriver,
-  moment: () => void,
+  moment: Moment,
   death: AbortSignal,
 ): ContainerDriver {
   const mortal = (container: Container): Container => {
-    const follow = async (
-      action: (sink: OutputSink) => Promise<RunningCommand>,
-      to: OutputSink,
-    ) => {
-      moment();
-      const running = await action(async (stream, bytes) => {
-        moment();
+    const sinkOf =
+      (words: string, to: OutputSink): OutputSink =>
+      async (stream, bytes) => {
+        moment(`output of ${words}`);
         await to(stream, bytes);
-      });
-      moment();
-      return mortalCommand(running, moment, death);
-    };
+      };
     return decorateContainer(container, {
-      run: (command, sink) => follow((own) => container.run(command, own), sink),
+      async run(command, sink) {
+        const words = command.argv.join(' ');
+        moment(`run ${words}`);
+        const running = await container.run(command, sinkOf(words, sink));
+        moment(`ran ${words}`);
+        return mortalCommand(running, words, moment, death);
+      },
       async attach(command, sink) {
-        moment();
-        const found = await container.attach(command, sink);
-        return typeof found === 'string' ? found : mortalCommand(found, moment, death);
+        const words = command.argv.join(' ');
+        moment(`attach ${words}`);
+        const found = await container.attach(command, sinkOf(words, sink));
+        return typeof found === 'string' ? found : mortalCommand(found, words, moment, death);
       },
       kill: async () => void (death.aborted || (await container.kill())),
       remove: async () => void (death.aborted || (await container.remove())),
@@ -171,13 +175,13 @@ function mortalDriver(
   };
   return decorateDriver(driver, {
     async start(spec, signal) {
-      moment();
+      moment(`start ${spec.image}`);
       const container = await driver.start(spec, signal);
-      moment();
+      moment(`started ${spec.image}`);
       return mortal(container);
     },
     async adopt(spec) {
-      moment();
+      moment(`adopt ${spec.image}`);
       const container = await driver.adopt(spec);
       return container && mortal(container);
     },
@@ -188,14 +192,15 @@ function mortalDriver(
 
 function mortalCommand(
   running: RunningCommand,
-  moment: () => void,
+  words: string,
+  moment: Moment,
   death: AbortSignal,
 ): RunningCommand {
   const killed = new Promise<never>((_, reject) => {
     death.addEventListener('abort', () => reject(KILLED), { once: true });
   });
   const exit = Promise.race([running.exit, killed]).then((ended) => {
-    moment();
+    moment(`exit of ${words}`);
     return ended;
   });
   exit.catch(() => {});
@@ -207,9 +212,9 @@ function mortalCommand(
     exit,
     async signal(name) {
       if (death.aborted) return;
-      if (name !== 'TERM' && name !== 'KILL') moment();
+      moment(`signal ${name}`);
       await running.signal(name);
-      if (name !== 'TERM' && name !== 'KILL') moment();
+      moment(`signaled ${name}`);
     },
     forget: () => void (death.aborted || running.forget()),
   };
