@@ -73,7 +73,13 @@ beforeAll(async () => {
   );
   await run(
     source,
-    `INSERT INTO concurrency_members (job_id, group_name) VALUES ('${before.jobs.queued_too}', 'g')`,
+    `INSERT INTO concurrency_members (job_id, group_name, pipeline_id)
+     SELECT id, 'g', pipeline_id FROM jobs WHERE id = '${before.jobs.queued_too}'`,
+  );
+  await run(
+    source,
+    `INSERT INTO concurrency_shares (group_name, pipeline_id)
+     SELECT group_name, pipeline_id FROM concurrency_members`,
   );
   await run(source, `UPDATE running_attempts SET lease_until = now() + interval '1 hour'`);
   file = join(directory, 'all.backup');

@@ -132,6 +132,66 @@ test('after an outage that was longer than the leases, a runner may still delive
     .toBe('failed');
 });
 
+test('connections that are cut all the time are made anew, and hardly anybody notices', async () => {
+  const { orchestrator, client } = await startTestOrchestrator(testDatabase.url);
+  cleanups.push(() => orchestrator.stop());
+  const database = openTestDatabase(testDatabase.url);
+  cleanups.push(() => database.close());
+  const ref = await seedPipeline(database);
+  const runner = await FakeRunner.register(client);
+  const cut = {
+    name: 'cut',
+    repeatable: true,
+    text: `SELECT pg_terminate_backend(pid) FROM (SELECT pid FROM pg_stat_activity
+      WHERE datname = current_database() AND application_name = 'rivet-orchestrator'
+      ORDER BY random() LIMIT 1) one`,
+  };
+  let isOver = false;
+  let cuts = 0;
+  const cutting = (async () => {
+    while (!isOver) {
+      cuts += (await database.query(cut)).length;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  })();
+  let asked = 0;
+  const failures: unknown[] = [];
+  const launched = new Set<string>();
+  const finished: string[] = [];
+  const ask = async (what: () => Promise<unknown>): Promise<void> => {
+    asked += 1;
+    await what().catch((error: unknown) => failures.push(error));
+  };
+  const beganAt = performance.now();
+  const someone = async (n: number): Promise<void> => {
+    while (performance.now() - beganAt < 8000) {
+      const key = `cut-${n}-${asked}`;
+      const launch = { ref, body: {}, idempotencyKey: key };
+      await ask(async () => launched.add((await client.launchPipeline(launch)).id));
+      await ask(() => client.listJobs({ query: {} }));
+    }
+  };
+  const work = async (): Promise<void> => {
+    while (performance.now() - beganAt < 8000 || finished.length < launched.size) {
+      const jobs = await runner.claim({ capacity: 10, waitMs: 200 }).catch(() => []);
+      for (const job of jobs) {
+        await ask(() => runner.finish(job, { state: 'succeeded' }));
+        finished.push(job.id);
+      }
+    }
+  };
+  await Promise.all([...Array.from({ length: 4 }, (_, n) => someone(n)), work()]);
+  isOver = true;
+  await cutting;
+  expect(cuts).toBeGreaterThan(20);
+  expect(failures.length / asked, String(failures[0])).toBeLessThanOrEqual(0.01);
+  // Each of them once: what was tried again was not done again.
+  const text = 'SELECT 1 FROM jobs WHERE pipeline_name = $1';
+  const jobs = await database.query({ name: '', text, repeatable: true }, [ref]);
+  expect(jobs).toHaveLength(launched.size);
+  expect(new Set(finished).size).toBe(finished.length);
+});
+
 test('a database that is down at the start is one sentence and exit code 3', async () => {
   const env = { DATABASE_URL: 'postgres://u:secret@127.0.0.1:1/db', RIVET_LISTEN: '127.0.0.1:0' };
   for (const name of ['main', 'migrate'] as const) {

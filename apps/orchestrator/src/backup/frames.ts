@@ -20,6 +20,7 @@ const HEAD_BYTES = 5;
 const FRAME_BYTES_MAX = 16 * 1024 ** 2;
 
 export interface TableSum {
+  readonly name: string;
   readonly rows: number;
   readonly sha256: string;
 }

@@ -5,7 +5,15 @@ import { pipeline } from 'node:stream';
 import { createZstdDecompress } from 'node:zlib';
 import { describeThrown, isRivetError, RivetError } from '@rivet/base';
 import type { BackupHeader, BackupTable, RestoreSource } from '@rivet/store';
-import { decodeFrames, encodeFrame, type Frame, MAGIC, newSum } from './frames.ts';
+import {
+  decodeFrames,
+  type EndSum,
+  encodeFrame,
+  type Frame,
+  MAGIC,
+  newSum,
+  type TableSum,
+} from './frames.ts';
 import { countLines } from './write-backup.ts';
 
 export interface BackupFile extends RestoreSource {
@@ -42,7 +50,7 @@ export async function openBackup(path: string): Promise<BackupFile> {
     for (;;) {
       const frame = counted(await next());
       if (frame.kind === 'table') {
-        const told = parse<{ name: string; rows: number; sha256: string }>(frame);
+        const told = parse<TableSum>(frame);
         const found = { name: table.name, rows, sha256: tableSum.digest('hex') };
         if (told.name === found.name && told.rows === rows && told.sha256 === found.sha256) {
           return rows;
@@ -76,7 +84,7 @@ export async function openBackup(path: string): Promise<BackupFile> {
       }
       const wanted = sum.digest('hex');
       const end = await next();
-      const told = end.kind === 'end' ? parse<{ sha256: string }>(end).sha256 : undefined;
+      const told = end.kind === 'end' ? parse<EndSum>(end).sha256 : undefined;
       if (told !== wanted) throw damaged('its sum is not that of what it holds');
       if ((await frames.next()).done !== true) throw damaged('something follows its end');
     },

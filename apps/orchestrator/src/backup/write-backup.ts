@@ -7,7 +7,14 @@ import { pipeline } from 'node:stream/promises';
 import { constants, createZstdCompress, type ZstdCompress } from 'node:zlib';
 import { describeThrown, isRivetError, RivetError, syncDirectory } from '@rivet/base';
 import { type BackupTable, type Database, readAll } from '@rivet/store';
-import { encodeFrame, type FrameKind, MAGIC, newSum } from './frames.ts';
+import {
+  type EndSum,
+  encodeFrame,
+  type FrameKind,
+  MAGIC,
+  newSum,
+  type TableSum,
+} from './frames.ts';
 
 export interface BackupResult {
   readonly rows: number;
@@ -73,7 +80,8 @@ async function write(
     reading.catch(() => undefined);
     // A file that cannot be written ends it at once, whatever the database does.
     await Promise.race([reading, rejection(signal), written.then(() => reading)]);
-    await frames.write('end', JSON.stringify({ rows, sha256: frames.sum() }));
+    const end: EndSum = { rows, sha256: frames.sum() };
+    await frames.write('end', JSON.stringify(end));
     packer.end();
     await written;
     return { rows, tables };
@@ -107,7 +115,8 @@ async function writeTable(
       await frames.write('rows', piece.subarray(at, at + ROWS_BYTES_MAX));
     }
   }
-  await frames.write('table', JSON.stringify({ name, rows, sha256: sum.digest('hex') }));
+  const told: TableSum = { name, rows, sha256: sum.digest('hex') };
+  await frames.write('table', JSON.stringify(told));
   return rows;
 }
 
