@@ -60,8 +60,14 @@ export async function joinGroups(tx: Queryable, members: readonly GroupMember[])
 
 const admitAll = repeatable(
   'admit_all_members',
-  `SELECT COALESCE(sum(admit_members(group_name)), 0)::int AS count FROM (
-     SELECT DISTINCT group_name FROM concurrency_members WHERE NOT admitted ORDER BY 1) w`,
+  // Only groups with room are locked: whoever ends a job of another must find it free.
+  `SELECT COALESCE(sum(admit_members(name)), 0)::int AS count FROM (
+     SELECT g.name FROM concurrency_groups g
+     WHERE EXISTS (
+         SELECT FROM concurrency_members m WHERE m.group_name = g.name AND NOT m.admitted)
+       AND g.members_max > (
+         SELECT count(*) FROM concurrency_members m WHERE m.group_name = g.name AND m.admitted)
+     ORDER BY g.name) w`,
 );
 
 /**

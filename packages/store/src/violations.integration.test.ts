@@ -113,6 +113,24 @@ it.each([
      VALUES ('${ENDED}', 1, 'test', 'running', 1)`,
     ENDED,
   ],
+  [
+    'a job that is in no group although it was launched into one',
+    `UPDATE jobs SET concurrency_group = 'g' WHERE id = '${RUNNING}'`,
+    RUNNING,
+  ],
+  [
+    'a job that waits for a place and could be claimed',
+    `WITH g AS (INSERT INTO concurrency_groups (name, members_max, supersedes)
+       VALUES ('g', 1, 'none') RETURNING name)
+     INSERT INTO concurrency_members (job_id, group_name, pipeline_id)
+     SELECT '${WAITING}', name, gen_random_uuid() FROM g`,
+    WAITING,
+  ],
+  [
+    'a job that waits for ever',
+    `UPDATE job_queue SET run_after = 'infinity' WHERE job_id = '${WAITING}'`,
+    WAITING,
+  ],
 ])('finds %s', async (_, change, job) => {
   const undo = new Error('undone');
   const seen = database.transaction(

@@ -94,6 +94,25 @@ const RULES: readonly Rule[] = [
          AND j.finished_at IS NOT NULL`,
     ),
   },
+  {
+    broken: 'the job has ended and is in its concurrency group, or has not and is not',
+    statement: repeatable(
+      'violation_members',
+      `SELECT j.id::text AS found
+       FROM (SELECT id, finished_at FROM jobs WHERE concurrency_group IS NOT NULL) j
+       LEFT JOIN concurrency_members m ON m.job_id = j.id
+       WHERE (j.finished_at IS NULL) <> (m.job_id IS NOT NULL)`,
+    ),
+  },
+  {
+    broken: 'the job has a place in its group and waits for ever, or has none and does not',
+    statement: repeatable(
+      'violation_admissions',
+      `SELECT q.job_id::text AS found
+       FROM job_queue q LEFT JOIN concurrency_members m ON m.job_id = q.job_id
+       WHERE (q.run_after = 'infinity') <> COALESCE(NOT m.admitted, false)`,
+    ),
+  },
 ];
 
 /** One sentence for each row that breaks a rule. Reads everything: not for a large installation. */

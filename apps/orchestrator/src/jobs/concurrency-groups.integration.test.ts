@@ -55,15 +55,17 @@ async function setUp(
   const runner = await FakeRunner.register(client, { pipelines: [ref] });
   const launch = async (inputs = {}) => (await client.launchPipeline({ ref, body: { inputs } })).id;
   const state = async (id: string) => (await client.getJob({ id })).state;
-  const claimed = async (capacity = 10) => {
-    const jobs = await runner.claim({ capacity });
+  const claim = async (waitMs: number) => {
+    const jobs = await runner.claim({ capacity: 10, waitMs });
     return jobs.map(({ id }) => id);
   };
-  return { client, ref, group, runner, launch, state, claimed };
+  /** What can be had now, and what is there within a moment. */
+  const [claimed, given] = [() => claim(0), () => claim(10_000)];
+  return { client, ref, group, runner, launch, state, claimed, given };
 }
 
 test('only as many jobs of a group run as it says, the oldest first', async () => {
-  const { launch, claimed, runner, client } = await setUp({ limit: 2 });
+  const { launch, claimed, given, runner, client } = await setUp({ limit: 2 });
   const ids = [await launch(), await launch(), await launch(), await launch()];
   const running = await runner.claim({ capacity: 10 });
   expect(running.map(({ id }) => id)).toEqual(ids.slice(0, 2));
@@ -71,22 +73,22 @@ test('only as many jobs of a group run as it says, the oldest first', async () =
   const { items } = await client.listJobs({ query: { state: 'queued' } });
   expect(items.map(({ id }) => id)).toEqual(expect.arrayContaining(ids.slice(2)));
   await runner.finish(running[1]!, { state: 'succeeded' });
-  expect(await claimed()).toEqual([ids[2]]);
+  expect(await given()).toEqual([ids[2]]);
 });
 
 test('all pipelines with the same name of a group share it', async () => {
-  const { group, claimed, launch } = await setUp();
+  const { group, given, launch } = await setUp();
   const first = await launch();
   const second = await setUp({ group });
   const waiting = await second.launch();
   expect(await second.claimed()).toEqual([]);
-  expect(await claimed()).toEqual([first]);
+  expect(await given()).toEqual([first]);
   await server.client.cancelJob({ id: waiting });
 });
 
 test('a group can be named after inputs', async () => {
   const target = { name: 'target', type: 'string', required: true, secret: false } as const;
-  const { launch, claimed, client } = await setUp(
+  const { launch, given, client } = await setUp(
     { group: `deploy-{target}-${randomUUID()}` },
     { inputs: [{ ...target, has_validate: false }] },
   );
@@ -95,7 +97,7 @@ test('a group can be named after inputs', async () => {
     await launch({ target: 'b' }),
     await launch({ target: 'a' }),
   ];
-  expect(await claimed()).toEqual([a, b]);
+  expect(await given()).toEqual([a, b]);
   const { causes } = await client.explainJob({ id: c });
   expect(causes?.[0]).toMatchObject({ code: 'group_full' });
   expect(causes?.[0]?.text).toContain(`deploy-a-`);
@@ -104,16 +106,16 @@ test('a group can be named after inputs', async () => {
 
 describe('the place of a job is free', () => {
   test('when it is canceled before it began, and when it waits for the group', async () => {
-    const { launch, claimed, client, state } = await setUp();
+    const { launch, given, client, state } = await setUp();
     const [first, second, third] = [await launch(), await launch(), await launch()];
     await client.cancelJob({ id: second });
     expect(await state(second)).toBe('canceled');
     await client.cancelJob({ id: first });
-    expect(await claimed()).toEqual([third]);
+    expect(await given()).toEqual([third]);
   });
 
   test('when its runner is lost for good, and not while it waits for another attempt', async () => {
-    const { launch, runner, claimed, state } = await setUp(
+    const { launch, runner, claimed, given, state } = await setUp(
       {},
       { retry: { max: 1, on: ['runner_lost'] } },
     );
@@ -132,11 +134,11 @@ describe('the place of a job is free', () => {
     await sql('UPDATE job_queue SET run_after = now() WHERE job_id = $1', [first]);
     await lose();
     expect(await state(first)).toBe('failed');
-    expect(await claimed()).toEqual([second]);
+    expect(await given()).toEqual([second]);
   });
 
   test('a moment later where somebody held the group at the end of a job', async () => {
-    const { launch, runner, claimed, group } = await setUp();
+    const { launch, runner, given, group } = await setUp();
     const [, second] = [await launch(), await launch()];
     const held = await runner.claimOne();
     await server.database.transaction(
@@ -149,7 +151,7 @@ describe('the place of a job is free', () => {
       { repeatable: false },
     );
     await tend();
-    expect(await claimed()).toEqual([second]);
+    expect(await given()).toEqual([second]);
   });
 
   test('to a runner that waits, without being asked again', async () => {
@@ -177,13 +179,13 @@ describe('a job that is superseded', () => {
   });
 
   test('is asked to end while it runs, where the pipeline says so', async () => {
-    const { launch, runner, client, claimed } = await setUp({ cancel_superseded: 'all' });
+    const { launch, runner, client, given } = await setUp({ cancel_superseded: 'all' });
     const first = await launch();
     const held = await runner.claimOne();
     const second = await launch();
     expect(await client.getJob({ id: first })).toMatchObject({ cancel_requested: true });
     await runner.finish(held, { state: 'canceled' });
-    expect(await claimed()).toEqual([second]);
+    expect(await given()).toEqual([second]);
     const query = { action: 'job.cancel', object: first };
     expect((await client.listAuditEntries({ query })).items).toHaveLength(1);
   });

@@ -39,19 +39,29 @@ export async function supersedeAfter(
 export async function supersede({ database, notifier, audit }: SupersedeServices): Promise<void> {
   for (;;) {
     const superseded = await listSuperseded(database, BATCH);
+    let canceled = 0;
     for (const { job_id: id, group_name: group } of superseded) {
-      await database.transaction((tx) => cancelOne(tx, audit, id, group), { repeatable: true });
+      const cancelThis = (tx: Queryable): Promise<boolean> => cancelOne(tx, audit, id, group);
+      if (!(await database.transaction(cancelThis, { repeatable: true }))) continue;
+      canceled += 1;
       notifier.jobChanged(id);
     }
-    if (superseded.length < BATCH) return;
+    if (superseded.length < BATCH || canceled === 0) return;
   }
 }
 
-async function cancelOne(tx: Queryable, audit: AuditLog, id: string, group: string): Promise<void> {
+/** Whether it is canceled now, or asked to be: it may have ended meanwhile. */
+async function cancelOne(
+  tx: Queryable,
+  audit: AuditLog,
+  id: string,
+  group: string,
+): Promise<boolean> {
   const job: JobRow | undefined = await lockJob(tx, id);
-  if (job === undefined || hasEnded(job) || job.cancel_requested) return;
+  if (job === undefined || hasEnded(job) || job.cancel_requested) return false;
   await cancel(tx, job, `superseded by a newer job of the concurrency group ${group}`);
   const object = { kind: 'job', id, name: job.pipeline_name };
   const details = { superseded_in: group };
   await audit.record(tx, undefined, { action: 'job.cancel', object, details });
+  return true;
 }
