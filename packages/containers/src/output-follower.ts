@@ -5,6 +5,8 @@ import { formatSize, RivetError, type Wakeup } from '@rivet/base';
 import type { OutputFile } from './command-files.ts';
 
 const READ_BYTES_MAX = 64 * 1024;
+/** Of an output that is large: fewer reads, of which each goes the whole way to the log. */
+const LARGE_READ_BYTES_MAX = 128 * 1024;
 /** Shared: what was read is copied before anything else is done. */
 const shared = Buffer.allocUnsafe(READ_BYTES_MAX);
 const POLL_MS = 250;
@@ -77,7 +79,7 @@ async function follow(options: FollowOptions, place: { offset: number }): Promis
       if (exitedAt !== undefined) exitedAt = performance.now();
       const filled = target.subarray(0, held.length + bytesRead);
       const bytes = own === undefined ? Buffer.from(filled) : filled;
-      if (filled.length === READ_BYTES_MAX) own ??= Buffer.allocUnsafe(READ_BYTES_MAX);
+      if (filled.length === shared.length) own ??= Buffer.allocUnsafe(LARGE_READ_BYTES_MAX);
       const end = findMark(bytes, mark);
       if (end !== -1) return await give(bytes.subarray(0, end));
       const partial = bytes.length - partialMark(bytes, mark);
