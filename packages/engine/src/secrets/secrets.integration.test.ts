@@ -78,13 +78,13 @@ describe.concurrent('a secret in real containers', () => {
           const names = ids.filter((each) => each !== '');
           expect(names).toHaveLength(2);
           const shown = program('podman', ['inspect', ...names]);
-          expect(shown).not.toContain('9f8e');
+          expect(shown).not.toContain('9f8e$7');
           const processes = program('ps', ['-eo', 'args']);
-          expect(processes).not.toContain('9f8e');
+          expect(processes).not.toContain('9f8e$7');
         },
         async inspect(recorded) {
           stateDirectory = recorded.stateDirectory;
-          for (const content of filesBelow(stateDirectory)) expect(content).not.toContain('9f8e');
+          for (const content of filesBelow(stateDirectory)) expect(content).not.toContain('9f8e$7');
         },
       },
     );
