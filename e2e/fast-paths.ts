@@ -10,6 +10,7 @@ export const fastPathsOff = {
     RIVET_RUNNER_CACHE: 'off',
     RIVET_LEAN_HEAP: 'off',
     RIVET_NOTIFICATIONS: 'off',
+    RIVET_PREPARED_STATEMENTS: 'off',
     RIVET_RESERVED_CONNECTIONS: '0',
   },
   runner: {

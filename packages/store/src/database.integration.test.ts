@@ -1,7 +1,7 @@
 // Transactions, notifications and duties on a database that stumbles.
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { silentLogger } from '@rivet/base';
-import { useTestDatabase } from '@rivet/testing';
+import { startTcpProxy, useTestDatabase } from '@rivet/testing';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createDatabase, type Database } from './database.ts';
 import { withDutyLock } from './duty-lock.ts';
@@ -162,6 +162,41 @@ test('what is notified is heard, also after the listening connection was cut', a
   } finally {
     await notifier.close();
     await listener.stop();
+  }
+});
+
+test('a listening connection whose other side says nothing any more is made anew', async () => {
+  const { hostname, port } = new URL(testDatabase.url);
+  const proxy = await startTcpProxy({ target: { host: hostname, port: Number(port) } });
+  const url = new URL(testDatabase.url);
+  url.port = String(proxy.port);
+  const behind = createDatabase({ url: url.href, applicationName: 'b', logger: silentLogger });
+  let connections = 0;
+  let disconnections = 0;
+  const listener = createListener({
+    database: behind,
+    channels: [QUEUE_CHANNEL],
+    logger: silentLogger,
+    askEveryMs: 50,
+    onNotification: () => undefined,
+    onConnected: () => {
+      connections += 1;
+    },
+    onDisconnected: () => {
+      disconnections += 1;
+    },
+  });
+  await listener.start();
+  try {
+    await expect.poll(() => connections, { timeout: 5000 }).toBe(1);
+    proxy.set({ silent: true }, 'down');
+    await expect.poll(() => disconnections, { timeout: 10_000 }).toBe(1);
+    proxy.mend();
+    await expect.poll(() => connections, { timeout: 20_000 }).toBe(2);
+  } finally {
+    await listener.stop();
+    await behind.close();
+    await proxy.close();
   }
 });
 

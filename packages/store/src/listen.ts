@@ -4,6 +4,8 @@ import type { Client } from 'pg';
 import type { Database } from './database.ts';
 
 export interface ListenerOptions {
+  /** For tests. */
+  readonly askEveryMs?: number;
   readonly database: Database;
   readonly channels: readonly string[];
   readonly logger: Logger;
@@ -13,6 +15,10 @@ export interface ListenerOptions {
   /** The connection is gone: nothing is heard until the next one. */
   readonly onDisconnected?: () => void;
 }
+
+/** The listening connection is asked so often whether it is still there, in milliseconds. */
+const ASK_EVERY_MS = 15_000;
+const QUESTION = { text: 'SELECT 1', values: [], query_timeout: 5000 };
 
 /**
  * The listening connection. Starting does not wait for it: without it everything still works, found
@@ -33,9 +39,6 @@ export function createListener(options: ListenerOptions): Service {
   });
 }
 
-const ASK_EVERY_MS = 15_000;
-const QUESTION = { text: 'SELECT 1', values: [], query_timeout: 5000 };
-
 async function keepListening(options: ListenerOptions, signal: AbortSignal): Promise<void> {
   for (let failures = 1; !signal.aborted; failures += 1) {
     try {
@@ -50,7 +53,7 @@ async function keepListening(options: ListenerOptions, signal: AbortSignal): Pro
         }
         failures = 0;
         options.onConnected();
-        await untilSilent(client, ended).finally(options.onDisconnected);
+        await untilSilent(client, ended, options).finally(options.onDisconnected);
       } finally {
         await client.end().catch(() => undefined);
       }
@@ -66,11 +69,15 @@ async function keepListening(options: ListenerOptions, signal: AbortSignal): Pro
  * for ever: it is asked now and then.
  * @throws what becomes of a question that is not answered
  */
-async function untilSilent(client: Client, ended: Promise<void>): Promise<void> {
+async function untilSilent(
+  client: Client,
+  ended: Promise<void>,
+  { askEveryMs = ASK_EVERY_MS }: ListenerOptions,
+): Promise<void> {
   const over = new AbortController();
   void ended.then(() => over.abort());
   for (;;) {
-    await sleep(ASK_EVERY_MS, over.signal);
+    await sleep(askEveryMs, over.signal);
     if (over.signal.aborted) return;
     await client.query(QUESTION);
   }
