@@ -160,3 +160,15 @@ const countQueued = repeatable('count_queued_jobs', `SELECT count(*)::int AS cou
 export async function countQueuedJobs(db: Queryable): Promise<number> {
   return (await db.query<{ count: number }>(countQueued))[0]?.count ?? 0;
 }
+
+const tend = repeatable(
+  'needs_tending',
+  `SELECT EXISTS (SELECT FROM job_queue WHERE expires_at < now())
+     OR EXISTS (SELECT FROM concurrency_groups) AS is`,
+);
+
+/** Whether a job has waited too long, or there are groups of jobs. */
+export async function needsTending(db: Queryable): Promise<boolean> {
+  const [row] = await db.query<{ is: boolean }>(tend);
+  return row?.is === true;
+}

@@ -5,6 +5,8 @@ import { type Database, withDutyLock } from '@rivet/store';
 export interface Duty {
   readonly name: string;
   readonly everyMs: number;
+  /** A look that costs less than the lock: whether there is anything to do. Absent: always. */
+  due?(): Promise<boolean>;
   /** Must be right when two do it at once: the lock only saves work. */
   run(): Promise<void>;
 }
@@ -19,6 +21,7 @@ export function createDuties(database: Database, duties: readonly Duty[], logger
       await sleep(duty.everyMs * (0.5 + Math.random() / 2), stopping.signal);
       if (stopping.signal.aborted) return;
       try {
+        if ((await duty.due?.()) === false) continue;
         await withDutyLock(database, duty.name, () => duty.run());
       } catch (error) {
         logger.warn({ err: error, duty: duty.name }, 'a duty failed and will be tried again');

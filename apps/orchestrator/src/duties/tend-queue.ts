@@ -5,6 +5,7 @@ import {
   forgetGroups,
   listExpiredInQueue,
   lockJob,
+  needsTending,
   type Queryable,
 } from '@rivet/store';
 import { type SupersedeServices, supersede } from '../jobs/supersede.ts';
@@ -20,7 +21,12 @@ const BATCH = 100;
 
 /** Only what nobody could do at once, or what time does, is left for this. */
 export function tendQueue(services: TendQueueServices): Duty {
-  return { name: 'tend-queue', everyMs: 1000, run: () => tendQueueOnce(services) };
+  return {
+    name: 'tend-queue',
+    everyMs: 1000,
+    due: () => needsTending(services.database),
+    run: () => tendQueueOnce(services),
+  };
 }
 
 /** Does all of it, once. */
