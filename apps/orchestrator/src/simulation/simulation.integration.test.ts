@@ -1,0 +1,45 @@
+// Many short histories of the protocol, each decided by its seed, and the proof that they would
+// notice: every deliberate mistake is found by one of them.
+import { findViolations } from '@rivet/store';
+import { useTestDatabase } from '@rivet/testing';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { openTestDatabase } from '../test-orchestrator.ts';
+import { runHistory } from './history.ts';
+import { MUTATIONS } from './mutations.ts';
+
+const testDatabase = useTestDatabase();
+const first = Number(process.env.SIMULATION_SEED ?? 1);
+const count = Number(process.env.SIMULATION_SEEDS ?? 300);
+/** Histories until a mistake must have been found. */
+const TRIES = 150;
+
+let database: ReturnType<typeof openTestDatabase>;
+
+beforeAll(() => {
+  database = openTestDatabase(testDatabase.url);
+});
+
+afterAll(() => database.close());
+
+it(
+  'keeps every job whole, whatever is lost, repeated, reordered or dies',
+  async () => {
+    for (let seed = first; seed < first + count; seed += 1) {
+      expect(await runHistory(database, seed), `the history of seed ${seed}`).toEqual([]);
+    }
+    expect(await findViolations(database)).toEqual([]);
+  },
+  10_000 + count * 1000,
+);
+
+it.each(MUTATIONS.map((mutation) => [mutation.name, mutation] as const))(
+  'notices when %s',
+  async (_, mutation) => {
+    for (let seed = 1; seed <= TRIES; seed += 1) {
+      const faults = await runHistory(database, seed, mutation);
+      if (faults.length > 0) return;
+    }
+    expect.fail(`no history of ${TRIES} noticed it`);
+  },
+  240_000,
+);
