@@ -48,7 +48,7 @@ const IDS_MAX = 200;
  * as much as a claim, here and where it is heard.
  */
 const GAP_MS = 5;
-const GAP_MS_MAX = 20;
+const GAP_MS_MAX = 40;
 /** After a failure: the database has other worries. */
 const FAILED_GAP_MS = 500;
 const SEND_MS_MAX = 5000;
