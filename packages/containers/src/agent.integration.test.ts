@@ -261,7 +261,8 @@ describe.each(SHELLS.filter(isThere))('the agent in %s (%s, %s)', (_, program, k
     const { stdout } = await sh('cat', { stdin: Buffer.from('input') });
     expect(stdout).toBe('input');
     const kept = ['agent', 'command', 'requests', 'slot0', 'slot1'];
-    expect((await readdir(join(control.path, 'in'))).toSorted()).toEqual(kept);
+    const given = async () => (await readdir(join(control.path, 'in'))).toSorted();
+    await expect.poll(given, { timeout: 5_000 }).toEqual(kept);
     // A slot for a command to come has files that are empty but for the word that it waits.
     const ofSlot = /^slot\.\d+\.(?:std(?:out|err)|status)$/;
     const left = async () => {

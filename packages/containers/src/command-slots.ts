@@ -128,8 +128,8 @@ export class CommandSlots {
       if (status.exitCode !== undefined || status.lost) return 'lost';
       if (status.waitingPid !== undefined) {
         // Something in the container wrote what the command would seem to have printed.
-        const isClean = slot.files.stdout.size === 0 && slot.files.stderr.size === 0;
-        return isClean ? 'waiting' : 'lost';
+        const hasPrinted = slot.files.stdout.size > 0 || slot.files.stderr.size > 0;
+        return hasPrinted || !status.onlyWaited ? 'lost' : 'waiting';
       }
       const now = performance.now();
       if (now - slot.askedAt > LOST_MS) return 'lost';

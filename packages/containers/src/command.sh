@@ -47,10 +47,12 @@ rivet_require() {
   rivet_find "$1" && return
   rivet_code=$?
   if [ $rivet_code = 127 ]; then
-    echo "failed not-found" >&7
+    echo "
+failed not-found" >&7
     printf 'rivet: %s: not found\n' "$1" >&2
   else
-    echo "failed not-executable" >&7
+    echo "
+failed not-executable" >&7
     printf 'rivet: %s: not executable\n' "$rivet_found" >&2
   fi
   exit $rivet_code
@@ -58,7 +60,9 @@ rivet_require() {
 
 # Becomes the program, in a session of its own where the image has setsid.
 rivet_become() {
-  echo "started $rivet_pid $rivet_supervisor" >&7
+  # Something in the container may have left half a line there.
+  echo "
+started $rivet_pid $rivet_supervisor" >&7
   exec 7>&-
   [ "$rivet_setsid" = '' ] || exec "$rivet_setsid" -- "$@"
   if [ "$rivet_applets" != '' ] && rivet_find "$1"; then
@@ -77,7 +81,8 @@ rivet_go() {
     exec </dev/null
   fi
   cd "$rivet_cwd" 2>/dev/null || {
-    echo "failed cwd" >&7
+    echo "
+failed cwd" >&7
     exit
   }
   rivet_environment

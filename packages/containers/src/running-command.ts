@@ -360,9 +360,8 @@ class CommandFollower implements RunningCommand {
     if (waited !== undefined && this.#slot !== undefined) {
       await this.#control.caughtUp(this.#host.name);
       // It says so before it becomes the program, and it says nothing any more.
-      const { pid, failed } = readStatus(this.#files.status);
       this.#slot.begun();
-      if ((pid ?? failed) === undefined) throw SLOT_LOST;
+      if (readStatus(this.#files.status).onlyWaited) throw SLOT_LOST;
     }
     this.#exitedAt = performance.now();
     return { ...status, exitCode: 128 + constants.signals.SIGKILL };
@@ -375,9 +374,8 @@ class CommandFollower implements RunningCommand {
     if (status.failed === 'cwd') {
       throw RivetError.of('RIVET_CONTAINER_CWD_MISSING', { cwd: this.#command.cwd });
     }
-    // What was seen of it once may be gone from the file.
-    const hasBegun = (this.#pid ?? status.pid ?? status.failed) !== undefined;
-    if (this.#slot !== undefined && !hasBegun) throw SLOT_LOST;
+    // Only where nobody wrote anything else: what was begun is not to run again.
+    if (this.#slot !== undefined && this.#pid === undefined && status.onlyWaited) throw SLOT_LOST;
     this.#exitedAt = performance.now();
     return true;
   }

@@ -10,6 +10,7 @@ const NOTHING = {
   failed: undefined,
   exitCode: undefined,
   lost: false,
+  onlyWaited: false,
 };
 
 it('reads the lines of the agent', () => {
@@ -20,7 +21,12 @@ it('reads the lines of the agent', () => {
     supervisor: 10,
     exitCode: 3,
   });
-  expect(parseStatus('waiting 7 6\n')).toEqual({ ...NOTHING, waitingPid: 7, supervisor: 6 });
+  expect(parseStatus('waiting 7 6\n')).toEqual({
+    ...NOTHING,
+    waitingPid: 7,
+    supervisor: 6,
+    onlyWaited: true,
+  });
   expect(parseStatus('waiting 7 6\nstarted 7 8\n')).toMatchObject({ pid: 7, supervisor: 8 });
   expect(parseStatus('taken\nfailed cwd\n')).toMatchObject({ failed: 'cwd' });
   expect(parseStatus('started 12 10\nlost\n')).toMatchObject({ lost: true });
@@ -46,6 +52,17 @@ it('counts a file as lost that is longer than all that the agent says', () => {
   expect(readStatus(fileOf(`started 12 10\n${long}`))).toMatchObject({ pid: 12, lost: true });
   expect(readStatus(fileOf(`exit 3\n${long}`))).toMatchObject({ exitCode: 3 });
   expect(readStatus(fileOf('started 12 10\n'))).toMatchObject({ pid: 12, lost: false });
+});
+
+it.each([
+  ['waiting 7 6\n\nexit 137\n', true],
+  ['waiting 7 6\nlost\nlost\n', true],
+  ['waiting 7 6\n\nstarted 7 6\n\nexit 0\n', false],
+  ['waiting 7 6\nx\nstarted 7 6\n\nexit 0\n', false],
+  ['waiting 7 6\nx\nexit 0\n', false],
+  ['\nexit 0\n', false],
+])('takes %j for a slot that began nothing: %s', (text, expected) => {
+  expect(parseStatus(text).onlyWaited).toBe(expected);
 });
 
 it('keeps to the first exit that was told, and to codes that exist', () => {

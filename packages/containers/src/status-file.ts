@@ -16,13 +16,15 @@ export interface Status {
   readonly failed: string | undefined;
   readonly exitCode: number | undefined;
   readonly lost: boolean;
+  /** Whether it says that something waited in a slot, how that ended, and nothing else at all. */
+  readonly onlyWaited: boolean;
 }
 
 export function readStatus(file: Pick<OutputFile, 'read'>): Status {
   const length = file.read(buffer, 0);
   const status = parseStatus(buffer.toString('latin1', 0, length));
   // So much was not said by the agent, whose next word would not be seen.
-  return length < STATUS_BYTES_MAX ? status : { ...status, lost: true };
+  return length < STATUS_BYTES_MAX ? status : { ...status, lost: true, onlyWaited: false };
 }
 
 /** Reads the lines that are complete and known. */
@@ -39,6 +41,7 @@ export function parseStatus(text: string): Status {
     failed,
     exitCode: exitCode === undefined ? undefined : Math.min(Number(exitCode), 255),
     lost: /^lost\n/m.test(text),
+    onlyWaited: /^waiting \d{1,10} \d{1,10}\n(?:\n|lost\n|exit \d{1,3}\n)*$/.test(text),
   };
 }
 

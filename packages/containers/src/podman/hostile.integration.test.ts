@@ -67,9 +67,20 @@ describe('a command that goes wild', () => {
 
   it('is read to its end when it leaves half a line where the agent tells of it', async () => {
     const container = await start();
-    const script = 'for f in /.rivet/out/*.status; do printf x >>"$f"; done; exit 3';
+    const script = 'sleep 0.5; for f in /.rivet/out/*.status; do printf x >>"$f"; done; exit 3';
     expect((await sh(container, script)).exit).toMatchObject({ exitCode: 3, signal: undefined });
     expect((await sh(container, 'echo next')).stdout).toBe('next\n');
+    await container.remove();
+  });
+
+  it('has nobody run the next commands twice, whatever it leaves to write to their files', async () => {
+    const container = await start();
+    const scribble = 'for f in /.rivet/out/slot*; do printf x >>"$f"; done; sleep 0.004';
+    await sh(container, `(while :; do ${scribble}; done) >/dev/null 2>&1 & exit 0`);
+    for (let n = 1; n <= 20; n += 1) await sh(container, `echo ${n} >>/tmp/ran`);
+    await sh(container, 'kill -9 -1');
+    const { stdout } = await sh(container, 'cat /tmp/ran');
+    expect(stdout.trim().split('\n')).toEqual(Array.from({ length: 20 }, (_, n) => `${n + 1}`));
     await container.remove();
   });
 
