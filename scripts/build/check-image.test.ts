@@ -4,12 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startProcess } from '@rivet/processes';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { buildCheckImage } from './check-image.ts';
 import { writeSurroundings } from './surroundings.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
 const GAVE_UP = 75;
+// The command is started from its sources, beside everything else that is tested.
+vi.setConfig({ testTimeout: 60_000 });
 let build: string;
 let files: string;
 let flags: string[];

@@ -25,7 +25,8 @@ export async function buildCheckImage(root: string, directory: string): Promise<
     whole: true,
     without: ['@rivet/engine'],
   });
-  const rehearsal = join(directory, 'rehearsal.lua');
+  // Named as most are: what a script sees says how its file is called.
+  const rehearsal = join(directory, 'pipeline.lua');
   await writeFile(rehearsal, REHEARSED_PIPELINE);
   const blob = join(directory, `${CHECK_IMAGE}.blob`);
   await takeImage(blob, join(directory, `${CHECK_IMAGE}.cjs`), [directory, rehearsal]);
@@ -33,7 +34,9 @@ export async function buildCheckImage(root: string, directory: string): Promise<
   const { dataBytesMax, nodeArguments } = processBounds(CREATION_LIMITS.memoryBytes);
   const flags = [
     ...nodeArguments,
-    // It ends before code that was optimised has paid.
+    // It ends before it must collect, and before code that was optimised has paid.
+    '--min-semi-space-size=16',
+    '--max-semi-space-size=16',
     '--no-opt',
     '--no-maglev',
     // It reads the pipeline and the configuration. Nothing else.

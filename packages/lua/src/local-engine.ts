@@ -1,22 +1,21 @@
 // Runs programs in this very process, which is there for nothing else: it was started with the
 // limits of a Lua process, and whoever started it does the same elsewhere when it ends early.
 import { divert } from './child/channel.ts';
-import { precompile } from './child/modules.ts';
 import type { Program } from './child/program.ts';
-import { follow } from './child/serve.ts';
+import { follow, prepare } from './child/serve.ts';
 import type { LuaPeer, LuaProcessListener } from './lua-process.ts';
 import { ProcessVm } from './process-vm.ts';
 import type { LuaEngine, LuaVm } from './vm.ts';
 import { CHILD_FRAME_BYTES_MAX, FRAME_BYTES_MAX, FrameReader } from './wire/frames.ts';
-import type { FromChild, ToChild, WireModule } from './wire/messages.ts';
+import type { FromChild, ToChild, WireProgram } from './wire/messages.ts';
 import { wireProgram } from './wire/wire-program.ts';
 
 /** Programs that compute for longer are better off where they can be watched. */
 const CPU_MS_MAX = 1000;
 
 export interface LocalEngine extends LuaEngine {
-  /** Compiles the Lua of the modules of all programs so far, for the program that comes next. */
-  precompile(): void;
+  /** Makes ready for a program that sees what the last one saw. */
+  prepare(): void;
 }
 
 /**
@@ -24,17 +23,19 @@ export interface LocalEngine extends LuaEngine {
  * @param giveUp ends the process: a program reached a limit, asked for an effect or broke the VM
  */
 export function createLocalEngine(giveUp: (reason: string) => never): LocalEngine {
-  const modules: WireModule[] = [];
+  let last: WireProgram | undefined;
   return {
     async open(program, host, limits): Promise<LuaVm> {
       const cpuMs = Math.min(limits.cpuMs, CPU_MS_MAX);
       const wire = wireProgram(program, { ...limits, cpuMs });
-      modules.push(...wire.modules);
+      last = wire;
       const vm = new ProcessVm(new LocalPeer(giveUp), program, host, limits, undefined);
       await vm.load(wire);
       return vm;
     },
-    precompile: () => precompile(modules.splice(0)),
+    prepare() {
+      if (last !== undefined) prepare(last);
+    },
     close: async () => undefined,
   };
 }

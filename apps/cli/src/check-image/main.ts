@@ -33,7 +33,7 @@ async function prepare(build: string, file: string): Promise<void> {
   const engine = await loadLocalEngine(giveUp);
   const code = await answer({ engine, build, argv: [file], printed: [], env: {} });
   if (code !== exitCodes.success) throw new Error(`the rehearsal ended with ${code}`);
-  engine.precompile();
+  engine.prepare();
   startupSnapshot.setDeserializeMainFunction(() => void main(engine, build));
 }
 

@@ -27,7 +27,11 @@ interface Parts {
  * read-only.
  * @throws when a trusted chunk fails: a defect of whoever wrote it
  */
-export function defineModules(L: LuaState, program: WireProgram, parts: Parts): void {
+export function defineModules(
+  L: LuaState,
+  program: Pick<WireProgram, 'modules' | 'globals'>,
+  parts: Parts,
+): void {
   for (const module of program.modules) defineModule(L, module, parts);
   const trusted = program.modules.filter((module) => module.source !== null);
   if (trusted.length > 0) {

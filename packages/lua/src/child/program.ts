@@ -15,32 +15,41 @@ import { bytesOf } from './text.ts';
 
 const { lua, marks } = fengari;
 
+/** What a program sees besides its files. */
+export type Surroundings = Pick<WireProgram, 'modules' | 'globals' | 'seed' | 'env'>;
+
 /** One program; a process may hold another after it. */
 export class Program {
   readonly #L: LuaState;
-  readonly #main: string;
-  readonly #files: Files;
+  #main = '';
+  #files = new Files(new Map(), '');
   readonly #functions = new FunctionRegistry();
   readonly #scheduler: Scheduler;
   readonly #hostCalls: HostCalls;
 
-  constructor(program: WireProgram) {
-    this.#main = program.main;
-    const files = program.files.map(
-      ([path, source]) => [path, new Uint8Array(Buffer.from(source, 'base64'))] as const,
-    );
-    this.#files = new Files(new Map(files), program.main);
-    this.#L = createState(program.seed, new Map(program.env));
+  /** @param surroundings what the program sees, in which no file was run yet */
+  constructor(surroundings: Surroundings) {
+    const { seed, env } = surroundings;
+    this.#L = createState(seed, new Map(env));
     this.#scheduler = new Scheduler(this.#L);
     this.#hostCalls = new HostCalls(this.#scheduler, this.#functions);
     lua.lua_pushcfunction(this.#L, (L) => this.#files.require(L));
     lua.lua_setglobal(this.#L, bytesOf('require'));
-    defineModules(this.#L, program, {
+    defineModules(this.#L, surroundings, {
       hostCalls: this.#hostCalls,
       scheduler: this.#scheduler,
       functions: this.#functions,
     });
-    setLimits(program.cpuMs, program.memoryBytes);
+  }
+
+  /** Takes the files of a program with these surroundings; from here on its limits count. */
+  load({ main, files, cpuMs, memoryBytes }: WireProgram): void {
+    this.#main = main;
+    const bytes = files.map(
+      ([path, source]) => [path, new Uint8Array(Buffer.from(source, 'base64'))] as const,
+    );
+    this.#files = new Files(new Map(bytes), main);
+    setLimits(cpuMs, memoryBytes);
   }
 
   handle(message: ToChild): void {

@@ -8,8 +8,8 @@ import {
 import type { FromChild, ToChild, WireProgram, WireValue } from '../wire/messages.ts';
 import { divert } from './channel.ts';
 import { liftLimits } from './limits.ts';
-import { precompile } from './modules.ts';
 import { Program } from './program.ts';
+import { prepare } from './serve.ts';
 
 /** What every host call gives: as much as a command gives. */
 const RESULT: WireValue = {
@@ -22,12 +22,13 @@ const RESULT: WireValue = {
 
 /**
  * Evaluates programs and calls the functions that they return, so that what this needs of the VM is
- * compiled, and compiles the Lua of their modules. Once: more would have V8 optimise for programs
- * that are none.
+ * compiled, and makes ready for programs that see what the last of them sees. Once: more would have
+ * V8 optimise for programs that are none.
  */
 export function rehearse(programs: readonly WireProgram[]): void {
   for (const wire of programs) {
     const program = new Program(wire);
+    program.load(wire);
     const said = tell(program, { type: 'evaluate', id: 1 });
     for (const fn of said.flatMap(functionsOf)) {
       const branch = `rehearsal ${fn}`;
@@ -35,7 +36,7 @@ export function rehearse(programs: readonly WireProgram[]): void {
     }
     liftLimits();
   }
-  for (const { modules } of programs) precompile(modules);
+  for (const program of programs) prepare(program);
 }
 
 /** Does what a message says; its host calls succeed. */
