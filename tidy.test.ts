@@ -25,7 +25,10 @@ const sources = tracked.filter(
   (path) => path.endsWith('.ts') && units.some((unit) => path.startsWith(`${unit}/`)),
 );
 const isTest = (path: string): boolean =>
-  path.endsWith('.test.ts') || path.startsWith('e2e/') || path.startsWith('packages/testing/');
+  path.endsWith('.test.ts') ||
+  path.startsWith('e2e/') ||
+  path.startsWith('packages/testing/') ||
+  path.startsWith('apps/orchestrator/src/simulation/');
 
 interface Import {
   readonly from: string;

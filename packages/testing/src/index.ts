@@ -1,6 +1,14 @@
 // What integration tests have in common: databases, our programs as processes, a check for what is
 // left behind.
 export { type DatabaseServer, startDatabaseServer } from './database-server.ts';
+export {
+  insertSimulatedRunner,
+  launchSimulatedJob,
+  passSimulatedTime,
+  readCurrentAttempt,
+  readSimulatedJobs,
+  type SimulatedJob,
+} from './faults/simulated-rows.ts';
 export { startTcpProxy, type TcpProxy } from './faults/tcp-proxy.ts';
 export { violationsIn } from './faults/violations.ts';
 export { hostileMarkup, hostileSequences } from './hostile-text.ts';

@@ -1,7 +1,7 @@
 // The server of a simulation: the real code that claims, stores reports, lets runners in and ends
 // leases, on a real database whose answers can be lost.
 import { createSecretKey, randomBytes } from 'node:crypto';
-import { RivetError, silentLogger, uuidv7 } from '@rivet/base';
+import { RivetError, silentLogger } from '@rivet/base';
 import type {
   ConnectRequest,
   ConnectResponse,
@@ -18,6 +18,14 @@ import {
   type Queryable,
   readLog,
 } from '@rivet/store';
+import {
+  insertSimulatedRunner,
+  launchSimulatedJob,
+  passSimulatedTime,
+  readCurrentAttempt,
+  readSimulatedJobs,
+  type SimulatedJob,
+} from '@rivet/testing';
 import { expireOnce } from '../duties/expire-leases.ts';
 import { ClaimDispatcher } from '../jobs/claim-dispatcher.ts';
 import type { Claimant } from '../jobs/claim-poll.ts';
@@ -38,16 +46,6 @@ export const RETRIES = 2;
 export type Fate = 'done' | 'not done' | 'done, and nobody learns of it';
 
 type Statement = Parameters<Queryable['query']>[0];
-
-/** How a job stands. */
-export interface JobStand {
-  readonly id: string;
-  readonly state: string;
-  readonly reason: string | null;
-  readonly attempt: number;
-  readonly cancel_requested: boolean;
-  readonly attempts: readonly { attempt: number; result: string | null; message: string | null }[];
-}
 
 const quiet: Notifier = {
   queueChanged: () => undefined,
@@ -119,30 +117,12 @@ export class SimulatedServer {
   }
 
   /** A runner that only gets jobs of this server's pipeline. Its id. */
-  async addRunner(name: string): Promise<string> {
-    const id = uuidv7();
-    await this.#run(
-      `INSERT INTO runners (id, name, session, token_hash, tags, capacity, version)
-       VALUES ($1, $2, gen_random_uuid(), sha256($3), '[]', 4, '')`,
-      [id, `${name}-${id}`, Buffer.from(id)],
-    );
-    return id;
+  addRunner(name: string): Promise<string> {
+    return insertSimulatedRunner(this.#database, name);
   }
 
-  async launch(): Promise<string> {
-    const id = uuidv7();
-    await this.#run(
-      `WITH job AS (
-         INSERT INTO jobs (id, pipeline_id, version, pipeline_name, inputs, launched_by, tags, event,
-           priority)
-         SELECT $1, id, 1, name, '{}', '', '[]', 'api', 0 FROM pipelines WHERE name = $2
-         RETURNING id, pipeline_name
-       )
-       INSERT INTO job_queue (job_id, priority, pipeline_name, needs)
-       SELECT id, 0, pipeline_name, '{}' FROM job`,
-      [id, this.#pipelineName],
-    );
-    return id;
+  launch(): Promise<string> {
+    return launchSimulatedJob(this.#database, this.#pipelineName);
   }
 
   /** @param repeat whether a request with this id may have come before */
@@ -206,26 +186,12 @@ export class SimulatedServer {
   }
 
   /** Lets time pass in the database: what lies ahead comes nearer. */
-  async advance(ms: number): Promise<void> {
-    const by = `make_interval(secs => $2::float8 / 1000)`;
-    await this.#run(
-      `WITH q AS (
-         UPDATE job_queue SET run_after = run_after - ${by} WHERE pipeline_name = $1
-       )
-       UPDATE running_attempts a SET lease_until = lease_until - ${by}
-       FROM jobs j WHERE j.id = a.job_id AND j.pipeline_name = $1`,
-      [this.#pipelineName, ms],
-    );
+  advance(ms: number): Promise<void> {
+    return passSimulatedTime(this.#database, this.#pipelineName, ms);
   }
 
-  stands(): Promise<JobStand[]> {
-    return this.#run<JobStand>(
-      `SELECT j.id, j.state, j.reason, j.attempt, j.cancel_requested, COALESCE((
-           SELECT json_agg(json_build_object('attempt', a.attempt, 'result', a.result, 'message',
-             a.message)) FROM job_attempts a WHERE a.job_id = j.id), '[]') AS attempts
-         FROM jobs j WHERE j.pipeline_name = $1`,
-      [this.#pipelineName],
-    );
+  stands(): Promise<SimulatedJob[]> {
+    return readSimulatedJobs(this.#database, this.#pipelineName);
   }
 
   lines(jobId: string, attempt: number): Promise<LogLine[]> {
@@ -235,18 +201,11 @@ export class SimulatedServer {
   async #asMistaken(jobId: string, report: ReportRequest): Promise<ReportRequest> {
     const { takesAnyAttempt, takesAnySequence } = this.#mutation ?? {};
     if (takesAnyAttempt === undefined && takesAnySequence === undefined) return report;
-    const [row] = await this.#run<{ attempt: number; lease_id: string; last_seq: number }>(
-      'SELECT attempt, lease_id, last_seq FROM running_attempts WHERE job_id = $1',
-      [jobId],
-    );
+    const row = await readCurrentAttempt(this.#database, jobId);
     if (row === undefined) return report;
     const { attempt, lease_id, last_seq } = row;
     if (takesAnySequence === true) return { ...report, seq: last_seq + 1 };
     return { ...report, attempt, lease_id, seq: last_seq + 1 };
-  }
-
-  #run<Row extends object>(text: string, values: readonly unknown[]): Promise<Row[]> {
-    return this.#database.query<Row>({ name: '', text, repeatable: false }, values);
   }
 
   #withFaults(database: Database): Database {
