@@ -123,7 +123,8 @@ class Attempt {
     dispatcher = createDispatcher(job);
     const environment = { job, control: this.#control, containers, early };
     const outcome = await runStages(environment, this.#scripts);
-    if (outcome.state === 'succeeded') containers.noteNeeds();
+    // Of one that went on nobody knows what its stages asked for before.
+    if (outcome.state === 'succeeded' && this.#replay === undefined) containers.noteNeeds();
     return outcome;
   }
 
