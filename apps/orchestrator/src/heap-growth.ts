@@ -13,9 +13,10 @@ const QUIET = 0.25;
 const QUIET_LOOKS = 40;
 /**
  * What the young generation grows by when much of it is alive, and by how many percent the old one
- * may grow before it is collected. Quiet: hardly, as what dies in the old one are answered polls, one
- * each in a minute. Busy: as V8 would have it, which lets the old one grow to several times what is
- * alive; the bytes of large reports count there too, and would have it collected again and again.
+ * may grow before it is collected. Quiet: hardly, as what dies in the old one are answered polls,
+ * one each in a minute. Busy: as V8 would have it, which lets the old one grow to several times
+ * what is alive; the bytes of large reports count there too, and would have it collected again and
+ * again.
  */
 const GROWTH = {
   quiet: ['--semi-space-growth-factor=1', '--heap-growing-percent=20'],

@@ -1,4 +1,4 @@
-// A job with its log in memory, and a database that knows nothing else, for tests of who follows it.
+// A job with its log in memory, and a database that knows nothing else, for tests of its followers.
 import type { JobState, LogLine } from '@rivet/protocol';
 import { type Database, encodeLogChunk, type LogPlace, type LogTail } from '@rivet/store';
 

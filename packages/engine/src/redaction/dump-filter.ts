@@ -1,5 +1,5 @@
-// Passes over numbers that are no dump of a secret, however they are read. It looks twice: roughly at
-// each number as it comes, and closely at what is left.
+// Passes over numbers that are no dump of a secret, however they are read. It looks twice: roughly
+// at each number as it comes, and closely at what is left.
 import type { Automaton } from './automaton.ts';
 import { byteAt, decimal, numberBytes, octal, type ReadNumber } from './dump-number.ts';
 
