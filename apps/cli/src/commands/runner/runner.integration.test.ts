@@ -163,7 +163,7 @@ it('a runner is paused with a note, resumed, drained to its end, and removed', a
   const removed = await rivet('runner', 'remove', 'third').exits(0).run();
   expect(removed.stdout).toContain('Removed the runner third.');
   await rivet('runner', 'show', 'third').exits(4).run();
-}, 60_000);
+}, 180_000);
 
 it('a runner without any token says how to get one', async () => {
   const state = join(directory, 'none');
