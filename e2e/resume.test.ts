@@ -124,3 +124,28 @@ it('a runner that hands over at TERM ends within a moment, and its job goes on',
   await installation.startRunner('runner-1', { stateDirectory: runner.stateDirectory });
   await expectWhole(id);
 });
+
+it('the job of a runner that stays dead is going again within 20 s', async () => {
+  const { client, runners } = installation;
+  const ref = await createPipeline(
+    client,
+    `return pipeline.define({
+      name = "again", retry = { max = 1, on = { "runner_lost" } },
+      stages = { { name = "work", script = function()
+        log.info("attempt " .. job.attempt)
+        if job.attempt == 1 then process.sh("sleep 300") end
+      end } },
+    })`,
+  );
+  const { id } = await client.launchPipeline({ ref, body: {} });
+  await waitForJob(client, id, (job) => job.log_lines > 1);
+  await installation.startRunner('runner-2');
+  const killedAt = performance.now();
+  runners[0]!.signal('SIGKILL');
+  await waitForJob(client, id, (job) => job.attempt === 2 && job.log_lines > 0);
+  expect(performance.now() - killedAt).toBeLessThan(20_000);
+  expect(await waitForEnd(client, id)).toMatchObject({ state: 'succeeded', runner: 'runner-2' });
+  // Whoever starts there again finds what it left, and removes it.
+  const { stateDirectory } = runners[0]!;
+  await installation.startRunner('runner-1', { stateDirectory });
+});

@@ -1,4 +1,4 @@
-// A runner that starts again: what it still has goes on under a new lease, the rest is lost at once.
+// A runner that starts again: what it still has goes on under a new lease, the rest is lost.
 import { randomUUID } from 'node:crypto';
 import type { ClaimedJob } from '@rivet/protocol';
 import { describe, expect, test } from 'vitest';
