@@ -19,8 +19,8 @@ const SIZES = (process.env.BENCH_RUNNERS ?? '100 1000 10000').split(' ').map(Num
 /** Files that a process needs besides one for each runner. */
 const OTHER_FILES = 500;
 const IDLE_MS = 110_000;
-/** After connecting, until the machine does nothing else any more, in milliseconds. */
-const SETTLE_MS = 3000;
+/** After connecting, until each of them is known and nothing else is done, in milliseconds. */
+const SETTLE_MS = 20_000;
 const JOBS_A_SECOND = 20;
 const JOBS = 300;
 const BURST_MAX = 500;

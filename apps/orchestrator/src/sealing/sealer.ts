@@ -38,8 +38,8 @@ export interface Sealer {
   /** Of the other master key that it opens with. */
   readonly otherKeyId: string | undefined;
   /**
-   * 32 bytes for one purpose; the same on all orchestrators, and after a rotation too. As an object:
-   * to make one of bytes takes longer than all that is done with it.
+   * 32 bytes for one purpose; the same on all orchestrators, and after a rotation too. As an
+   * object: to make one of bytes takes longer than all that is done with it.
    */
   mac(purpose: string): KeyObject;
 }
