@@ -1,5 +1,6 @@
 // The least that a job of short commands can be: three commits, a shell in a container that is told
-// of each command through a FIFO, and the end of that container. The peer of the benchmark overhead.
+// of each command through a FIFO, and the end of that container. The peer of the benchmark
+// overhead.
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { closeSync, constants, openSync, writeSync } from 'node:fs';
