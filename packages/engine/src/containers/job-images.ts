@@ -1,5 +1,6 @@
 // The images that belong to one job: what it built, fetched or named. Names are the job's own; the
 // machine's other jobs neither see them nor can be given another image under a name of theirs.
+import { join } from 'node:path';
 import { didYouMean, isRivetError, nearest, RivetError } from '@rivet/base';
 import {
   attemptLabels,
@@ -10,6 +11,7 @@ import {
 } from '@rivet/containers';
 import type { JobHost, JobSpec } from '../job.ts';
 import type { AllowedContainer } from '../policy/container.ts';
+import { createKeptNames } from './kept-names.ts';
 
 /** How a base image or the image of a container is to be had. */
 interface ImageRequest extends Pick<AllowedContainer, 'image' | 'pull' | 'verify'> {
@@ -51,6 +53,14 @@ export function createJobImages(spec: JobSpec, host: JobHost): JobImages {
   const names = new Map<string, string>();
   /** What names of others stood for when the job needed them first: one job, one image. */
   const resolved = new Map<string, string>();
+  const kept = createKeptNames(join(host.stateDirectory, 'images'));
+  const idOf = (image: string): string | undefined =>
+    resolved.get(image) ?? (host.resume === undefined ? undefined : kept.find(image));
+  const resolve = (image: string, id: string): void => {
+    if (resolved.get(image) === id) return;
+    resolved.set(image, id);
+    kept.note(image, id);
+  };
   const find = (image: string): string | undefined => {
     if (isImageId(image)) {
       const id = image.replace(/^sha256:/, '');
@@ -68,7 +78,7 @@ export function createJobImages(spec: JobSpec, host: JobHost): JobImages {
       ...rest,
     });
     // From now on the job means this one.
-    resolved.set(image, facts.id);
+    resolve(image, facts.id);
     return facts;
   };
   return {
@@ -96,12 +106,15 @@ export function createJobImages(spec: JobSpec, host: JobHost): JobImages {
       if (request.verify === true) return { image: (await fetch(request)).id, imageId: undefined };
       const { image, pull = 'missing', signal } = request;
       refuseForeign(image);
-      const known = pull === 'always' ? undefined : resolved.get(image);
+      const known = pull === 'always' ? undefined : idOf(image);
       const imageId = known ?? (await host.driver.ensureImage(image, { pull, signal }));
-      if (imageId !== undefined) resolved.set(image, imageId);
+      if (imageId !== undefined) resolve(image, imageId);
       return { image, imageId };
     },
-    forget: (image) => void resolved.delete(image),
+    forget(image) {
+      resolved.delete(image);
+      kept.drop(image);
+    },
     fetch,
     async removeAll() {
       if (ids.size > 0) await host.driver.removeBuilt(ownerLabels);

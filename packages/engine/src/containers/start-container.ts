@@ -11,8 +11,8 @@ import type { LogWriter } from '../log/log-writer.ts';
 import type { AllowedContainer } from '../policy/container.ts';
 import type { Redactor } from '../redaction/redactor.ts';
 import type { JobImages, StartableImage } from './job-images.ts';
+import { createKeptNames } from './kept-names.ts';
 import type { Use } from './lazy-container.ts';
-import { createStartedContainers } from './started-containers.ts';
 
 /** Which container of a job it is. */
 export interface ContainerRequest {
@@ -42,7 +42,7 @@ export function containerStarter(
   images: JobImages,
 ): ContainerStarter {
   const env = jobEnvironment(spec, definition);
-  const started = createStartedContainers(host.stateDirectory);
+  const started = createKeptNames(join(host.stateDirectory, 'started'));
   let count = 0;
   // Podman may still know the containers of the process before, also those that have ended.
   const suffix = host.resume === undefined ? '' : `-${randomBytes(4).toString('hex')}`;
