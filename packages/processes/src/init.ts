@@ -19,12 +19,12 @@ for name in TERM HUP USR1 USR2; do trap "pass $name" "$name"; done
 for name in INT QUIT; do
   if [ -t 0 ]; then trap : "$name"; else trap "pass $name" "$name"; fi
 done
-# What runs in the background reads nothing unless it is told what.
-exec 3<&0
-"$@" <&3 3<&- &
+# Standard input, output and error are the program's alone: whoever reads from it sees its end, and
+# shells that remark on signals are not heard.
+exec 3<&0 4>&1 5>&2 </dev/null >/dev/null 2>&1
+"$@" <&3 >&4 2>&5 3<&- 4>&- 5>&- &
 program=$!
-# Whoever reads from the program sees its end, and shells that remark on signals are not heard.
-exec 3<&- </dev/null >/dev/null 2>&1
+exec 3<&- 4>&- 5>&-
 [ -z "$asked" ] || kill -s "$asked" "$program"
 until
   wait "$program"
