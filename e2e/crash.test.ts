@@ -8,7 +8,7 @@ import { containersOf, type Installation, startInstallation } from './installati
 import { allLines, createPipeline, numberingFault, waitForEnd, waitForJob } from './jobs.ts';
 
 /** Short, so that a lost runner is noticed within the time of a test. */
-const LEASE = '6s';
+const LEASE = '10s';
 
 const slow = (name: string, extra = '') => `
 return pipeline.define({
@@ -72,7 +72,10 @@ it('a runner that is killed with a job that may be retried: another one ends it'
   await installation.startRunner('runner-2');
   runners[0]!.signal('SIGKILL');
   const job = await waitForEnd(client, id, 60_000);
-  expect(job).toMatchObject({ state: 'succeeded', attempt: 2, runner: 'runner-2' });
+  expect(job, job.message ?? '').toMatchObject({
+    ...{ state: 'succeeded', attempt: 2 },
+    runner: 'runner-2',
+  });
   const lines = await allLines(client, id);
   expect(lines.map((line) => line.text)).toContain('begun in attempt 2');
   expect(numberingFault(lines)).toBeUndefined();
