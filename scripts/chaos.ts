@@ -1,5 +1,5 @@
 // `npm run chaos -- --seed S --minutes M`: real programs under load while a schedule, which the seed
-// decides, kills, freezes and cuts off; see docs/operating.md.
+// decides, kills, freezes and cuts off; see docs/operating/faults.md.
 import { spawn } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { once } from 'node:events';

@@ -1,5 +1,5 @@
 // `npm run simulate -- --seed S --seeds N`: histories of the protocol between runners and
-// orchestrators, each decided by its seed; see docs/operating.md.
+// orchestrators, each decided by its seed; see docs/operating/faults.md.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { availableParallelism } from 'node:os';

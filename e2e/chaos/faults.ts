@@ -1,5 +1,5 @@
 // The faults that chaos is made of. Each is done to the running system, lasts a while, and is
-// undone by itself; the numbers are those of the catalogue of faults in docs/operating.md.
+// undone by itself; docs/operating/faults.md says what must come of it.
 import { type Random, sleep } from '@rivet/base';
 import type { TcpProxy } from '@rivet/testing';
 import type { ChaosOrchestrator, ChaosRunner, ChaosSystem } from './system.ts';
