@@ -5,7 +5,7 @@ import type { Branch } from './branch.ts';
 import type { HostFunction, ModuleCall } from './host-function.ts';
 import type { JobContext } from './job-context.ts';
 import type { RecordedCall } from './journal/replay.ts';
-import { moduleCallOf, onlyOnce, rememberError } from './module-call.ts';
+import { hideAgain, moduleCallOf, onlyOnce, rememberError } from './module-call.ts';
 import { findHostFunction } from './modules/registry.ts';
 import { replayCall } from './replay-call.ts';
 import { concealSecrets, resolveSecrets } from './secrets/secret-values.ts';
@@ -26,6 +26,10 @@ export function createDispatcher(job: JobContext): LuaHost {
       const fn = findHostFunction(call.name);
       const shown = fn?.journal === 'name' ? { ...call, args: [] } : call;
       const recorded = job.replay?.meet(shown);
+      if (recorded?.begin.hidden !== undefined) {
+        const past = { begunAtMs: undefined, onRecorded: [] };
+        hideAgain(moduleCallOf(job, branch, call, past), recorded.begin);
+      }
       if (recorded?.end !== undefined) {
         return await replayCall({ job, branch, call, fn }, recorded.end);
       }
@@ -51,13 +55,16 @@ async function performNow(
   branch: Branch,
   { call, shown, fn, recorded }: NewCall,
 ): Promise<readonly LuaValue[]> {
-  if (recorded === undefined) journal(job, () => job.journal.begin(shown, job.log.last));
+  const { log, secrets } = job;
+  if (recorded === undefined) {
+    journal(job, () => job.journal.begin(shown, log.last, secrets.takeAdded()));
+  }
   const onRecorded: (() => void)[] = [];
   const begunAtMs = recorded === undefined ? undefined : Date.parse(recorded.begin.t);
   const moduleCall = moduleCallOf(job, branch, call, { begunAtMs, onRecorded });
   const answer = await perform(moduleCall, call, fn);
   if (branch.stage.parked) return await never();
-  journal(job, () => job.journal.end(call, answer, job.log.last));
+  journal(job, () => job.journal.end(call, answer, log.last, secrets.takeAdded()));
   // The script need not wait for it.
   if (onRecorded.length > 0) setImmediate(() => onRecorded.forEach((action) => void action()));
   if ('error' in answer) throw answer.error;

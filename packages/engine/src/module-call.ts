@@ -4,6 +4,8 @@ import type { HostCall } from '@rivet/lua';
 import type { Branch } from './branch.ts';
 import type { ModuleCall } from './host-function.ts';
 import type { JobContext } from './job-context.ts';
+import { openHidden } from './journal/hidden-values.ts';
+import type { BeginRecord, EndRecord } from './journal/journal-record.ts';
 
 /** The call as its function sees it. */
 export function moduleCallOf(
@@ -34,6 +36,19 @@ export function interruptedCall({ job, name }: ModuleCall, reason: string): Rive
 /** Ends the job when an earlier process began the call: it is none that can be done twice. */
 export function onlyOnce(call: ModuleCall): void {
   if (call.begunAtMs !== undefined) throw interruptedCall(call, 'it may be half done');
+}
+
+/**
+ * Hides what the process that wrote the record has hidden since the one before.
+ * @throws RIVET_JOB_INTERRUPTED when the key for that is gone
+ */
+export function hideAgain(call: ModuleCall, record: BeginRecord | EndRecord): void {
+  const { seal, redactor } = call.job;
+  const values = openHidden(seal, record);
+  if (values === undefined) {
+    throw interruptedCall(call, 'what it was given is sealed, and the key of that is gone');
+  }
+  for (const value of values) redactor.add(value, 'what the job was given before');
 }
 
 /** The branch, and those above it, know what its script heard last. */

@@ -7,7 +7,7 @@ import type { HostFunction, ModuleCall } from './host-function.ts';
 import type { JobContext } from './job-context.ts';
 import type { EndRecord, JournalError } from './journal/journal-record.ts';
 import { decodeValue } from './journal/journal-values.ts';
-import { interruptedCall, moduleCallOf, rememberError } from './module-call.ts';
+import { hideAgain, interruptedCall, moduleCallOf, rememberError } from './module-call.ts';
 import { concealSecrets, rebindSecrets, resolveSecrets } from './secrets/secret-values.ts';
 
 interface EndedCall {
@@ -30,7 +30,7 @@ export async function replayCall(
   const { job, branch, call } = ended;
   if (job.replay === undefined) throw new Error('there is no journal to answer from');
   return await job.replay.inTurn(call, async () => {
-    const answer = await restore(ended, readAnswer(job, record));
+    const answer = await restore(ended, record);
     if ('result' in answer) return answer.result;
     rememberError(job, branch, answer.error);
     throw answer.error;
@@ -50,11 +50,13 @@ function answerOf({ result, error }: Pick<EndRecord, 'result' | 'error'>): Answe
   return { error: RivetError.received(code as ErrorCode, message, details) };
 }
 
-async function restore(ended: EndedCall, recorded: Answer | undefined): Promise<Answer> {
+async function restore(ended: EndedCall, record: EndRecord): Promise<Answer> {
   const { job, branch, call, fn } = ended;
   // What it did is over and recorded: nothing of it can be interrupted.
   const moduleCall = moduleCallOf(job, branch, call, { begunAtMs: undefined, onRecorded: [] });
+  const recorded = readAnswer(job, record);
   try {
+    hideAgain(moduleCall, record);
     if (fn?.replay === 'again') return await again(moduleCall, ended, fn, recorded);
     if (recorded === undefined) {
       const reason = 'its answer holds a secret, which the journal does not';

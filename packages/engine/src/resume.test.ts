@@ -292,7 +292,36 @@ describe('a job whose process is killed', () => {
     const other = { host: { journalKey: Buffer.alloc(32, 8) } };
     const outcome = await killed.job.run(undefined, other);
     expect(outcome).toMatchObject({ state: 'failed', reason: 'interrupted' });
-    expect(outcome?.message).toContain('secret.reveal');
+    expect(outcome?.message).toContain('secret.get');
+    expect(outcome?.message).toContain('is sealed, and the key of that is gone');
+    await killed.job.remove();
+  });
+
+  it('hides what it was given before, also where it is given something else now', async () => {
+    // What an earlier command was given may lie in the workspace, or be what a running one prints.
+    const source = script(`
+      local env = { A = secret.get("TOKEN"), B = job.id_token("them") }
+      process.run({ "show", "id-token-1", env = env })
+      process.run({ "show", "id-token-2", env = env })
+      process.run({ "show", "${TOKEN}" })`);
+    const killed = await jobOf(`id_tokens = { "them" }, ${source}`);
+    const given = (count: number) => ({
+      host: {
+        secrets: givenSecrets(new Map([['TOKEN', count === 1 ? TOKEN : `other-value-${count}`]])),
+        idTokens: {
+          issue: async () => ({
+            token: new SecretText(`id-token-${count}`),
+            expiresInMs: 60_000,
+          }),
+        },
+      },
+    });
+    expect(await killed.job.run('run show id-token-1', given(1))).toBeUndefined();
+    expect(await killed.job.run('run show id-token-2', given(2))).toBeUndefined();
+    expect(readFileSync(killed.job.journal, 'utf8')).not.toMatch(/id-token-\d|tok-/);
+    expect(await killed.job.run(undefined, given(3))).toMatchObject({ state: 'succeeded' });
+    const printed = killed.job.lines.map(({ text }) => text).filter((text) => /again/.test(text));
+    expect(printed).toEqual(['*** again', '*** again', '*** again']);
     await killed.job.remove();
   });
 

@@ -24,6 +24,8 @@ export interface BeginRecord {
   readonly args: readonly unknown[];
   /** Set when `***` stands in place of secrets in `args`. */
   readonly redacted?: true;
+  /** Values that were hidden since the record before, sealed; see hidden-values.ts. */
+  readonly hidden?: string;
   /** Number of the last log line before the call. */
   readonly line: number;
   readonly t: string;
@@ -47,6 +49,8 @@ export interface EndRecord {
   readonly redacted?: true;
   /** Then the whole answer, sealed with the key of the attempt, where it has one. */
   readonly sealed?: string;
+  /** As in a `begin`. */
+  readonly hidden?: string;
   /** Number of the last log line when the call ended. */
   readonly line: number;
   readonly t: string;

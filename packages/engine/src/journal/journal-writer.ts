@@ -3,6 +3,7 @@ import { closeSync, ftruncateSync, mkdirSync, openSync, rmSync, writeSync } from
 import { dirname } from 'node:path';
 import { describeThrown, RivetError } from '@rivet/base';
 import type { HostCall, LuaValue } from '@rivet/lua';
+import { sealHidden } from './hidden-values.ts';
 import {
   type BeginRecord,
   formatRecord,
@@ -18,10 +19,13 @@ type CallEnd = { readonly result: readonly LuaValue[] } | { readonly error: Rive
 
 /** An open journal. Records are in the file when a method returns. */
 export interface JournalWriter {
-  /** @throws RIVET_JOB_JOURNAL_WRITE, like every method that writes */
-  begin(call: HostCall, lastLine: number): void;
+  /**
+   * @param hidden values that are hidden since the record before
+   * @throws RIVET_JOB_JOURNAL_WRITE, like every method that writes
+   */
+  begin(call: HostCall, lastLine: number, hidden?: readonly string[]): void;
   /** Calls are answered in the order of their end records. */
-  end(call: HostCall, end: CallEnd, lastLine: number): void;
+  end(call: HostCall, end: CallEnd, lastLine: number, hidden?: readonly string[]): void;
   close(): void;
 }
 
@@ -95,31 +99,31 @@ function writerTo(
   append(first);
   let open = true;
   return {
-    begin(call, lastLine) {
+    begin(call, lastLine, hidden = []) {
+      const place = { type: 'begin', branch: call.branch, sequence: call.sequence } as const;
       const record: BeginRecord = {
-        type: 'begin',
-        branch: call.branch,
-        sequence: call.sequence,
+        ...place,
         name: call.name,
         ...redacted({ args: call.args.map(encodeValue) }),
+        ...sealHidden(seal, place, hidden),
         line: lastLine,
         t: new Date().toISOString(),
       };
       append(record);
     },
-    end(call, end, lastLine) {
+    end(call, end, lastLine, hidden = []) {
       const answer =
         'result' in end
           ? { result: end.result.map(encodeValue) }
           : { error: errorRecord(end.error) };
       const shown = redacted(answer);
       const sealed = shown.redacted && seal?.close(call, JSON.stringify(answer));
+      const place = { type: 'end', branch: call.branch, sequence: call.sequence } as const;
       append({
-        type: 'end',
-        branch: call.branch,
-        sequence: call.sequence,
+        ...place,
         ...shown,
         ...(sealed === undefined ? {} : { sealed }),
+        ...sealHidden(seal, place, hidden),
         line: lastLine,
         t: new Date().toISOString(),
       });

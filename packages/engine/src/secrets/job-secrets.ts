@@ -30,6 +30,8 @@ export interface JobSecrets extends SecretHandles {
    * Makes a handle that another process gave the handle of a secret: scripts that go on hold it.
    */
   rebind(secret: SecretText, handle: string): void;
+  /** Values that are redacted since this was last asked, but for those of inputs. */
+  takeAdded(): readonly string[];
   /** The value of an input that is secret; undefined for every other. */
   ofInput(name: string): SecretText | undefined;
   /** What people call it: `secret NPM_TOKEN`, `input token`. */
@@ -50,10 +52,12 @@ export function createJobSecrets(
   const asked = new Map<string, Promise<SecretText | undefined>>();
   const byHandle = new Map<string, SecretText>();
   const known = new Map<SecretText, { handle: string; readonly label: string }>();
+  let added: string[] = [];
 
   const adopt = (label: string, secret: SecretText): SecretText => {
     if (known.has(secret)) return secret;
     redactor.add(secret.reveal(), `the value of ${label}`);
+    added.push(secret.reveal());
     // Unlike a name it cannot be guessed, so no data from elsewhere can pass for a secret; nor does
     // the handle of one secret, which a plugin may have been given, tell that of another.
     const handle = randomBytes(16).toString('hex');
@@ -82,6 +86,8 @@ export function createJobSecrets(
     if (!secret || typeof value !== 'string' || value === '') continue;
     inputs.set(name, adopt(`input ${name}`, new SecretText(value)));
   }
+  // Every process of the attempt has the same.
+  added = [];
   const entry = (secret: SecretText) => {
     const found = known.get(secret);
     if (found === undefined) throw new Error('a secret that this job does not know');
@@ -104,6 +110,11 @@ export function createJobSecrets(
       byHandle.set(handle, secret);
     },
     has: async (name, caller) => (await ask(name, caller)) !== undefined,
+    takeAdded() {
+      const taken = added;
+      if (taken.length > 0) added = [];
+      return taken;
+    },
     ofInput: (name) => inputs.get(name),
     labelOf: (secret) => entry(secret).label,
     find: (handle) => byHandle.get(handle),
