@@ -1,4 +1,4 @@
-// A short run of chaos. A longer one, or that of another seed: `npm run chaos -- --seed S --minutes M`.
+// A short run of chaos. A longer one: `npm run chaos -- --seed S --minutes M`.
 import { expect, it } from 'vitest';
 import { runChaos } from './chaos.ts';
 
