@@ -14,7 +14,7 @@ export interface Numbers {
   readonly exit: number;
 }
 
-export const PIPELINE_NAME = 'numbers';
+const PIPELINE_NAME = 'numbers';
 
 /** Every loss that is nobody's fault may be repeated: the jobs are there to come to their end. */
 const RETRIES = 9;
