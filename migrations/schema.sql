@@ -271,7 +271,8 @@ CREATE TABLE runners (
   paused_until timestamp with time zone,
   pause_note text,
   paused_by text,
-  drain_asked boolean NOT NULL DEFAULT false
+  drain_asked boolean NOT NULL DEFAULT false,
+  connect_number bigint NOT NULL DEFAULT 0
 );
 
 CREATE TABLE running_attempts (
@@ -540,6 +541,8 @@ ALTER TABLE registration_tokens ADD CONSTRAINT registration_tokens_uses_max_chec
 ALTER TABLE rivet_migrations ADD CONSTRAINT rivet_migrations_pkey PRIMARY KEY (id);
 
 ALTER TABLE runners ADD CONSTRAINT runners_capacity_check CHECK ((capacity > 0));
+
+ALTER TABLE runners ADD CONSTRAINT runners_connect_number_check CHECK ((connect_number >= 0));
 
 ALTER TABLE runners ADD CONSTRAINT runners_next_token_hash_check CHECK ((octet_length(next_token_hash) = 32));
 

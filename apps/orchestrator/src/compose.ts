@@ -156,10 +156,10 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
     authenticator,
     database,
     reserved,
+    reader,
     notifier,
     checker: createPipelineChecker(engine),
     dispatcher,
-    reader,
     knownRunners,
     watcher,
     logFollowers: createLogFollowers(database, watcher),
@@ -303,7 +303,10 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
   };
 }
 
-/** The connections for everything, and those that only claims, leases and cancels use. */
+/**
+ * The connections for everything, those that only claims, leases and cancels use, and those to a
+ * copy.
+ */
 function openDatabase(
   config: Config,
   logger: Logger,

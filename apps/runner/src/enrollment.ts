@@ -3,6 +3,7 @@
 import { isRivetError, type Logger, RivetError, type SecretText } from '@rivet/base';
 import type { ConnectRequest, ConnectResponse } from '@rivet/protocol';
 import type { CallLimits, ServerApi } from './server-api.ts';
+import type { Counter } from './state-directory.ts';
 import { hashOf, type TokenFile } from './token-file.ts';
 
 export interface EnrollmentOptions {
@@ -11,7 +12,8 @@ export interface EnrollmentOptions {
   readonly name: string;
   readonly stateDirectory: string;
   /** What the runner offers. */
-  readonly offer: Omit<ConnectRequest, 'held'>;
+  readonly offer: Omit<ConnectRequest, 'held' | 'number'>;
+  readonly connects: () => Counter;
   /** The attempts that it has. */
   readonly held: () => NonNullable<ConnectRequest['held']>;
   /**
@@ -86,9 +88,18 @@ export class Enrollment {
     }
   }
 
-  #connect(limits: CallLimits): Promise<ConnectResponse> {
-    const { api, offer, held } = this.#options;
-    return api.connect({ ...offer, held: held() }, limits);
+  async #connect(limits: CallLimits): Promise<ConnectResponse> {
+    const { api, offer, held, connects } = this.#options;
+    const ask = async (): Promise<ConnectResponse> =>
+      api.connect({ ...offer, held: held(), number: await connects().next() }, limits);
+    try {
+      return await ask();
+    } catch (error) {
+      if (!isRivetError(error, 'RIVET_RUNNER_CONNECT_OLD')) throw error;
+      // The answer to the same one got lost, or the state directory is an old copy.
+      connects().raise(Number(error.details.latest));
+      return await ask();
+    }
   }
 
   /** Registers the token that is there, or a new one; returns it. */

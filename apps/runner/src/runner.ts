@@ -93,6 +93,7 @@ export class Runner {
         stateDirectory: config.stateDirectory,
         offer: { tags: [...config.tags], capacity: config.capacity, version: parts.version },
         held: () => this.#held(),
+        connects: () => this.#opened().connects,
         registrationToken: () => readRegistrationToken(config.registration),
         logger: parts.logger,
       }),
@@ -284,11 +285,15 @@ export class Runner {
     });
   }
 
+  #opened(): StateDirectory {
+    if (this.#state === undefined) throw new Error('the runner has not started');
+    return this.#state;
+  }
+
   #context(): JobRunContext {
     const { config, api, driver, lua, runJob, policy, secretsOf, clock, logger } = this.#parts;
-    if (this.#state === undefined || this.#warm === undefined) {
-      throw new Error('the runner has not started');
-    }
+    const state = this.#opened();
+    if (this.#warm === undefined) throw new Error('the runner has not started');
     return {
       runnerName: config.name,
       askers: this.#askers,
@@ -297,7 +302,7 @@ export class Runner {
       driver,
       lua,
       runJob,
-      state: this.#state,
+      state,
       disposal: this.#disposal,
       warm: this.#warm,
       bundles: this.#bundles,

@@ -47,7 +47,17 @@ export interface StateDirectory {
   makeSlot(): Promise<AttemptDirectory>;
   /** Directories of attempts and slots that are there, whoever made them. */
   listAttempts(): Promise<readonly AttemptDirectory[]>;
+  /** Numbers the connects of all processes of this runner. */
+  readonly connects: Counter;
   release(): Promise<void>;
+}
+
+/** Counts for ever: what it gives is on the disk before. */
+export interface Counter {
+  /** Greater than everything it gave before. */
+  next(): Promise<number>;
+  /** From now on it gives what is greater than `least`. */
+  raise(least: number): void;
 }
 
 /**
@@ -78,6 +88,7 @@ export async function openStateDirectory(path: string): Promise<StateDirectory> 
         ...(await listDirectory(join(path, 'jobs'))),
         ...(await listDirectory(join(path, 'warm'))),
       ],
+      connects: await openCounter(join(path, 'connects')),
       release: () => rm(lock, { force: true }),
     };
   } catch (error) {
@@ -164,6 +175,25 @@ function parseIdentity(name: string): ProcessIdentity | undefined {
     /^([0-9a-f-]{36})\.(\d{1,10})\.(\d{1,15})$/.exec(name) ?? [];
   if (pid === undefined) return undefined;
   return { bootId, pid: Number(pid), startTicks: Number(startTicks) };
+}
+
+/** A file that is not there, or that somebody has spoilt, counts from the beginning. */
+async function openCounter(path: string): Promise<Counter> {
+  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return '';
+    throw error;
+  });
+  let last = /^\d{1,15}$/.test(text.trim()) ? Number(text) : 0;
+  return {
+    async next() {
+      last += 1;
+      await writeFileAtomically(path, `${last}\n`);
+      return last;
+    },
+    raise(least) {
+      last = Math.max(last, least);
+    },
+  };
 }
 
 async function readOwner(path: string): Promise<string> {

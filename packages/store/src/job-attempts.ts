@@ -108,6 +108,22 @@ export async function endAttempt(
   await tx.query(end, [jobId, attempt, result, reason, message, code]);
 }
 
+const renewed = repeatable(
+  'was_attempt_renewed',
+  `SELECT lease_until > started_at + make_interval(secs => $2) AS renewed
+   FROM running_attempts WHERE job_id = $1`,
+);
+
+/** Whether the lease of the current attempt was renewed since its claim gave it `leaseSeconds`. */
+export async function wasRenewed(
+  tx: Queryable,
+  jobId: string,
+  leaseSeconds: number,
+): Promise<boolean> {
+  const [row] = await tx.query<{ renewed: boolean }>(renewed, [jobId, leaseSeconds]);
+  return row?.renewed ?? false;
+}
+
 const countSpent = repeatable(
   'count_spent_attempts',
   `SELECT count(*)::int AS count FROM job_attempts

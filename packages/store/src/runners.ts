@@ -109,11 +109,20 @@ const connect = repeatable(
   'connect_runner',
   // A process that was started after the drain has not to end again; the runner stays paused.
   `UPDATE runners SET session = $2, tags = $3, capacity = $4, version = $5, draining = false,
-     last_seen_at = now(), drain_asked = false
-   WHERE id = $1 AND revoked_at IS NULL`,
+     last_seen_at = now(), drain_asked = false, connect_number = COALESCE($6, connect_number)
+   WHERE id = $1 AND revoked_at IS NULL AND ($6::bigint IS NULL OR connect_number < $6)
+   RETURNING id`,
 );
 
-/** Notes what a runner that has started offers, under a new session. */
+const readConnects = repeatable(
+  'read_connect_number',
+  'SELECT connect_number::float8 AS number FROM runners WHERE id = $1',
+);
+
+/**
+ * Notes what a runner that has started offers, under a new session. Does nothing where the runner
+ * has connected with this or a greater number before; then returns the greatest.
+ */
 export async function connectRunner(
   db: Queryable,
   runner: {
@@ -122,10 +131,15 @@ export async function connectRunner(
     tags: readonly RunnerTag[];
     capacity: number;
     version: string;
+    /** Null: it does not count them. */
+    number: number | null;
   },
-): Promise<void> {
-  const { id, session, tags, capacity, version } = runner;
-  await db.query(connect, [id, session, JSON.stringify(tags), capacity, version]);
+): Promise<number | undefined> {
+  const { id, session, tags, capacity, version, number } = runner;
+  const values = [id, session, JSON.stringify(tags), capacity, version, number];
+  if ((await db.query(connect, values)).length > 0 || number === null) return undefined;
+  const [row] = await db.query<{ number: number }>(readConnects, [id]);
+  return row?.number;
 }
 
 /** What a claim must know of its runner. */

@@ -158,9 +158,9 @@ export class ClaimDispatcher implements WaitingPolls {
   }
 
   async #undo(attempts: readonly ClaimedAttempt[]): Promise<void> {
-    const { database, logger, onUndone } = this.#options;
+    const { database, leaseSeconds, logger, onUndone } = this.#options;
     try {
-      if ((await undoClaim(database, attempts)) > 0) onUndone();
+      if ((await undoClaim(database, attempts, leaseSeconds)) > 0) onUndone();
     } catch (error) {
       const jobs = attempts.map(({ job_id }) => job_id);
       logger.warn({ err: error, jobs }, 'a claim could not be undone');

@@ -246,8 +246,8 @@ describe('a claim', () => {
     const { id } = await launch({}, { priority: 3 });
     const [lost] = await runner.claim();
     const attempt = { job_id: id, attempt: 1 };
-    expect(await undoClaim(server.database, [attempt])).toBe(1);
-    expect(await undoClaim(server.database, [attempt])).toBe(0);
+    expect(await undoClaim(server.database, [attempt], 30)).toBe(1);
+    expect(await undoClaim(server.database, [attempt], 30)).toBe(0);
     const other = await FakeRunner.register(server.client);
     const again = await other.claimOne();
     expect(again).toMatchObject({ id, attempt: 2 });
@@ -258,11 +258,21 @@ describe('a claim', () => {
     expect(await server.client.getJob({ id })).toMatchObject({ state: 'succeeded' });
   });
 
+  test('that was asked for again is not undone: the runner may have got the second answer', async () => {
+    await launch();
+    const requestId = randomUUID();
+    const [job] = await runner.claim({ requestId });
+    await runner.claim({ requestId });
+    expect(await undoClaim(server.database, [{ job_id: job!.id, attempt: 1 }], 30)).toBe(0);
+    await runner.finish(job!, { state: 'succeeded' });
+    expect(await server.client.getJob({ id: job!.id })).toMatchObject({ state: 'succeeded' });
+  });
+
   test('that has been reported on is not undone', async () => {
     await launch();
     const [job] = await runner.claim();
     await runner.client.reportJob({ id: job!.id, body: reportOf(job!, {}) });
-    expect(await undoClaim(server.database, [{ job_id: job!.id, attempt: 1 }])).toBe(0);
+    expect(await undoClaim(server.database, [{ job_id: job!.id, attempt: 1 }], 30)).toBe(0);
     expect(await server.client.getJob({ id: job!.id })).toMatchObject({
       state: 'running',
       attempt: 1,

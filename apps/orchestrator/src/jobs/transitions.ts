@@ -35,6 +35,7 @@ import {
   requestJobCancel,
   setJobState,
   storePlainReports,
+  wasRenewed,
 } from '@rivet/store';
 
 /** The pause before another attempt: with jitter, so that many do not come back together. */
@@ -230,27 +231,39 @@ async function findPoison(tx: Queryable, jobId: string): Promise<RivetError | un
 
 /**
  * running → queued, for the attempts of a claim whose answer its runner never got. One that has
- * reported is left alone: its runner did get the answer. Returns how many went back.
+ * reported is left alone: its runner did get the answer. So is one whose lease is longer than that
+ * of the claim: its runner has asked again, and may have got that answer. Returns how many went
+ * back.
  */
 export async function undoClaim(
   database: Database,
   attempts: readonly { readonly job_id: string; readonly attempt: number }[],
+  leaseSeconds: number,
 ): Promise<number> {
   let undone = 0;
   for (const { job_id, attempt } of attempts) {
-    const done = await database.transaction((tx) => undoAttempt(tx, job_id, attempt), {
-      repeatable: true,
-    });
+    const done = await database.transaction(
+      (tx) => undoAttempt(tx, job_id, attempt, leaseSeconds),
+      {
+        repeatable: true,
+      },
+    );
     undone += done ? 1 : 0;
   }
   return undone;
 }
 
-async function undoAttempt(tx: Queryable, jobId: string, attempt: number): Promise<boolean> {
+async function undoAttempt(
+  tx: Queryable,
+  jobId: string,
+  attempt: number,
+  leaseSeconds: number,
+): Promise<boolean> {
   const job = await lockJob(tx, jobId);
   const current = await readAttempt(tx, jobId, attempt);
   const silent = current?.result === null && current.last_seq === 0;
   if (job?.state !== 'running' || job.attempt !== attempt || !silent) return false;
+  if (await wasRenewed(tx, jobId, leaseSeconds)) return false;
   await giveBack(tx, job, 'the runner went away before it got the job');
   return true;
 }

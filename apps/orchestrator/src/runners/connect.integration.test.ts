@@ -85,6 +85,23 @@ describe('a runner that connects with what it has', () => {
     await expect(again.report(job, { seq: 2 })).rejects.toMatchObject(lost);
   });
 
+  test('changes nothing by a request that comes after a later one', async () => {
+    const { runner, job } = await claimed();
+    const offer = { tags: [], capacity: 1, version: 'test' };
+    const connect = (number: number, held: ReturnType<typeof heldOf>[]) =>
+      runner.client.connectRunner({ body: { ...offer, number, held } });
+    await connect(7, [heldOf(job)]);
+    for (const number of [6, 7]) {
+      await expect(connect(number, [])).rejects.toMatchObject({
+        code: 'RIVET_RUNNER_CONNECT_OLD',
+        details: { found: number, latest: 7 },
+      });
+    }
+    await runner.report(job, {});
+    await connect(8, []);
+    expect(await stateOf(job.id)).toBe('failed');
+  });
+
   test('gives back at once what it never knew of', async () => {
     const { runner, job } = await claimed();
     const again = await runner.reconnect([]);

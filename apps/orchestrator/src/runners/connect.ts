@@ -23,7 +23,8 @@ const ATTEMPTS_MAX = 10_000;
 /**
  * Notes what a runner that has started offers, and gives it a session. Where it says which attempts
  * it has, those get a new lease, and its others are lost at once: nobody works on them.
- * @throws RIVET_AUTH_INVALID, RIVET_RUNNER_TAG_DENIED, RIVET_RUNNER_TAG_RESERVED
+ * @throws RIVET_AUTH_INVALID, RIVET_RUNNER_CONNECT_OLD, RIVET_RUNNER_TAG_DENIED,
+ *   RIVET_RUNNER_TAG_RESERVED
  */
 export async function connect(
   services: ConnectServices,
@@ -35,7 +36,7 @@ export async function connect(
   if (terms === undefined) throw RivetError.of('RIVET_AUTH_INVALID', {});
   const tags = grantTags(request.tags, terms.fixed_tags, terms.tag_keys);
   const session = uuidv7();
-  const { capacity, version, held } = request;
+  const { capacity, version, held, number = null } = request;
   const asked = held?.map(({ job_id: jobId, attempt, lease_ids: leaseIds }) => ({
     jobId,
     attempt,
@@ -43,7 +44,11 @@ export async function connect(
   }));
   const rows = await database.transaction(
     async (tx) => {
-      await connectRunner(tx, { id: runnerId, session, tags, capacity, version });
+      const runner = { id: runnerId, session, tags, capacity, version, number };
+      const latest = await connectRunner(tx, runner);
+      if (latest !== undefined && number !== null) {
+        throw RivetError.of('RIVET_RUNNER_CONNECT_OLD', { name, found: number, latest });
+      }
       return asked && (await holdAttempts(tx, runnerId, asked, leaseSeconds));
     },
     { repeatable: true },

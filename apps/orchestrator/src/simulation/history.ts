@@ -3,14 +3,41 @@
 import { createRandom, type Random } from '@rivet/base';
 import type { Database } from '@rivet/store';
 import type { Mutation } from './mutations.ts';
-import { type Message, SimulatedRunner, type Work } from './runner.ts';
+import { type Answer, type Message, SimulatedRunner, type Work } from './runner.ts';
 import { RETRIES, SimulatedServer } from './server.ts';
 
-const STEPS = 40;
+const STEPS = 45;
 /** Until everything must have ended once nothing breaks any more: rounds of a few seconds. */
-const CALM_ROUNDS = 60;
+const CALM_ROUNDS = 200;
 /** Claims that nobody heard of count against no rule. */
 const RETURNS = 6;
+
+/**
+ * What a history is like: one in so many. Histories that differ in what is frequent find more than
+ * all of the same kind (swarm testing, Groce et al. 2012).
+ */
+interface Style {
+  readonly crash: number;
+  readonly restart: number;
+  readonly lose: number;
+  readonly repeat: number;
+  readonly databaseFault: number;
+  readonly cancel: number;
+  /** Milliseconds that pass at once at most. */
+  readonly stride: number;
+}
+
+function chooseStyle(random: Random): Style {
+  return {
+    crash: random.pick([2, 3, 8, 1000]),
+    restart: random.pick([2, 12]),
+    lose: random.pick([3, 6, 1000]),
+    repeat: random.pick([2, 4, 1000]),
+    databaseFault: random.pick([4, 12, 1000, 1000]),
+    cancel: random.pick([3, 1000]),
+    stride: random.pick([1000, 6000, 12_000]),
+  };
+}
 
 /** What went wrong in the history of `seed`: sentences. */
 export async function runHistory(
@@ -31,19 +58,23 @@ class History {
   readonly #server: SimulatedServer;
   readonly #random: Random;
   readonly #mutation: Mutation;
+  readonly #style: Style;
   readonly #runners: SimulatedRunner[] = [];
   readonly #faults: string[] = [];
   readonly #launched: string[] = [];
   /** State and attempt of the jobs that had ended when they were looked at. */
   readonly #ended = new Map<string, string>();
   #requests: Message[] = [];
-  #answers: { take: () => void; lost: Message['lost'] }[] = [];
+  #answers: Answer[] = [];
+  /** What happened, to be read when something went wrong. */
+  readonly #events: string[] = [];
   #nowMs = 0;
 
   constructor(server: SimulatedServer, random: Random, mutation: Mutation) {
     this.#server = server;
     this.#random = random;
     this.#mutation = mutation;
+    this.#style = chooseStyle(random);
   }
 
   async run(): Promise<string[]> {
@@ -67,30 +98,42 @@ class History {
     await this.#calm();
     await this.#look();
     await this.#compare();
-    return this.#faults;
+    if (this.#faults.length === 0) return [];
+    return [...this.#faults, `what happened:\n${this.#events.join('\n')}`];
+  }
+
+  #note(text: string): void {
+    this.#events.push(`${(this.#nowMs / 1000).toFixed(1)} s: ${text}`);
   }
 
   #chooseFate(): 'done' | 'not done' | 'done, and nobody learns of it' {
-    if (!this.#random.once(12)) return 'done';
+    if (!this.#random.once(this.#style.databaseFault)) return 'done';
     return this.#random.once(2) ? 'not done' : 'done, and nobody learns of it';
   }
 
   async #step(): Promise<void> {
     const random = this.#random;
-    for (const runner of this.#runners) runner.step();
+    for (const runner of this.#runners) {
+      if (!runner.up && random.once(this.#style.restart)) {
+        this.#note(`${runner.name} starts`);
+        runner.start();
+      }
+      runner.step();
+    }
     switch (random.below(10)) {
       case 0:
-        return await this.#advance(random.between(100, 6000));
+        return await this.#advance(random.between(100, this.#style.stride));
       case 1:
         return await this.#duty();
       case 2: {
         const runner = random.pick(this.#runners);
-        if (!runner.up) runner.start();
-        else if (random.once(2)) runner.crash();
+        if (!runner.up || !random.once(this.#style.crash)) return;
+        this.#note(`${runner.name} dies`);
+        runner.crash();
         return;
       }
       case 3:
-        if (!random.once(6)) return;
+        if (!random.once(this.#style.cancel)) return;
         return await this.#server.cancel(random.pick(this.#launched)).catch(() => undefined);
       default:
         return await this.#network();
@@ -102,21 +145,27 @@ class History {
     const random = this.#random;
     if (this.#answers.length > 0 && random.once(2)) {
       const answer = take(this.#answers, random.below(this.#answers.length));
-      if (random.once(6)) {
+      if (random.once(this.#style.lose)) {
         // The server may notice that nobody took its answer, or think that it arrived.
-        if (random.once(2)) await answer.lost?.().catch(() => undefined);
+        const noticed = random.once(2);
+        this.#note(`the answer is lost, ${noticed ? '' : 'un'}noticed: ${answer.what}`);
+        if (noticed) await answer.lost().catch(() => undefined);
         return;
       }
+      this.#note(`the answer arrives: ${answer.what}`);
       answer.take();
       this.#checkHolders();
-      if (random.once(10)) this.#answers.push(answer);
       return;
     }
     if (this.#requests.length === 0) return;
     const request = take(this.#requests, random.below(this.#requests.length));
-    if (random.once(8)) return;
-    this.#answers.push({ take: await request.deliver(), lost: request.lost });
-    if (random.once(8)) this.#requests.push(request);
+    if (random.once(this.#style.lose)) {
+      this.#note(`the request is lost: ${request.what}`);
+      return;
+    }
+    this.#note(`the request arrives: ${request.what}`);
+    this.#answers.push(await request.deliver());
+    if (random.once(this.#style.repeat)) this.#requests.push(request);
   }
 
   async #advance(ms: number): Promise<void> {
@@ -126,9 +175,10 @@ class History {
 
   /** A lease that its runner believes in must not have run out. */
   async #duty(): Promise<void> {
+    this.#note('leases that are over end');
     const before = new Set(this.#held());
-    await this.#server.expireLeases().catch(() => undefined);
-    if (before.size === 0) return;
+    const ended = await this.#server.expireLeases().catch(() => true);
+    if (!ended || before.size === 0) return;
     for (const job of await this.#server.stands()) {
       for (const { attempt, result, message } of job.attempts) {
         const early = result === 'lost' && message?.includes('until its lease ran out') === true;
@@ -172,7 +222,7 @@ class History {
     for (let round = 0; round < CALM_ROUNDS && this.#faults.length === 0; round += 1) {
       for (const runner of this.#runners) runner.step();
       for (const request of this.#requests.splice(0)) {
-        (await request.deliver())();
+        (await request.deliver()).take();
         this.#checkHolders();
       }
       for (const { take: answer } of this.#answers.splice(0)) answer();

@@ -28,6 +28,8 @@ export interface Mutation {
   readonly forgetsUnacknowledged?: true;
   /** The runner sends the next report before the one before it is answered. */
   readonly doesNotWait?: true;
+  /** The runner does not number its connects. */
+  readonly countsNoConnects?: true;
   /** A runner that starts again uses the lease of before. */
   readonly keepsLease?: true;
 }
@@ -148,4 +150,11 @@ export const MUTATIONS: readonly Mutation[] = [
   { name: 'a runner forgets lines before they were acknowledged', forgetsUnacknowledged: true },
   { name: 'a runner sends a report before the last one was answered', doesNotWait: true },
   { name: 'a runner that starts again keeps its lease', keepsLease: true },
+  { name: 'a runner does not number its connects', countsNoConnects: true },
+  {
+    name: 'a claim is undone although its runner asked again',
+    sql: [
+      { statement: 'was_attempt_renewed', from: 'lease_until >', to: 'false AND lease_until >' },
+    ],
+  },
 ];

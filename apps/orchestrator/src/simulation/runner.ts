@@ -32,12 +32,20 @@ export interface Work {
   cancel: boolean;
 }
 
-/** A request on its way; one that crossed a restart of its sender is answered to nobody. */
+/** What the server says to a request. One that crossed a restart of its sender reaches nobody. */
+export interface Answer {
+  readonly what: string;
+  /** It arrives. */
+  readonly take: () => void;
+  /** What the server does when it notices that it did not. */
+  readonly lost: () => Promise<void>;
+}
+
+/** A request on its way. */
 export interface Message {
-  /** Asks the server; resolves with what takes the answer to the runner. */
-  readonly deliver: () => Promise<() => void>;
-  /** What the server does when it notices that nobody got its answer. */
-  lost?: () => Promise<void>;
+  /** For whoever reads the history of a failure. */
+  readonly what: string;
+  readonly deliver: () => Promise<Answer>;
 }
 
 export interface RunnerWorld {
@@ -61,6 +69,8 @@ export class SimulatedRunner {
   #life = 0;
   #up = true;
   #connected = false;
+  /** On its disk. */
+  #connects = 0;
   #connectingSinceMs = Number.NEGATIVE_INFINITY;
   #claim: { id: string; sinceMs: number; sent: boolean } | undefined;
   readonly #reports = new Map<Work, { sinceMs: number; report: ReportRequest }>();
@@ -76,9 +86,11 @@ export class SimulatedRunner {
     return this.#up;
   }
 
-  /** Whether it believes that it holds the job. */
+  /** Whether it runs the job, and believes that it may: an attempt that has its end is only told. */
   holds(jobId: string): boolean {
-    return this.#works.some((work) => work.jobId === jobId && this.#isHeld(work));
+    return this.#works.some(
+      (work) => work.jobId === jobId && work.outcome === undefined && this.#isHeld(work),
+    );
   }
 
   /** Whether it works on it, and believes that its lease is valid. */
@@ -113,7 +125,7 @@ export class SimulatedRunner {
     const late = this.#isLate(this.#claim?.sinceMs);
     if (this.#works.length < CAPACITY && (this.#claim === undefined || late)) this.#ask();
     for (const work of this.#works) {
-      if (work.outcome === undefined) this.#work(work, random.below(4));
+      if (work.outcome === undefined) this.#work(work, random.pick([0, 0, 1, 3]));
       this.#report(work);
     }
   }
@@ -144,11 +156,19 @@ export class SimulatedRunner {
       attempt,
       lease_ids: [...leases],
     }));
+    this.#connects += 1;
+    const tried = this.#connects;
+    const number = this.#mutation.countsNoConnects === true ? undefined : tried;
     this.#send(
+      `connects with ${held.map((one) => `${one.job_id}.${one.attempt}`).join(', ') || 'nothing'}`,
       (server) =>
-        server.connect(this.#id, { tags: [], capacity: CAPACITY, version: 'simulated', held }),
+        server.connect(this.#id, {
+          ...{ tags: [], capacity: CAPACITY, version: 'simulated', held },
+          ...(number !== undefined && { number }),
+        }),
       (answer, sentAtMs) => {
-        if (this.#connected) return;
+        // It has given up all tries but the last.
+        if (this.#connected || this.#connects !== tried) return;
         this.#connected = true;
         this.#goOn(works, answer, sentAtMs);
       },
@@ -178,19 +198,16 @@ export class SimulatedRunner {
     claim.sinceMs = this.#world.now();
     claim.sent = true;
     const capacity = CAPACITY - this.#works.length;
-    let given: ClaimedRow[] = [];
     this.#send(
-      async (server) => {
-        given = await server.claim(this.#id, { id: claim.id, repeat, capacity });
-        return given;
-      },
+      repeat ? 'claims again' : 'claims',
+      (server) => server.claim(this.#id, { id: claim.id, repeat, capacity }),
       (rows, sentAtMs) => {
         if (this.#claim !== claim) return;
         this.#claim = undefined;
         for (const row of rows) this.#take(row, sentAtMs);
       },
       () => undefined,
-      () => this.#world.server.undo(given),
+      (rows) => this.#world.server.undo(rows),
     );
   }
 
@@ -208,7 +225,7 @@ export class SimulatedRunner {
       printed: [],
       storedLines: 0,
       seq: 0,
-      linesMax: random.below(12),
+      linesMax: random.pick([0, 3, 12]),
       outcome: undefined,
       accepted: false,
       renewedAtMs: sentAtMs,
@@ -219,11 +236,12 @@ export class SimulatedRunner {
   }
 
   #work(work: Work, count: number): void {
+    if (!this.#isHeld(work)) this.#world.fault(`${this.name} works without a lease`);
     for (let n = 0; n < count && work.printed.length < work.linesMax; n += 1) {
       work.printed.push(`${this.name} ${work.attempt}: ${work.printed.length + 1}`);
     }
     if (work.cancel) work.outcome = { state: 'canceled' };
-    else if (work.printed.length === work.linesMax) {
+    else if (work.printed.length === work.linesMax && this.#world.random.once(6)) {
       const reason = this.#world.random.pick(['none', 'none', 'stage_failed', 'infrastructure']);
       work.outcome =
         reason === 'none'
@@ -249,6 +267,7 @@ export class SimulatedRunner {
       if (impatient) work.seq += 1;
     }
     this.#send(
+      `reports ${report.seq} of ${work.jobId}.${work.attempt}: ${report.outcome?.state ?? 'goes on'}`,
       (server) => server.report(this.#id, work.jobId, report),
       ({ cancel }, sentAtMs) => {
         if (this.#reports.get(work)?.report !== report && !impatient) return;
@@ -295,32 +314,45 @@ export class SimulatedRunner {
     if (code !== 'RIVET_LEASE_LOST' && code !== 'RIVET_JOB_NOT_FOUND') {
       this.#world.fault(`${this.name} was told ${String(error)} about ${work.jobId}`);
     }
+    if (this.works(work)) {
+      this.#world.fault(`${this.name} was told ${String(error)} while its lease is valid`);
+    }
     this.#drop(work);
   }
 
   /** Sends a request; its answer, or its refusal, only reaches the life that sent it. */
   #send<T>(
+    what: string,
     ask: (server: SimulatedServer) => Promise<T>,
     take: (answer: T, sentAtMs: number) => void,
     refuse: (error: unknown) => void,
-    lost?: () => Promise<void>,
+    lost?: (answer: T) => Promise<void>,
   ): void {
     const life = this.#life;
     const sentAtMs = this.#world.now();
     const alive = (): boolean => this.#up && this.#life === life;
-    const deliver = async (): Promise<() => void> => {
+    const full = `${this.name} ${what}`;
+    const deliver = async (): Promise<Answer> => {
       try {
         const answer = await ask(this.#world.server);
-        return () => {
-          if (alive()) take(answer, sentAtMs);
+        return {
+          what: full,
+          take: () => {
+            if (alive()) take(answer, sentAtMs);
+          },
+          lost: async () => lost?.(answer),
         };
       } catch (error) {
         if (!isRivetError(error)) this.#world.fault(`the server broke: ${String(error)}`);
-        return () => {
-          if (alive()) refuse(error);
+        return {
+          what: full,
+          take: () => {
+            if (alive()) refuse(error);
+          },
+          lost: async () => undefined,
         };
       }
     };
-    this.#world.send({ deliver, ...(lost !== undefined && { lost }) });
+    this.#world.send({ what: full, deliver });
   }
 }

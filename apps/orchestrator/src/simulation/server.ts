@@ -179,10 +179,19 @@ export class SimulatedServer {
     );
   }
 
-  /** What the duty does each second. */
-  async expireLeases(): Promise<void> {
+  /** What the duty does each second. Whether an attempt ended. */
+  async expireLeases(): Promise<boolean> {
     const { database, notifier, metrics } = this.#connecting;
-    await expireOnce({ database, notifier, metrics, logger: silentLogger });
+    let ended = false;
+    const logger = Object.create(silentLogger, {
+      warn: {
+        value: () => {
+          ended = true;
+        },
+      },
+    }) as typeof silentLogger;
+    await expireOnce({ database, notifier, metrics, logger });
+    return ended;
   }
 
   /** Lets time pass in the database: what lies ahead comes nearer. */

@@ -338,6 +338,14 @@ export const serverErrors = defineErrors({
     exit: 1,
     fault: 'rivet',
   },
+  RIVET_RUNNER_CONNECT_OLD: {
+    message: 'connect {found} of the runner {name} came after connect {latest}',
+    solve:
+      'Nothing was changed. The runner goes on counting from there by itself; a request that was delayed on its way has no effect.',
+    status: 409,
+    exit: 1,
+    fault: 'operator',
+  },
   RIVET_RUNNER_UNKNOWN: {
     message: 'the runner {name} has another session by now',
     solve:

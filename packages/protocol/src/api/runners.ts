@@ -171,6 +171,11 @@ export const ConnectRequest = Type.Object({
    * leases are refused. Absent: it does not say, and nothing changes.
    */
   held: Type.Optional(Type.Array(HeldAttempt, { maxItems: 1000 })),
+  /**
+   * Greater than in every request before, also those of earlier processes of the runner: one that
+   * was long under way is refused, and changes nothing. Absent: it does not count them.
+   */
+  number: Type.Optional(Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER })),
 });
 export type ConnectRequest = Static<typeof ConnectRequest>;
 

@@ -58,7 +58,8 @@ export async function passSimulatedTime(
     `WITH q AS (
        UPDATE job_queue SET run_after = run_after - ${by} WHERE pipeline_name = $1
      )
-     UPDATE running_attempts a SET lease_until = lease_until - ${by}
+     UPDATE running_attempts a SET lease_until = lease_until - ${by},
+       started_at = a.started_at - ${by}
      FROM jobs j WHERE j.id = a.job_id AND j.pipeline_name = $1`,
     [pipeline, ms],
   );
