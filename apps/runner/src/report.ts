@@ -15,9 +15,11 @@ import { type ReportBatch, ReportQueue } from './report-queue.ts';
 import { isTooLarge, isUndecided, refusalOf, retryAfterMs } from './server-answer.ts';
 import type { Spool, SpoolEntry } from './spool.ts';
 
-/** What a job tells waits for more for so long; longer where the server takes its time. */
-const FLUSH_MS_MIN = 30;
-const FLUSH_MS_MAX = 250;
+/**
+ * What a job tells waits for more for so long. No longer where the server takes its time: a job has
+ * one report under way, and those of all jobs meet in one request, which grows then by itself.
+ */
+const FLUSH_MS = 30;
 const HEARTBEAT_MS_MAX = 3000;
 /** Heartbeats of all jobs fall on the same times, so that one request brings them. */
 const HEARTBEAT_GRID_MS = 500;
@@ -82,7 +84,6 @@ export class Reporter {
   readonly #wakeup = new Wakeup();
   #outcome: JobOutcome | undefined;
   #batchWeight = BATCH_WEIGHT_FIRST;
-  #flushMs = FLUSH_MS_MIN;
   /** Set when the server refused what the job told: from then on only the outcome is reported. */
   #muted = false;
   #canceled = false;
@@ -183,7 +184,7 @@ export class Reporter {
       if (this.#outcome !== undefined || abandon.aborted) return;
       const age = this.#muted ? undefined : this.#queue.oldestAgeMs;
       if (age !== undefined && this.#queue.pendingWeight >= this.#batchWeight) return;
-      const untilFlush = age === undefined ? Number.POSITIVE_INFINITY : this.#flushMs - age;
+      const untilFlush = age === undefined ? Number.POSITIVE_INFINITY : FLUSH_MS - age;
       const untilHeartbeat = this.#heartbeatAt - clock();
       const waitMs = Math.min(untilFlush, untilHeartbeat);
       if (waitMs <= 0) return;
@@ -248,7 +249,6 @@ export class Reporter {
     this.#heartbeatAt = onGrid(this.#acceptedAt, Math.min(HEARTBEAT_MS_MAX, lease.lengthMs / 4));
     this.#confirmed.resolve(true);
     const tookMs = this.#acceptedAt - sentAt;
-    this.#flushMs = Math.min(FLUSH_MS_MAX, Math.max(FLUSH_MS_MIN, 2 * tookMs));
     if (tookMs < QUICK_MS) this.#batchWeight = Math.min(BATCH_WEIGHT_MAX, this.#batchWeight * 2);
     if (tookMs > SLOW_MS) this.#batchWeight = Math.max(BATCH_WEIGHT_MIN, this.#batchWeight / 2);
     if (answer.cancel && !this.#canceled) {
