@@ -268,6 +268,18 @@ describe('a claim', () => {
     expect(await server.client.getJob({ id: job!.id })).toMatchObject({ state: 'succeeded' });
   });
 
+  test('whose runner gives it up after somebody wanted its end is canceled', async () => {
+    const { id } = await launch();
+    const [job] = await runner.claim();
+    await server.client.cancelJob({ id });
+    await runner.finish(job!, { state: 'failed', reason: 'runner_lost', message: 'out of reach' });
+    expect(await server.client.getJob({ id })).toMatchObject({
+      state: 'canceled',
+      reason: null,
+      message: 'out of reach',
+    });
+  });
+
   test('that has been reported on is not undone', async () => {
     await launch();
     const [job] = await runner.claim();

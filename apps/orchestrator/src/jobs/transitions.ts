@@ -104,8 +104,9 @@ export interface JobEnd {
 export async function finish(
   tx: Queryable,
   job: RunningJob,
-  outcome: JobOutcome,
+  reported: JobOutcome,
 ): Promise<'ended' | 'queued'> {
+  const outcome = asWanted(job, reported);
   const { reason, message, code } = textsOf(outcome);
   const { id: jobId, attempt } = job;
   await endAttempt(tx, { jobId, attempt, result: outcome.state, reason, message, code });
@@ -118,9 +119,10 @@ export async function finish(
 /** `finish` for many jobs, most of them in one statement. The ids of those that are queued again. */
 export async function finishAll(
   tx: Queryable,
-  ends: readonly JobEnd[],
+  reported: readonly JobEnd[],
   leaseSeconds: number,
 ): Promise<ReadonlySet<string>> {
+  const ends = reported.map((end) => ({ ...end, outcome: asWanted(end.job, end.outcome) }));
   const retried = ends.filter(({ job, outcome }) => mayBeRetried(job, textsOf(outcome).reason));
   const final = ends.filter((end) => !retried.includes(end));
   const changes = final.map(({ outcome, progress }) => ({
@@ -167,6 +169,12 @@ export function finishPlain(
 /** What `finishPlain` and `start` store of it. */
 export function toPlainReport({ outcome, ...report }: PlainEnd): PlainReport {
   return { ...report, end: outcome && { state: outcome.state, ...textsOf(outcome) } };
+}
+
+/** A job that somebody wanted to end, and whose runner gave it up, has ended as that one wanted. */
+function asWanted(job: RunningJob, outcome: JobOutcome): JobOutcome {
+  if (!job.cancel_requested || outcome.reason !== 'runner_lost') return outcome;
+  return { state: 'canceled', ...(outcome.message !== undefined && { message: outcome.message }) };
 }
 
 function textsOf({ state, reason, message, code }: JobOutcome): {
