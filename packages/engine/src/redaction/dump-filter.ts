@@ -24,11 +24,14 @@ export class DumpFilter {
     this.#firstPairs = firstPairs;
     this.#others = [decimal, octal].map((read) => ({ read, before: NO_BYTE }));
     for (const { bytes } of forms) {
-      const [first = 0, second = 0, third = 0] = bytes;
-      for (const [a, b] of [[first, second] as const, [second, third] as const]) {
-        setPair(this.near, a, b);
-        setPair(this.near, b, a);
-      }
+      // By index: there may be many thousand forms, and each new secret makes a new filter.
+      const first = bytes[0] ?? 0;
+      const second = bytes[1] ?? 0;
+      const third = bytes[2] ?? 0;
+      setPair(this.near, first, second);
+      setPair(this.near, second, first);
+      setPair(this.near, second, third);
+      setPair(this.near, third, second);
     }
   }
 
