@@ -1,7 +1,11 @@
 // What tests do with jobs over and over: create, launch, wait for the end, read the whole log.
-import type { Client, Job, JobDetail, LogLine } from '@rivet/protocol';
-
-const FINAL = new Set(['succeeded', 'failed', 'canceled']);
+import {
+  type Client,
+  isFinalJobState,
+  type Job,
+  type JobDetail,
+  type LogLine,
+} from '@rivet/protocol';
 
 /** Makes a pipeline of one file. */
 export async function createPipeline(client: Client, source: string): Promise<string> {
@@ -13,7 +17,7 @@ export async function createPipeline(client: Client, source: string): Promise<st
 
 /** Waits until the job is final. @throws after `ms` with what was seen last */
 export async function waitForEnd(client: Client, id: string, ms = 60_000): Promise<JobDetail> {
-  return waitForJob(client, id, (job) => FINAL.has(job.state), ms);
+  return waitForJob(client, id, (job) => isFinalJobState(job.state), ms);
 }
 
 /** Waits until `condition` holds for the job. @throws after `ms` with what was seen last */
@@ -48,11 +52,14 @@ export async function allJobs(client: Client): Promise<Job[]> {
   return jobs;
 }
 
-/** All lines of the current attempt. */
-export async function allLines(client: Client, id: string): Promise<LogLine[]> {
+/** All lines of an attempt, the current one when none is named. */
+export async function allLines(client: Client, id: string, attempt?: number): Promise<LogLine[]> {
   const lines: LogLine[] = [];
   for (let after = 0; ; ) {
-    const page = await client.getJobLogs({ id, query: { after, limit: 1000 } });
+    const page = await client.getJobLogs({
+      id,
+      query: { after, limit: 1000, ...(attempt !== undefined && { attempt }) },
+    });
     lines.push(...page.lines);
     if (page.lines.length === 0) return lines;
     after = page.last;

@@ -1,10 +1,11 @@
 // One run of chaos: the system under load, the schedule of a seed, quiet, and the verdict.
 import { createRandom, describeThrown, sleep } from '@rivet/base';
 import { createPipeline } from '../jobs.ts';
+import { eventually } from './eventually.ts';
 import { startLoad } from './load.ts';
 import { PIPELINE } from './pipeline.ts';
 import { describeStrikes, planStrikes, type Strike } from './schedule.ts';
-import { type ChaosSystem, eventually, startSystem } from './system.ts';
+import { type ChaosSystem, startSystem } from './system.ts';
 import { type Verdict, verifyJobs } from './verify.ts';
 
 export interface ChaosReport extends Verdict {
@@ -28,7 +29,7 @@ export async function runChaos(
   say: (text: string) => void,
 ): Promise<ChaosReport> {
   const strikes = planStrikes(seed, minutes);
-  const system = await startSystem(() => Math.random());
+  const system = await startSystem();
   const faults: string[] = [];
   let verdict: Verdict = { faults: [], ends: {}, lostAttempts: 0 };
   let jobs = 0;

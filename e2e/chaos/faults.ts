@@ -2,6 +2,7 @@
 // undone by itself; docs/operating/faults.md says what must come of it.
 import { type Random, sleep } from '@rivet/base';
 import type { TcpProxy } from '@rivet/testing';
+import type { Member } from './member.ts';
 import type { ChaosOrchestrator, ChaosRunner, ChaosSystem } from './system.ts';
 
 export interface Fault {
@@ -41,17 +42,34 @@ async function disturb(
   link.mend();
 }
 
+/** Kills a program, which stays away for a while. */
+async function takeAway(member: Member, ms: number): Promise<void> {
+  member.hold();
+  member.signal('SIGKILL');
+  await sleep(ms);
+  member.release();
+}
+
+/** A program stands still for a while, and does not know of it. */
+async function freeze(member: Member, ms: number): Promise<void> {
+  member.signal('SIGSTOP');
+  await sleep(ms);
+  member.signal('SIGCONT');
+}
+
+/** A balancer notices that an orchestrator is gone, sooner or later, and sends clients elsewhere. */
+function balance(system: ChaosSystem, random: Random): void {
+  const other = random.pick(system.orchestrators);
+  for (const link of [...system.runners.map(({ server }) => server), system.front]) {
+    if (random.once(2)) link.retarget({ host: '127.0.0.1', port: other.port });
+  }
+}
+
 export const FAULTS: readonly Fault[] = [
   {
     name: 'a runner is killed',
     weight: 5,
-    async strike(system, random) {
-      const runner = runnerOf(system, random);
-      runner.hold();
-      runner.signal('SIGKILL');
-      await sleep(random.below(SHORT_MS));
-      runner.release();
-    },
+    strike: (system, random) => takeAway(runnerOf(system, random), random.below(SHORT_MS)),
   },
   {
     name: 'a runner is killed twice, while it cleans up or takes up its jobs',
@@ -66,48 +84,25 @@ export const FAULTS: readonly Fault[] = [
   {
     name: 'a runner is away for longer than its lease',
     weight: 1,
-    async strike(system, random) {
-      const runner = runnerOf(system, random);
-      runner.hold();
-      runner.signal('SIGKILL');
-      await sleep(LONG_MS);
-      runner.release();
-    },
+    strike: (system, random) => takeAway(runnerOf(system, random), LONG_MS),
   },
   {
     name: 'a runner stands still for a moment',
     weight: 3,
-    async strike(system, random) {
-      const runner = runnerOf(system, random);
-      runner.signal('SIGSTOP');
-      await sleep(random.below(SHORT_MS));
-      runner.signal('SIGCONT');
-    },
+    strike: (system, random) => freeze(runnerOf(system, random), random.below(SHORT_MS)),
   },
   {
     name: 'a runner stands still for longer than its lease',
     weight: 1,
-    async strike(system, random) {
-      const runner = runnerOf(system, random);
-      runner.signal('SIGSTOP');
-      await sleep(LONG_MS);
-      runner.signal('SIGCONT');
-    },
+    strike: (system, random) => freeze(runnerOf(system, random), LONG_MS),
   },
   {
     name: 'an orchestrator is killed',
     weight: 5,
     async strike(system, random) {
       const orchestrator = orchestratorOf(system, random);
-      orchestrator.hold();
-      orchestrator.signal('SIGKILL');
-      // A balancer notices, sooner or later, and sends its clients elsewhere.
-      const other = random.pick(system.orchestrators);
-      for (const link of [...system.runners.map(({ server }) => server), system.front]) {
-        if (random.once(2)) link.retarget({ host: '127.0.0.1', port: other.port });
-      }
-      await sleep(random.below(SHORT_MS));
-      orchestrator.release();
+      balance(system, random);
+      await takeAway(orchestrator, random.below(SHORT_MS));
     },
   },
   {
@@ -115,18 +110,12 @@ export const FAULTS: readonly Fault[] = [
     weight: 3,
     async strike(system, random) {
       orchestratorOf(system, random).signal('SIGTERM');
-      await sleep(random.below(1000));
     },
   },
   {
     name: 'an orchestrator stands still for a moment',
     weight: 3,
-    async strike(system, random) {
-      const orchestrator = orchestratorOf(system, random);
-      orchestrator.signal('SIGSTOP');
-      await sleep(random.below(SHORT_MS));
-      orchestrator.signal('SIGCONT');
-    },
+    strike: (system, random) => freeze(orchestratorOf(system, random), random.below(SHORT_MS)),
   },
   {
     name: 'the database crashes',

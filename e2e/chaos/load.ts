@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { createRandom, type Random, sleep } from '@rivet/base';
 import type { Client } from '@rivet/protocol';
+import { eventually } from './eventually.ts';
 import type { Numbers } from './pipeline.ts';
 
 /** Jobs that have not ended, at most. */
@@ -94,17 +95,9 @@ function choose(random: Random): Numbers {
   };
 }
 
-/** Asks again until there is an answer: what the caller cannot know, only time can tell. */
-async function insist<T>(ask: () => Promise<T>, ms = 120_000): Promise<T> {
-  const until = performance.now() + ms;
-  for (;;) {
-    try {
-      return await ask();
-    } catch (error) {
-      if (performance.now() > until || isRefusal(error)) throw error;
-      await sleep(300);
-    }
-  }
+/** However long the chaos lasts: what was asked for must be acknowledged, or refused. */
+function insist<T>(ask: () => Promise<T>): Promise<T> {
+  return eventually(ask, { ms: 120_000, isRefusal });
 }
 
 /** Whether the server has understood the question and said no, which it will say again. */

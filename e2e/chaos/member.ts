@@ -7,12 +7,10 @@ const RESTART_MS = 100;
 
 export interface Member {
   readonly name: string;
-  /** Of the program that runs now; undefined while none does. */
-  readonly program: Program | undefined;
   /** What the last program that ended said before it did; for a failed run. */
   readonly lastWords: string;
-  /** Sends a signal to the program that runs now; false when none does. */
-  signal(name: NodeJS.Signals): boolean;
+  /** Sends a signal to the program that runs now; nothing when none does. */
+  signal(name: NodeJS.Signals): void;
   /** From now on it is not started again, until `release`. */
   hold(): void;
   release(): void;
@@ -69,15 +67,11 @@ export function startMember(
   const served = serve();
   return {
     name,
-    get program() {
-      return program;
-    },
     get lastWords() {
       return lastWords;
     },
     signal(signal) {
       program?.signal(signal);
-      return program !== undefined;
     },
     hold() {
       held = true;

@@ -14,13 +14,12 @@ import {
 } from '@rivet/testing';
 import { BASE_IMAGE, bootstrap, freePort, leftoversOf, masterKeySetting } from '../installation.ts';
 import { startProgram } from '../program.ts';
+import { eventually } from './eventually.ts';
 import { type Member, startMember } from './member.ts';
 
 const ORCHESTRATORS = 2;
 const RUNNERS = 3;
 const CAPACITY = 2;
-/** Until everything is up for the first time, in milliseconds. */
-const START_MS_MAX = 60_000;
 
 export interface ChaosOrchestrator extends Member {
   readonly port: number;
@@ -52,8 +51,8 @@ export interface ChaosSystem {
   stop(): Promise<string[]>;
 }
 
-/** Starts the system, with `random` deciding about jitter. */
-export async function startSystem(random: () => number): Promise<ChaosSystem> {
+/** Starts the system. */
+export async function startSystem(): Promise<ChaosSystem> {
   const directory = await mkdtemp(join(tmpdir(), 'rivet-chaos-'));
   // Servers run as other users, who must get through.
   await chmod(directory, 0o711);
@@ -70,7 +69,7 @@ export async function startSystem(random: () => number): Promise<ChaosSystem> {
   let database: DatabaseServer = await startDatabaseServer(databaseOptions);
   let crashes = Promise.resolve();
   const proxyTo = async (port: number): Promise<TcpProxy> => {
-    const proxy = await startTcpProxy({ target: { host: '127.0.0.1', port }, random });
+    const proxy = await startTcpProxy({ target: { host: '127.0.0.1', port } });
     proxies.push(proxy);
     return proxy;
   };
@@ -191,17 +190,4 @@ async function allOnline(observer: Client): Promise<void> {
     const online = items.filter(({ state }) => state === 'online').map(({ name }) => name);
     if (online.length < RUNNERS) throw new Error(`online are only ${online.join(', ')}`);
   });
-}
-
-/** The answer of `ask`, once it gives one. @throws what it threw last after a minute */
-export async function eventually<T>(ask: () => Promise<T>, ms = START_MS_MAX): Promise<T> {
-  const until = performance.now() + ms;
-  for (;;) {
-    try {
-      return await ask();
-    } catch (error) {
-      if (performance.now() > until) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 200));
-    }
-  }
 }

@@ -1,7 +1,7 @@
 // Looks at every job whose launch was acknowledged: it ended, once, as it should, and its log holds
 // exactly what its commands printed.
-import type { Client, JobDetail, LogLine } from '@rivet/protocol';
-import { numberingFault } from '../jobs.ts';
+import { type Client, isFinalJobState, type JobDetail, type LogLine } from '@rivet/protocol';
+import { allLines, numberingFault } from '../jobs.ts';
 import type { Launched } from './load.ts';
 import { expectedLines } from './pipeline.ts';
 
@@ -10,11 +10,9 @@ export interface Verdict {
   readonly faults: readonly string[];
   /** Jobs by state and reason. */
   readonly ends: Readonly<Record<string, number>>;
-  /** Attempts that were lost. */
+  /** Attempts that another one followed. */
   readonly lostAttempts: number;
 }
-
-const FINAL = new Set(['succeeded', 'failed', 'canceled']);
 
 /** Waits until all have ended, at most `ms`, and looks at each. */
 export async function verifyJobs(
@@ -28,7 +26,7 @@ export async function verifyJobs(
   const until = performance.now() + ms;
   for (const launched of jobs) {
     let job = await client.getJob({ id: launched.id });
-    while (!FINAL.has(job.state) && performance.now() < until) {
+    while (!isFinalJobState(job.state) && performance.now() < until) {
       await new Promise((resolve) => setTimeout(resolve, 200));
       job = await client.getJob({ id: launched.id });
     }
@@ -62,7 +60,7 @@ function endFaults({ numbers, canceled }: Launched, job: JobDetail): string[] {
 async function logFaults(client: Client, launched: Launched, job: JobDetail): Promise<string[]> {
   const faults: string[] = [];
   for (let attempt = 1; attempt <= job.attempt; attempt += 1) {
-    const lines = await linesOf(client, job.id, attempt);
+    const lines = await allLines(client, job.id, attempt);
     const numbering = numberingFault(lines);
     if (numbering !== undefined) faults.push(`log of attempt ${attempt}: ${numbering}`);
     const whole = attempt === job.attempt && job.state !== 'canceled';
@@ -95,14 +93,4 @@ function contentFaults({ numbers }: Launched, lines: readonly LogLine[], whole: 
     }
   }
   return faults;
-}
-
-async function linesOf(client: Client, id: string, attempt: number): Promise<LogLine[]> {
-  const lines: LogLine[] = [];
-  for (let after = 0; ; ) {
-    const page = await client.getJobLogs({ id, query: { attempt, after, limit: 10_000 } });
-    lines.push(...page.lines);
-    if (page.lines.length === 0) return lines;
-    after = page.last;
-  }
 }
