@@ -30,18 +30,19 @@ export function expireLeases(services: ExpireLeasesServices): Duty {
   };
 }
 
-/** Ends every attempt whose lease has run out by now. */
+/** Ends every attempt whose lease has run out by now. Returns how many it ended. */
 export async function expireOnce(
   services: Omit<ExpireLeasesServices, 'leaseSeconds'>,
-): Promise<void> {
+): Promise<number> {
   const { database, logger } = services;
-  for (;;) {
+  for (let ended = 0; ; ) {
     const expired = await listExpiredAttempts(database, BATCH);
     for (const { job_id: id, attempt } of expired) {
       const ending = await loseAttempt(services, { id, attempt }, (_, current) => current.expired);
       if (ending === undefined) continue;
+      ended += 1;
       logger.warn({ job: id, attempt, ending }, 'the lease of an attempt ran out');
     }
-    if (expired.length < BATCH) return;
+    if (expired.length < BATCH) return ended;
   }
 }

@@ -72,7 +72,8 @@ export class SimulatedRunner {
   /** On its disk. */
   #connects = 0;
   #connectingSinceMs = Number.NEGATIVE_INFINITY;
-  #claim: { id: string; sinceMs: number; sent: boolean } | undefined;
+  /** Sent, and not answered yet. */
+  #claim: { readonly id: string; readonly sinceMs: number } | undefined;
   readonly #reports = new Map<Work, { sinceMs: number; report: ReportRequest }>();
 
   constructor(name: string, id: string, world: RunnerWorld, mutation: Mutation) {
@@ -191,18 +192,15 @@ export class SimulatedRunner {
   }
 
   #ask(): void {
-    const again = this.#claim;
-    const claim = again ?? { id: randomUUID(), sinceMs: 0, sent: false };
-    const repeat = claim.sent;
-    this.#claim = claim;
-    claim.sinceMs = this.#world.now();
-    claim.sent = true;
+    const repeat = this.#claim !== undefined;
+    const { id } = this.#claim ?? { id: randomUUID() };
+    this.#claim = { id, sinceMs: this.#world.now() };
     const capacity = CAPACITY - this.#works.length;
     this.#send(
       repeat ? 'claims again' : 'claims',
-      (server) => server.claim(this.#id, { id: claim.id, repeat, capacity }),
+      (server) => server.claim(this.#id, { id, repeat, capacity }),
       (rows, sentAtMs) => {
-        if (this.#claim !== claim) return;
+        if (this.#claim?.id !== id) return;
         this.#claim = undefined;
         for (const row of rows) this.#take(row, sentAtMs);
       },

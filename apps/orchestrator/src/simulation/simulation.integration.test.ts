@@ -43,9 +43,7 @@ it.each(MUTATIONS.map((mutation) => [mutation.name, mutation] as const))(
   async (_, mutation) => {
     for (let seed = 1; seed <= TRIES; seed += 1) {
       const faults = await runHistory(database, seed, mutation);
-      if (faults.length === 0) continue;
-      if (process.env.SIMULATION_SAY !== undefined) process.stderr.write(`${seed}: ${faults[0]}\n`);
-      return;
+      if (faults.length > 0) return;
     }
     expect.fail(`no history of ${TRIES} noticed it`);
   },
