@@ -128,6 +128,38 @@ test('a network that swallows everything does not hold a statement for ever', as
   }
 });
 
+test('a connection that ends in the same packet as its login is an error, not the end', async () => {
+  const message = (type: string, ...parts: Uint8Array[]): Buffer => {
+    const body = Buffer.concat(parts);
+    const head = Buffer.alloc(5, type);
+    head.writeInt32BE(body.length + 4, 1);
+    return Buffer.concat([head, body]);
+  };
+  const fields = 'SFATAL\0C57P01\0Mterminating connection due to administrator command\0\0';
+  const packet = Buffer.concat([
+    message('R', Buffer.alloc(4)),
+    message('Z', Buffer.from('I')),
+    message('E', Buffer.from(fields)),
+  ]);
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.once('data', () => socket.end(packet));
+  }).listen(0, '127.0.0.1');
+  await new Promise((resolve) => server.once('listening', resolve));
+  const { port } = server.address() as AddressInfo;
+  const url = `postgres://u:p@127.0.0.1:${port}/db`;
+  const cutting = createDatabase({ url, applicationName: 'test', logger: silentLogger });
+  const refused = { code: 'RIVET_DATABASE_UNREACHABLE' };
+  try {
+    await expect(cutting.query(values)).rejects.toMatchObject(refused);
+    const nothing = cutting.transaction(async () => undefined, { repeatable: false });
+    await expect(nothing).rejects.toMatchObject(refused);
+  } finally {
+    await cutting.close();
+    server.close();
+  }
+});
+
 test('what is notified is heard, also after the listening connection was cut', async () => {
   const heard: string[] = [];
   let connections = 0;

@@ -53,6 +53,8 @@ export interface TransactionOptions {
 export interface Database extends Queryable {
   /** Host, port and name, without user and password. */
   readonly address: string;
+  /** How many statements and transactions may be under way; others wait, for five seconds at most. */
+  readonly connectionsMax: number;
   /** Runs `work` in one transaction; it is undone when `work` throws. */
   transaction<T>(work: (tx: Queryable) => Promise<T>, options: TransactionOptions): Promise<T>;
   /** A session of its own, outside of the pool; whoever asked for it ends it. */
@@ -75,6 +77,7 @@ export function createDatabase(options: DatabaseOptions): Database {
   const directPlace =
     directUrl === undefined ? place : readDatabasePlace(directUrl, 'RIVET_DATABASE_DIRECT_URL');
   const { address } = place;
+  const { connectionsMax = 10 } = options;
   const common = connectionConfig(options);
   const session = sessionConfig(options);
   const SessionClient = clientOf(directPlace);
@@ -82,13 +85,12 @@ export function createDatabase(options: DatabaseOptions): Database {
     ...common,
     ...(directUrl === undefined && session),
     Client: clientOf(place),
-    max: options.connectionsMax ?? 10,
+    max: connectionsMax,
     // Where the network swallows everything, nobody else ends the wait.
     query_timeout: session.statement_timeout + ANSWER_MARGIN_MS,
     idleTimeoutMillis: 30_000,
   });
-  // An idle connection that breaks is replaced by the pool; without a listener it would end the
-  // process.
+  // The pool replaces it; without a listener its event would end the process.
   pool.on('error', (error) => options.logger.debug({ err: error }, 'an idle connection broke'));
   let closed: Promise<void> | undefined;
   const tries = Math.max(TRIES, place.urls.length + 1);
@@ -96,13 +98,13 @@ export function createDatabase(options: DatabaseOptions): Database {
     retry({ address, repeatable, tries }, action);
   return {
     address,
+    connectionsMax,
     query: (statement, values) =>
       retrying(statement.repeatable, () => run(pool, statement, values, prepared)),
     transaction: (work, { repeatable }) =>
       retrying(repeatable, () => inTransaction(pool, work, prepared)),
     async connect() {
       const client = new SessionClient({ ...common, ...session });
-      client.on('error', () => undefined);
       try {
         await client.connect();
         return client;
@@ -156,8 +158,7 @@ async function inTransaction<T>(
 ): Promise<T> {
   const client = await pool.connect();
   let broken = false;
-  // A connection that breaks between two statements says so by an event: unheard, it ends the
-  // process.
+  // A connection that breaks between two statements says so by an event.
   const onError = (): void => {
     broken = true;
   };

@@ -14,6 +14,8 @@ export interface KnownRunnerRow {
   readonly pipelines: string[];
   readonly capacity: number;
   readonly draining: boolean;
+  /** Why it takes no jobs, in its own words; null: it does. */
+  readonly problem: string | null;
   /** Jobs that it ran when this was read. */
   readonly running: number;
   /** How long it is given no jobs, in milliseconds; 0: it is not paused. */
@@ -25,14 +27,14 @@ export interface KnownRunnerRow {
   readonly mark: string;
 }
 
-/** Whatever `connectRunner`, a pause, a revocation, a rotation or a new token changes. */
+/** Whatever `connectRunner`, a pause, a revocation, a rotation, a new token or a problem changes. */
 const MARK = `hashtextextended(concat_ws(' ', r.session, encode(r.token_hash, 'hex'),
   COALESCE(encode(r.next_token_hash, 'hex'), '-'), r.rotation_asked, r.drain_asked,
-  extract(epoch FROM r.paused_until)), 0)::text`;
+  COALESCE(r.problem, '-'), extract(epoch FROM r.paused_until)), 0)::text`;
 
 const find = repeatable(
   'find_known_runner',
-  `SELECT r.id, r.name, r.session, r.tags, r.pipelines, r.capacity, r.draining,
+  `SELECT r.id, r.name, r.session, r.tags, r.pipelines, r.capacity, r.draining, r.problem,
      (SELECT count(*)::int FROM running_attempts a WHERE a.runner_id = r.id) AS running,
      ${PAUSE_MS} AS pause_ms, r.drain_asked,
      CASE WHEN r.rotation_asked THEN 0 ELSE GREATEST(0,

@@ -8,6 +8,8 @@ export interface OverdueAttempt {
   readonly stage: string | null;
   /** The timeout that has passed, in milliseconds. */
   readonly timeout_ms: number;
+  /** Whether the pipeline sets none, and that is the one of all such pipelines. */
+  readonly by_default: boolean;
 }
 
 const list = repeatable(
@@ -29,11 +31,12 @@ const list = repeatable(
        AS s(name text, timeout_ms float8, retry_max int, retry_delay_ms float8)
      WHERE s.timeout_ms IS NOT NULL
    )
-   SELECT r.job_id, r.attempt, NULL AS stage, l.timeout_ms
+   SELECT r.job_id, r.attempt, NULL AS stage, COALESCE(l.timeout_ms, $3) AS timeout_ms,
+     l.timeout_ms IS NULL AS by_default
    FROM running r JOIN limits l USING (pipeline_id, version)
-   WHERE r.started_at + make_interval(secs => (l.timeout_ms + $1) / 1000) < now()
+   WHERE r.started_at + make_interval(secs => (COALESCE(l.timeout_ms, $3) + $1) / 1000) < now()
    UNION ALL
-   SELECT r.job_id, r.attempt, s.name, s.timeout_ms
+   SELECT r.job_id, r.attempt, s.name, s.timeout_ms, false
    FROM running r JOIN stage_limits s USING (pipeline_id, version)
    JOIN job_stages g ON g.job_id = r.job_id AND g.attempt = r.attempt AND g.name = s.name
    WHERE g.state = 'running'
@@ -41,14 +44,45 @@ const list = repeatable(
    LIMIT $2`,
 );
 
-/**
- * Current attempts that should have ended by now; one may be there twice.
- * @param graceMs what they may take beyond their timeouts
- */
+/** When the server ends attempts that nobody else ends. */
+export interface TimeLimits {
+  /** The timeout where a pipeline sets none, in milliseconds. */
+  readonly defaultMs: number;
+  /** What an attempt may take beyond a timeout, in milliseconds. */
+  readonly graceMs: number;
+}
+
+/** Current attempts that should have ended by now; one may be there twice. */
 export function listOverdueAttempts(
   db: Queryable,
-  graceMs: number,
+  { defaultMs, graceMs }: TimeLimits,
   limit: number,
 ): Promise<OverdueAttempt[]> {
-  return db.query(list, [graceMs, limit]);
+  return db.query(list, [graceMs, limit, defaultMs]);
+}
+
+export interface TimeLeft {
+  /** Of the pipeline; null: it sets none. */
+  readonly timeout_ms: number | null;
+  /** Until the server ends the attempt, in milliseconds; below 0 when it is about to. */
+  readonly left_ms: number;
+}
+
+const left = repeatable(
+  'read_time_left',
+  `SELECT d.timeout_ms, (extract(epoch FROM a.started_at - now()) * 1000)::float8
+     + COALESCE(d.timeout_ms, $2) + $3 AS left_ms
+   FROM running_attempts a JOIN jobs j ON j.id = a.job_id
+   JOIN pipeline_versions v ON v.pipeline_id = j.pipeline_id AND v.version = j.version,
+     LATERAL json_to_record(v.definition) AS d(timeout_ms float8)
+   WHERE a.job_id = $1`,
+);
+
+/** How long the current attempt of a job may go on; undefined when it has none. */
+export async function readTimeLeft(
+  db: Queryable,
+  jobId: string,
+  { defaultMs, graceMs }: TimeLimits,
+): Promise<TimeLeft | undefined> {
+  return (await db.query<TimeLeft>(left, [jobId, defaultMs, graceMs]))[0];
 }

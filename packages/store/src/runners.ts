@@ -21,6 +21,8 @@ export interface RunnerRow {
   readonly paused_by: string | null;
   /** Whether its process shall end when it runs nothing. */
   readonly drain_asked: boolean;
+  /** Why it takes no jobs, in its own words; null: it does. */
+  readonly problem: string | null;
   readonly token_since: Date;
   readonly created_at: Date;
   readonly last_seen_at: Date;
@@ -32,7 +34,7 @@ export interface RunnerRow {
 
 const COLUMNS = `r.id, r.name, r.tags, r.pipelines, r.capacity, r.version, r.draining,
   COALESCE(r.paused_until > now(), false) AS paused,
-  NULLIF(r.paused_until, 'infinity') AS paused_until, r.pause_note, r.paused_by, r.drain_asked,
+  NULLIF(r.paused_until, 'infinity') AS paused_until, r.pause_note, r.paused_by, r.drain_asked, r.problem,
   r.token_since, r.created_at, r.last_seen_at,
   extract(epoch FROM now() - r.last_seen_at)::float8 AS silent_seconds,
   (SELECT count(*)::int FROM running_attempts a WHERE a.runner_id = r.id) AS running`;
@@ -108,7 +110,7 @@ export async function resumeRunner(tx: Queryable, id: string): Promise<void> {
 const connect = repeatable(
   'connect_runner',
   // A process that was started after the drain has not to end again; the runner stays paused.
-  `UPDATE runners SET session = $2, tags = $3, capacity = $4, version = $5, draining = false,
+  `UPDATE runners SET session = $2, tags = $3, capacity = $4, version = $5, draining = false, problem = NULL,
      last_seen_at = now(), drain_asked = false, connect_number = COALESCE($6, connect_number)
    WHERE id = $1 AND revoked_at IS NULL AND ($6::bigint IS NULL OR connect_number < $6)
    RETURNING id`,
@@ -162,7 +164,7 @@ export const PAUSE_MS = `CASE WHEN r.paused_until = 'infinity' THEN 'infinity'::
 
 const see = repeatable(
   'see_runner',
-  `UPDATE runners r SET last_seen_at = now(), draining = $3
+  `UPDATE runners r SET last_seen_at = now(), draining = $3, problem = $5
    WHERE r.id = $1 AND r.session = $2 AND r.revoked_at IS NULL
    RETURNING r.tags, r.pipelines, r.capacity,
      (SELECT count(*)::int FROM running_attempts a WHERE a.runner_id = r.id) AS running,
@@ -173,9 +175,16 @@ const see = repeatable(
 /** Notes that a runner was heard of; undefined when there is none with that id and session. */
 export async function seeRunner(
   db: Queryable,
-  runner: { id: string; session: string; draining: boolean; tokenSecondsMax: number },
+  runner: {
+    id: string;
+    session: string;
+    draining: boolean;
+    problem: string | null;
+    tokenSecondsMax: number;
+  },
 ): Promise<SeenRunner | undefined> {
-  const values = [runner.id, runner.session, runner.draining, runner.tokenSecondsMax];
+  const { id, session, draining, tokenSecondsMax, problem } = runner;
+  const values = [id, session, draining, tokenSecondsMax, problem];
   return (await db.query<SeenRunner>(see, values))[0];
 }
 
@@ -212,4 +221,21 @@ export function listAttemptsOfRunner(
   limit: number,
 ): Promise<{ job_id: string; attempt: number }[]> {
   return db.query(listRunning, [runnerId, limit]);
+}
+
+const countByState = repeatable(
+  'count_runners',
+  `SELECT count(*) FILTER (WHERE problem IS NULL)::int AS fit,
+     count(*) FILTER (WHERE problem IS NOT NULL)::int AS unfit
+   FROM runners
+   WHERE revoked_at IS NULL AND last_seen_at > now() - make_interval(secs => $1)`,
+);
+
+/** How many runners were heard of in the last `seconds`, by whether they say that they can work. */
+export async function countRunners(
+  db: Queryable,
+  seconds: number,
+): Promise<{ readonly fit: number; readonly unfit: number }> {
+  type Row = { fit: number; unfit: number };
+  return (await db.query<Row>(countByState, [seconds]))[0] ?? { fit: 0, unfit: 0 };
 }
