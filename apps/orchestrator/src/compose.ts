@@ -176,6 +176,8 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
     auditKeys,
     logger,
     leaseSeconds,
+    timeoutGraceMs: config.timeoutGraceMs,
+    attemptTimeMsMax: config.attemptTimeMsMax,
     logBytesMax: config.logBytesMax,
     pollMsMax,
     stopping: stopping.signal,
@@ -236,7 +238,7 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
     [
       expireLeases(services),
       tendQueue(services),
-      endOverdue({ ...services, timeoutGraceMs: config.timeoutGraceMs }),
+      endOverdue(services),
       keepPartitions({
         database,
         logger,

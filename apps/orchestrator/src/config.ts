@@ -43,6 +43,8 @@ export interface Config extends NetworkConfig {
   readonly leaseSeconds: number;
   /** How long an attempt may go on after a timeout before it is ended here. */
   readonly timeoutGraceMs: number;
+  /** The timeout of attempts whose pipeline sets none, whatever their runner does about them. */
+  readonly attemptTimeMsMax: number;
   /** Bytes that the log of an attempt may have, whatever limit its runner has. */
   readonly logBytesMax: number;
   /** Longest answer to a long poll or stop, for proxies in between, in milliseconds. */
@@ -86,6 +88,7 @@ const settings = {
   RIVET_RUNNER_CACHE: choiceSetting('on', ['on', 'off']),
   RIVET_LEAN_HEAP: choiceSetting('on', ['on', 'off']),
   RIVET_BUNDLED: choiceSetting('on', ['on', 'off']),
+  RIVET_ATTEMPT_TIME_MAX: durationSetting(24 * 3_600_000),
   RIVET_ATTEMPT_LOG_MAX: sizeSetting(512 * 1024 ** 2),
   RIVET_STREAMS_PER_USER: integerSetting(200, 1, 100_000),
   RIVET_RETENTION: retentionSetting(),
@@ -155,6 +158,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     streamsPerUser: values.RIVET_STREAMS_PER_USER,
     leaseSeconds: Math.round(values.RIVET_LEASE / 1000),
     timeoutGraceMs: values.RIVET_TIMEOUT_GRACE,
+    attemptTimeMsMax: values.RIVET_ATTEMPT_TIME_MAX,
     logBytesMax: values.RIVET_ATTEMPT_LOG_MAX,
     pollMsMax: values.RIVET_POLL,
     notifications: values.RIVET_NOTIFICATIONS === 'on',

@@ -60,6 +60,10 @@ export interface Services {
   readonly streamSlots: StreamSlots;
   readonly logger: Logger;
   readonly leaseSeconds: number;
+  /** What an attempt may take beyond its timeouts, for `always` stages and to stop commands. */
+  readonly timeoutGraceMs: number;
+  /** The timeout of attempts whose pipeline sets none. */
+  readonly attemptTimeMsMax: number;
   /** Bytes that the log of an attempt may have, whatever limit its runner has. */
   readonly logBytesMax: number;
   /** Longest wait of a long poll, in milliseconds. */

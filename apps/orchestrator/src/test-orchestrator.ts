@@ -114,6 +114,7 @@ export async function startTestOrchestrator(
     migrate: true,
     leaseSeconds: 30,
     timeoutGraceMs: 300_000,
+    attemptTimeMsMax: 86_400_000,
     logBytesMax: 512 * 1024 ** 2,
     pollMsMax: 20_000,
     notifications: true,

@@ -1,15 +1,13 @@
 // Ends attempts that go on after a timeout: their runner should have ended them long ago.
-import { formatDuration, type Logger, RivetError } from '@rivet/base';
+import { formatDuration, RivetError } from '@rivet/base';
 import { listOverdueAttempts, type OverdueAttempt } from '@rivet/store';
 import { endCurrent, type LoseServices } from '../jobs/lose-attempt.ts';
 import { finish } from '../jobs/transitions.ts';
+import type { Services } from '../services.ts';
 import type { Duty } from './duty.ts';
 
-export interface EndOverdueServices extends LoseServices {
-  readonly logger: Logger;
-  /** What an attempt may take beyond its timeouts, for `always` stages and to stop commands. */
-  readonly timeoutGraceMs: number;
-}
+export type EndOverdueServices = LoseServices &
+  Pick<Services, 'logger' | 'timeoutGraceMs' | 'attemptTimeMsMax'>;
 
 const EVERY_MS = 5000;
 const BATCH = 100;
@@ -20,9 +18,9 @@ export function endOverdue(services: EndOverdueServices): Duty {
 
 /** Ends those that are overdue now; a pipeline may give them another attempt. */
 export async function endOverdueOnce(services: EndOverdueServices): Promise<void> {
-  const { database, timeoutGraceMs, logger } = services;
+  const { database, timeoutGraceMs: graceMs, attemptTimeMsMax: defaultMs, logger } = services;
   for (;;) {
-    const overdue = await listOverdueAttempts(database, timeoutGraceMs, BATCH);
+    const overdue = await listOverdueAttempts(database, { defaultMs, graceMs }, BATCH);
     const endings = [];
     for (const one of overdue) endings.push(await endOne(services, one));
     const ended = endings.filter((ending) => ending !== undefined).length;
@@ -33,15 +31,11 @@ export async function endOverdueOnce(services: EndOverdueServices): Promise<void
 
 function endOne(
   services: EndOverdueServices,
-  { job_id: id, attempt, stage, timeout_ms: timeoutMs }: OverdueAttempt,
+  overdue: OverdueAttempt,
 ): Promise<'failed' | 'canceled' | 'queued' | undefined> {
+  const { job_id: id, attempt } = overdue;
   return endCurrent(services, { id, attempt }, async (tx, job) => {
-    const { message, code } = RivetError.of('RIVET_JOB_OVERDUE', {
-      runner: job.runner_name ?? 'that is gone',
-      what: stage === null ? 'the job' : `the stage ${stage}`,
-      limit: formatDuration(timeoutMs),
-      grace: formatDuration(services.timeoutGraceMs),
-    });
+    const { message, code } = whyEnded(overdue, job.runner_name, services.timeoutGraceMs);
     const canceled = job.cancel_requested;
     const outcome = canceled
       ? ({ state: 'canceled', message } as const)
@@ -50,4 +44,19 @@ function endOne(
     if (ending === 'queued') return 'queued';
     return canceled ? 'canceled' : 'failed';
   });
+}
+
+function whyEnded(
+  { stage, timeout_ms: timeoutMs, by_default: byDefault }: OverdueAttempt,
+  runner: string | null,
+  graceMs: number,
+): RivetError {
+  const words = {
+    runner: runner ?? 'that is gone',
+    limit: formatDuration(timeoutMs),
+    grace: formatDuration(graceMs),
+  };
+  if (byDefault) return RivetError.of('RIVET_JOB_ENDLESS', words);
+  const what = stage === null ? 'the job' : `the stage ${stage}`;
+  return RivetError.of('RIVET_JOB_OVERDUE', { ...words, what });
 }

@@ -12,6 +12,8 @@ import {
   readGroupPlace,
   readJobContent,
   readQueuePosition,
+  readTimeLeft,
+  type TimeLimits,
 } from '@rivet/store';
 import { presentRunner } from '../present.ts';
 import { missingSecrets } from '../secrets/job-secrets.ts';
@@ -21,13 +23,18 @@ const RUNNERS_MAX = 1000;
 const ATTEMPTS_MAX = 20;
 const STAGES_MAX = 50;
 
-/** @param maySee whether whoever asks may see jobs of the pipeline of that name */
+/**
+ * @param maySee whether whoever asks may see jobs of the pipeline of that name
+ * @param limits when the server ends attempts
+ */
 export async function explainJob(
   db: Queryable,
   job: JobRow,
   maySee: (pipeline: string) => boolean,
+  limits: TimeLimits,
 ): Promise<JobExplanation> {
-  const now = job.state === 'queued' ? await whyQueued(db, job, maySee) : await whyNow(db, job);
+  const now =
+    job.state === 'queued' ? await whyQueued(db, job, maySee) : await whyNow(db, job, limits);
   // One that succeeded has done without them.
   const missing = job.state === 'succeeded' ? [] : await missingSecrets(db, job);
   const secrets = missing.map((text) => cause('secret_missing', text));
@@ -87,7 +94,7 @@ function jobs(count: number): string {
   return `${count} ${count === 1 ? 'job stands' : 'jobs stand'}`;
 }
 
-async function whyNow(db: Queryable, job: JobRow): Promise<ExplanationCause[]> {
+async function whyNow(db: Queryable, job: JobRow, limits: TimeLimits): Promise<ExplanationCause[]> {
   const runner = job.runner_name ?? 'a runner that is gone';
   if (job.state === 'running') {
     const attempt = await readAttempt(db, job.id, job.attempt);
@@ -97,6 +104,7 @@ async function whyNow(db: Queryable, job: JobRow): Promise<ExplanationCause[]> {
       ...(attempt?.expired === true
         ? [cause('runner_silent', 'Its runner has not been heard of in time.')]
         : []),
+      ...(await whenEnded(db, job, limits)),
     ];
   }
   const stages = await stagesOf(db, job);
@@ -112,6 +120,23 @@ async function whyNow(db: Queryable, job: JobRow): Promise<ExplanationCause[]> {
     ...(job.message === null ? [] : [cause('job_failed', job.message)]),
     ...stages,
   ];
+}
+
+/** When the server ends what runs, should nobody else. */
+async function whenEnded(
+  db: Queryable,
+  job: JobRow,
+  limits: TimeLimits,
+): Promise<ExplanationCause[]> {
+  const time = await readTimeLeft(db, job.id, limits);
+  if (time === undefined) return [];
+  const { timeout_ms: timeoutMs, left_ms: leftMs } = time;
+  const whose =
+    timeoutMs === null
+      ? 'Its pipeline sets no timeout'
+      : `Its timeout is ${formatDuration(timeoutMs)}`;
+  const when = `unless its runner ends it before, the server does in ${formatDuration(max0(leftMs))}`;
+  return [cause('time_left', `${whose}: ${when}.`)];
 }
 
 /** Why stages of the last attempt failed or were skipped. */

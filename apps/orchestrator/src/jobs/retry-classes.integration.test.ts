@@ -43,7 +43,8 @@ async function setUp(definition: Partial<PipelineDefinition>) {
       await change(text, [id]);
       await expireOnce(services);
     },
-    endOverdue: () => endOverdueOnce({ ...services, timeoutGraceMs: 60_000 }),
+    endOverdue: () =>
+      endOverdueOnce({ ...services, timeoutGraceMs: 60_000, attemptTimeMsMax: 7_200_000 }),
     /** Takes the job and says that it has begun. */
     begin: async () => {
       const job = await runner.claimOne();
@@ -158,6 +159,30 @@ describe('a runner that does not end an attempt', () => {
       state: 'failed',
       reason: 'timeout',
       message: `the runner ${runner.name} did not end the job within its timeout of 30.0s and 1m00s more, so the server did`,
+    });
+    await expect(runner.report(job, { seq: 2 })).rejects.toMatchObject({
+      code: 'RIVET_LEASE_LOST',
+    });
+  });
+
+  test('of a pipeline without a timeout is refused after the limit of the server', async () => {
+    const { client, runner, id, shown, begin, endOverdue } = await setUp({});
+    const job = await begin();
+    await age('running_attempts', 'started_at', id, 7200);
+    await endOverdue();
+    expect(await shown()).toMatchObject({ state: 'running' });
+    // The orchestrator's own limit, which its duty ends attempts by, is a day.
+    expect((await client.explainJob({ id })).reasons).toContainEqual(
+      expect.stringMatching(
+        /^Its pipeline sets no timeout: unless its runner ends it before, the server does in 22h0[45]m/,
+      ),
+    );
+    await age('running_attempts', 'started_at', id, 70);
+    await endOverdue();
+    expect(await shown()).toMatchObject({
+      state: 'failed',
+      reason: 'timeout',
+      message: `the runner ${runner.name} did not end the job, whose pipeline sets no timeout, within 2h00m and 1m00s more, so the server did`,
     });
     await expect(runner.report(job, { seq: 2 })).rejects.toMatchObject({
       code: 'RIVET_LEASE_LOST',

@@ -51,6 +51,13 @@ export const jobErrors = defineErrors({
       'Look at the runner: it reports, and does not stop what it runs. Where it needs longer to stop, raise RIVET_TIMEOUT_GRACE of the orchestrators.',
     ...installation,
   },
+  RIVET_JOB_ENDLESS: {
+    message:
+      'the runner {runner} did not end the job, whose pipeline sets no timeout, within {limit} and {grace} more, so the server did',
+    solve:
+      'Give the pipeline a `timeout`: it counts instead. The limit of pipelines without one is RIVET_ATTEMPT_TIME_MAX of the orchestrators; a runner ends their jobs after its RIVET_JOB_TIMEOUT, so look at this one too.',
+    ...installation,
+  },
   RIVET_JOB_POISONED: {
     message: 'the job lost its runner {count} times ({runners}) and is not given to another',
     solve:

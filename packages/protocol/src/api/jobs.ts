@@ -155,6 +155,7 @@ export const explanationCodes = [
   'secret_missing',
   'stage_failed',
   'stage_skipped',
+  'time_left',
 ] as const;
 export type ExplanationCode = (typeof explanationCodes)[number];
 

@@ -29,6 +29,7 @@ const LIMIT_DEFAULT = 50;
 
 export function jobRoutes(services: Services): Handlers<Names> {
   const { database, reader } = services;
+  const limits = { defaultMs: services.attemptTimeMsMax, graceMs: services.timeoutGraceMs };
   return {
     listJobs: async ({ query, person }) => {
       const limit = query.limit ?? LIMIT_DEFAULT;
@@ -52,7 +53,8 @@ export function jobRoutes(services: Services): Handlers<Names> {
     explainJob: async ({ params, person }) => {
       const job = await findJob(database, person(), params.id, 'pipelines.view');
       const { access } = person();
-      return explainJob(database, job, (name) => access.mayOn('pipelines.view', name));
+      const maySee = (name: string): boolean => access.mayOn('pipelines.view', name);
+      return explainJob(database, job, maySee, limits);
     },
     streamJobEvents: async (call) => {
       const job = await findJob(database, call.person(), call.params.id, 'pipelines.view');
