@@ -43,6 +43,7 @@ export {
   parseIpNetwork,
   specialAddress,
 } from './ip-address.ts';
+export { createLimiter } from './limiter.ts';
 export { createLogger, type Logger, type LogLevel, silentLogger } from './logger.ts';
 export { didYouMean, nearest } from './nearest.ts';
 export { releaseMemory } from './release-memory.ts';

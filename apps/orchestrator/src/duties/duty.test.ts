@@ -12,7 +12,7 @@ function fakeDatabase() {
     asked.locks += 1;
     return work(tx);
   };
-  return { asked, database: { transaction } as unknown as Database };
+  return { asked, database: { transaction, connectionsMax: 2 } as unknown as Database };
 }
 
 function duty(due: Duty['due'] | undefined) {

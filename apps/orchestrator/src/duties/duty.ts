@@ -1,5 +1,5 @@
 // Runs duties on a timer: one orchestrator at a time does each.
-import { createService, type Logger, type Service, sleep } from '@rivet/base';
+import { createLimiter, createService, type Logger, type Service, sleep } from '@rivet/base';
 import { type Database, withDutyLock } from '@rivet/store';
 
 export interface Duty {
@@ -14,6 +14,10 @@ export interface Duty {
 /** The duties as one service. A duty that fails is logged and tried again at its next time. */
 export function createDuties(database: Database, duties: readonly Duty[], logger: Logger): Service {
   const stopping = new AbortController();
+  // A duty holds a connection for its lock and works with another: where the locks took all of
+  // them, each duty would wait for the others, and whoever wants a connection for all of them.
+  const locksMax = Math.max(1, Math.floor(database.connectionsMax / 2));
+  const limited = createLimiter(locksMax);
   let loops: Promise<void>[] = [];
   const loop = async (duty: Duty): Promise<void> => {
     while (!stopping.signal.aborted) {
@@ -22,7 +26,10 @@ export function createDuties(database: Database, duties: readonly Duty[], logger
       if (stopping.signal.aborted) return;
       try {
         if ((await duty.due?.()) === false) continue;
-        await withDutyLock(database, duty.name, () => duty.run());
+        await limited(async () => {
+          if (stopping.signal.aborted) return;
+          await withDutyLock(database, duty.name, () => duty.run());
+        });
       } catch (error) {
         logger.warn({ err: error, duty: duty.name }, 'a duty failed and will be tried again');
       }

@@ -1,4 +1,5 @@
 // Evaluates pipeline files and checks inputs, in Lua processes with the limits of creation.
+import { createLimiter } from '@rivet/base';
 import { coreModules, globalAliases } from '@rivet/engine';
 import type { LuaEngine } from '@rivet/lua';
 import {
@@ -45,23 +46,5 @@ export function createPipelineChecker(engine: LuaEngine): PipelineChecker {
           await checker.close();
         }
       }),
-  };
-}
-
-/** Lets `max` actions run at the same time; the others wait in the order they came. */
-function createLimiter(max: number): <T>(action: () => Promise<T>) => Promise<T> {
-  let running = 0;
-  const waiting: (() => void)[] = [];
-  return async (action) => {
-    if (running >= max) await new Promise<void>((resolve) => waiting.push(resolve));
-    else running += 1;
-    try {
-      return await action();
-    } finally {
-      // The place goes to the next one without being free in between.
-      const next = waiting.shift();
-      if (next === undefined) running -= 1;
-      else next();
-    }
   };
 }
