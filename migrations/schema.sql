@@ -272,7 +272,8 @@ CREATE TABLE runners (
   pause_note text,
   paused_by text,
   drain_asked boolean NOT NULL DEFAULT false,
-  connect_number bigint NOT NULL DEFAULT 0
+  connect_number bigint NOT NULL DEFAULT 0,
+  problem text
 );
 
 CREATE TABLE running_attempts (

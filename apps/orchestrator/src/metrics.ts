@@ -9,14 +9,21 @@ interface AnsweredRequest {
   readonly ms: number;
 }
 
+/** Numbers of the whole installation. */
+export interface InstallationNumbers {
+  readonly queued: number;
+  /** Runners that were heard of lately, by whether they say that they can take jobs. */
+  readonly runners: { readonly fit: number; readonly unfit: number };
+}
+
 export interface Metrics {
   observeRequest(request: AnsweredRequest): void;
   claimed(jobs: number): void;
   finished(state: string): void;
   /** How far the audit log reaches, as this orchestrator has last seen it. */
   auditReaches(position: number): void;
-  /** The text of all of them; `queued` is read from the database at that moment. */
-  render(queued: number): Promise<string>;
+  /** The text of all of them, with what was read from the database at that moment. */
+  render(installation: InstallationNumbers): Promise<string>;
 }
 
 /**
@@ -54,6 +61,12 @@ export function createMetrics(): Metrics {
     help: 'Jobs that wait for a runner, in the whole installation',
     registers,
   });
+  const runners = new Gauge({
+    name: 'rivet_runners',
+    help: 'Runners that are there; fit="no" are those that take no jobs, as their disk or Podman is unwell',
+    labelNames: ['fit'],
+    registers,
+  });
   const audited = new Gauge({
     name: 'rivet_audit_position',
     help: 'Rows of the audit log that are chained; one that falls means that rows were cut off',
@@ -71,8 +84,10 @@ export function createMetrics(): Metrics {
     claimed: (jobs) => claims.inc(jobs),
     finished: (state) => ends.inc({ state }),
     auditReaches: (position) => audited.set(position),
-    async render(queued) {
+    async render({ queued, runners: { fit, unfit } }) {
       queue.set(queued);
+      runners.set({ fit: 'yes' }, fit);
+      runners.set({ fit: 'no' }, unfit);
       return registry.metrics();
     },
   };

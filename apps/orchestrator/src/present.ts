@@ -12,7 +12,7 @@ import { isFinalJobState } from '@rivet/protocol';
 import type { JobRow, PipelineRow, RunnerRow, StageRow } from '@rivet/store';
 
 /** A runner polls or reports more often than this while it lives. */
-const OFFLINE_SECONDS = 60;
+export const OFFLINE_SECONDS = 60;
 
 export function presentPipeline(row: PipelineRow): Pipeline {
   return {
@@ -83,6 +83,7 @@ export function presentRunner(row: RunnerRow): Runner {
     capacity: row.capacity,
     running: row.running,
     pause: runnerPause(row),
+    problem: row.problem,
     version: row.version,
     token_since: row.token_since.toISOString(),
     created_at: row.created_at.toISOString(),
@@ -93,7 +94,8 @@ export function presentRunner(row: RunnerRow): Runner {
 function runnerState(row: RunnerRow): RunnerState {
   if (row.silent_seconds > OFFLINE_SECONDS) return 'offline';
   if (row.draining || row.drain_asked) return 'draining';
-  return row.paused ? 'paused' : 'online';
+  if (row.paused) return 'paused';
+  return row.problem === null ? 'online' : 'unfit';
 }
 
 function runnerPause(row: RunnerRow): RunnerPause | null {

@@ -297,17 +297,17 @@ export class FakeRunner {
       requestId?: string;
       signal?: AbortSignal;
       draining?: boolean;
+      problem?: string;
       full?: boolean;
     } = {},
   ): Promise<ClaimedJob[]> {
-    const { capacity = 1, waitMs = 0, requestId = randomUUID(), signal, draining, full } = options;
+    const { capacity = 1, waitMs = 0, requestId = randomUUID(), signal, ...said } = options;
     const body = {
       session: this.#session,
       request_id: requestId,
       capacity,
       wait_ms: waitMs,
-      ...(draining && { draining }),
-      ...(full && { full }),
+      ...said,
     };
     const { jobs } = await this.client.claimJobs({ body, ...(signal && { signal }) });
     return jobs;

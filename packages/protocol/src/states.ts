@@ -57,7 +57,8 @@ export const stageTransitions: Readonly<Record<StageState, readonly StageState[]
   canceled: [],
 };
 
-export const runnerStates = ['online', 'draining', 'offline', 'paused'] as const;
+/** `unfit`: it is there, and takes no jobs until it has what it lacks, such as room on its disk. */
+export const runnerStates = ['online', 'draining', 'offline', 'paused', 'unfit'] as const;
 export type RunnerState = (typeof runnerStates)[number];
 
 /** What an account is: a ceiling over everything that grants give it. */

@@ -284,7 +284,10 @@ test('an orchestrator adds nothing to a chain that was cut off while it ran', as
     error: (_: object, message: string) => void lines.push(message),
   };
   const metrics = createMetrics();
-  const shown = async () => /^rivet_audit_position .*$/m.exec(await metrics.render(0))?.[0];
+  const shown = async () =>
+    /^rivet_audit_position .*$/m.exec(
+      await metrics.render({ queued: 0, runners: { fit: 0, unfit: 0 } }),
+    )?.[0];
   expect(await shown()).toBeUndefined();
   const onLength = metrics.auditReaches;
   const duty = chainAuditLog({ database, keys, logger, onLength });

@@ -66,7 +66,7 @@ function whyNotNow(able: readonly Runner[]): ExplanationCause[] {
 }
 
 function whyNotThis(runner: Runner): ExplanationCause {
-  const { name, state, pause, running } = runner;
+  const { name, state, pause, problem, running } = runner;
   const note = pause?.note == null ? '' : `: ${pause.note}`;
   switch (state) {
     case 'paused': {
@@ -78,6 +78,8 @@ function whyNotThis(runner: Runner): ExplanationCause {
       const by = pause === null ? 'is stopping' : `was drained by ${pause.by}${note}`;
       return cause('runner_draining', `The runner ${name} ${by}; it has ${running} jobs left.`);
     }
+    case 'unfit':
+      return cause('runner_unfit', `The runner ${name} takes no jobs: ${problem}.`);
     case 'online':
     case 'offline': {
       const since = runner.last_seen_at ?? 'it registered';
@@ -90,8 +92,9 @@ function whyNotThis(runner: Runner): ExplanationCause {
 const RANKS: Readonly<Record<Runner['state'], number>> = {
   online: 0,
   paused: 1,
-  draining: 2,
-  offline: 3,
+  unfit: 2,
+  draining: 3,
+  offline: 4,
 };
 
 function rank({ state }: Runner): number {

@@ -14,6 +14,7 @@ function setUp(options: { cached?: boolean } = {}) {
     ...{ id, name: 'build-1', session: SESSION, tags: [], pipelines: ['*'], capacity: 2 },
     ...{
       draining: false,
+      problem: null as string | null,
       running: 0,
       pause_ms: 0,
       drain_asked: false,
@@ -48,7 +49,8 @@ function setUp(options: { cached?: boolean } = {}) {
     },
     tellOthers: (runnerId) => void told.others.push(runnerId),
   });
-  const see = () => runners.see({ runnerId: id, session: SESSION, draining: false, wanted: 1 });
+  const see = () =>
+    runners.see({ runnerId: id, session: SESSION, draining: false, problem: null, wanted: 1 });
   return { id, state, asked, told, runners, see };
 }
 
@@ -125,6 +127,6 @@ test('a runner with another session than the one that is known is asked for', as
   const { id, asked, runners } = setUp();
   await runners.identify(HASH);
   const before = asked.length;
-  await runners.see({ runnerId: id, session: uuidv7(), draining: false, wanted: 1 });
+  await runners.see({ runnerId: id, session: uuidv7(), draining: false, problem: null, wanted: 1 });
   expect(asked.slice(before)).toEqual(['see_runner']);
 });

@@ -88,6 +88,7 @@ interface Entry {
   /** Something may have: not used until it was compared. */
   doubted: boolean;
   draining: boolean;
+  problem: string | null;
   running: number;
 }
 
@@ -135,11 +136,13 @@ export class KnownRunners {
     runnerId: string;
     session: string;
     draining: boolean;
+    /** Why it takes none, in its own words; null: it does. */
+    problem: string | null;
     wanted: number;
   }): Promise<SeenRunner | undefined> {
-    const { runnerId: id, session, draining, wanted } = call;
+    const { runnerId: id, session, draining, problem, wanted } = call;
     const entry = this.#byId.get(id);
-    if (usable(entry) && entry.session === session && entry.draining === draining) {
+    if (usable(entry) && entry.session === session && isAsSaid(entry, call)) {
       const { terms, capacity, drain } = entry;
       const now = performance.now();
       const pauseMs = Math.max(0, entry.pausedUntilMs - now);
@@ -151,13 +154,14 @@ export class KnownRunners {
       }
     }
     const before = entry?.running ?? 0;
-    const runner = { id, session, draining, tokenSecondsMax: TOKEN_SECONDS_MAX };
+    const runner = { id, session, draining, problem, tokenSecondsMax: TOKEN_SECONDS_MAX };
     const seen = await seeRunner(this.#options.database, runner);
     if (seen === undefined) return undefined;
     if (entry !== undefined) {
       // Besides what was counted meanwhile.
       entry.running += seen.running - before;
       entry.draining = draining;
+      entry.problem = problem;
     }
     return {
       terms: this.#termsOf(seen),
@@ -249,6 +253,7 @@ export class KnownRunners {
       confirmedAtMs: now,
       doubted: false,
       draining: row.draining,
+      problem: row.problem,
       running: row.running,
     };
     this.#byHash.set(hash, entry);
@@ -329,6 +334,11 @@ export class KnownRunners {
       logger.warn({ err: error }, 'it could not be written down which runners were heard of');
     }
   }
+}
+
+/** Whether a claim says of its runner what the database has. */
+function isAsSaid(entry: Entry, said: Pick<Entry, 'draining' | 'problem'>): boolean {
+  return entry.draining === said.draining && entry.problem === said.problem;
 }
 
 function usable(entry: Entry | undefined): entry is Entry {

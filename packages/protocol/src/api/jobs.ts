@@ -151,6 +151,7 @@ export const explanationCodes = [
   'runner_offline',
   'runner_paused',
   'runner_silent',
+  'runner_unfit',
   'runners_busy',
   'secret_missing',
   'stage_failed',

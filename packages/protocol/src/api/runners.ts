@@ -28,6 +28,9 @@ const Version = Type.String({ maxLength: 100 });
 /** Of a token that the server must be able to recognise and need not know: lower-case hex. */
 const Sha256 = Type.String({ pattern: '^[0-9a-f]{64}$' });
 
+/** Of what a runner says about why it takes no jobs, in characters. */
+export const PROBLEM_LENGTH_MAX = 500;
+
 /** Why a runner takes no jobs at present, although it could. */
 export const RunnerPause = Type.Object({
   /** Null: until somebody resumes it. */
@@ -51,6 +54,8 @@ export const Runner = Type.Object({
   running: Type.Integer(),
   /** Null: it is given jobs while it is online. */
   pause: Type.Union([RunnerPause, Type.Null()]),
+  /** Why it takes no jobs itself, as it says: its disk is full, its Podman is broken; null: it does. */
+  problem: Type.Union([Type.String(), Type.Null()]),
   version: Type.String(),
   /** When it got the token that it uses now. */
   token_since: Timestamp,
@@ -262,6 +267,8 @@ export const ClaimRequest = Type.Object({
   draining: Type.Optional(Type.Boolean()),
   /** It has no room: it is given nothing, and told before the time when one of its jobs is canceled. */
   full: Type.Optional(Type.Boolean()),
+  /** Why it takes no jobs now, for people; absent: it does. It is given nothing, as when it is full. */
+  problem: Type.Optional(Type.String({ minLength: 1, maxLength: PROBLEM_LENGTH_MAX })),
   /** Stored before anything is claimed; a claim that brings some does not wait. */
   reports: Type.Optional(JobReports),
   /** SHA-256 in hex of bundles that need not be sent with jobs: the runner has them. */

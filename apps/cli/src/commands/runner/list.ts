@@ -7,7 +7,7 @@ import { pauseText } from './pause-text.ts';
 
 export const runnerList = defineCommand({
   examples: [{ command: 'rivet runner list', what: 'Who is online, with tags and load' }],
-  json: '`{items: [{id, name, state, tags: [{key, value}], pipelines, capacity, running, pause: {until, note, by, drain} or null, version, token_since, created_at, last_seen_at}], next_cursor}`',
+  json: '`{items: [{id, name, state, tags: [{key, value}], pipelines, capacity, running, pause: {until, note, by, drain} or null, problem, version, token_since, created_at, last_seen_at}], next_cursor}`',
   options: serverOptions,
   async run(context, _args, options) {
     const { output, interrupt } = context;
@@ -28,6 +28,8 @@ export const runnerList = defineCommand({
       output.line(table(['NAME', 'STATE', 'JOBS', 'LAST SEEN', 'TAGS'], rows));
       for (const runner of page.items) {
         if (runner.pause !== null) output.line(`${runner.name} is paused ${pauseText(runner)}.`);
+        if (runner.problem !== null)
+          output.line(`${runner.name} takes no jobs: ${runner.problem}.`);
       }
     }
     return exitCodes.success;

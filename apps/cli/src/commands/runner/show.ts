@@ -6,7 +6,7 @@ import { pauseText } from './pause-text.ts';
 
 export const runnerShow = defineCommand({
   examples: [{ command: 'rivet runner show builder-1', what: 'What it has, and what it may run' }],
-  json: '`{id, name, state, tags: [{key, value}], pipelines: [PATTERN], capacity, running, pause: {until, note, by, drain} or null, version, token_since, created_at, last_seen_at}`',
+  json: '`{id, name, state, tags: [{key, value}], pipelines: [PATTERN], capacity, running, pause: {until, note, by, drain} or null, problem, version, token_since, created_at, last_seen_at}`',
   arguments: { runner: required('Name, id or the beginning of the id') },
   options: serverOptions,
   async run(context, { runner: ref }, options) {
@@ -23,6 +23,7 @@ export const runnerShow = defineCommand({
       ['Id', runner.id],
       ['State', runner.state],
       ...(runner.pause === null ? [] : [['Paused', pauseText(runner)] as const]),
+      ...(runner.problem === null ? [] : [['Problem', runner.problem] as const]),
       ['Jobs', `${runner.running} of ${runner.capacity}`],
       ['Tags', tags.join(' ') || 'none'],
       ['Pipelines', runner.pipelines.join(' ')],

@@ -125,14 +125,15 @@ async function claim(
   const call = new ClaimCall(services, { runnerId, knownBundles: body.known_bundles }, response);
   const {
     draining = false,
-    full = false,
+    problem = null,
+    full = problem !== null,
     repeat = true,
     request_id: requestId,
     capacity: wanted,
   } = body;
   const session = body.session.toLowerCase();
   const seen = UUID.test(session)
-    ? await knownRunners.see({ runnerId, session, draining, wanted })
+    ? await knownRunners.see({ runnerId, session, draining, problem, wanted })
     : undefined;
   if (seen === undefined) {
     // Revoked since its token was looked at: it is told so, and not that another took its place.
@@ -150,7 +151,7 @@ async function claim(
     runnerId,
     requestId,
     repeat,
-    capacity: draining || full || paused ? 0 : Math.min(wanted, capacity, room),
+    capacity: draining || full || paused || problem !== null ? 0 : Math.min(wanted, capacity, room),
     terms,
     // One that should change its token is told at once.
     waitMs: changeToken ? 0 : Math.min(body.wait_ms, waitMsMax, paused ? pauseMs : waitMsMax),
