@@ -69,6 +69,8 @@ export function memoryDriver(): MemoryDriver {
     async removeNamed(names) {
       removedNames.push(...names);
     },
+    pruneImages: async () => 0,
+    storageDirectory: async () => undefined,
     removeTree: (path) => rm(path, { recursive: true, force: true }),
     close: async () => undefined,
   };

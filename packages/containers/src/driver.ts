@@ -209,5 +209,7 @@ export interface ContainerDriver extends ImageOperations {
    * Removes a directory with everything in it, also what containers wrote as root or a mapped user.
    */
   removeTree(path: string): Promise<void>;
+  /** Where images and containers lie on this machine; undefined when that is not known. */
+  storageDirectory(): Promise<string | undefined>;
   close(): Promise<void>;
 }

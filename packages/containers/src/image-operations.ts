@@ -50,6 +50,14 @@ export interface BuildSpec {
   readonly cache: boolean;
 }
 
+export interface PruneOptions {
+  /** How long no container may have used an image, in milliseconds. */
+  readonly unusedMs: number;
+  /** Asked before each image: whether there is room enough. */
+  readonly isEnough: () => Promise<boolean>;
+  readonly signal?: AbortSignal | undefined;
+}
+
 export interface ImageOperations {
   /**
    * Makes sure that the image is there, and says which one it is. Images that several ask for at
@@ -74,4 +82,10 @@ export interface ImageOperations {
    * cut off left; returns how many images.
    */
   removeBuilt(labels: Readonly<Record<string, string>>): Promise<number>;
+  /**
+   * Removes images until there is room enough: those that Rivet pulled, that have no container and
+   * no name of somebody else, and that nobody has used for long, those first that were used longest
+   * ago. Returns how many.
+   */
+  pruneImages(options: PruneOptions): Promise<number>;
 }

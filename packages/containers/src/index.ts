@@ -29,6 +29,7 @@ export type {
   BuildSpec,
   ImageFacts,
   ImageOperations,
+  PruneOptions,
   PullOptions,
   RegistryOptions,
 } from './image-operations.ts';

@@ -170,6 +170,7 @@ export function createFakeDriver(options: FakeDriverOptions = {}): FakeDriver {
     async removeTree(path) {
       removedTrees.push(path);
     },
+    storageDirectory: async () => undefined,
     async close() {},
   };
 }

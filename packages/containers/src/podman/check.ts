@@ -37,13 +37,7 @@ interface PodmanInfo {
 export async function checkPodman(options: CheckOptions): Promise<readonly DriverFinding[]> {
   let info: PodmanInfo;
   try {
-    info = parseInfo(
-      await options.podman.expectJson({
-        action: 'describe itself',
-        args: [...options.flags.global, 'info', '--format=json'],
-        timeoutMs: INFO_TIMEOUT_MS,
-      }),
-    );
+    info = await readInfo(options.podman, options.flags.global);
   } catch (error) {
     const { message, solve } = toRivetError(error);
     return [{ subject: 'podman', ok: false, seen: message, fix: solve }];
@@ -199,6 +193,19 @@ export function subordinateIds(text: string, names: readonly string[]): number {
     if (names.includes(name) && /^\d+$/.test(count ?? '')) total += Number(count);
   }
   return total;
+}
+
+/** What Podman says about itself. */
+export async function readInfo(
+  podman: PodmanCli,
+  globalFlags: readonly string[],
+): Promise<PodmanInfo> {
+  const answer = await podman.expectJson({
+    action: 'describe itself',
+    args: [...globalFlags, 'info', '--format=json'],
+    timeoutMs: INFO_TIMEOUT_MS,
+  });
+  return parseInfo(answer);
 }
 
 /** Takes what is known from the answer; what is missing reads as unknown. */

@@ -6,6 +6,7 @@ import { type Logger, RivetError, silentLogger, toRivetError } from '@rivet/base
 import { isProcessAlive, type ProcessIdentity } from '@rivet/processes';
 import { checkBuild } from '../build-spec.ts';
 import { checkLabels, checkSpec } from '../container-spec.ts';
+import { decorateContainer } from '../decorate.ts';
 import type {
   CheckPlace,
   Container,
@@ -16,13 +17,19 @@ import type {
   OutputSink,
   PullPolicy,
 } from '../driver.ts';
-import type { BuildSpec, ImageFacts, PullOptions, RegistryOptions } from '../image-operations.ts';
-import { parseImageName } from '../images.ts';
+import type {
+  BuildSpec,
+  ImageFacts,
+  PruneOptions,
+  PullOptions,
+  RegistryOptions,
+} from '../image-operations.ts';
+import { isImageId, parseImageName, qualifyImageName } from '../images.ts';
 import { LABEL_RIVET } from '../labels.ts';
 import { csvField, environmentFile, environmentLines, type Neighbour, runArgs } from './args.ts';
 import { awaitMain } from './await-main.ts';
 import { removeBuilt } from './build-leftovers.ts';
-import { checkPodman } from './check.ts';
+import { checkPodman, readInfo } from './check.ts';
 import { essence, PodmanCli, type PodmanResult } from './cli.ts';
 import { adoptAgentChannel, type CommandChannel, createAgentChannel } from './command-channel.ts';
 import { PodmanContainer } from './container.ts';
@@ -32,11 +39,13 @@ import { createExecChannel } from './exec-channel.ts';
 import { ImageBuilder } from './image-builder.ts';
 import { ImageIndex } from './image-index.ts';
 import { ImageStore } from './image-store.ts';
+import { ImageUses } from './image-uses.ts';
 import { parseContainerList } from './list.ts';
 import { MachineFlags, machineKey } from './machine-flags.ts';
 import { findNeighbour } from './neighbour.ts';
 import type { PauseCandidates } from './pause-program.ts';
 import { ProcessLimit } from './process-limit.ts';
+import { pruneImages } from './prune-images.ts';
 import { registrySettings } from './registry-settings.ts';
 import { removeTree } from './remove-tree.ts';
 import { adaptFlags, inspectMachine, PLAIN_FLAGS, type RuntimeFlags } from './runtime.ts';
@@ -81,6 +90,7 @@ class PodmanDriver implements ContainerDriver {
   readonly #podman: PodmanCli;
   readonly #images: ImageStore;
   readonly #builder: ImageBuilder;
+  readonly #uses: ImageUses;
   readonly #logger: Logger;
   readonly #flags: MachineFlags;
   readonly #defaultImage: string | undefined;
@@ -99,10 +109,12 @@ class PodmanDriver implements ContainerDriver {
     const { insecureRegistries = [], signaturePolicy } = options;
     const registries = registrySettings(insecureRegistries, signaturePolicy);
     const podman = this.#podman;
+    this.#uses = new ImageUses(cacheFile && join(dirname(cacheFile), 'pulled-images'));
     this.#images = new ImageStore({
       podman,
       globalFlags: () => this.#flags.current.global,
       registries,
+      uses: this.#uses,
       index: new ImageIndex({
         env,
         cacheFile: cacheFile && join(dirname(cacheFile), 'podman-images.json'),
@@ -150,6 +162,7 @@ class PodmanDriver implements ContainerDriver {
   async buildImage(spec: BuildSpec, sink: OutputSink, signal?: AbortSignal): Promise<ImageFacts> {
     checkBuild(spec);
     await this.#learnFrom(spec);
+    for (const id of spec.images.values()) await this.#uses.used(id);
     return await this.#builder.build(spec, sink, signal);
   }
 
@@ -165,10 +178,18 @@ class PodmanDriver implements ContainerDriver {
     return await removeBuilt(this.#podman, this.#flags.current.global, labels);
   }
 
+  async pruneImages(options: PruneOptions): Promise<number> {
+    await this.#flags.recall();
+    const globalFlags = this.#flags.current.global;
+    const parts = { podman: this.#podman, globalFlags, uses: this.#uses, logger: this.#logger };
+    return await pruneImages(parts, options);
+  }
+
   async start(spec: ContainerSpec, signal?: AbortSignal): Promise<Container> {
     checkSpec(spec);
     await this.#flags.recall();
     const image = spec.imageId ?? spec.image;
+    void this.#noteUse(spec);
     let reason = this.#withoutShell.get(image);
     if (this.#controlDirectory && reason === undefined) {
       try {
@@ -232,7 +253,8 @@ class PodmanDriver implements ContainerDriver {
     channel: CommandChannel,
     main: ProcessIdentity,
   ): Promise<Container> {
-    return new PodmanContainer({
+    const noteUse = (): Promise<void> => this.#noteUse(spec);
+    const container = new PodmanContainer({
       spec,
       channel,
       main,
@@ -240,6 +262,17 @@ class PodmanDriver implements ContainerDriver {
       remove: () => this.#remove([spec.name]),
       describeEnd: () => this.#describeEnd(spec.name),
     });
+    return decorateContainer(container, {
+      async kill() {
+        await container.kill();
+        void noteUse();
+      },
+    });
+  }
+
+  /** Never throws. */
+  #noteUse({ image, imageId = image }: ContainerSpec): Promise<void> {
+    return this.#uses.used(isImageId(imageId) ? imageId : qualifyImageName(imageId));
   }
 
   #execChannel(spec: ContainerSpec, reason: string): Promise<CommandChannel> {
@@ -292,6 +325,12 @@ class PodmanDriver implements ContainerDriver {
 
   async removeTree(path: string): Promise<void> {
     await removeTree(this.#podman, path);
+  }
+
+  async storageDirectory(): Promise<string | undefined> {
+    await this.#flags.recall();
+    const { storageRoot } = await readInfo(this.#podman, this.#flags.current.global);
+    return storageRoot === 'unknown' ? undefined : storageRoot;
   }
 
   async close(): Promise<void> {

@@ -13,6 +13,7 @@ import { isImageId, parseImageName, qualifyImageName } from '../images.ts';
 import { essence, type PodmanCli, type PodmanResult } from './cli.ts';
 import { imageFacts } from './image-facts.ts';
 import type { ImageIndex } from './image-index.ts';
+import type { ImageUses } from './image-uses.ts';
 import { isPassing, pullError } from './pull-error.ts';
 import type { RegistrySettings } from './registry-settings.ts';
 
@@ -37,6 +38,7 @@ export interface ImageStoreOptions {
   readonly globalFlags: () => readonly string[];
   readonly registries: RegistrySettings;
   readonly index: ImageIndex;
+  readonly uses: ImageUses;
   readonly logger: Logger;
   /** Of one pull with all its tries; five minutes when undefined. */
   readonly pullTimeoutMs: number | undefined;
@@ -102,7 +104,7 @@ export class ImageStore {
         : missing;
       throw RivetError.of('RIVET_CONTAINER_IMAGE_NOT_FOUND', { image, reason });
     }
-    return await this.#sharedPull(image, options);
+    return await this.#sharedPull(image, options, mayBeThere);
   }
 
   /**
@@ -144,12 +146,17 @@ export class ImageStore {
     return imageFacts(answer, isImageId(image) ? undefined : qualifyImageName(image));
   }
 
-  async #sharedPull(image: string, options: PullOptions): Promise<string | undefined> {
+  /** @param isMissing whether it is known that no image has this name yet */
+  async #sharedPull(
+    image: string,
+    options: PullOptions,
+    isMissing: boolean,
+  ): Promise<string | undefined> {
     const { signal, authFile } = options;
     signal?.throwIfAborted();
     // What one may see with its credentials another may not.
     const key = JSON.stringify([qualifyImageName(image), authFile]);
-    const pull = this.#pulls.get(key) ?? this.#startPull(key, image, authFile);
+    const pull = this.#pulls.get(key) ?? this.#startPull(key, image, authFile, isMissing);
     pull.waiting += 1;
     try {
       return await unlessAborted(pull.done, signal);
@@ -164,15 +171,35 @@ export class ImageStore {
     }
   }
 
-  #startPull(key: string, image: string, authFile: string | undefined): Pull {
+  #startPull(key: string, image: string, authFile: string | undefined, isMissing: boolean): Pull {
     const abort = new AbortController();
-    const done = this.#pullPatiently(image, authFile, abort.signal).finally(() => {
+    const pulling = this.#pullAndNote(image, authFile, isMissing, abort.signal);
+    const done = pulling.finally(() => {
       if (this.#pulls.get(key) === pull) this.#pulls.delete(key);
     });
     done.catch(() => undefined);
     const pull: Pull = { done, abort, waiting: 0 };
     this.#pulls.set(key, pull);
     return pull;
+  }
+
+  /** Only what Rivet brought to this machine may it take away again. */
+  async #pullAndNote(
+    image: string,
+    authFile: string | undefined,
+    isMissing: boolean,
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
+    const { uses, logger } = this.#options;
+    const name = qualifyImageName(image);
+    const isOurs = isMissing || !(await this.exists(image)) || (await uses.hasName(name));
+    const id = await this.#pullPatiently(image, authFile, signal);
+    if (!isOurs || id === undefined) return id;
+    // Without it the image stays until somebody removes it; the job can run all the same.
+    await uses.pulled(id, name).catch((error: unknown) => {
+      logger.debug({ err: error }, 'it could not be written down what was pulled');
+    });
+    return id;
   }
 
   /** Podman itself asks again after "too many requests" only, and not for long. */
