@@ -42,7 +42,7 @@ void runToExit(async () => {
     logger,
   });
   try {
-    const migrations = await migrate(database);
+    const migrations = await migrate(database, { logger });
     await checkSchema(database);
     const keys = { current: masterKey, other: otherMasterKey };
     const sealing = createSealing({ database, ...keys, onFirstStart: beginAuditLog, logger });

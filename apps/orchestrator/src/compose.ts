@@ -346,7 +346,7 @@ function openDatabase(
 function schemaService({ database, logger }: Services, mayMigrate: boolean): Service {
   return createService('schema', {
     async start() {
-      const ran = mayMigrate ? await migrate(database) : [];
+      const ran = mayMigrate ? await migrate(database, { logger }) : [];
       if (ran.length > 0) logger.info({ migrations: ran }, 'the schema was brought up to date');
       await checkSchema(database);
     },

@@ -4,10 +4,11 @@ import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { createClient } from '@rivet/protocol';
+import { createFromTemplate, dropDatabase, migrate as migrateTo } from '@rivet/store';
 import { createTestDatabase, type TestDatabase } from '@rivet/testing';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, inject, test } from 'vitest';
 import { clientWith, PASSWORD, signIn } from './auth/test-people.ts';
-import { startTestOrchestrator, testMasterKey } from './test-orchestrator.ts';
+import { openTestDatabase, startTestOrchestrator, testMasterKey } from './test-orchestrator.ts';
 
 let database: TestDatabase;
 
@@ -108,4 +109,42 @@ test('an orchestrator without users prints a token for the first one, and with u
   });
   expect(first).toContain('--setup-token');
   expect(await run(async () => undefined)).not.toContain('rvs_');
+});
+
+test('a migration whose program is killed half-way has changed nothing, and the next start does it', async () => {
+  const { adminUrl } = inject('rivetDatabase');
+  const name = `killed_${process.pid}_${Date.now()}`;
+  const url = await createFromTemplate(adminUrl, name, 'template0');
+  const earlier = openTestDatabase(url);
+  const ask = (text: string) => earlier.query({ name: '', text, repeatable: true });
+  const SESSIONS = `SELECT wait_event_type AS waits_for FROM pg_stat_activity
+    WHERE datname = current_database() AND application_name = 'rivet-migrate'`;
+  const DONE = `SELECT max(name) AS newest, to_regclass('running_attempts')::text AS made,
+    EXISTS (SELECT FROM pg_constraint WHERE conname = 'idempotency_keys_job_id_fkey') AS dropped_not
+    FROM rivet_migrations`;
+  try {
+    await migrateTo(earlier, { last: '0009_access' });
+    const holder = await earlier.connect();
+    // It has dropped constraints and made a function when it comes to this table.
+    await holder.query('BEGIN; LOCK TABLE runners IN ROW EXCLUSIVE MODE');
+    const child = start('migrate', [], { DATABASE_URL: url });
+    const exit = once(child, 'exit');
+    await expect
+      .poll(() => ask(SESSIONS), { timeout: 60_000 })
+      .toContainEqual({ waits_for: 'Lock' });
+    child.kill('SIGKILL');
+    await exit;
+    await expect.poll(() => ask(SESSIONS), { timeout: 60_000 }).toEqual([]);
+    await holder.query('COMMIT');
+    await holder.end();
+    const before = { newest: '0009_access', made: null, dropped_not: true };
+    expect(await ask(DONE)).toEqual([before]);
+    const again = await migrate([], '', { DATABASE_URL: url });
+    expect(again).toMatchObject({ code: 0, stderr: '' });
+    expect(again.stdout).toContain('"migrations":["0010_history_partitions",');
+    expect(await ask(DONE)).toMatchObject([{ made: 'running_attempts', dropped_not: false }]);
+  } finally {
+    await earlier.close();
+    await dropDatabase(adminUrl, name);
+  }
 });

@@ -29,7 +29,7 @@ void runToExit(async () => {
     logger,
   });
   try {
-    const migrations = await migrate(database);
+    const migrations = await migrate(database, { logger });
     await checkSchema(database);
     announce({ event: 'migrated', migrations });
     if (admin !== undefined) await makeAdministrator(database, config, logger, admin, password);

@@ -63,7 +63,6 @@ beforeAll(async () => {
   placesAfter = { little: await placesOf(ahead.little), far: await placesOf(ahead.far) };
   const text = new SecretText(before.master_key);
   const started = await startTestOrchestrator(url, {
-    // Nothing ends by itself before the test that lets it.
     leaseSeconds: 600,
     masterKey: { kind: 'value', setting: 'RIVET_MASTER_KEY', text },
   });
@@ -90,8 +89,9 @@ async function addJobsOfWrongClocks(): Promise<void> {
         WHERE ${key} = '${jobs.succeeded}'`);
     }
   }
-  await run(`UPDATE job_attempts SET lease_until = now() + interval '10 minutes'
-    WHERE ended_at IS NULL AND job_id <> '${jobs.lost}'`);
+  // They run now, and nothing ends by itself before the test that lets it.
+  await run(`UPDATE job_attempts SET started_at = now(), lease_until = now() + interval '1 hour'
+    WHERE ended_at IS NULL`);
 }
 
 async function readTables(): Promise<Rows> {

@@ -1,10 +1,11 @@
 // Brings the schema to the version that this program knows, and refuses one that it does not.
 import { readdir } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
-import { describeThrown, RivetError } from '@rivet/base';
+import { resolve } from 'node:path';
+import { type Logger, RivetError } from '@rivet/base';
 import type { Client } from 'pg';
 import type { Database } from './database.ts';
 import { toDatabaseError } from './database-error.ts';
+import { runMigrations } from './run-migrations.ts';
 import { type Queryable, repeatable } from './statement.ts';
 
 /** The migrations of this program. */
@@ -13,6 +14,8 @@ export const migrationsDirectory = resolve(import.meta.dirname, '../../../migrat
 /** Orchestrators that start together wait for each other at this advisory lock. */
 const LOCK_KEY = 727_481_001;
 const POSTGRESQL_MIN = 14;
+/** Long enough for a backup of a small installation to end, short enough to be told at a start. */
+const PATIENCE_MS = 120_000;
 
 interface SchemaState {
   /** Migrations of this program that the database lacks, in order. */
@@ -23,31 +26,57 @@ interface SchemaState {
   readonly breaking: boolean;
 }
 
+export interface MigrateOptions {
+  /** Where the migrations are; those of this program when absent. */
+  readonly directory?: string;
+  /** Stop after this one; absent: run all. */
+  readonly last?: string | undefined;
+  /** Is told what a migration waits for. */
+  readonly logger?: Logger;
+  /** How long a migration is tried while others hold what it needs, in milliseconds. */
+  readonly patienceMs?: number;
+}
+
 /**
  * Runs the migrations that are missing, each in a transaction of its own; returns their names.
- * @param last stop after this one; absent: run all
- * @throws RIVET_DATABASE_SCHEMA_NEWER, RIVET_DATABASE_TOO_OLD, RIVET_DATABASE_MIGRATION_FAILED
+ * While others work none of them makes anybody wait for longer than two seconds for its locks.
+ * @throws RIVET_DATABASE_SCHEMA_NEWER, RIVET_DATABASE_TOO_OLD, RIVET_DATABASE_MIGRATION_FAILED,
+ *   RIVET_DATABASE_MIGRATION_BLOCKED
  */
-export async function migrate(
-  database: Database,
-  directory: string = migrationsDirectory,
-  last?: string,
-): Promise<string[]> {
+export async function migrate(database: Database, options: MigrateOptions = {}): Promise<string[]> {
+  const { directory = migrationsDirectory, last, logger, patienceMs = PATIENCE_MS } = options;
   const client = await database.connect();
   try {
     await checkServerVersion(client);
     await client.query('SET statement_timeout = 0');
-    await client.query('SELECT pg_advisory_lock($1)', [LOCK_KEY]);
+    await endWithProgram(client);
+    await takeTurn(client, logger);
     const known = await knownMigrations(directory);
     const { missing } = await refuseNewer(client, known);
     const wanted = missing.filter((name) => last === undefined || name <= last);
-    return wanted.length === 0 ? [] : await runMissing(client, directory, wanted.length);
+    await runMigrations({ database, client, directory, logger, patienceMs }, wanted);
+    return wanted;
   } catch (error) {
     throw toDatabaseError(error, database.address);
   } finally {
     // Ending the session gives the lock back.
     await client.end().catch(() => undefined);
   }
+}
+
+/** Where the server can: a session whose program was killed does not finish what it was at. */
+async function endWithProgram(client: Client): Promise<void> {
+  await client.query(`SET client_connection_check_interval = '1s'`).catch(() => undefined);
+}
+
+/** One program migrates at a time; the others then find nothing to do. */
+async function takeTurn(client: Client, logger: Logger | undefined): Promise<void> {
+  const tried = await client.query<{ taken: boolean }>('SELECT pg_try_advisory_lock($1) AS taken', [
+    LOCK_KEY,
+  ]);
+  if (tried.rows[0]?.taken === true) return;
+  logger?.info({}, 'another program brings the schema up to date; waiting for it');
+  await client.query('SELECT pg_advisory_lock($1)', [LOCK_KEY]);
 }
 
 /**
@@ -113,34 +142,6 @@ function queryable(client: Client): Queryable {
 function refuse(state: SchemaState): void {
   if (!state.breaking) return;
   throw RivetError.of('RIVET_DATABASE_SCHEMA_NEWER', { found: state.unknown.at(-1) ?? '' });
-}
-
-async function runMissing(client: Client, directory: string, count: number): Promise<string[]> {
-  // Only this function needs it, and it takes a while to load.
-  const { runner } = await import('node-pg-migrate');
-  let last = '';
-  const note = (message: string): void => {
-    last = /### MIGRATION (\S+)/.exec(message)?.[1] ?? last;
-  };
-  try {
-    const ran = await runner({
-      dbClient: client,
-      dir: join(directory),
-      ignorePattern: '(?!\\d{4}_.*\\.sql$).*',
-      direction: 'up',
-      count,
-      migrationsTable: 'rivet_migrations',
-      singleTransaction: false,
-      // A newer, compatible program may have run migrations that come after ours.
-      checkOrder: false,
-      noLock: true,
-      logger: { debug: note, info: note, warn: note, error: note },
-    });
-    return ran.map(({ name }) => name);
-  } catch (error) {
-    const reason = describeThrown(error);
-    throw RivetError.of('RIVET_DATABASE_MIGRATION_FAILED', { name: last, reason }, error);
-  }
 }
 
 async function checkServerVersion(client: Client): Promise<void> {

@@ -55,7 +55,7 @@ export async function restoreAll(
     await client.query('SET idle_in_transaction_session_timeout = 0');
     const newer = (await listMigrations(client)).find((name) => !migrations.includes(name));
     if (newer !== undefined) refuseTarget(database, `it has the migration ${newer}`);
-    await migrate(database, undefined, migrations.at(-1));
+    await migrate(database, { last: migrations.at(-1) });
     await client.query('BEGIN');
     const result = await load(database, client, source);
     await client.query('COMMIT');

@@ -108,6 +108,14 @@ export const serverErrors = defineErrors({
     exit: 1,
     fault: 'operator',
   },
+  RIVET_DATABASE_MIGRATION_BLOCKED: {
+    message: 'the migration {name} was not given its locks for {waited}: {blockers} held them',
+    solve:
+      'Nothing of it was kept, and others were let through meanwhile. Let what holds the locks end (a backup, a forgotten psql; `SELECT pg_terminate_backend(pid)` ends a session), then run `rivet migrate` again.',
+    status: 503,
+    exit: 3,
+    fault: 'operator',
+  },
   RIVET_DATABASE_FULL: {
     message: 'the database can store no more: {reason}',
     solve: 'Give the PostgreSQL server more disk space; running jobs wait and carry on.',
