@@ -33,8 +33,8 @@ afterAll(async () => {
 
 /** Runs the CLI as a person would on another machine. */
 async function rivet(...args: string[]): Promise<string> {
-  const program = fileURLToPath(new URL('../apps/cli/src/main.ts', import.meta.url));
-  const { stdout } = await run(process.execPath, [program, ...args], {
+  const program = fileURLToPath(new URL('../apps/cli/bin/rivet', import.meta.url));
+  const { stdout } = await run(program, args, {
     env: {
       PATH: process.env.PATH,
       HOME: directory,

@@ -3,6 +3,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { programEntry } from '@rivet/base';
 
 const START_MS = 30_000;
 const STOP_MS = 60_000;
@@ -27,14 +28,14 @@ export interface Program {
   stop(): Promise<number | string>;
 }
 
-/** Starts the app whose main file is `path`, below the root of the repository. */
+/** Starts the app whose main file is `path`, below the root of the repository: as it was built. */
 export function startProgram(
   name: string,
   path: string,
   env: Readonly<Record<string, string>>,
 ): Program {
   const root = fileURLToPath(new URL('..', import.meta.url));
-  const child = spawn(process.execPath, [path], {
+  const child = spawn(process.execPath, [programEntry(root, path, env)], {
     cwd: root,
     env: { ...withoutRivet(process.env), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

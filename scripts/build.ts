@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, readlink, rename, rm, symlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { BUILD_DIRECTORY, findBuild } from '../packages/base/src/index.ts';
+import { BUILD_DIRECTORY, findBuild, programSources } from '../packages/base/src/index.ts';
 import { LUA_IMAGE, LUA_IMAGE_ENTRY, makeImage } from '../packages/lua/src/index.ts';
 import { bundle } from './build/bundle.ts';
 import { buildCheckImage, CHECK_IMAGE } from './build/check-image.ts';
@@ -34,21 +34,15 @@ const TOGETHER = [
 /** What programs start by the place of its source. */
 const YAML = { name: 'yaml', path: 'packages/engine/src/yaml/yaml-main.ts' };
 const children = new Map([[YAML.path, YAML.name]]);
-const services = {
-  orchestrator: 'apps/orchestrator/src/main.ts',
-  migrate: 'apps/orchestrator/src/migrate.ts',
-  bootstrap: 'apps/orchestrator/src/bootstrap.ts',
-  backup: 'apps/orchestrator/src/backup.ts',
-  runner: 'apps/runner/src/main.ts',
-  sweeper: 'apps/cli/src/sweeper/main.ts',
-};
 
 await main();
 
 async function main(): Promise<void> {
-  const stale = [...Object.keys({ ...commandLine, ...services }), LUA_IMAGE, CHECK_IMAGE].some(
-    (name) => findBuild(root, name) === undefined,
-  );
+  const stale = [
+    ...Object.keys({ ...commandLine, ...programSources }),
+    LUA_IMAGE,
+    CHECK_IMAGE,
+  ].some((name) => findBuild(root, name) === undefined);
   if (process.argv.includes('--if-stale') && !stale) return;
   const beganAt = performance.now();
   const directory = join(builds, `${Date.now()}-${process.pid}`);
@@ -85,7 +79,7 @@ async function buildPrograms(directory: string): Promise<void> {
   const yaml = await bundle({ ...options, entries: { [YAML.name]: YAML.path }, whole: true });
   const sources = [...(await bundle({ ...options, entries: commandLine, together: TOGETHER }))];
   // Each for itself: a file that two of them share holds what one of them has no use for.
-  for (const [name, path] of Object.entries(services)) {
+  for (const [name, path] of Object.entries(programSources)) {
     sources.push(...(await bundle({ ...options, entries: { [name]: path } })));
   }
   await writeSurroundings(directory);

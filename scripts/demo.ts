@@ -8,7 +8,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-const cli = ['apps/cli/src/main.ts'];
+const launcher = 'apps/cli/bin/rivet';
 const example = 'examples/build-and-test/pipeline.lua';
 const startDeadlineMs = 120_000;
 
@@ -32,11 +32,10 @@ const env = {
 };
 
 say('1. Starting PostgreSQL, an orchestrator and a runner (`rivet dev`)');
-const dev = spawn(
-  process.execPath,
-  [...cli, 'dev', '--data-dir', directory, '--port', String(port)],
-  { env, stdio: ['ignore', 'inherit', 'inherit'] },
-);
+const dev = spawn(rivet, ['dev', '--data-dir', directory, '--port', String(port)], {
+  env,
+  stdio: ['ignore', 'inherit', 'inherit'],
+});
 const stopOnSignal = (signal: NodeJS.Signals): void => void dev.kill(signal);
 process.on('SIGINT', stopOnSignal);
 process.on('SIGTERM', stopOnSignal);
@@ -67,7 +66,7 @@ try {
 
 function rivet(...args: string[]): void {
   try {
-    execFileSync(process.execPath, [...cli, ...args], { env, stdio: 'inherit' });
+    execFileSync(launcher, args, { env, stdio: 'inherit' });
   } catch {
     throw new Error(`\`rivet ${args.join(' ')}\` failed; its message is above.`);
   }

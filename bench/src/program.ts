@@ -1,7 +1,6 @@
 // A program of Rivet as a process of its own: what it announces, what it uses, its last words.
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { findBuild } from '@rivet/base';
+import { programEntry } from '@rivet/base';
 import { type HostProcess, startProcess } from '@rivet/processes';
 import { root } from './command.ts';
 
@@ -30,8 +29,8 @@ export interface ProcessUsage {
 }
 
 /**
- * Starts the program whose main file is `path` below the root of the repository, with the Node that
- * runs the benchmark. Settings of Rivet in our own environment are not passed on.
+ * Starts the program whose main file is `path` below the root of the repository as an operator would,
+ * as it was built, with the Node that runs the benchmark. Settings of Rivet in our own environment are not passed on.
  */
 export function startProgram(
   path: string,
@@ -43,7 +42,7 @@ export function startProgram(
   );
   const child = startProcess({
     file: process.execPath,
-    args: [builtFrom(path) ?? path, ...args],
+    args: [programEntry(root, path, settings), ...args],
     cwd: root,
     env: { ...Object.fromEntries(inherited), ...settings },
     stdin: 'ignore',
@@ -73,13 +72,6 @@ export function startProgram(
       await child.stop(STOP_MS);
     },
   };
-}
-
-/** As an operator starts it: what was built, unless a source has changed since. */
-function builtFrom(path: string): string | undefined {
-  const [, name] = /^apps\/(\w+)\/src\/main\.ts$/.exec(path) ?? [];
-  const directory = name === undefined ? undefined : findBuild(root, name);
-  return directory && join(directory, `${name}.cjs`);
 }
 
 /** @throws when there is no such process */

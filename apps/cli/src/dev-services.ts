@@ -2,10 +2,9 @@
 // processes.
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
-import { createService, RivetError, type Service, withDeadline } from '@rivet/base';
+import { createService, type Program, RivetError, type Service, withDeadline } from '@rivet/base';
 import type { HostProcess } from '@rivet/processes';
 import { describeEnd, startGuarded } from './guarded-program.ts';
-import type { Program } from './installation.ts';
 
 /** What a program prints on standard output once it works. */
 interface ReadyEvent {

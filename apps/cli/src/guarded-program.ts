@@ -1,7 +1,8 @@
 // Starts a program of the installation so that it ends with us, also when we are killed.
 import { constants } from 'node:os';
+import type { Program } from '@rivet/base';
 import { type HostProcess, type ProcessExit, startProcess } from '@rivet/processes';
-import { type Program, programEntry } from './installation.ts';
+import { entryOf } from './installation.ts';
 
 /**
  * Waits for the program, and beside it for the end of standard input: the pipe to whoever started
@@ -48,7 +49,7 @@ export function startGuarded(
     file: '/bin/sh',
     // Paths are parameters of the script, never part of it.
     args: [
-      ...['-c', GUARD, 'rivet', process.execPath, programEntry(program, env)],
+      ...['-c', GUARD, 'rivet', process.execPath, entryOf(program, env)],
       ...(options.args ?? []),
     ],
     env,

@@ -3,12 +3,11 @@ import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { fileURLToPath } from 'node:url';
 import { startProcess } from '@rivet/processes';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { exitCodeMeanings } from './exit-codes.ts';
 import { allEntries } from './registry.ts';
-import { cli, MAIN } from './testing/run-cli.ts';
+import { cli, LAUNCHER } from './testing/run-cli.ts';
 
 let directory: string;
 beforeEach(async () => {
@@ -92,10 +91,10 @@ describe('rivet', () => {
   });
 
   it('ends quietly when its reader goes away', async () => {
-    const script = `"$0" "$1" --help | head -n 1; echo done`;
+    const script = `"$0" --help | head -n 1; echo done`;
     const shell = startProcess({
       file: '/bin/sh',
-      args: ['-c', script, process.execPath, MAIN],
+      args: ['-c', script, LAUNCHER],
       env: { PATH: process.env.PATH, HOME: directory },
     });
     const [stdout, stderr] = await Promise.all([
@@ -110,7 +109,7 @@ describe('rivet', () => {
   it('works with standard input closed', async () => {
     const shell = startProcess({
       file: '/bin/sh',
-      args: ['-c', '"$0" "$1" --help <&- >&2', process.execPath, MAIN],
+      args: ['-c', '"$0" --help <&- >&2', LAUNCHER],
       env: { PATH: process.env.PATH, HOME: directory },
       stderr: 'ignore',
     });
@@ -140,8 +139,6 @@ describe('every command', () => {
 });
 
 describe('the launcher', () => {
-  const launcher = fileURLToPath(new URL('../bin/rivet', import.meta.url));
-
   const launch = async (file: string, path: string | undefined, env = {}) => {
     const child = startProcess({ file, args: ['--version'], env: { ...env, PATH: path } });
     const [stdout, stderr, exit] = await Promise.all([
@@ -153,7 +150,7 @@ describe('the launcher', () => {
   };
 
   it('starts through a chain of links', async () => {
-    await symlink(launcher, join(directory, 'first'));
+    await symlink(LAUNCHER, join(directory, 'first'));
     await symlink('first', join(directory, 'rivet'));
     const { code, stdout } = await launch(join(directory, 'rivet'), process.env.PATH);
     expect(stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
@@ -166,7 +163,7 @@ describe('the launcher', () => {
         await mkdir(join(directory, dirname(path)), { recursive: true });
         await writeFile(join(directory, path), content, { mode: 0o755 });
       };
-      await write('apps/cli/bin/rivet', await readFile(launcher));
+      await write('apps/cli/bin/rivet', await readFile(LAUNCHER));
       await write('apps/cli/src/main.ts', 'const what: string = "sources"; console.log(what);');
       if (built) await write('build/current/rivet.cjs', 'console.log("built");');
       await write('node_modules/.bin/node', `#!/bin/sh\nexec "${process.execPath}" "$@"\n`);
@@ -194,7 +191,7 @@ describe('the launcher', () => {
     // A copy that has no installation around it, and a PATH whose node is old.
     const alone = join(directory, 'alone', 'bin');
     await mkdir(alone, { recursive: true });
-    await writeFile(join(alone, 'rivet'), await readFile(launcher), { mode: 0o755 });
+    await writeFile(join(alone, 'rivet'), await readFile(LAUNCHER), { mode: 0o755 });
     const old = join(directory, 'old');
     await mkdir(old);
     await writeFile(

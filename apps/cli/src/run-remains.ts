@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import type { ContainerDriver, Disposer } from '@rivet/containers';
 import { startProcess } from '@rivet/processes';
 import type { Environment } from './config-file.ts';
-import { programEntry } from './installation.ts';
+import { entryOf } from './installation.ts';
 import { markEnded, type RunDirectory } from './run-directory.ts';
 
 export class RunRemains implements Disposer {
@@ -43,7 +43,7 @@ export class RunRemains implements Disposer {
   #startSweeper(env: Environment): boolean {
     const sweeper = startProcess({
       file: process.execPath,
-      args: [programEntry('sweeper', env), resolve(this.#dataDirectory), ...this.#containers],
+      args: [entryOf('sweeper', env), resolve(this.#dataDirectory), ...this.#containers],
       env,
       cwd: '/',
       stdin: 'pipe',

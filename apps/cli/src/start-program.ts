@@ -1,10 +1,9 @@
 // Runs another program of the installation in the foreground: its output is ours, signals go to it.
 
-import { RivetError } from '@rivet/base';
+import { type Program, RivetError } from '@rivet/base';
 import type { CommandContext } from './command.ts';
 import { exitCodes } from './exit-codes.ts';
 import { describeEnd, startGuarded } from './guarded-program.ts';
-import type { Program } from './installation.ts';
 
 /**
  * Starts the program and waits for its end. It has a process group of its own: what Ctrl-C means

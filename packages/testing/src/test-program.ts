@@ -1,6 +1,8 @@
 // Starts one of our programs as users do: as a process, with nothing but the given environment.
+import { relative } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { programEntry } from '@rivet/base';
 import { startProcess } from '@rivet/processes';
 
 export interface TestProgram {
@@ -13,7 +15,9 @@ export interface TestProgram {
   stop(): Promise<void>;
 }
 
-/** Starts the TypeScript program in `entry`. */
+const root = fileURLToPath(new URL('../../..', import.meta.url));
+
+/** Starts the program whose source is `entry`, as users would: as it was built, where it was. */
 export function startProgram(
   entry: URL,
   env: Readonly<Record<string, string>>,
@@ -21,7 +25,7 @@ export function startProgram(
 ): TestProgram {
   const child = startProcess({
     file: process.execPath,
-    args: [fileURLToPath(entry), ...args],
+    args: [programEntry(root, relative(root, fileURLToPath(entry)), env), ...args],
     env: { PATH: process.env.PATH, TMPDIR: process.env.TMPDIR, ...env },
     stdin: 'ignore',
   });

@@ -5,7 +5,7 @@ import { askNewPassword, readPasswordLines } from '../ask.ts';
 import { type CommandContext, defineCommand, flag, text } from '../command.ts';
 import { databaseOption, databaseSettings } from '../database-option.ts';
 import { describeEnd } from '../guarded-program.ts';
-import { programEntry } from '../installation.ts';
+import { entryOf } from '../installation.ts';
 import { startProgram } from '../start-program.ts';
 
 export const migrate = defineCommand({
@@ -58,7 +58,7 @@ async function migrateWithAdministrator(
 ): Promise<number> {
   const child = startProcess({
     file: process.execPath,
-    args: [programEntry('migrate', context.env), '--admin', admin],
+    args: [entryOf('migrate', context.env), '--admin', admin],
     env: { ...context.env, ...env },
     stdin: 'pipe',
     stdout: 'inherit',

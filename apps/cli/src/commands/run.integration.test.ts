@@ -6,7 +6,7 @@ import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { startProcess } from '@rivet/processes';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { cli } from '../testing/run-cli.ts';
+import { cli, LAUNCHER } from '../testing/run-cli.ts';
 import { type RunningCli, startCli } from '../testing/running-cli.ts';
 import { openTerminal, terminalMissing } from '../testing/terminal.ts';
 
@@ -296,8 +296,9 @@ describe('interruption', () => {
       args: [
         '-c',
         '{ "$0" "$@"; echo "code $?" >&2; } | head -n 1',
-        process.execPath,
-        ...mainArgs(),
+        LAUNCHER,
+        'run',
+        'pipeline.lua',
       ],
       env: { PATH: process.env.PATH, ...env },
       cwd: directory,
@@ -351,8 +352,4 @@ describe.skipIf(noTerminal !== undefined)(`at a terminal (${noTerminal ?? 'scrip
 /** All text of a pipe. */
 async function readAll(stream: Readable | undefined): Promise<string> {
   return stream === undefined ? '' : await text(stream);
-}
-
-function mainArgs(): string[] {
-  return [new URL('../main.ts', import.meta.url).pathname, 'run', 'pipeline.lua'];
 }

@@ -7,7 +7,8 @@ import { fileURLToPath } from 'node:url';
 import { startProcess } from '@rivet/processes';
 import { expect } from 'vitest';
 
-export const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url));
+/** What users start: it runs what was built, unless a source has changed since. */
+export const LAUNCHER = fileURLToPath(new URL('../../bin/rivet', import.meta.url));
 
 /** Nothing of a test is kept in the caches of the user. */
 export const TEST_ENV = { TZ: 'UTC', NODE_DISABLE_COMPILE_CACHE: '1' };
@@ -69,8 +70,8 @@ export class CliRun {
     const home = await mkdtemp(join(tmpdir(), 'rivet-cli-home-'));
     try {
       const child = startProcess({
-        file: process.execPath,
-        args: [MAIN, ...this.#args],
+        file: LAUNCHER,
+        args: this.#args,
         env: { PATH: process.env.PATH, HOME: home, ...TEST_ENV, ...this.#env },
         ...(this.#cwd === undefined ? {} : { cwd: this.#cwd }),
         stdin: this.#stdin === undefined ? 'ignore' : 'pipe',

@@ -1,7 +1,7 @@
 // Starts the real program in a test and lets it run: for signals, servers and jobs that take time.
 import { type HostProcess, startProcess } from '@rivet/processes';
 import { expect } from 'vitest';
-import { MAIN, TEST_ENV } from './run-cli.ts';
+import { LAUNCHER, TEST_ENV } from './run-cli.ts';
 
 export interface RunningCli {
   readonly stdout: () => string;
@@ -21,8 +21,8 @@ export function startCli(
   options: { env: Record<string, string | undefined>; cwd: string },
 ): RunningCli {
   const child: HostProcess = startProcess({
-    file: process.execPath,
-    args: [MAIN, ...args],
+    file: LAUNCHER,
+    args,
     env: { PATH: process.env.PATH, ...TEST_ENV, ...options.env },
     cwd: options.cwd,
     stdin: 'ignore',

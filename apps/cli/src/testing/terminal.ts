@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { type HostProcess, type ProcessExit, startProcess } from '@rivet/processes';
 import { expect } from 'vitest';
-import { MAIN, TEST_ENV } from './run-cli.ts';
+import { LAUNCHER, TEST_ENV } from './run-cli.ts';
 
 /** Why there can be no terminal on this machine; undefined when there can. */
 export function terminalMissing(): string | undefined {
@@ -29,9 +29,7 @@ export function openTerminal(
   args: readonly string[],
   options: { env: Record<string, string>; cwd: string },
 ): Terminal {
-  const words = [process.execPath, MAIN, ...args].map(
-    (word) => `'${word.replaceAll("'", "'\\''")}'`,
-  );
+  const words = [LAUNCHER, ...args].map((word) => `'${word.replaceAll("'", "'\\''")}'`);
   const child: HostProcess = startProcess({
     file: 'script',
     args: ['-qec', `stty cols 100 rows 40; exec ${words.join(' ')}`, '/dev/null'],
