@@ -1,6 +1,6 @@
 // The time at which leases were last looked after, by the clock of the database: whoever comes
 // after a gap knows that nobody could renew one meanwhile.
-import { once, type Queryable } from './statement.ts';
+import { once, type Queryable, repeatable } from './statement.ts';
 
 export interface Beat {
   /** Since the beat before, in seconds. */
@@ -34,4 +34,18 @@ export async function beatCluster(
 ): Promise<Beat> {
   const rows = await db.query<Beat>(beat, [limits.gapSecondsMax, limits.leaseSeconds]);
   return rows[0] ?? { gapSeconds: 0, extended: 0 };
+}
+
+const doubt = repeatable(
+  'doubt_leases',
+  `UPDATE cluster_heartbeat SET at = LEAST(at, now() - interval '1 hour')`,
+);
+
+/**
+ * Notes that somebody could not renew a lease though the database is there, as its disk is full: the
+ * next beat is one after a gap. It needs no room of its own, and where it finds none, neither does
+ * the beat, without which no lease ends.
+ */
+export async function doubtLeases(db: Queryable): Promise<void> {
+  await db.query(doubt);
 }

@@ -9,6 +9,7 @@ export {
   readSimulatedJobs,
   type SimulatedJob,
 } from './faults/simulated-rows.ts';
+export { mountSmallDisk, type SmallDisk } from './faults/small-disk.ts';
 export { startTcpProxy, type TcpProxy } from './faults/tcp-proxy.ts';
 export { violationsIn } from './faults/violations.ts';
 export { hostileMarkup, hostileSequences } from './hostile-text.ts';

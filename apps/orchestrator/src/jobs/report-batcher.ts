@@ -6,6 +6,7 @@ import { type Database, type Notifier, violatedConstraint } from '@rivet/store';
 import type { DatabaseWatch } from '../database-watch.ts';
 import type { Metrics } from '../metrics.ts';
 import { ReportsOfClaim } from './brought-reports.ts';
+import { DoubtedLeases } from './doubted-leases.ts';
 import type { IncomingReport } from './report.ts';
 import { checkReport } from './report-content.ts';
 import { readReportedLog } from './reported-log.ts';
@@ -60,6 +61,7 @@ interface Lane {
 /** What is reported here is stored once, in the order in which the reports of a job come. */
 export class ReportBatcher {
   readonly #services: ReportServices;
+  readonly #doubted: DoubtedLeases;
   readonly #small: Lane;
   readonly #large: Lane;
   /** Jobs of which a report is under way: the next one waits for it. */
@@ -69,6 +71,7 @@ export class ReportBatcher {
 
   constructor(services: ReportServices) {
     this.#services = services;
+    this.#doubted = new DoubtedLeases(services.reserved, services.leaseSeconds);
     const lane = { waiting: [], running: 0, scheduled: false };
     this.#small = { ...lane, database: services.reserved, transactionsMax: 1 };
     this.#large = { ...lane, waiting: [], database: services.database, transactionsMax: LARGE_MAX };
@@ -77,7 +80,7 @@ export class ReportBatcher {
   /**
    * Takes one report of a runner: all of it or nothing.
    * @throws RIVET_JOB_NOT_FOUND also for a job that another runner has, RIVET_LEASE_LOST,
-   *   RIVET_REPORT_GAP, RIVET_REQUEST_INVALID, RIVET_DATABASE_UNREACHABLE
+   *   RIVET_REPORT_GAP, RIVET_REQUEST_INVALID, RIVET_DATABASE_UNREACHABLE, RIVET_DATABASE_FULL
    */
   async take(runnerId: string, jobId: string, report: ReportRequest): Promise<ReportResponse> {
     checkReport(report);
@@ -85,7 +88,8 @@ export class ReportBatcher {
     // The form in which the database shows it: two that mean the same job are the same text.
     const id = jobId.toLowerCase();
     const incoming = { runnerId, jobId: id, report, log: await readReportedLog(report) };
-    const result = await this.#services.databaseWatch.answered(this.#store(incoming));
+    const storing = this.#services.databaseWatch.answered(this.#store(incoming));
+    const result = await this.keepingLeases(storing);
     this.#tell(incoming, result);
     if (result.kind === 'refused') throw result.error;
     return { lease_seconds: leaseSeconds, cancel: result.kind === 'stored' && result.cancel };
@@ -103,6 +107,16 @@ export class ReportBatcher {
       this.#tell(incoming, { kind: 'stored', cancel: false, ending });
     });
     return of.reports.length > 0 ? of : undefined;
+  }
+
+  /** Settles as `work` does, which was to renew leases; what it failed of may not end them. */
+  async keepingLeases<T>(work: Promise<T>): Promise<T> {
+    try {
+      return await work;
+    } catch (error) {
+      this.#doubted.refused(error);
+      throw error;
+    }
   }
 
   /** Resolves when all that was taken has its answer. */

@@ -84,7 +84,8 @@ export function runnerCallRoutes(services: Services): Handlers<Names> {
       const together =
         body.repeat === false ? services.reports.ofClaim(runner.runnerId, reports) : undefined;
       if (together !== undefined && together.reports.length === reports.length) {
-        const claimed = await claimedBy(await claim(services, runner, now, reply.raw, together));
+        const call = await claim(services, runner, now, reply.raw, together);
+        const claimed = await services.reports.keepingLeases(claimedBy(call));
         return { ...claimed, reports: await take(together) };
       }
       // First: what they free can be claimed.
