@@ -32,7 +32,7 @@ const env = {
 };
 
 say('1. Starting PostgreSQL, an orchestrator and a runner (`rivet dev`)');
-const dev = spawn(rivet, ['dev', '--data-dir', directory, '--port', String(port)], {
+const dev = spawn(launcher, ['dev', '--data-dir', directory, '--port', String(port)], {
   env,
   stdio: ['ignore', 'inherit', 'inherit'],
 });
