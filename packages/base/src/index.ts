@@ -32,6 +32,7 @@ export {
   RivetError,
   toRivetError,
 } from './errors/rivet-error.ts';
+export { freeBytes } from './free-bytes.ts';
 export { findCycle, type Needs } from './graph.ts';
 export { type ImageName, qualifyImage, readImageName } from './image-name.ts';
 export {

@@ -33,16 +33,18 @@ export * from './launch-event.ts';
 export {
   decodeLogBlock,
   encodeLogBlock,
+  inspectLogBlock,
   LogBlockError,
+  type LogBlockFacts,
   type LogOrigin,
   type LogRun,
   logBlockLimits,
-  type OpenedLogBlock,
   openLogBlock,
   packLogBlock,
   runOf,
 } from './log-block.ts';
 export { type LogLines, readLogLines, splitText } from './log-lines.ts';
+export * from './protocol-version.ts';
 export * from './route-shapes.ts';
 export * from './routes/route.ts';
 export * from './routes.ts';

@@ -3,7 +3,13 @@ import { zstdCompressSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { logLevels, logStreams } from './job-events.ts';
-import { decodeLogBlock, encodeLogBlock, type LogRun, openLogBlock } from './log-block.ts';
+import {
+  decodeLogBlock,
+  encodeLogBlock,
+  inspectLogBlock,
+  type LogRun,
+  openLogBlock,
+} from './log-block.ts';
 import { readLogLines } from './log-lines.ts';
 
 const text = fc
@@ -52,6 +58,19 @@ describe('a block', () => {
         }
       }),
     );
+  });
+
+  it('that is looked at without its text can be opened and read afterwards', () => {
+    const origin = ['build', 'info', 'stdout', ''] as const;
+    // Stored as it is, and compressed into more than Node shares out of one piece of memory.
+    for (const count of [3, 20_000]) {
+      const text = Buffer.from('compiling\n'.repeat(count));
+      const block = encodeLogBlock({ runs: [{ origin, timeMs: 1, count }], text });
+      const { text: opened, ...facts } = openLogBlock(block);
+      expect(inspectLogBlock(block)).toEqual({ ...facts, textBytes: text.length });
+      expect(Buffer.compare(opened, text)).toBe(0);
+      expect(decodeLogBlock(1, block)).toHaveLength(count);
+    }
   });
 
   it('of many lines takes a fraction of their bytes', () => {

@@ -3,6 +3,7 @@
 // origins and runs of lines, then comes their text.
 import { isUtf8 } from 'node:buffer';
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import { freeBytes } from '@rivet/base';
 import {
   type LogLine,
   type LogLineLevel,
@@ -63,6 +64,9 @@ export interface OpenedLogBlock {
   /** What it takes when it is open, with its header. */
   readonly bytes: number;
 }
+
+/** The same without its text. */
+export type LogBlockFacts = Omit<OpenedLogBlock, 'text'> & { readonly textBytes: number };
 
 /** Thrown for bytes that are no block; says why, for whoever sent it. */
 export class LogBlockError extends Error {}
@@ -151,6 +155,17 @@ export function openLogBlock(block: Uint8Array, textBytes?: number): OpenedLogBl
 }
 
 /**
+ * The same where nobody wants the text: the memory that opening took is free when it returns.
+ * @throws LogBlockError
+ */
+export function inspectLogBlock(block: Uint8Array, textBytes?: number): LogBlockFacts {
+  const { text, ...facts } = openLogBlock(block, textBytes);
+  const inspected = { ...facts, textBytes: text.length };
+  close(block, text);
+  return inspected;
+}
+
+/**
  * The lines of a block with numbers above `after`, `linesMax` of them at most.
  * @param first the number of the first one
  * @throws LogBlockError
@@ -164,6 +179,7 @@ export function decodeLogBlock(
   const { runs, text } = openLogBlock(block);
   const skipped = Math.max(0, after + 1 - first);
   const texts = splitText(linesOf(text, skipped, linesMax));
+  close(block, text);
   const lines: LogLine[] = [];
   let end = 0;
   for (const { origin, timeMs, count } of runs) {
@@ -214,6 +230,11 @@ function unpack(block: Uint8Array, textBytes = UNPACKED_BYTES_PER_BYTE * block.l
       `is not compressed with zstd, or has more than ${logBlockLimits.bytes} bytes`,
     );
   }
+}
+
+/** What a block was opened into goes, unless it is a part of the block itself. */
+function close(block: Uint8Array, text: Uint8Array): void {
+  if (text.buffer !== block.buffer) freeBytes(text);
 }
 
 function readHeader(json: string): LogRun[] {

@@ -3,10 +3,11 @@ import { setImmediate } from 'node:timers/promises';
 import { formatSize, RivetError } from '@rivet/base';
 import {
   encodeLogBlock,
+  inspectLogBlock,
   type LogBlock,
   LogBlockError,
+  type LogBlockFacts,
   type LogLine,
-  type OpenedLogBlock,
   openLogBlock,
   type ReportRequest,
 } from '@rivet/protocol';
@@ -101,18 +102,18 @@ function openBlock(block: LogBlock, index: number): CheckedBlock {
   const place = `body.log_blocks[${index}]`;
   const content = Buffer.from(block.data, 'base64');
   try {
-    const opened = openLogBlock(content, block.bytes);
-    const { runs, lineCount, text, bytes: openedBytes } = opened;
+    const facts = inspectLogBlock(content, block.bytes);
+    const { runs, lineCount, textBytes, bytes: openedBytes } = facts;
     if (lineCount !== block.line_count) {
       throw invalid(`${place} has ${lineCount} lines; line_count says ${block.line_count}`);
     }
-    if (text.length !== block.bytes) {
-      throw invalid(`${place} has ${text.length} bytes of text; bytes says ${block.bytes}`);
+    if (textBytes !== block.bytes) {
+      throw invalid(`${place} has ${textBytes} bytes of text; bytes says ${block.bytes}`);
     }
-    // Neither text nor runs are kept while the report waits for its turn: a few bytes can hold a
+    // The runs are not kept either while the report waits for its turn: a few bytes can hold a
     // hundred thousand runs.
     const latestMs = runs.reduce((latest, { timeMs }) => Math.max(latest, timeMs), 0);
-    const logBytes = blockBytes(opened);
+    const logBytes = blockBytes(facts);
     return { firstLine: block.first_line, lineCount, content, latestMs, logBytes, openedBytes };
   } catch (error) {
     if (!(error instanceof LogBlockError)) throw error;
@@ -120,11 +121,11 @@ function openBlock(block: LogBlock, index: number): CheckedBlock {
   }
 }
 
-function blockBytes({ runs, lineCount, text }: OpenedLogBlock): number {
+function blockBytes({ runs, lineCount, textBytes }: LogBlockFacts): number {
   const origins = runs.reduce((sum, { origin: [stage, , , group], count }) => {
     return sum + count * (stage.length + group.length);
   }, 0);
-  return text.length - lineCount + lineCount * LINE_OVERHEAD_BYTES + origins;
+  return textBytes - lineCount + lineCount * LINE_OVERHEAD_BYTES + origins;
 }
 
 function blockChunk(block: CheckedBlock, readAt: Date): LogChunk {
