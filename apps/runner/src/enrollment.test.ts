@@ -2,7 +2,7 @@
 import { readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SecretText } from '@rivet/base';
-import type { JobOutcome } from '@rivet/protocol';
+import { type JobOutcome, PROTOCOL_VERSION } from '@rivet/protocol';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { makeRunner, type Play, type TestRunner, until } from './fake-host.ts';
 import { FakeServer, REGISTRATION_TOKEN } from './fake-server.ts';
@@ -34,6 +34,54 @@ async function make(env: Record<string, string> = {}, directory?: string): Promi
 const tokenIn = async (directory: string, name = 'token') =>
   (await readFile(join(directory, name), 'utf8')).trim();
 const hash = (token: string): string => hashOf(new SecretText(token));
+
+describe('a server that is older than the runner', () => {
+  const tooOld = (orchestrator: string) => ({
+    code: 'RIVET_PROTOCOL_MISMATCH',
+    message: `the orchestrator is too old: the runner speaks version ${PROTOCOL_VERSION} of the protocol, the orchestrator ${orchestrator}`,
+  });
+  const SOON = { RIVET_START_DEADLINE: '1ms' };
+
+  it('and says nothing of versions is named as what to update', async () => {
+    server.protocol = undefined;
+    const { runner } = await make(SOON);
+    await expect(runner.start()).rejects.toMatchObject(tooOld('1'));
+  });
+
+  it('and does not know what the runner says is too', async () => {
+    const detail = 'body has no field "number"';
+    server.fault = ({ name }) =>
+      name === 'connect' ? { status: 400, code: 'RIVET_REQUEST_INVALID', detail } : undefined;
+    const { runner } = await make(SOON);
+    await expect(runner.start()).rejects.toMatchObject(tooOld('an older one'));
+  });
+
+  it('is not meant by another mistake in what the runner says', async () => {
+    server.fault = ({ name }) =>
+      name === 'connect' ? { status: 400, code: 'RIVET_REQUEST_INVALID' } : undefined;
+    const { runner } = await make();
+    await expect(runner.start()).rejects.toMatchObject({ code: 'RIVET_REQUEST_INVALID' });
+  });
+
+  it('is asked again: it may be the last of several that are updated', async () => {
+    server.protocol = PROTOCOL_VERSION - 1;
+    server.fault = ({ name }, count) => {
+      if (name === 'connect' && count === 2) server.protocol = PROTOCOL_VERSION;
+      return undefined;
+    };
+    const { runner } = await make();
+    await runner.start();
+    expect(server.calls.filter(({ name }) => name === 'connect')).toHaveLength(3);
+  });
+
+  it('is what the orchestrator says it is, when the runner is the older one', async () => {
+    server.fault = ({ name }) =>
+      name === 'connect' ? { status: 409, code: 'RIVET_PROTOCOL_MISMATCH' } : undefined;
+    const { runner } = await make();
+    await expect(runner.start()).rejects.toMatchObject({ code: 'RIVET_PROTOCOL_MISMATCH' });
+    expect(server.calls.filter(({ name }) => name === 'connect')).toHaveLength(1);
+  });
+});
 
 describe('a first start', () => {
   it('registers with the hash of a token that only its owner can read', async () => {

@@ -1,7 +1,7 @@
 // How a runner gets in: with its own token, or once with a registration token; and how it changes
 // its token.
 import { isRivetError, type Logger, RivetError, type SecretText } from '@rivet/base';
-import type { ConnectRequest, ConnectResponse } from '@rivet/protocol';
+import { type ConnectRequest, type ConnectResponse, PROTOCOL_VERSION } from '@rivet/protocol';
 import type { CallLimits, ServerApi } from './server-api.ts';
 import type { Counter } from './state-directory.ts';
 import { hashOf, type TokenFile } from './token-file.ts';
@@ -36,8 +36,8 @@ export class Enrollment {
    * Connects with the token of the state directory, and registers first where there is none. May be
    * called again after any failure, and after a crash at any point: the token is on the disk before
    * the server hears of it, and registering the same one twice is registering it once.
-   * @throws RIVET_RUNNER_NOT_REGISTERED, RIVET_RUNNER_REFUSED, RIVET_RUNNER_REGISTRATION_REFUSED,
-   *   RIVET_RUNNER_NAME_TAKEN, RIVET_RUNNER_REVOKED, RIVET_RUNNER_TAG_DENIED, or why the server
+   * @throws RIVET_PROTOCOL_MISMATCH, RIVET_RUNNER_NOT_REGISTERED, RIVET_RUNNER_REFUSED,
+   *   RIVET_RUNNER_REGISTRATION_REFUSED, RIVET_RUNNER_NAME_TAKEN, RIVET_RUNNER_REVOKED, RIVET_RUNNER_TAG_DENIED, or why the server
    *   could not be reached
    */
   async connect(limits: CallLimits): Promise<ConnectResponse> {
@@ -88,7 +88,17 @@ export class Enrollment {
     }
   }
 
+  /** @throws RIVET_PROTOCOL_MISMATCH where the server is older than this runner */
   async #connect(limits: CallLimits): Promise<ConnectResponse> {
+    const connected = await this.#tellOffer(limits).catch((error: unknown) => {
+      throw isUnknownField(error) ? serverTooOld('an older one', error) : error;
+    });
+    const { protocol = 1 } = connected;
+    if (protocol < PROTOCOL_VERSION) throw serverTooOld(String(protocol));
+    return connected;
+  }
+
+  async #tellOffer(limits: CallLimits): Promise<ConnectResponse> {
     const { api, offer, held, connects } = this.#options;
     const ask = async (): Promise<ConnectResponse> =>
       api.connect({ ...offer, held: held(), number: await connects().next() }, limits);
@@ -124,4 +134,16 @@ export class Enrollment {
     logger.info({ runner: name }, 'registered; from now on the runner uses a token of its own');
     return token;
   }
+}
+
+/** Servers refuse what they do not know, so one that was to be said is of a newer version. */
+function isUnknownField(error: unknown): boolean {
+  return (
+    isRivetError(error, 'RIVET_REQUEST_INVALID') && /^body\S* has no field /.test(error.message)
+  );
+}
+
+function serverTooOld(server: string, cause?: unknown): RivetError {
+  const details = { older: 'orchestrator', runner: String(PROTOCOL_VERSION), server };
+  return RivetError.of('RIVET_PROTOCOL_MISMATCH', details, cause);
 }

@@ -13,6 +13,7 @@ import {
   type JobOutcome,
   type JobReport,
   type LogLine,
+  PROTOCOL_VERSION,
   type RegisterRequest,
   type ReportRequest,
 } from '@rivet/protocol';
@@ -22,7 +23,12 @@ import {
  * delay.
  */
 export type Fault =
-  | { readonly status: number; readonly code: string; readonly retryAfterSeconds?: number }
+  | {
+      readonly status: number;
+      readonly code: string;
+      readonly detail?: string;
+      readonly retryAfterSeconds?: number;
+    }
   | 'cut-before'
   | 'cut-after'
   | { readonly delayMs: number };
@@ -57,6 +63,8 @@ export class FakeServer {
   readonly calls: Call[] = [];
   /** What must never happen: a sequence number with two contents, a gap, an unknown session. */
   readonly violations: string[] = [];
+  /** The version of the protocol that it says it speaks; undefined: it does not say. */
+  protocol: number | undefined = PROTOCOL_VERSION;
   /** Decides the fault of each call; `count` is how many of its kind came before. */
   fault: (call: Call, count: number) => Fault | undefined = () => undefined;
   leaseSeconds = 30;
@@ -190,7 +198,13 @@ export class FakeServer {
       this.#session += 1;
       const session = String(this.#session);
       const runner = { runner_id: 'runner-1', name: 'test-runner', tags: [], pipelines: ['*'] };
-      return { ...runner, session, held: this.#hold((body as ConnectRequest).held ?? []) };
+      const { protocol } = this;
+      return {
+        ...runner,
+        session,
+        protocol,
+        held: this.#hold((body as ConnectRequest).held ?? []),
+      };
     }
     if (name === 'claim') return this.#claim(body as ClaimRequest, response);
     if (name === 'reports') {
@@ -304,16 +318,17 @@ export class FakeServer {
 }
 
 function refuse(response: ServerResponse, answer: object): void {
-  const { status, code, retryAfterSeconds } = answer as {
+  const { status, code, detail, retryAfterSeconds } = answer as {
     status: number;
     code: string;
+    detail?: string;
     retryAfterSeconds?: number;
   };
   if (retryAfterSeconds !== undefined) response.setHeader('retry-after', retryAfterSeconds);
   response.writeHead(status, { 'content-type': 'application/problem+json' });
-  response.end(JSON.stringify(problemOf(status, code)));
+  response.end(JSON.stringify(problemOf(status, code, detail)));
 }
 
-function problemOf(status: number, code: string): object {
-  return { type: 'about:blank', title: code, status, detail: `refused: ${code}`, code };
+function problemOf(status: number, code: string, detail = `refused: ${code}`): object {
+  return { type: 'about:blank', title: code, status, detail, code };
 }

@@ -38,6 +38,8 @@ export function isTooLarge(error: RivetError): boolean {
 /** Whether the same request may succeed later: the server was not reached, or is in trouble. */
 export function mayRepeat(error: RivetError): boolean {
   if (hasCode(error, 'RIVET_SERVER_UNREACHABLE', 'RIVET_SERVER_ANSWER_INVALID')) return true;
+  // Another orchestrator may be newer already, or this one in a moment.
+  if (hasCode(error, 'RIVET_PROTOCOL_MISMATCH')) return error.details.older === 'orchestrator';
   // Of this machine, whatever the status.
   if (error.code.startsWith('RIVET_RUNNER_')) return false;
   const { status } = error.details;

@@ -20,6 +20,7 @@ import {
   type JobSecretsRequest,
   type JobSecretsResponse,
   type PipelineBundle,
+  PROTOCOL_VERSION,
   type RegisterRequest,
   type RegisterResponse,
   type ReportRequest,
@@ -74,6 +75,7 @@ export function createServerApi({ url, userAgent, fetch }: ServerApiOptions): Se
     createClient({
       url,
       userAgent,
+      protocol: PROTOCOL_VERSION,
       triesMax: 1,
       ...(fetch !== undefined && { fetch }),
       ...(token !== undefined && { token: token.reveal() }),

@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { type Logger, RivetError, uuidv7 } from '@rivet/base';
 import {
   createValidator,
+  PROTOCOL_HEADER,
   type Route,
   type RouteName,
   routePath,
@@ -23,6 +24,7 @@ import type { Authenticator } from '../auth/authenticate.ts';
 import { anonymous, type Principal } from '../auth/principal.ts';
 import type { Metrics } from '../metrics.ts';
 import type { NetworkConfig } from '../network-config.ts';
+import { checkProtocol } from '../runners/protocol-check.ts';
 import { authorize, authorizeAgain, originOf } from './authorize.ts';
 import { type BodyBudget, createBodyBudget } from './body-budget.ts';
 import type { CertificateOptions } from './certificate.ts';
@@ -62,6 +64,9 @@ const PUBLIC_BODY_BYTES_MAX = 64 * 1024;
 /** A bundle of 10 MB with every line feed and quote escaped. */
 const BUNDLE_BODY_BYTES_MAX = 24 * MEGABYTE;
 const REPORT_BODY_BYTES_MAX = 32 * MEGABYTE;
+
+/** With these a runner begins: it is told whether we understand each other. */
+const BEGINNING: ReadonlySet<RouteName> = new Set(['registerRunner', 'connectRunner']);
 
 /** What comes out of jobs may hold any text. */
 const REPORTING: ReadonlySet<RouteName> = new Set(['reportJob', 'reportJobs', 'claimJobs']);
@@ -227,6 +232,7 @@ async function register<Name extends RouteName>(
   async function serve(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     try {
       await authorizeAgain(authenticator, permission, request, reply);
+      if (BEGINNING.has(name)) checkProtocol(request.headers[PROTOCOL_HEADER]);
       const parts = {
         params: validators.params?.(request.params),
         query: validators.query?.(request.query),

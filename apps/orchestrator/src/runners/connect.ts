@@ -1,6 +1,11 @@
 // Lets a runner in that has started: it gets a session, and holds again what it still has.
 import { RivetError, uuidv7 } from '@rivet/base';
-import type { ConnectRequest, ConnectResponse, HeldJob } from '@rivet/protocol';
+import {
+  type ConnectRequest,
+  type ConnectResponse,
+  type HeldJob,
+  PROTOCOL_VERSION,
+} from '@rivet/protocol';
 import {
   connectRunner,
   type Database,
@@ -53,7 +58,9 @@ export async function connect(
     },
     { repeatable: true },
   );
-  const connected = { runner_id: runnerId, name, tags, pipelines: terms.pipelines, session };
+  const { pipelines } = terms;
+  const protocol = PROTOCOL_VERSION;
+  const connected = { runner_id: runnerId, name, tags, pipelines, session, protocol };
   if (rows === undefined) return connected;
   await loseOthers(services, runnerId, rows);
   return { ...connected, held: await presentHeld(services, rows) };

@@ -108,6 +108,15 @@ export const serverErrors = defineErrors({
     exit: 1,
     fault: 'operator',
   },
+  RIVET_PROTOCOL_MISMATCH: {
+    message:
+      'the {older} is too old: the runner speaks version {runner} of the protocol, the orchestrator {server}',
+    solve:
+      'Update the older of the two. Orchestrators are updated first, one after the other, and then the runners.',
+    status: 409,
+    exit: 3,
+    fault: 'operator',
+  },
   RIVET_DATABASE_MIGRATION_BLOCKED: {
     message: 'the migration {name} was not given its locks for {waited}: {blockers} held them',
     solve:

@@ -325,6 +325,8 @@ export const ConnectResponse = Type.Object({
   pipelines: Type.Array(Type.String()),
   /** Identifies this process of the runner in its claims; the next to connect replaces it. */
   session: Type.String(),
+  /** The newest version of the protocol that the server speaks; absent: 1. */
+  protocol: Type.Optional(Type.Integer()),
   /** Those of `held` in the request that go on; the others are not the runner's any more. */
   held: Type.Optional(Type.Array(HeldJob)),
 });

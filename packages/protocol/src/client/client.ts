@@ -1,6 +1,7 @@
 // The client of the HTTP API: one method for each entry of the route table, typed from it.
 import { RivetError } from '@rivet/base';
 import type { Static, TSchema } from 'typebox';
+import { PROTOCOL_HEADER } from '../protocol-version.ts';
 import type { Route } from '../routes/route.ts';
 import { type RouteName, routePath, routes } from '../routes.ts';
 import { followEvents } from './event-stream.ts';
@@ -14,6 +15,8 @@ export interface ClientOptions {
   /** Program and version, shown in the server's log. */
   readonly userAgent?: string;
   readonly token?: string;
+  /** Of a runner: the version of the protocol that it speaks. */
+  readonly protocol?: number;
   /** Tries of a call that may be repeated, 3 when absent. 1: never repeat. */
   readonly triesMax?: number;
 }
@@ -113,6 +116,7 @@ function makeRequest(
     'user-agent': options.userAgent ?? 'rivet',
   };
   if (options.token !== undefined) headers.authorization = `Bearer ${options.token}`;
+  if (options.protocol !== undefined) headers[PROTOCOL_HEADER] = String(options.protocol);
   if (args.idempotencyKey !== undefined) headers['idempotency-key'] = args.idempotencyKey;
   const body = route.body === undefined ? undefined : JSON.stringify(args.body ?? {});
   if (body !== undefined) headers['content-type'] = 'application/json';
