@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { decodeLogBlock, type LogLine } from '@rivet/protocol';
 import fc from 'fast-check';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, onTestFinished, vi } from 'vitest';
 import { ReportQueue } from './report-queue.ts';
 import { Spool, type SpoolEntry } from './spool.ts';
 
@@ -55,6 +55,32 @@ async function takeAll(queue: ReportQueue, weightMax = 1e6): Promise<SpoolEntry[
     if (batch.isAll) return all;
   }
 }
+
+it('lets lines that no command printed wait longer for company than what was printed', async () => {
+  vi.useFakeTimers({ toFake: ['performance'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const { queue } = await open();
+  const own = (n: number) => ({ ...lines(n, ['$ make']), stream: 'system' as const });
+  expect(queue.untilDueMs).toBeUndefined();
+  void queue.addLines(own(1));
+  vi.advanceTimersByTime(20);
+  expect(queue.untilDueMs).toBe(100);
+  void queue.addLines(lines(2, ['made']));
+  vi.advanceTimersByTime(20);
+  void queue.addLines(own(3));
+  expect(queue.untilDueMs).toBe(10);
+
+  const batch = await queue.peek(1e6, 1000);
+  expect(batch.isAll).toBe(true);
+  void queue.addLines(own(4));
+  await queue.drop(batch);
+  expect(queue.untilDueMs).toBe(120);
+  const next = await queue.peek(1e6, 1000);
+  void queue.addLines(lines(5, ['made again']));
+  await queue.drop(next);
+  expect(queue.untilDueMs).toBe(30);
+  expect(linesOf(next.entries).map(({ n }) => n)).toEqual([4]);
+});
 
 it('packs lines of many places into one block, in front of what was told after them', async () => {
   const { queue } = await open();

@@ -5,6 +5,17 @@ import { LogBlockBuilder } from './log-block-builder.ts';
 import { type Spool, type SpoolEntry, weightOf } from './spool.ts';
 import { WaitingEntries, WaitingEntry } from './waiting-entries.ts';
 
+/**
+ * What a job tells waits for more for so long, in milliseconds. No longer where the server takes its
+ * time: a job has one report under way, and those of all jobs meet in one request, which grows then
+ * by itself.
+ */
+const COMPANY_MS = 30;
+/**
+ * The same of lines that no command printed, such as that one begins: a report costs more than a
+ * short command.
+ */
+const OWN_LINES_COMPANY_MS = 120;
 /** What may wait in memory. */
 const MEMORY_WEIGHT_MAX = 2 * 1024 ** 2;
 /** What may wait in memory for the disk. */
@@ -49,8 +60,13 @@ export class ReportQueue {
   #closed = false;
   #waiting: (() => void)[] = [];
   #stall: NodeJS.Timeout | undefined;
-  /** When the oldest entry that was not taken came, on the clock of `Date.now()`. */
-  #oldestAt: number | undefined;
+  /**
+   * When what waits is to be sent, on the clock of `performance.now()`; undefined when
+   * nothing waits.
+   */
+  #dueAt: number | undefined;
+  /** How long what came since the last batch was read may wait for company, in milliseconds. */
+  #companyMs = OWN_LINES_COMPANY_MS;
 
   constructor(options: ReportQueueOptions) {
     this.#options = options;
@@ -66,9 +82,12 @@ export class ReportQueue {
     );
   }
 
-  /** How long the oldest entry has waited, in milliseconds; undefined when none does. */
-  get oldestAgeMs(): number | undefined {
-    return this.#oldestAt === undefined ? undefined : Math.max(0, Date.now() - this.#oldestAt);
+  /**
+   * How long what is here may still wait for company, in milliseconds: no longer than 0 when it is
+   * to be sent, undefined when there is nothing.
+   */
+  get untilDueMs(): number | undefined {
+    return this.#dueAt === undefined ? undefined : this.#dueAt - performance.now();
   }
 
   /** Takes an entry; what it returns is awaited by the job. After `close` it does nothing. */
@@ -76,7 +95,7 @@ export class ReportQueue {
     if (this.#closed) return undefined;
     this.#closeBlock();
     this.#push(WaitingEntry.of(entry));
-    return this.#told();
+    return this.#told(COMPANY_MS);
   }
 
   /** Takes lines, which are copied; the same goes for what it returns. */
@@ -85,12 +104,13 @@ export class ReportQueue {
     if (!this.#builder.hasRoomFor(lines)) this.#closeBlock();
     this.#builder.add(lines);
     if (this.#builder.isFull) this.#closeBlock();
-    return this.#told();
+    return this.#told(lines.stream === 'system' ? OWN_LINES_COMPANY_MS : COMPANY_MS);
   }
 
   /** Reads entries from the front without taking them out: at least one when there are some. */
   async peek(weightMax: number, entriesMax: number): Promise<ReportBatch> {
     this.#closeBlock();
+    this.#companyMs = OWN_LINES_COMPANY_MS;
     if (this.#memory.length > 0) return await this.#peekMemory(weightMax, entriesMax);
     if (!this.#onDisk) return EMPTY;
     await this.settled();
@@ -109,7 +129,8 @@ export class ReportQueue {
       this.#memory.drop(batch.entries.length);
       this.#reading = 0;
     }
-    this.#oldestAt = this.pendingWeight > 0 ? Date.now() : undefined;
+    const companyMs = batch.isAll ? this.#companyMs : COMPANY_MS;
+    this.#dueAt = this.pendingWeight > 0 ? performance.now() + companyMs : undefined;
     clearTimeout(this.#stall);
     this.#stall = undefined;
     this.#letIn();
@@ -170,8 +191,9 @@ export class ReportQueue {
     entry.ready?.then(letIn, letIn);
   }
 
-  #told(): Promise<void> | undefined {
-    this.#oldestAt ??= Date.now();
+  #told(companyMs: number): Promise<void> | undefined {
+    this.#companyMs = Math.min(this.#companyMs, companyMs);
+    this.#dueAt = Math.min(this.#dueAt ?? Number.POSITIVE_INFINITY, performance.now() + companyMs);
     this.#options.onEntry();
     if (!this.#full()) return undefined;
     this.#watchStall();

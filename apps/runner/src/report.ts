@@ -15,11 +15,6 @@ import { type ReportBatch, ReportQueue } from './report-queue.ts';
 import { isTooLarge, isUndecided, refusalOf, retryAfterMs } from './server-answer.ts';
 import type { Spool, SpoolEntry } from './spool.ts';
 
-/**
- * What a job tells waits for more for so long. No longer where the server takes its time: a job has
- * one report under way, and those of all jobs meet in one request, which grows then by itself.
- */
-const FLUSH_MS = 30;
 const HEARTBEAT_MS_MAX = 3000;
 /** Heartbeats of all jobs fall on the same times, so that one request brings them. */
 const HEARTBEAT_GRID_MS = 500;
@@ -182,11 +177,10 @@ export class Reporter {
     const { clock, abandon } = this.#options;
     for (;;) {
       if (this.#outcome !== undefined || abandon.aborted) return;
-      const age = this.#muted ? undefined : this.#queue.oldestAgeMs;
-      if (age !== undefined && this.#queue.pendingWeight >= this.#batchWeight) return;
-      const untilFlush = age === undefined ? Number.POSITIVE_INFINITY : FLUSH_MS - age;
+      const untilDue = this.#muted ? undefined : this.#queue.untilDueMs;
+      if (untilDue !== undefined && this.#queue.pendingWeight >= this.#batchWeight) return;
       const untilHeartbeat = this.#heartbeatAt - clock();
-      const waitMs = Math.min(untilFlush, untilHeartbeat);
+      const waitMs = Math.min(untilDue ?? Number.POSITIVE_INFINITY, untilHeartbeat);
       if (waitMs <= 0) return;
       await this.#wakeup.wait(waitMs);
     }

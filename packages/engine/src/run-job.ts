@@ -185,7 +185,7 @@ class Attempt {
   async close(): Promise<void> {
     this.#control?.close();
     await Promise.all([
-      this.#cleanUp('the Lua process', () => this.#scripts?.close()),
+      this.#cleanUp('the Lua process', () => this.#scripts?.end()),
       this.#cleanUp('the YAML process', () => this.#yaml.close()),
       this.#cleanUp('the containers', () => this.#containers?.closeAll()),
     ]);

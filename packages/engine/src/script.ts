@@ -51,7 +51,8 @@ export async function openScript(
 export interface ScriptHolder {
   /** @throws like `openScript` */
   current(): Promise<Script>;
-  close(): Promise<void>;
+  /** Nothing of it runs any more then; memory of its processes is taken back a little later. */
+  end(): Promise<void>;
 }
 
 export function createScriptHolder(open: () => Promise<Script>): ScriptHolder {
@@ -72,9 +73,9 @@ export function createScriptHolder(open: () => Promise<Script>): ScriptHolder {
       // Another stage may have begun a fresh one meanwhile.
       return await (script === before ? fresh() : this.current());
     },
-    async close() {
+    async end() {
       await script?.catch(() => {});
-      await Promise.all(opened.map((each) => each.close()));
+      for (const each of opened) each.end();
     },
   };
 }

@@ -46,6 +46,7 @@ export class ProcessVm implements LuaVm {
   readonly #hurried = new Set<{ readonly cpuMs: number; readonly error: RivetError }>();
   #callsUnderWay = 0;
   #cpuMsAtMessage: number | undefined;
+  #noting: NodeJS.Immediate | undefined;
   /** Where it was when it last said so; undefined when it does not compute for long. */
   #at: Extract<FromChild, { type: 'at' }> | undefined;
   /** Why there is no program any more. */
@@ -124,15 +125,24 @@ export class ProcessVm implements LuaVm {
   }
 
   async close(): Promise<void> {
-    if (this.#keep !== undefined && this.#over === undefined && this.#idle) {
-      this.#over = RivetError.of('RIVET_LUA_CLOSED', {});
-      clearInterval(this.#watch);
-      this.#hostErrors.clear();
-      this.#keep();
-      return;
+    if (!this.#handBack()) {
+      this.#end(RivetError.of('RIVET_LUA_CLOSED', {}));
+      await this.ended;
     }
-    this.#end(RivetError.of('RIVET_LUA_CLOSED', {}));
-    await this.#process.exited();
+  }
+
+  end(): void {
+    if (!this.#handBack()) this.#end(RivetError.of('RIVET_LUA_CLOSED', {}));
+  }
+
+  /** Lets another program have the process, where that is wanted and nothing is left to do. */
+  #handBack(): boolean {
+    if (this.#keep === undefined || this.#over !== undefined || !this.#idle) return false;
+    this.#over = RivetError.of('RIVET_LUA_CLOSED', {});
+    clearInterval(this.#watch);
+    this.#hostErrors.clear();
+    this.#keep();
+    return true;
   }
 
   /** Nothing was asked that is not answered, on either side. */
@@ -148,8 +158,8 @@ export class ProcessVm implements LuaVm {
     if (frame.length > FRAME_BYTES_MAX) return Promise.reject(tooLarge());
     return new Promise((resolve, reject) => {
       this.#requests.set(id, { resolve, reject });
-      this.#noteCpuTime();
       this.#process.sendFrame(frame);
+      this.#noteCpuTime();
     });
   }
 
@@ -161,8 +171,8 @@ export class ProcessVm implements LuaVm {
         this.#at = message;
         return;
       }
-      this.#noteCpuTime();
       this.#handle(message, bytes);
+      this.#noteCpuTime();
     } catch (error) {
       this.#process.fail(`it sent what is no message (${describeThrown(error)})`);
     }
@@ -236,15 +246,21 @@ export class ProcessVm implements LuaVm {
 
   #answer(frame: Buffer): void {
     if (this.#over !== undefined) return;
-    this.#noteCpuTime();
     this.#process.sendFrame(frame);
+    this.#noteCpuTime();
   }
 
-  /** CPU time counts from the last message in either direction. */
+  /**
+   * CPU time counts from the last message in either direction. It is read a moment later, for all
+   * messages of that moment: the script waits for an answer, or has just got it.
+   */
   #noteCpuTime(): void {
-    const { pid } = this.#process;
-    this.#cpuMsAtMessage = pid === undefined ? undefined : cpuTimeMs(pid);
     this.#at = undefined;
+    this.#noting ??= setImmediate(() => {
+      this.#noting = undefined;
+      const { pid } = this.#process;
+      if (pid !== undefined && this.#over === undefined) this.#cpuMsAtMessage = cpuTimeMs(pid);
+    });
   }
 
   #look(): void {

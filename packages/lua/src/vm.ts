@@ -119,8 +119,16 @@ export interface LuaVm {
   hurry(cpuMs: number, error: RivetError): () => void;
   /** False once it was closed, reached a limit or lost its process: every call is refused then. */
   readonly running: boolean;
-  /** Kills the process; calls under way reject with RIVET_LUA_CLOSED. Safe to call twice. */
+  /**
+   * Kills the process; calls under way reject with RIVET_LUA_CLOSED. Resolves when the process is
+   * gone. Safe to call twice.
+   */
   close(): Promise<void>;
+  /**
+   * The same without waiting: nothing of the program runs any more, but the kernel needs some
+   * milliseconds to take back its memory. Closing the engine waits for that.
+   */
+  end(): void;
 }
 
 /** Starts VMs, each in a process of its own. Keeps one process ready. */

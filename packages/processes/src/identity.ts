@@ -1,5 +1,5 @@
 // Who a process is: its id is reused, its id together with its start time and the boot is not.
-import { readFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
 
 /** Identifies a process for as long as the machine's clock ticks are counted. */
 export interface ProcessIdentity {
@@ -16,10 +16,10 @@ export interface ProcessIdentity {
  */
 export async function identifyProcess(pid: number): Promise<ProcessIdentity | undefined> {
   if (!Number.isSafeInteger(pid) || pid <= 0) return undefined;
-  const stat = await readProcFile(`/proc/${pid}/stat`);
+  const stat = readProcFile(`/proc/${pid}/stat`);
   const parsed = stat === undefined ? undefined : parseStat(stat);
   if (parsed === undefined || parsed.state === 'Z' || parsed.state === 'X') return undefined;
-  return { pid, startTicks: parsed.startTicks, bootId: await readBootId() };
+  return { pid, startTicks: parsed.startTicks, bootId: readBootId() };
 }
 
 /** Whether the very process that `identity` was taken from still runs. */
@@ -50,15 +50,19 @@ export function parseStat(text: string): { state: string; startTicks: number } |
 
 let bootId: string | undefined;
 
-async function readBootId(): Promise<string> {
+function readBootId(): string {
   // It cannot change under a running process.
-  bootId ??= ((await readProcFile('/proc/sys/kernel/random/boot_id')) ?? '').trim();
+  bootId ??= (readProcFile('/proc/sys/kernel/random/boot_id') ?? '').trim();
   return bootId;
 }
 
-async function readProcFile(path: string): Promise<string | undefined> {
+/**
+ * Synchronous: the kernel makes the text in microseconds, and the way through the thread pool, which
+ * may be busy with disks, takes ten times as long.
+ */
+function readProcFile(path: string): string | undefined {
   try {
-    return await readFile(path, 'utf8');
+    return readFileSync(path, 'utf8');
   } catch {
     // ENOENT, or ESRCH when the process ends while its file is read.
     return undefined;

@@ -150,6 +150,7 @@ function askConditions(
     },
     evaluate: () => vm.evaluate(),
     close: () => vm.close(),
+    end: () => vm.end(),
     hurry: (cpuMs, error) => vm.hurry(cpuMs, error),
     async call(fn, args, options) {
       if (options.results !== 'truth') return await vm.call(fn, args, options);

@@ -136,6 +136,7 @@ class Lapse {
       },
       call: (fn, args, options) => vm.call(fn, args, options),
       close: () => vm.close(),
+      end: () => vm.end(),
       hurry: (cpuMs, error) => vm.hurry(cpuMs, error),
       evaluate: async () => {
         const evaluation = await vm.evaluate();
