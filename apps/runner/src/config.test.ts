@@ -47,6 +47,7 @@ describe('the settings', () => {
     ['RIVET_STOP_GRACE', 'soon'],
     ['RIVET_SPOOL_MAX', '0'],
     ['RIVET_LUA_MEMORY', '-1'],
+    ['RIVET_DISK_MIN', '10%'],
     ['RIVET_LOG_LEVEL', 'loud'],
   ])('refuse %s=%s and name both', (key, value) => {
     expect(() => read({ [key]: value })).toThrow(
@@ -55,5 +56,12 @@ describe('the settings', () => {
         message: expect.stringContaining(key),
       }),
     );
+  });
+
+  it('let a runner look at no disk, and keep every image', () => {
+    const off = read({ RIVET_DISK_MIN: '0', RIVET_IMAGE_MAX_AGE: '0s' });
+    expect(off).toMatchObject({ diskBytesMin: 0, imageMsMax: 0 });
+    expect(read({})).toMatchObject({ diskBytesMin: undefined, imageMsMax: 3_600_000 });
+    expect(read({ RIVET_DISK_MIN: '10GB' }).diskBytesMin).toBe(10 * 1024 ** 3);
   });
 });

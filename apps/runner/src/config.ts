@@ -7,9 +7,11 @@ import {
   durationSetting,
   integerSetting,
   type LogLevel,
+  parseSize,
   RivetError,
   readSettings,
   SecretText,
+  type Setting,
   sizeSetting,
   textSetting,
   unknownVariables,
@@ -61,6 +63,10 @@ export interface RunnerConfig {
   /** Whether reports of several jobs go to the server in one request. */
   readonly reportBundling: boolean;
   readonly limits: JobLimits;
+  /** Bytes free on its disks below which it takes no jobs; 0: any; undefined: by the disk's size. */
+  readonly diskBytesMin: number | undefined;
+  /** How long images must be unused to be removed for room, in milliseconds; 0: none is. */
+  readonly imageMsMax: number;
   /** Containers that are kept started for jobs to come; 0: none. */
   readonly warmContainers: number;
   /** Whether Lua and the first container start before the first report is answered. */
@@ -72,6 +78,19 @@ export interface RunnerConfig {
   /** Whether Lua processes start from what `npm run build` made. */
   readonly bundled: boolean;
 }
+
+/** A size that may be none at all. */
+const diskSetting: Setting<number | undefined> = {
+  expected: 'a size such as 500MB or 10GB, or 0',
+  fallback: undefined,
+  parse: (text) => {
+    try {
+      return parseSize(text);
+    } catch {
+      return undefined;
+    }
+  },
+};
 
 const settings = {
   RIVET_URL: textSetting('http://127.0.0.1:7450'),
@@ -92,6 +111,8 @@ const settings = {
   RIVET_ON_TERM: choiceSetting('drain', ['drain', 'handover']),
   RIVET_OUTAGE_MAX: durationSetting(1_800_000),
   RIVET_SPOOL_MAX: sizeSetting(256 * 1024 ** 2),
+  RIVET_DISK_MIN: diskSetting,
+  RIVET_IMAGE_MAX_AGE: durationSetting(3_600_000),
   RIVET_REPORT_BUNDLING: choiceSetting('on', ['on', 'off']),
   RIVET_WARM_CONTAINERS: integerSetting(-1, 0, 100),
   RIVET_EARLY_START: choiceSetting('on', ['on', 'off']),
@@ -145,6 +166,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): R
     onTerm: values.RIVET_ON_TERM,
     outageMsMax: values.RIVET_OUTAGE_MAX,
     spoolBytesMax: values.RIVET_SPOOL_MAX,
+    diskBytesMin: values.RIVET_DISK_MIN,
+    imageMsMax: values.RIVET_IMAGE_MAX_AGE,
     reportBundling: values.RIVET_REPORT_BUNDLING === 'on',
     warmContainers:
       values.RIVET_WARM_CONTAINERS < 0

@@ -8,6 +8,7 @@ import type { ContainerDriver, ContainerSpec } from '@rivet/containers';
 import { type JobHost, type JobSpec, noSecrets, type RunJob } from '@rivet/engine';
 import type { JobOutcome, LogLine } from '@rivet/protocol';
 import { readConfig } from './config.ts';
+import type { DiskSpace } from './disk-space.ts';
 import { REGISTRATION_TOKEN } from './fake-server.ts';
 import { Runner } from './runner.ts';
 import { createServerApi } from './server-api.ts';
@@ -115,6 +116,8 @@ export interface TestRunner {
   /** Jobs whose engine was started, and how many run now. */
   readonly started: JobSpec[];
   readonly concurrency: { now: number; most: number };
+  /** What is left of its disk; may be changed. */
+  readonly disk: { -readonly [K in keyof DiskSpace]: DiskSpace[K] };
   remove(): Promise<void>;
 }
 
@@ -129,6 +132,7 @@ export async function makeRunner(
   const driver = memoryDriver();
   const started: JobSpec[] = [];
   const concurrency = { now: 0, most: 0 };
+  const disk = { bytesFree: 1e12, bytesTotal: 2e12, filesFree: 1e7, filesTotal: 2e7 };
   const runJob: RunJob = async (spec, host, signal) => {
     started.push(spec);
     concurrency.now += 1;
@@ -165,6 +169,7 @@ export async function makeRunner(
     secretsOf: () => noSecrets,
     clock: () => performance.now(),
     logger: silentLogger,
+    readDisk: async () => disk,
   });
   return {
     runner,
@@ -172,6 +177,7 @@ export async function makeRunner(
     directory,
     started,
     concurrency,
+    disk,
     async remove() {
       runner.hurry();
       await runner.stop();

@@ -9,7 +9,12 @@ import { Poller } from './poll.ts';
 import type { ServerApi } from './server-api.ts';
 import { Slots } from './slots.ts';
 
-function makePoller(claim: ServerApi['claim'], stop: AbortSignal, clock: Clock = () => 0) {
+function makePoller(
+  claim: ServerApi['claim'],
+  stop: AbortSignal,
+  clock: Clock = () => 0,
+  problem: () => string | undefined = () => undefined,
+) {
   const slots = new Slots(1);
   const poller = new Poller({
     api: { url: 'u', claim } as Partial<ServerApi> as ServerApi,
@@ -21,6 +26,7 @@ function makePoller(claim: ServerApi['claim'], stop: AbortSignal, clock: Clock =
     startDeadlineMs: 0,
     stop,
     knownBundles: () => [],
+    problem,
     onNews: () => undefined,
     onJob: () => undefined,
   });
@@ -92,4 +98,77 @@ it('a runner that is resumed before its last job has ended takes the next one', 
   }
   await running;
   expect(answers).toEqual([]);
+});
+
+/** A claim that waits until it is given up. */
+const waiting: ServerApi['claim'] = (_, { signal }) =>
+  new Promise((_resolve, reject) => {
+    signal.addEventListener('abort', () => reject(new Error('given up')));
+  });
+
+it('a poll is given up when a problem comes, and what it was given meanwhile is taken', async () => {
+  const stop = new AbortController();
+  const asked: ClaimRequest[] = [];
+  let problem: string | undefined;
+  const claim: ServerApi['claim'] = (body, limits) => {
+    asked.push(body);
+    return asked.length === 2 ? Promise.resolve({ jobs: [job] }) : waiting(body, limits);
+  };
+  const { poller, slots } = makePoller(
+    claim,
+    stop.signal,
+    () => 0,
+    () => problem,
+  );
+  const running = poller.run();
+  await until(() => asked.length === 1);
+  problem = 'its disk is full';
+  poller.reconsider();
+  await until(() => slots.taken === 1);
+  expect(asked[1]).toMatchObject({
+    request_id: asked[0]?.request_id,
+    ...{ repeat: true, wait_ms: 0, full: true, problem },
+  });
+  stop.abort();
+  await running;
+});
+
+it('a runner with a problem tells it, takes nothing, and asks for jobs when it is over', async () => {
+  const stop = new AbortController();
+  const asked: ClaimRequest[] = [];
+  let problem: string | undefined = 'its disk is full';
+  const claim: ServerApi['claim'] = (body, limits) => {
+    asked.push(body);
+    return waiting(body, limits);
+  };
+  const { poller } = makePoller(
+    claim,
+    stop.signal,
+    () => 0,
+    () => problem,
+  );
+  const running = poller.run();
+  await until(() => asked.length === 1);
+  expect(asked[0]).toMatchObject({ full: true, problem });
+  problem = 'its disk is fuller';
+  poller.reconsider();
+  await until(() => asked.length === 2);
+  expect(asked[1]).toMatchObject({ full: true, problem });
+  problem = undefined;
+  poller.reconsider();
+  await until(() => asked.length === 3);
+  expect(asked[2]?.full).toBeUndefined();
+  expect(asked[2]?.problem).toBeUndefined();
+  stop.abort();
+  await running;
+});
+
+it('a runner with a problem that is drained ends', async () => {
+  const { poller } = makePoller(
+    async () => ({ jobs: [], drain: true }),
+    new AbortController().signal,
+    () => 0,
+    () => 'its disk is full',
+  );
+  await poller.run();
 });

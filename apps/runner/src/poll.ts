@@ -9,13 +9,14 @@ import {
   toRivetError,
   uuidv7,
 } from '@rivet/base';
-import type {
-  ClaimedJob,
-  ClaimRequest,
-  ConnectResponse,
-  HeldJob,
-  JobReport,
-  JobReportResult,
+import {
+  type ClaimedJob,
+  type ClaimRequest,
+  type ConnectResponse,
+  type HeldJob,
+  type JobReport,
+  type JobReportResult,
+  PROBLEM_LENGTH_MAX,
 } from '@rivet/protocol';
 import type { Clock } from './clock.ts';
 import type { Enrollment } from './enrollment.ts';
@@ -47,6 +48,8 @@ export interface PollerOptions {
   readonly stop: AbortSignal;
   /** SHA-256 in hex of bundles that need not be sent. */
   readonly knownBundles: () => readonly string[];
+  /** Why the runner can take no jobs now; `reconsider` is called when that is another. */
+  readonly problem: () => string | undefined;
   /** Something may have become of jobs that run, which the answer to a report tells. */
   readonly onNews: () => void;
   /** Runs a job that was taken; a slot of it is taken already. */
@@ -76,6 +79,8 @@ export class Poller {
   #connectedAt = Number.NEGATIVE_INFINITY;
   #askedAt = 0;
   #waitMs = WAIT_MS_MAX;
+  /** Aborts a poll that waits: the runner may not want what it would be given. */
+  #doubt = new AbortController();
   /** Whether it waits for a job to end. */
   #full = false;
   #ride: Ride | undefined;
@@ -111,10 +116,19 @@ export class Poller {
   ): Promise<readonly JobReportResult[]> | undefined {
     const { stop, slots } = this.#options;
     if (!this.#full || this.#ride !== undefined || stop.aborted) return undefined;
+    // It asks for no jobs after those.
+    if (this.#options.problem() !== undefined) return undefined;
     if (endsOf(reports) === 0) return undefined;
     this.#ride = { reports, timeoutMs, results: Promise.withResolvers() };
     slots.nudge();
     return this.#ride.results.promise;
+  }
+
+  /** To be called when the problem of the runner is another: a poll that waits is given up. */
+  reconsider(): void {
+    this.#doubt.abort();
+    this.#doubt = new AbortController();
+    this.#options.slots.nudge();
   }
 
   /**
@@ -129,21 +143,29 @@ export class Poller {
       this.#ride = undefined;
       // Their slots are given back in a moment: nothing of those jobs runs any more.
       const capacity = Math.max(free, ride === undefined ? 0 : endsOf(ride.reports));
-      if (capacity === 0) return;
+      if (capacity === 0) {
+        if (this.#isDrained()) return;
+        continue;
+      }
       const jobs = await this.#claim(uuidv7(), capacity, ride);
       const answeredAt = clock();
       for (const job of jobs) {
         slots.take();
         onJob(job, answeredAt);
       }
-      if (this.#draining && slots.taken === 0) return;
+      if (this.#isDrained()) return;
     }
   }
 
-  /** Resolves with the free slots; with 0 when a ride has come, or when `stop` aborts. */
+  /**
+   * Resolves with the free slots; with 0 when a ride has come, when the problem of the runner is
+   * another, or when `stop` aborts.
+   */
   async #waitForRoom(): Promise<number> {
-    const { slots, stop } = this.#options;
-    this.#full = slots.free === 0;
+    const { slots, stop, problem } = this.#options;
+    const before = problem();
+    const hasRoom = (): boolean => slots.free > 0 && problem() === undefined;
+    this.#full = !hasRoom();
     const over = new AbortController();
     if (this.#full) {
       const signal = AbortSignal.any([over.signal, stop]);
@@ -152,10 +174,17 @@ export class Poller {
         signal,
       );
     }
-    const free = await slots.waitForFree(stop, () => this.#ride !== undefined);
+    const isOver = (): boolean =>
+      hasRoom() || this.#ride !== undefined || problem() !== before || this.#isDrained();
+    await slots.waitUntil(isOver, stop);
     over.abort();
     this.#full = false;
-    return free;
+    return stop.aborted || !hasRoom() ? 0 : slots.free;
+  }
+
+  /** Whether it shall end when it runs nothing, and runs nothing. */
+  #isDrained(): boolean {
+    return this.#draining && this.#options.slots.taken === 0;
   }
 
   async #watch(signal: AbortSignal): Promise<void> {
@@ -171,11 +200,13 @@ export class Poller {
     capacity: number,
     first: Ride | undefined,
   ): Promise<readonly ClaimedJob[]> {
-    const { api, clock, stop, onNews } = this.#options;
+    const { api, clock, stop, onNews, problem } = this.#options;
     let ride = first;
     for (let failed = 0, repeat = false; ; repeat = true) {
       const sentAt = clock();
-      const waitMs = stop.aborted || ride !== undefined ? 0 : this.#waitMs;
+      const isBrief = stop.aborted || ride !== undefined || problem() !== undefined;
+      const waitMs = isBrief ? 0 : this.#waitMs;
+      const { signal: doubt } = this.#doubt;
       const body = {
         ...this.#claimBody(requestId, capacity, waitMs),
         repeat,
@@ -183,9 +214,9 @@ export class Poller {
       };
       try {
         const answerMs = Math.min(ANSWER_MS, ride?.timeoutMs ?? ANSWER_MS);
-        // A request that was given jobs must be heard to its end, so a stop asks once more without
-        // waiting.
-        const signal = waitMs === 0 ? AbortSignal.timeout(answerMs) : stop;
+        // A request that was given jobs must be heard to its end: what ends a poll asks once more
+        // without waiting.
+        const signal = isBrief ? AbortSignal.timeout(answerMs) : AbortSignal.any([stop, doubt]);
         const answer = await api.claim(body, { timeoutMs: waitMs + answerMs, signal });
         ride?.results.resolve(answer.reports ?? []);
         this.#noteDrain(answer.drain === true);
@@ -200,7 +231,7 @@ export class Poller {
           ride = undefined;
           if (stop.aborted || refusalOf(toRivetError(thrown)) === 'refused') continue;
         }
-        if (stop.aborted && waitMs > 0) continue;
+        if ((stop.aborted || doubt.aborted) && waitMs > 0) continue;
         if (stop.aborted) return [];
         failed += 1;
         const waitedMs = waitMs === 0 ? 0 : clock() - sentAt;
@@ -211,14 +242,16 @@ export class Poller {
 
   #claimBody(requestId: string, capacity: number, waitMs: number): ClaimRequest {
     const { session = '' } = this.#connected ?? {};
-    const { stop, knownBundles } = this.#options;
+    const { stop, knownBundles, problem } = this.#options;
     const known = knownBundles();
+    const why = problem()?.slice(0, PROBLEM_LENGTH_MAX);
     return {
       session,
       request_id: requestId,
       capacity,
       wait_ms: waitMs,
       ...(stop.aborted ? { draining: true } : {}),
+      ...(why !== undefined && { full: true, problem: why }),
       ...(known.length > 0 && { known_bundles: [...known] }),
     };
   }
@@ -230,6 +263,7 @@ export class Poller {
     }
     if (!draining && this.#draining) logger.info({}, 'resumed: takes jobs again');
     this.#draining = draining;
+    if (draining) slots.nudge();
   }
 
   /** A failure is no harm: the old token still works, and the next claim asks again. */

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { RivetError } from '@rivet/base';
 import type { ClaimRequest, JobOutcome, ReportRequest } from '@rivet/protocol';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { aborted, makeRunner, type Play, plainSpec, type TestRunner, until } from './fake-host.ts';
@@ -79,6 +80,52 @@ describe('a runner', () => {
     expect(job.outcomes).toEqual([canceled]);
     const full = claims().map(({ body }) => (body as ClaimRequest).full);
     expect(full[1]).toBe(capacity === '1' ? true : undefined);
+  });
+
+  it('takes no job while its disk is full, says so, and takes one when there is room', async () => {
+    const test = await makeRunner(server.url, succeed);
+    made.push(test);
+    const { disk } = test;
+    disk.bytesFree = 1e9;
+    const job = server.launch(1);
+    await test.runner.start();
+    const claims = () =>
+      server.calls.flatMap(({ name, body }) => (name === 'claim' ? [body as ClaimRequest] : []));
+    await until(() => claims().length > 0);
+    expect(claims()[0]?.problem).toContain('has 954MB left, and takes jobs from 2.5GB on');
+    expect(job.lastSeq).toBe(0);
+    disk.bytesFree = 1e10;
+    await until(() => job.outcomes.length > 0, 60_000);
+    expect(job.outcomes).toEqual([succeeded]);
+  });
+
+  it('burns one job at most when its containers do not start any more', async () => {
+    const test = await makeRunner(
+      server.url,
+      async ({ host }) => {
+        await host.driver.start(plainSpec(host, 'one'));
+        return succeeded;
+      },
+      { RIVET_RUNNER_CAPACITY: '1', RIVET_WARM_CONTAINERS: '0' },
+    );
+    made.push(test);
+    const { driver } = test;
+    const { start, check } = driver;
+    const finding = { subject: 'podman', ok: false, seen: 'broken', fix: undefined };
+    const broken = RivetError.of('RIVET_CONTAINER_PODMAN_FAILED', { action: 'x', reason: 'y' });
+    driver.start = () => {
+      driver.check = async () => [finding];
+      return Promise.reject(broken);
+    };
+    const [first, second] = [server.launch(1), server.launch(2)];
+    await test.runner.start();
+    await until(() => first.outcomes.length > 0);
+    expect(first.outcomes).toMatchObject([{ reason: 'infrastructure' }]);
+    expect(second.lastSeq).toBe(0);
+    driver.start = start;
+    driver.check = check;
+    await until(() => second.outcomes.length > 0, 60_000);
+    expect(second.outcomes).toEqual([succeeded]);
   });
 
   it.each([7, 8, 10])('reports under leases of %d seconds too', async (seconds) => {

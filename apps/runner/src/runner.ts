@@ -10,11 +10,14 @@ import { BundleCache } from './bundle-cache.ts';
 import { checkPlace, removeLeftovers } from './cleanup.ts';
 import type { Clock } from './clock.ts';
 import type { RunnerConfig } from './config.ts';
+import { type ReadDisk, readDisk } from './disk-space.ts';
+import { DiskWatch } from './disk-watch.ts';
 import { Disposal } from './disposal.ts';
 import { Enrollment } from './enrollment.ts';
 import { resumeJob, runClaimedJob } from './job-run.ts';
 import type { JobRunContext } from './job-run-context.ts';
 import { findLeftAttempts, heldOf, type LeftAttempt } from './left-attempts.ts';
+import { PodmanWatch } from './podman-watch.ts';
 import { type Connected, Poller } from './poll.ts';
 import { readRegistrationToken } from './registration-token.ts';
 import { ReportBundler } from './report-bundler.ts';
@@ -43,6 +46,8 @@ export interface RunnerParts {
   readonly secretsOf: JobRunContext['secretsOf'];
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Of this machine when absent. */
+  readonly readDisk?: ReadDisk;
 }
 
 export class Runner {
@@ -50,6 +55,8 @@ export class Runner {
   readonly #slots: Slots;
   readonly #reports: ReportBundler;
   readonly #poller: Poller;
+  readonly #disk: DiskWatch;
+  readonly #podman: PodmanWatch;
   readonly #stop = new AbortController();
   readonly #stopJobs = new AbortController();
   readonly #abandon = new AbortController();
@@ -68,8 +75,20 @@ export class Runner {
   #stopped: Promise<void> | undefined;
 
   constructor(parts: RunnerParts) {
-    this.#parts = parts;
-    const { config } = parts;
+    const { config, driver } = parts;
+    const onChange = (): void => this.#poller.reconsider();
+    const probe = async (): Promise<DriverFinding[]> =>
+      unfitnessIn(await driver.check(checkPlace(this.#opened())));
+    this.#podman = new PodmanWatch({ ...parts, probe, onChange });
+    this.#disk = new DiskWatch({
+      ...parts,
+      readDisk: parts.readDisk ?? readDisk,
+      stateDirectory: config.stateDirectory,
+      bytesMin: config.diskBytesMin,
+      imageMsMax: config.imageMsMax,
+      onChange,
+    });
+    this.#parts = { ...parts, driver: this.#podman.driver };
     this.#slots = new Slots(config.capacity);
     this.#disposal = new Disposal(parts);
     this.#bundles = new BundleCache(config.bundleCache);
@@ -98,6 +117,7 @@ export class Runner {
         logger: parts.logger,
       }),
       knownBundles: () => this.#bundles.known(),
+      problem: () => this.#disk.problem ?? this.#podman.problem,
       onNews: () => {
         for (const ask of this.#askers) ask();
       },
@@ -124,6 +144,7 @@ export class Runner {
       this.#left = await findLeftAttempts(this.#state, logger);
       await removeLeftovers(this.#state, driver, logger, this.#left);
       const { id, held, askedAt } = await this.#connect();
+      await this.#disk.start();
       this.#warm = this.#makeWarmPool(this.#state);
       await this.#goOn(held, askedAt);
       this.#warm.start();
@@ -132,6 +153,7 @@ export class Runner {
       this.#polling.catch(() => undefined);
       return id;
     } catch (error) {
+      await Promise.all([this.#disk.stop(), this.#podman.stop()]);
       await this.#state.release();
       throw error;
     }
@@ -247,6 +269,7 @@ export class Runner {
     }
     this.#abandon.abort();
     await this.#waitForIdle(STOP_MARGIN_MS);
+    await Promise.all([this.#disk.stop(), this.#podman.stop()]);
     await this.#warm?.stop();
     await this.#disposal.settle();
     await this.#state?.release();
@@ -330,10 +353,15 @@ export class Runner {
  */
 const NEEDED = new Set(['podman', 'default image']);
 
+/** The findings with which no job runs. */
+function unfitnessIn(findings: readonly DriverFinding[]): DriverFinding[] {
+  return findings.filter(({ ok, subject }) => !ok && NEEDED.has(subject));
+}
+
 function requireFit(findings: readonly DriverFinding[], logger: Logger): void {
   const broken = findings.filter((finding) => !finding.ok);
   for (const { subject, seen, fix } of broken) logger.warn({ subject, fix }, seen);
-  const fatal = broken.filter(({ subject }) => NEEDED.has(subject));
+  const fatal = unfitnessIn(findings);
   if (fatal.length === 0) return;
   const fixes = fatal.flatMap(({ fix }) => fix ?? []);
   throw RivetError.of('RIVET_RUNNER_UNFIT', {

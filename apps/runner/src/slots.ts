@@ -28,12 +28,14 @@ export class Slots {
   }
 
   /**
-   * Resolves with the number of free slots when there are some, or when `early` says so after a
-   * `nudge`; with 0 when `signal` aborts first.
+   * Resolves when `reached` says so, which is asked when a slot is given back and after a `nudge`;
+   * or when `signal` aborts.
    */
-  async waitForFree(signal: AbortSignal, early: () => boolean = () => false): Promise<number> {
-    await this.#waitUntil(() => this.free > 0 || early(), signal);
-    return signal.aborted ? 0 : this.free;
+  async waitUntil(reached: () => boolean, signal: AbortSignal): Promise<void> {
+    while (!reached() && !signal.aborted) {
+      // Rejects when the signal aborts; the caller looks at the signal.
+      await once(this.#events, 'given', { signal }).catch(() => undefined);
+    }
   }
 
   /** Whoever waits looks again. */
@@ -43,13 +45,6 @@ export class Slots {
 
   /** Resolves when no slot is taken, or when `signal` aborts. */
   async waitForIdle(signal: AbortSignal): Promise<void> {
-    await this.#waitUntil(() => this.#taken === 0, signal);
-  }
-
-  async #waitUntil(reached: () => boolean, signal: AbortSignal): Promise<void> {
-    while (!reached() && !signal.aborted) {
-      // Rejects when the signal aborts; the caller looks at the signal.
-      await once(this.#events, 'given', { signal }).catch(() => undefined);
-    }
+    await this.waitUntil(() => this.#taken === 0, signal);
   }
 }

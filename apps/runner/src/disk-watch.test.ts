@@ -1,0 +1,121 @@
+// What a runner makes of a disk that gets full: a disk and a driver that the test plays.
+import { silentLogger } from '@rivet/base';
+import type { PruneOptions } from '@rivet/containers';
+import { afterEach, expect, it } from 'vitest';
+import { DiskWatch } from './disk-watch.ts';
+import { until } from './fake-host.ts';
+
+const GIB = 1024 ** 3;
+const watches: DiskWatch[] = [];
+
+afterEach(async () => {
+  for (const watch of watches.splice(0)) await watch.stop();
+});
+
+function setUp(
+  prune: (options: PruneOptions, free: { state: number; images: number }) => Promise<number>,
+  settings: { bytesMin?: number; imageMsMax?: number } = {},
+) {
+  const free = { state: 50 * GIB, images: 50 * GIB };
+  const seen: (string | undefined)[] = [];
+  const pruned: PruneOptions[] = [];
+  const time = { now: 0 };
+  const watch: DiskWatch = new DiskWatch({
+    driver: {
+      storageDirectory: async () => '/images',
+      pruneImages: async (options) => {
+        pruned.push(options);
+        return await prune(options, free);
+      },
+    },
+    stateDirectory: '/state',
+    readDisk: async (path) => ({
+      bytesFree: path === '/images' ? free.images : free.state,
+      bytesTotal: 100 * GIB,
+      filesFree: 0,
+      filesTotal: 0,
+    }),
+    bytesMin: undefined,
+    imageMsMax: 3_600_000,
+    ...settings,
+    clock: () => time.now,
+    logger: silentLogger,
+    onChange: () => seen.push(watch.problem),
+  });
+  watches.push(watch);
+  return { watch, free, seen, pruned, time };
+}
+
+it('a full disk is told once, and room only when there is some to spare', async () => {
+  const { watch, free, seen } = setUp(async () => 0);
+  await watch.start();
+  expect(watch.problem).toBeUndefined();
+  free.state = GIB;
+  await watch.look();
+  free.state = 1.5 * GIB;
+  await watch.look();
+  free.state = 2.2 * GIB;
+  await watch.look();
+  expect(seen).toEqual(['its disk /state has 1GB left, and takes jobs from 2.5GB on']);
+  free.state = 3 * GIB;
+  await watch.look();
+  expect(seen).toHaveLength(2);
+  expect(watch.problem).toBeUndefined();
+});
+
+it('what is left is told anew after a minute', async () => {
+  const { watch, free, seen, time } = setUp(async () => 0);
+  free.state = GIB;
+  await watch.start();
+  free.state = 1.5 * GIB;
+  time.now = 60_000;
+  await watch.look();
+  expect(seen.at(-1)).toBe('its disk /state has 1.5GB left, and takes jobs from 2.5GB on');
+});
+
+it('images go until there is room where they lie', async () => {
+  const { watch, free, seen, pruned } = setUp(async ({ isEnough }, disk) => {
+    let images = 0;
+    while (!(await isEnough())) {
+      disk.images += GIB;
+      images += 1;
+    }
+    return images;
+  });
+  free.images = GIB;
+  await watch.start();
+  await until(() => seen.length === 2);
+  expect(seen[0]).toContain('/images has 1GB left');
+  expect(seen[1]).toBeUndefined();
+  expect(free.images).toBe(3 * GIB);
+  expect(pruned.map(({ unusedMs }) => unusedMs)).toEqual([3_600_000]);
+});
+
+it('images are looked for once a minute while nothing helps', async () => {
+  const { watch, free, pruned, time } = setUp(() => Promise.reject(new Error('busy')));
+  free.state = GIB;
+  await watch.start();
+  await until(() => pruned.length === 1);
+  for (let n = 0; n < 5; n += 1) await watch.look();
+  expect(pruned).toHaveLength(1);
+  time.now = 60_000;
+  await watch.look();
+  await until(() => pruned.length === 2);
+});
+
+it('no image goes where the settings say so', async () => {
+  const { watch, free, pruned } = setUp(async () => 0, { imageMsMax: 0 });
+  free.state = GIB;
+  await watch.start();
+  await watch.look();
+  await watch.stop();
+  expect(watch.problem).toBeDefined();
+  expect(pruned).toEqual([]);
+});
+
+it('it is not looked where the settings say so', async () => {
+  const { watch, free, seen } = setUp(async () => 0, { bytesMin: 0 });
+  free.state = 0;
+  await watch.start();
+  expect(seen).toEqual([]);
+});
