@@ -8,6 +8,9 @@ process.env.PATH = `${process.env.PATH}:${programs}/bin:${programs}/sbin`;
 
 const notTests = ['**/node_modules/**', '**/vendor/**'];
 
+/** What is waited for comes within milliseconds, or after the other work of a busy machine. */
+const expect = { poll: { timeout: 15_000 } };
+
 export default defineConfig({
   test: {
     // Most tests wait for processes more than they compute: more workers than processors.
@@ -16,6 +19,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
+          expect,
           include: ['tidy.test.ts', '{packages,apps,bench,scripts,docs}/**/*.test.ts'],
           exclude: [...notTests, '**/*.integration.test.ts'],
           testTimeout: 20_000,
@@ -24,6 +28,7 @@ export default defineConfig({
       {
         test: {
           name: 'integration',
+          expect,
           include: ['{packages,apps}/**/*.integration.test.ts'],
           exclude: notTests,
           globalSetup: ['packages/testing/src/global-setup.ts'],
@@ -34,6 +39,7 @@ export default defineConfig({
       {
         test: {
           name: 'e2e',
+          expect,
           include: ['e2e/**/*.test.ts'],
           exclude: notTests,
           globalSetup: ['packages/testing/src/global-setup.ts'],

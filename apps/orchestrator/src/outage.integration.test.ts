@@ -117,7 +117,7 @@ test('after an outage that was longer than the leases, a runner may still delive
   const { port } = postgres;
   await postgres.stop();
   await expect
-    .poll(() => client.getReadiness().then(Boolean, () => false), { timeout: 5000 })
+    .poll(() => client.getReadiness().then(Boolean, () => false), { timeout: 30_000 })
     .toBe(false);
   await new Promise((resolve) => setTimeout(resolve, 5000));
   postgres = await startDatabaseServer({ ...options, port });
@@ -128,7 +128,7 @@ test('after an outage that was longer than the leases, a runner may still delive
   await runner.finish(delivered!, { state: 'succeeded' }, 2);
   expect(await client.getJob({ id: delivered!.id })).toMatchObject({ state: 'succeeded' });
   await expect
-    .poll(async () => (await client.getJob({ id: silent!.id })).state, { timeout: 10_000 })
+    .poll(async () => (await client.getJob({ id: silent!.id })).state, { timeout: 30_000 })
     .toBe('failed');
 });
 
@@ -294,7 +294,7 @@ test('TERM answers waiting polls, ends streams and exits with 0', async () => {
   const waiting = runner.claim({ waitMs: 20_000 });
   // The poll is there once the runner has been seen.
   await expect
-    .poll(async () => (await client.listRunners()).items.length, { timeout: 5000 })
+    .poll(async () => (await client.listRunners()).items.length, { timeout: 30_000 })
     .toBeGreaterThan(0);
   started.signal('SIGTERM');
   expect(await waiting).toEqual([]);

@@ -247,7 +247,7 @@ test('an attempt that is to stop is told so, and one of another lease is refused
 test('what waited is claimed in its order, with its sealed inputs, and a retry of old jobs too', async () => {
   const runner = await FakeRunner.connect(orchestrator.url, before.runner_token);
   const retried = await client.retryJob({ id: jobs.failed });
-  const claimed = await runner.claim({ capacity: 4, waitMs: 5000 });
+  const claimed = await runner.claim({ capacity: 4, waitMs: 20_000 });
   expect(claimed.map(({ id, attempt }) => [id, attempt])).toEqual([
     [jobs.queued, 1],
     [jobs.again, 2],

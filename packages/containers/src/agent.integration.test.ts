@@ -95,7 +95,7 @@ describe.each(SHELLS.filter(isThere))('the agent in %s (%s, %s)', (_, program, k
       stderr: 'ignore',
       group: true,
     });
-    await vi.waitUntil(() => control.isAgentReady(), { timeout: 10_000, interval: 5 });
+    await vi.waitUntil(() => control.isAgentReady(), { timeout: 30_000, interval: 5 });
     await control.open();
   });
   afterAll(async () => {
@@ -262,7 +262,7 @@ describe.each(SHELLS.filter(isThere))('the agent in %s (%s, %s)', (_, program, k
     expect(stdout).toBe('input');
     const kept = ['agent', 'command', 'requests', 'slot0', 'slot1'];
     const given = async () => (await readdir(join(control.path, 'in'))).toSorted();
-    await expect.poll(given, { timeout: 5_000 }).toEqual(kept);
+    await expect.poll(given, { timeout: 30_000 }).toEqual(kept);
     // A slot for a command to come has files that are empty but for the word that it waits.
     const ofSlot = /^slot\.\d+\.(?:std(?:out|err)|status)$/;
     const left = async () => {
@@ -271,7 +271,7 @@ describe.each(SHELLS.filter(isThere))('the agent in %s (%s, %s)', (_, program, k
       return { others, ofSlots: names.length - others.length };
     };
     const ofSlots = kind === 'slots' ? 3 : 0;
-    await expect.poll(left, { timeout: 5_000 }).toEqual({ others: ['agent'], ofSlots });
+    await expect.poll(left, { timeout: 30_000 }).toEqual({ others: ['agent'], ofSlots });
   });
 });
 
@@ -286,5 +286,5 @@ async function killRest(path: string): Promise<void> {
     for (const pid of rest) process.kill(Number(pid), 'SIGKILL');
     return rest.length === 0;
   };
-  await vi.waitUntil(() => nothingIsLeft().catch(() => false), { timeout: 10_000, interval: 50 });
+  await vi.waitUntil(() => nothingIsLeft().catch(() => false), { timeout: 30_000, interval: 50 });
 }

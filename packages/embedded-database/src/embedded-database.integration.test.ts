@@ -92,7 +92,7 @@ test('the database ends with a process that is killed, and starts again after it
     expect(await answers(port)).toBe(true);
     child.kill('SIGKILL');
     await child.exit;
-    await expect.poll(() => answers(port), { timeout: 10_000 }).toBe(false);
+    await expect.poll(() => answers(port), { timeout: 30_000 }).toBe(false);
     const database = await start(data, true);
     expect(await answers(database.port)).toBe(true);
   } finally {

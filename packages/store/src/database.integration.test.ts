@@ -181,13 +181,13 @@ test('what is notified is heard, also after the listening connection was cut', a
   await listener.start();
   const notifier = createNotifier(database, silentLogger);
   try {
-    await expect.poll(() => connections, { timeout: 5000 }).toBe(1);
+    await expect.poll(() => connections, { timeout: 30_000 }).toBe(1);
     for (const id of ['a', 'b', 'a']) notifier.jobChanged(id);
     notifier.queueChanged();
     notifier.queueChanged();
     await expect.poll(() => heard.toSorted()).toEqual([`${JOB_CHANNEL} a b`, `${QUEUE_CHANNEL} `]);
     await database.query(cut).catch(() => undefined);
-    await expect.poll(() => connections, { timeout: 5000 }).toBe(2);
+    await expect.poll(() => connections, { timeout: 30_000 }).toBe(2);
     expect(disconnections).toBe(1);
     notifier.queueChanged();
     await expect.poll(() => heard.length).toBe(3);
@@ -220,9 +220,9 @@ test('a listening connection whose other side says nothing any more is made anew
   });
   await listener.start();
   try {
-    await expect.poll(() => connections, { timeout: 5000 }).toBe(1);
+    await expect.poll(() => connections, { timeout: 30_000 }).toBe(1);
     proxy.set({ silent: true }, 'down');
-    await expect.poll(() => disconnections, { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => disconnections, { timeout: 30_000 }).toBe(1);
     proxy.mend();
     await expect.poll(() => connections, { timeout: 20_000 }).toBe(2);
   } finally {

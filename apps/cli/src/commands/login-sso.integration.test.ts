@@ -97,7 +97,7 @@ const login = (...args: string[]): CliRun =>
     });
 const seen = async (): Promise<{ status: number; text: string; challenge: string }[]> => {
   const path = join(directory, 'seen');
-  await expect.poll(() => readFile(path, 'utf8').catch(() => ''), { timeout: 10_000 }).not.toBe('');
+  await expect.poll(() => readFile(path, 'utf8').catch(() => ''), { timeout: 30_000 }).not.toBe('');
   return JSON.parse(await readFile(path, 'utf8'));
 };
 

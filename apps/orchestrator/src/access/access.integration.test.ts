@@ -173,7 +173,7 @@ test.each([
       const text = 'DELETE FROM users WHERE id = $1';
       await tx.query({ name: '', text, repeatable: false }, [userId]);
       asked = codeOf(calls[call]());
-      await expect.poll(isWaiting, { timeout: 10_000 }).toBe(true);
+      await expect.poll(isWaiting, { timeout: 30_000 }).toBe(true);
     },
     { repeatable: false },
   );
@@ -417,7 +417,7 @@ describe('an API key', () => {
           over = true;
         });
         // It waits for the key that is being made, which it could not see yet.
-        await expect.poll(async () => over || (await isWaiting()), { timeout: 10_000 }).toBe(true);
+        await expect.poll(async () => over || (await isWaiting()), { timeout: 30_000 }).toBe(true);
       },
       { repeatable: false },
     );

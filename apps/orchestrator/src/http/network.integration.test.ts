@@ -158,7 +158,7 @@ describe('with TLS', () => {
     await new Promise((resolve) => setTimeout(resolve, 6000));
     expect(await shown()).toBe('first');
     await use(second);
-    await expect.poll(shown, { timeout: 15_000, interval: 200 }).toBe('second');
+    await expect.poll(shown, { timeout: 30_000, interval: 200 }).toBe('second');
   });
 
   test('a key that is not that of the certificate is told at the start', async () => {

@@ -64,5 +64,5 @@ test('a runner without room is given no job', async () => {
   await runner.finish(job, { state: 'succeeded' }, 2);
   await server.client.launchPipeline({ ref: job.pipeline, body: {} });
   expect(await runner.claim({ waitMs: 0, full: true })).toEqual([]);
-  expect(await runner.claim({ waitMs: 5000 })).toHaveLength(1);
+  expect(await runner.claim({ waitMs: 20_000 })).toHaveLength(1);
 });

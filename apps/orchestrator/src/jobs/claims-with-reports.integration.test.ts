@@ -59,7 +59,7 @@ describe.each([
     const jobs: ClaimedJob[] = [];
     const claim = async (): Promise<number> =>
       jobs.push(...(await by.claim({ capacity: count - jobs.length })));
-    await expect.poll(claim, { timeout: 5000, interval: 20 }).toBe(count);
+    await expect.poll(claim, { timeout: 30_000, interval: 20 }).toBe(count);
     return jobs;
   };
   const stateOf = async ({ id }: { id: string }): Promise<string> =>
@@ -218,7 +218,7 @@ describe('while every other connection is taken by something slow', () => {
       const blocked = { name: 'blocked', text, repeatable: true };
       const count = async () => (await database.query<{ count: number }>(blocked))[0]!.count;
       // One of the two, where a duty has the other and waits behind those that read for a second.
-      await expect.poll(count, { timeout: 5000, interval: 20 }).toBeGreaterThan(0);
+      await expect.poll(count, { timeout: 30_000, interval: 20 }).toBeGreaterThan(0);
       // Longer than it is believed without a look who a runner is.
       const until = performance.now() + 5000;
       for (let seq = 1; performance.now() < until; seq += 1) {

@@ -8,6 +8,9 @@ import { createJobFollowers } from './job-feed.ts';
 import { createJobWatcher } from './job-watcher.ts';
 import type { VersionCache } from './version-cache.ts';
 
+/** More than a busy machine needs. */
+const WITHIN = { timeout: 15_000 };
+
 const LONG = 'x'.repeat(300_000);
 
 function setUp() {
@@ -43,9 +46,9 @@ describe('who follows a job', () => {
   it('is sent each state, and the end behind the last one', async () => {
     const { asked, follow, become } = setUp();
     const [one, two] = [follow(), follow()];
-    await vi.waitFor(() => expect(one.seen()).toEqual(['job queued']));
+    await vi.waitFor(() => expect(one.seen()).toEqual(['job queued']), WITHIN);
     become('running');
-    await vi.waitFor(() => expect(one.seen()).toHaveLength(2));
+    await vi.waitFor(() => expect(one.seen()).toHaveLength(2), WITHIN);
     become('succeeded');
     await Promise.all([one.done, two.done]);
     const all = ['job queued', 'job running', 'job succeeded', 'end succeeded'];
@@ -57,9 +60,9 @@ describe('who follows a job', () => {
   it('is not sent again what it has been shown', async () => {
     const { asked, follow, become, changed } = setUp();
     const { seen, done } = follow();
-    await vi.waitFor(() => expect(seen()).toEqual(['job queued']));
+    await vi.waitFor(() => expect(seen()).toEqual(['job queued']), WITHIN);
     changed();
-    await vi.waitFor(() => expect(asked.reads).toBe(2));
+    await vi.waitFor(() => expect(asked.reads).toBe(2), WITHIN);
     become('failed');
     await done;
     expect(seen()).toEqual(['job queued', 'job failed', 'end failed']);
@@ -69,7 +72,7 @@ describe('who follows a job', () => {
     const { follow, become } = setUp();
     const early = follow();
     become('running');
-    await vi.waitFor(() => expect(early.seen()).toContain('job running'));
+    await vi.waitFor(() => expect(early.seen()).toContain('job running'), WITHIN);
     const late = follow();
     expect(late.seen()).toEqual(['job running']);
   });
@@ -77,12 +80,12 @@ describe('who follows a job', () => {
   it('and does not read is sent only the newest state when it does, and holds up nobody', async () => {
     const { follow, become } = setUp();
     const [slow, quick] = [follow(), follow()];
-    await vi.waitFor(() => expect(slow.seen()).toEqual(['job queued']));
+    await vi.waitFor(() => expect(slow.seen()).toEqual(['job queued']), WITHIN);
     slow.client.hold();
     become('running', LONG);
-    await vi.waitFor(() => expect(quick.seen()).toHaveLength(2));
+    await vi.waitFor(() => expect(quick.seen()).toHaveLength(2), WITHIN);
     become('running', 'another');
-    await vi.waitFor(() => expect(quick.seen()).toHaveLength(3));
+    await vi.waitFor(() => expect(quick.seen()).toHaveLength(3), WITHIN);
     become('succeeded');
     await quick.done;
     slow.client.read();
@@ -94,7 +97,7 @@ describe('who follows a job', () => {
   it('is let go when the job is gone, and when it leaves itself', async () => {
     const { job, asked, follow, changed } = setUp();
     const [stays, leaves] = [follow(), follow()];
-    await vi.waitFor(() => expect(stays.seen()).toHaveLength(1));
+    await vi.waitFor(() => expect(stays.seen()).toHaveLength(1), WITHIN);
     leaves.client.leave();
     await leaves.done;
     job.isGone = true;
@@ -110,12 +113,12 @@ describe('who follows a job', () => {
   it('is told when the database cannot be read; who comes again is answered', async () => {
     const { asked, follow, become } = setUp();
     const { seen, done } = follow();
-    await vi.waitFor(() => expect(seen()).toHaveLength(1));
+    await vi.waitFor(() => expect(seen()).toHaveLength(1), WITHIN);
     asked.failure = new Error('away');
     become('running');
     await expect(done).rejects.toThrow('away');
     asked.failure = undefined;
     const again = follow();
-    await vi.waitFor(() => expect(again.seen()).toEqual(['job running']));
+    await vi.waitFor(() => expect(again.seen()).toEqual(['job running']), WITHIN);
   });
 });

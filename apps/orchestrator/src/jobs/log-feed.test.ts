@@ -8,6 +8,9 @@ import { FakeLog } from './fake-log.ts';
 import { createJobWatcher } from './job-watcher.ts';
 import { LogFeed } from './log-feed.ts';
 
+/** More than a busy machine needs. */
+const WITHIN = { timeout: 15_000 };
+
 const LONG = 'x'.repeat(100_000);
 
 function setUp({ attempt = 1, after = 0 } = {}) {
@@ -40,7 +43,7 @@ describe('the live end of a log', () => {
       printed.push(...texts);
       log.print(...texts);
       changed();
-      await vi.waitFor(() => expect(one.texts()).toEqual(printed));
+      await vi.waitFor(() => expect(one.texts()).toEqual(printed), WITHIN);
     }
     expect(two.texts()).toEqual(printed);
     const places = log.reads.flat().map(({ after }) => after);
@@ -54,7 +57,7 @@ describe('the live end of a log', () => {
     const ahead = join({ attempt: 1, after: 2 });
     log.print('a', 'b', 'c', 'd');
     changed();
-    await vi.waitFor(() => expect(all.texts()).toEqual(['a', 'b', 'c', 'd']));
+    await vi.waitFor(() => expect(all.texts()).toEqual(['a', 'b', 'c', 'd']), WITHIN);
     expect(ahead.texts()).toEqual(['c', 'd']);
   });
 
@@ -63,7 +66,7 @@ describe('the live end of a log', () => {
     const all = join();
     log.print('a', 'b');
     changed();
-    await vi.waitFor(() => expect(all.texts()).toEqual(['a', 'b']));
+    await vi.waitFor(() => expect(all.texts()).toEqual(['a', 'b']), WITHIN);
     const late = join({ attempt: 1, after: 1 });
     expect(await late.parted).toEqual({ why: 'behind', position: { attempt: 1, after: 1 } });
     expect(late.texts()).toEqual([]);
@@ -78,7 +81,7 @@ describe('the live end of a log', () => {
     changed();
     const { why, position } = await slow.parted;
     expect(why).toBe('behind');
-    await vi.waitFor(() => expect(quick.texts()).toEqual(texts));
+    await vi.waitFor(() => expect(quick.texts()).toEqual(texts), WITHIN);
     slow.client.read();
     // What it has been sent ends where it is told that it is.
     expect(slow.texts()).toEqual(texts.slice(0, position.after));
@@ -92,7 +95,7 @@ describe('the live end of a log', () => {
     log.attempt = 2;
     log.print('second');
     changed();
-    await vi.waitFor(() => expect(texts()).toEqual(['first', 'second']));
+    await vi.waitFor(() => expect(texts()).toEqual(['first', 'second']), WITHIN);
     expect(log.reads.flat().map(({ attempt }) => attempt)).toContain(2);
   });
 
@@ -120,7 +123,7 @@ describe('the live end of a log', () => {
     const [one, two] = [join(), join()];
     log.print('a');
     changed();
-    await vi.waitFor(() => expect(two.texts()).toEqual(['a']));
+    await vi.waitFor(() => expect(two.texts()).toEqual(['a']), WITHIN);
     log.failure = new Error('away');
     changed();
     const position = { attempt: 1, after: 1 };
@@ -137,7 +140,7 @@ describe('the live end of a log', () => {
     expect(onIdle).not.toHaveBeenCalled();
     log.print('a');
     changed();
-    await vi.waitFor(() => expect(two.texts()).toEqual(['a']));
+    await vi.waitFor(() => expect(two.texts()).toEqual(['a']), WITHIN);
     two.client.leave();
     await two.parted;
     expect(onIdle).toHaveBeenCalledTimes(1);

@@ -109,7 +109,7 @@ describe('about a job of another runner', () => {
     await honest.finish(job, { state: 'succeeded' });
     await server.client.launchPipeline({ ref, body: {} });
     const requestId = randomUUID();
-    expect(await honest.claim({ requestId, waitMs: 5000 })).toHaveLength(1);
+    expect(await honest.claim({ requestId, waitMs: 20_000 })).toHaveLength(1);
     expect(await liar.claim({ requestId })).toEqual([]);
   });
 
@@ -269,7 +269,7 @@ describe('about itself', () => {
       ),
     );
     // Long before they are due: each pushes out one that came before it.
-    await expect.poll(() => answered, { timeout: 15_000 }).toBeGreaterThanOrEqual(96);
+    await expect.poll(() => answered, { timeout: 30_000 }).toBeGreaterThanOrEqual(96);
     leave.abort();
     await Promise.all(polls);
   });

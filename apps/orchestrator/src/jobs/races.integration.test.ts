@@ -79,7 +79,7 @@ async function somebodyWaits(): Promise<void> {
     WHERE datname = current_database() AND wait_event_type = 'Lock'`;
   const waiting = { name: 'waiting', text, repeatable: true };
   const count = async () => (await database.query(waiting)).length;
-  await expect.poll(count, { timeout: 10_000, interval: 20 }).toBeGreaterThan(0);
+  await expect.poll(count, { timeout: 30_000, interval: 20 }).toBeGreaterThan(0);
 }
 
 const ofOrchestrators = {

@@ -162,9 +162,11 @@ describe('a runner', () => {
     const { id: secret } = await client.launchPipeline({ ref: foreign, body: {} });
     expect(await own.claim({ capacity: 5 })).toEqual([]);
     const { id } = await client.launchPipeline({ ref: mine, body: {} });
-    expect((await own.claim({ capacity: 5, waitMs: 5000 })).map((job) => job.id)).toEqual([id]);
+    expect((await own.claim({ capacity: 5, waitMs: 20_000 })).map((job) => job.id)).toEqual([id]);
     const any = await FakeRunner.register(client);
-    expect((await any.claim({ capacity: 5, waitMs: 5000 })).map((job) => job.id)).toEqual([secret]);
+    expect((await any.claim({ capacity: 5, waitMs: 20_000 })).map((job) => job.id)).toEqual([
+      secret,
+    ]);
   });
 
   test('is told why its job waits when no runner may run its pipeline', async () => {
@@ -265,7 +267,7 @@ describe('a runner that is revoked', () => {
     for (const ref of [again, await seedPipeline(database)]) {
       await client.launchPipeline({ ref, body: {} });
     }
-    const [retried, failed] = await runner.claim({ capacity: 2, waitMs: 5000 });
+    const [retried, failed] = await runner.claim({ capacity: 2, waitMs: 20_000 });
     for (const job of [retried!, failed!]) await runner.report(job, {});
     await client.revokeRunner({ ref: runner.id });
     expect(await client.getJob({ id: retried!.id })).toMatchObject({ state: 'queued' });

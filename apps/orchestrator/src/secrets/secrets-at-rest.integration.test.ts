@@ -143,7 +143,7 @@ it('a job whose secret inputs cannot be opened ends, and holds up no other', asy
   await run(`UPDATE job_secret_inputs SET box = (
       SELECT box FROM job_secret_inputs WHERE job_id = '${good.id}')
     WHERE job_id = '${broken.id}'`);
-  const jobs = await runner.claim({ capacity: 2, waitMs: 5000 });
+  const jobs = await runner.claim({ capacity: 2, waitMs: 20_000 });
   expect(jobs.map(({ id }) => id)).toEqual([good.id]);
   expect(await admin.getJob({ id: broken.id })).toMatchObject({
     state: 'failed',

@@ -222,7 +222,7 @@ describe('a command that goes wild', () => {
     await sh(container, 'for i in 1 2 3 4 5; do (sleep 0.01 &) ; done; sleep 0.1');
     // One that has just ended may be seen before it is reaped.
     const zombies = () => sh(container, 'grep -l "^State:.Z" /proc/[0-9]*/status');
-    await expect.poll(async () => (await zombies()).stdout, { timeout: 10_000 }).toBe('');
+    await expect.poll(async () => (await zombies()).stdout, { timeout: 30_000 }).toBe('');
     await container.remove();
   });
 });
@@ -279,7 +279,7 @@ it('leaves nothing of what a running command was given on the disk of the machin
   const running = await container.run(command, () => undefined);
   const left = async () => (await readdir(join(podman.directory, container.name, 'in'))).sort();
   const kept = ['agent', 'command', 'requests', 'slot0', 'slot1'];
-  await expect.poll(left, { timeout: 10_000 }).toEqual(kept);
+  await expect.poll(left, { timeout: 30_000 }).toEqual(kept);
   expect(running.pid).toBeGreaterThan(0);
   await running.signal('KILL');
   await running.exit;
