@@ -5,8 +5,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { silentLogger } from '@rivet/base';
+import type { Client } from '@rivet/protocol';
 import { createDatabase, type Database, migrate } from '@rivet/store';
-import { type DatabaseServer, startDatabaseServer, startStandby } from '@rivet/testing';
+import {
+  type DatabaseServer,
+  startDatabaseServer,
+  startStandby,
+  startTcpProxy,
+  type TcpProxy,
+  violationsIn,
+} from '@rivet/testing';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import {
   clientFor,
@@ -23,6 +31,8 @@ const settings = { wal_keep_size: '64MB', fsync: 'off', synchronous_commit: 'on'
 let directory: string;
 let primary: DatabaseServer;
 let standby: DatabaseServer;
+/** Between the two. */
+let replication: TcpProxy;
 let both: string;
 const cleanups: (() => Promise<unknown>)[] = [];
 
@@ -36,7 +46,10 @@ beforeEach(async () => {
     settings,
   });
   const dataDirectory = join(directory, 'standby');
-  standby = await startStandby({ primary, primaryDirectory, dataDirectory, settings });
+  replication = await startTcpProxy({ target: { host: '127.0.0.1', port: primary.port } });
+  const adminUrl = primary.adminUrl.replace(`:${primary.port}/`, `:${replication.port}/`);
+  const followed = { ...primary, adminUrl };
+  standby = await startStandby({ primary: followed, primaryDirectory, dataDirectory, settings });
   await admin(primary, `ALTER SYSTEM SET synchronous_standby_names = '*'`);
   await admin(primary, 'SELECT pg_reload_conf()');
   both = primary.url.replace(
@@ -51,6 +64,7 @@ afterEach(async () => {
     await server.stop();
     await server.remove();
   }
+  await replication.close();
   await rm(directory, { recursive: true, force: true });
 });
 
@@ -68,6 +82,29 @@ async function admin(server: DatabaseServer, sql: string): Promise<void> {
 /** The standby takes writes from now on, and waits for nobody. */
 async function promote(): Promise<void> {
   await admin(standby, 'SELECT pg_promote()');
+}
+
+async function rowsOf(server: DatabaseServer, text: string): Promise<object[]> {
+  const database = openTestDatabase(server.adminUrl);
+  try {
+    return await database.query({ name: '', text, repeatable: true });
+  } finally {
+    await database.close();
+  }
+}
+
+/** The standby has everything that the primary has. */
+async function caughtUp(): Promise<void> {
+  const [{ at }] = (await rowsOf(primary, 'SELECT pg_current_wal_lsn()::text AS at')) as [
+    { at: string },
+  ];
+  const text = `SELECT 1 WHERE pg_last_wal_replay_lsn() >= '${at}'`;
+  await expect.poll(() => rowsOf(standby, text), { timeout: 30_000 }).toHaveLength(1);
+}
+
+async function textsOf(client: Client, id: string): Promise<string[]> {
+  const { lines } = await client.getJobLogs({ id, query: {} });
+  return lines.map(({ text }) => text);
 }
 
 function openBoth(): Database {
@@ -145,6 +182,64 @@ test('an orchestrator goes on within seconds, and nothing that was acknowledged 
   await expect.poll(() => database.query(listening), { timeout: 20_000 }).toHaveLength(2);
 });
 
+test('a standby that lacks the last transactions: nothing is mixed up, and no job has two owners', async () => {
+  // Asynchronous, and from a certain moment on nothing more reaches the copy.
+  await admin(primary, `ALTER SYSTEM SET synchronous_standby_names = ''`);
+  await admin(primary, 'SELECT pg_reload_conf()');
+  const database = openBoth();
+  await migrate(database);
+  const { orchestrator, client } = await startTestOrchestrator(both, { leaseSeconds: 60 });
+  cleanups.push(() => orchestrator.stop());
+  const ref = await seedPipeline(database);
+  const runner = await FakeRunner.register(client);
+  const known = await client.launchPipeline({ ref, body: {} });
+  const knownJob = await runner.claimOne();
+  await runner.report(knownJob, { logs: [logLine(1), logLine(2)] });
+  const waiting = await client.launchPipeline({ ref, body: {} });
+  await caughtUp();
+  replication.break();
+  await expect.poll(() => rowsOf(primary, 'SELECT 1 FROM pg_stat_replication')).toEqual([]);
+
+  // All of this is acknowledged, and will not have been.
+  await runner.report(knownJob, { seq: 2, logs: [logLine(3), logLine(4)] });
+  const lostClaim = await runner.claimOne();
+  expect(lostClaim.id).toBe(waiting.id);
+  await runner.report(lostClaim, { logs: [logLine(1, 'of the first owner')] });
+  const lostLaunch = await client.launchPipeline({ ref, body: {} });
+  await primary.crash();
+  await promote();
+  await expect
+    .poll(() => client.getReadiness().then(Boolean, () => false), { timeout: 60_000 })
+    .toBe(true);
+
+  // The launch is gone; whoever repeats it with its key makes a job, and only one.
+  await expect(client.getJob({ id: lostLaunch.id })).rejects.toMatchObject({
+    code: 'RIVET_JOB_NOT_FOUND',
+  });
+  // The job waits again, and the one who had it learns that it is not its own.
+  expect(await client.getJob({ id: waiting.id })).toMatchObject({ state: 'queued' });
+  const lost = { code: 'RIVET_LEASE_LOST' };
+  const late = () => runner.report(lostClaim, { seq: 2, logs: [logLine(2, 'late')] });
+  await expect(late()).rejects.toMatchObject({ code: 'RIVET_JOB_NOT_FOUND' });
+  // Even the same runner with the same attempt has it under another lease.
+  const secondClaim = await runner.claimOne();
+  expect(secondClaim).toMatchObject({ id: waiting.id, attempt: lostClaim.attempt });
+  expect(secondClaim.lease_id).not.toBe(lostClaim.lease_id);
+  await expect(late()).rejects.toMatchObject(lost);
+  await runner.report(secondClaim, { logs: [logLine(1, 'of the second owner')] });
+  await expect(runner.finish(lostClaim, { state: 'succeeded' }, 2)).rejects.toMatchObject(lost);
+  await runner.finish(secondClaim, { state: 'succeeded' }, 2);
+  expect(await textsOf(client, waiting.id)).toEqual(['of the second owner']);
+
+  // Of the job that the copy knows, the log goes on after what it has, and nowhere else.
+  const next = (seq: number, n: number) => runner.report(knownJob, { seq, logs: [logLine(n)] });
+  await expect(next(3, 5)).rejects.toMatchObject({ code: 'RIVET_REPORT_GAP' });
+  await next(2, 3);
+  await runner.finish(knownJob, { state: 'succeeded' }, 3);
+  expect(await textsOf(client, known.id)).toEqual(['line 1', 'line 2', 'line 3']);
+  expect(await violationsIn(both)).toEqual([]);
+});
+
 test('a connection to a host that takes no writes is given up, and the next host is asked', async () => {
   // As written by whoever does not know which one is the primary today.
   const turned = standby.url.replace(
@@ -191,7 +286,7 @@ test('lists and logs of ended jobs are read from a copy, unless it is behind or 
   const linesOf = async (id: string) => (await client.getJobLogs({ id, query: {} })).lines.length;
 
   const first = await runOne();
-  await expect.poll(listed, { timeout: 10_000 }).toEqual([first]);
+  await expect.poll(listed, { timeout: 30_000 }).toEqual([first]);
   await admin(standby, 'SELECT pg_wal_replay_pause()');
   const second = await runOne();
   expect(await listed()).toEqual([first]);
@@ -199,7 +294,7 @@ test('lists and logs of ended jobs are read from a copy, unless it is behind or 
   expect(await client.getJob({ id: second })).toMatchObject({ state: 'succeeded' });
   expect(await linesOf(second)).toBe(2);
   await admin(standby, 'SELECT pg_wal_replay_resume()');
-  await expect.poll(listed, { timeout: 10_000 }).toEqual([second, first]);
+  await expect.poll(listed, { timeout: 30_000 }).toEqual([second, first]);
 
   await admin(primary, `ALTER SYSTEM SET synchronous_standby_names = ''`);
   await admin(primary, 'SELECT pg_reload_conf()');
