@@ -95,9 +95,10 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
   const notifier = createNotifier(database, logger, {
     enabled: config.notifications,
     onQueue: () => dispatcher.wake(),
-    onJob: (id) => watcher.notified(id),
+    onJob: (id, isLogTold) => watcher.notified(id, isLogTold),
   });
   const watcher = createJobWatcher(database, logger);
+  const logFollowers = createLogFollowers(database, watcher);
   const metrics = createMetrics();
   const engine = createLuaEngine({ useImage: config.bundled });
   const { leaseSeconds, pollMsMax } = config;
@@ -125,6 +126,7 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
   });
   const reports = new ReportBatcher({
     ...{ database, reserved, notifier, metrics, versions, leaseSeconds, databaseWatch },
+    ...(config.notifications && { followers: logFollowers }),
     onEnd: (runnerId) => knownRunners.ended(runnerId),
     logBytesMax: config.logBytesMax,
     batching: config.batching,
@@ -162,7 +164,7 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
     dispatcher,
     knownRunners,
     watcher,
-    logFollowers: createLogFollowers(database, watcher),
+    logFollowers,
     jobFollowers: createJobFollowers({ database, versions }, watcher),
     streams,
     reports,

@@ -16,7 +16,8 @@ export const HELLO_CHANNEL = 'rivet_hello';
 
 export interface Notifier {
   queueChanged(): void;
-  jobChanged(jobId: string): void;
+  /** @param isLogTold whether those who follow its log here have the lines already */
+  jobChanged(jobId: string, isLogTold?: boolean): void;
   /** Tells only the others. */
   runnerChanged(runnerId: string): void;
   /** Our own connection for listening was made, or is gone: what nobody hears is not sent. */
@@ -35,7 +36,7 @@ export interface NotifierOptions {
   readonly enabled?: boolean;
   /** Tells this orchestrator itself, in the same turn. */
   readonly onQueue?: () => void;
-  readonly onJob?: (jobId: string) => void;
+  readonly onJob?: (jobId: string, isLogTold: boolean) => void;
   /** Whether others listen; found out by what is heard when absent. */
   readonly others?: OtherListeners;
 }
@@ -124,10 +125,10 @@ export function createNotifier(
         waiting.queue = true;
         here.onQueue?.();
       }),
-    jobChanged: (jobId) =>
+    jobChanged: (jobId, isLogTold = false) =>
       tell(() => {
         waiting.jobs.add(jobId);
-        here.onJob?.(jobId);
+        here.onJob?.(jobId, isLogTold);
       }),
     runnerChanged: (runnerId) =>
       tell(() => {

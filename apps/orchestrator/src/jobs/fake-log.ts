@@ -21,6 +21,16 @@ export class FakeLog {
     this.jobId = jobId;
   }
 
+  /** Lines of the attempt that runs. */
+  get lineCount(): number {
+    return this.#attempts.get(this.attempt)?.length ?? 0;
+  }
+
+  /** Of all attempts, in order. */
+  get texts(): string[] {
+    return [...this.#attempts.values()].flat().map(({ text }) => text);
+  }
+
   /** Appends lines to the attempt that runs. */
   print(...texts: readonly string[]): void {
     const lines = this.#attempts.get(this.attempt) ?? [];

@@ -9,13 +9,19 @@ export interface JobWatch {
 }
 
 export interface JobWatcher extends Service {
-  watch(jobId: string): JobWatch;
-  /** Ids with spaces between, `*` for any. */
-  notified(payload: string): void;
+  watch(jobId: string, what?: Watching): JobWatch;
+  /**
+   * @param payload ids with spaces between, `*` for any
+   * @param isLogTold whether those who follow a log have what has changed already
+   */
+  notified(payload: string, isLogTold?: boolean): void;
 }
 
+/** What whoever watches reads when the job has changed. */
+export type Watching = 'job' | 'log';
+
 interface Watched {
-  readonly watches: Set<{ wake(): void }>;
+  readonly watches: Set<{ readonly what: Watching; wake(): void }>;
   mark: string | undefined;
 }
 
@@ -26,8 +32,10 @@ export function createJobWatcher(database: Database, logger: Logger): JobWatcher
   let timer: NodeJS.Timeout | undefined;
   let polling: Promise<void> | undefined;
 
-  const wake = (id: string): void => {
-    for (const watch of jobs.get(id)?.watches ?? []) watch.wake();
+  const wake = (id: string, isLogTold = false): void => {
+    for (const watch of jobs.get(id)?.watches ?? []) {
+      if (!isLogTold || watch.what !== 'log') watch.wake();
+    }
   };
   const poll = async (): Promise<void> => {
     try {
@@ -57,17 +65,19 @@ export function createJobWatcher(database: Database, logger: Logger): JobWatcher
   });
   return {
     ...service,
-    notified(payload) {
-      for (const id of payload === '*' ? jobs.keys() : payload.split(' ')) wake(id);
+    notified(payload, isLogTold) {
+      for (const id of payload === '*' ? jobs.keys() : payload.split(' ')) wake(id, isLogTold);
     },
-    watch(jobId) {
+    watch(jobId, what = 'job') {
       const watched = jobs.get(jobId) ?? { watches: new Set(), mark: undefined };
       jobs.set(jobId, watched);
-      const watch = createWatch(() => {
-        watched.watches.delete(watch);
+      const close = (): void => {
+        watched.watches.delete(kept);
         if (watched.watches.size === 0) jobs.delete(jobId);
-      });
-      watched.watches.add(watch);
+      };
+      const watch = createWatch(close);
+      const kept = { what, wake: () => watch.wake() };
+      watched.watches.add(kept);
       return watch;
     },
   };

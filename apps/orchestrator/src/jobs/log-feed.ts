@@ -1,5 +1,5 @@
 // The live end of the log of one job: read once, sent to everybody who has all lines before it.
-import { isFinalJobState } from '@rivet/protocol';
+import { isFinalJobState, type LogLine } from '@rivet/protocol';
 import type { LogTail } from '@rivet/store';
 import type { EventStream } from '../http/event-stream.ts';
 import type { JobWatch } from './job-watcher.ts';
@@ -52,6 +52,14 @@ export interface LogFeedOptions {
   readonly onIdle: () => void;
 }
 
+/** Lines that were stored just now. */
+export interface StoredLines {
+  readonly attempt: number;
+  readonly first: number;
+  /** Makes them, when they are wanted. */
+  read(): readonly LogLine[];
+}
+
 /** Reads for as long as somebody follows. */
 export class LogFeed {
   readonly #options: LogFeedOptions;
@@ -59,6 +67,8 @@ export class LogFeed {
   readonly #left = new AbortController();
   #position: LogPosition;
   #running = false;
+  /** Nothing is read or sent just now: its followers have all up to its position, or will part. */
+  #waiting = false;
 
   constructor(options: LogFeedOptions) {
     this.#options = options;
@@ -93,6 +103,20 @@ export class LogFeed {
     }
   }
 
+  /**
+   * Sends lines without reading them again. False when it has to read: there are others before
+   * them, or it is reading.
+   */
+  offer({ attempt, first, read }: StoredLines): boolean {
+    const { attempt: own, after } = this.#position;
+    if (!this.#waiting || attempt !== own || first !== after + 1) return false;
+    if (this.#followers.size > SENT_AT_ONCE) return false;
+    const lines = read();
+    for (const piece of piecesOf(this.#position, lines)) this.#sendNow(piece);
+    this.#position = { attempt, after: lines.at(-1)?.n ?? after };
+    return true;
+  }
+
   async #run(): Promise<void> {
     const { read, watch } = this.#options;
     while (!this.#left.signal.aborted) {
@@ -112,7 +136,9 @@ export class LogFeed {
         this.#partAll('ended');
         return;
       } else {
+        this.#waiting = true;
         await watch.changed(this.#left.signal);
+        this.#waiting = false;
       }
     }
   }
@@ -123,6 +149,12 @@ export class LogFeed {
       if (!follower.take(piece)) follower.part('behind');
       sent += 1;
       if (sent % SENT_AT_ONCE === 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  #sendNow(piece: LogPiece): void {
+    for (const follower of this.#followers) {
+      if (!follower.take(piece)) follower.part('behind');
     }
   }
 

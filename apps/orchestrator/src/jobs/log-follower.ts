@@ -1,7 +1,7 @@
 // Follows logs for streams: what is stored is read for each by itself, what comes is read once for
 // all.
-import { isFinalJobState } from '@rivet/protocol';
-import { type Database, readJob } from '@rivet/store';
+import { decodeLogBlock, isFinalJobState } from '@rivet/protocol';
+import { type Database, type LogChunk, readJob } from '@rivet/store';
 import { type EventStream, eventFrame } from '../http/event-stream.ts';
 import { presentJob } from '../present.ts';
 import type { JobWatcher } from './job-watcher.ts';
@@ -12,7 +12,15 @@ import { createLogTailer } from './log-tailer.ts';
 export interface LogFollowers {
   /** Sends lines from `from` on as they come, through later attempts too, until the job has ended. */
   follow(stream: EventStream, jobId: string, from: LogPosition): Promise<void>;
+  /**
+   * Sends the lines of a report that was stored just now, without asking the database for them.
+   * False when nobody follows that log here, or whoever does must read them.
+   */
+  stored(jobId: string, attempt: number, blocks: readonly LogChunk[]): boolean;
 }
+
+/** More lines are read by those who follow them, a part at a time. */
+const FED_LINES_MAX = 2000;
 
 export function createLogFollowers(database: Database, watcher: JobWatcher): LogFollowers {
   const tailer = createLogTailer(database);
@@ -23,7 +31,7 @@ export function createLogFollowers(database: Database, watcher: JobWatcher): Log
     if (known !== undefined) return known;
     const feed: LogFeed = new LogFeed({
       from,
-      watch: watcher.watch(jobId),
+      watch: watcher.watch(jobId, 'log'),
       read: ({ attempt, after }) => tailer.read({ jobId, attempt, after }),
       onIdle: () => {
         if (feeds.get(jobId) === feed) feeds.delete(jobId);
@@ -60,6 +68,15 @@ export function createLogFollowers(database: Database, watcher: JobWatcher): Log
     return undefined;
   };
   return {
+    stored(jobId, attempt, blocks) {
+      const [block, ...others] = blocks;
+      const feed = feeds.get(jobId);
+      // A job that talks now and then, or many together: large output comes in several blocks.
+      if (feed === undefined || block === undefined || others.length > 0) return false;
+      const { firstLine: first, lineCount, bytes } = block;
+      if (lineCount > FED_LINES_MAX) return false;
+      return feed.offer({ attempt, first, read: () => decodeLogBlock(first, bytes) });
+    },
     async follow(stream, jobId, from) {
       let position: LogPosition | undefined = from;
       while (!stream.closed) {

@@ -7,6 +7,7 @@ import type { DatabaseWatch } from '../database-watch.ts';
 import type { Metrics } from '../metrics.ts';
 import { ReportsOfClaim } from './brought-reports.ts';
 import { DoubtedLeases } from './doubted-leases.ts';
+import type { LogFollowers } from './log-follower.ts';
 import type { IncomingReport } from './report.ts';
 import { checkReport } from './report-content.ts';
 import { readReportedLog } from './reported-log.ts';
@@ -29,6 +30,8 @@ export interface ReportServices extends StoreServices {
   readonly databaseWatch: Pick<DatabaseWatch, 'answered'>;
   /** False: one transaction for each report. */
   readonly batching: boolean;
+  /** Sends what was stored of a log to those who follow it; absent where nobody does. */
+  readonly followers?: Pick<LogFollowers, 'stored'>;
   /** An attempt of a runner has ended. */
   readonly onEnd: (runnerId: string) => void;
 }
@@ -138,11 +141,17 @@ export class ReportBatcher {
   #tell(incoming: IncomingReport, result: ReportResult): void {
     const { runnerId, jobId, report } = incoming;
     const isHeartbeat = isPlain(incoming) && report.outcome === undefined;
-    const { notifier, metrics, onEnd } = this.#services;
+    const { notifier, metrics, onEnd, followers } = this.#services;
     if (result.kind === 'alone') return;
     // Of a lease that goes on nothing is shown.
     const shown = result.ending !== undefined || (result.kind === 'stored' && !isHeartbeat);
-    if (shown) notifier.jobChanged(jobId);
+    if (shown) {
+      const { log } = incoming;
+      // What ends a job is read with it.
+      const isLogTold =
+        result.ending === undefined && followers?.stored(jobId, report.attempt, log.blocks);
+      notifier.jobChanged(jobId, isLogTold);
+    }
     if (result.ending !== undefined) onEnd(runnerId);
     if (result.ending === 'queued') notifier.queueChanged();
     if (result.ending === 'ended') {

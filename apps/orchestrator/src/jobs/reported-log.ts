@@ -31,6 +31,8 @@ export interface ReportedLog {
   readonly bytes: number;
   /** As they are stored; a time that has not come yet is the time at which they were told. */
   chunks(attempt: Pick<AttemptRow, 'read_at'>): Promise<LogChunk[]>;
+  /** What `chunks` gave last, where all of it are blocks: empty when it was not asked. */
+  readonly blocks: readonly LogChunk[];
 }
 
 /** Of a report that has none. */
@@ -39,6 +41,7 @@ export const NO_LOG: ReportedLog = {
   lineCount: 0,
   bytes: 0,
   chunks: async () => [],
+  blocks: [],
 };
 
 /**
@@ -72,14 +75,21 @@ export async function readReportedLog(
     blocks.push(checked);
     if (turnOf(before) !== turnOf(opened)) await setImmediate();
   }
+  let given: readonly LogChunk[] = [];
   return {
     firstLine,
     lineCount: next - (firstLine ?? next),
     bytes,
+    get blocks() {
+      return given;
+    },
     async chunks({ read_at }) {
       const chunks = blocks.map((block) => blockChunk(block, read_at));
       const [first] = logs;
-      if (first === undefined) return chunks;
+      if (first === undefined) {
+        given = chunks;
+        return chunks;
+      }
       const stored = await encodeLogChunk(believableLines(logs, read_at));
       return [{ firstLine: first.n, lineCount: logs.length, bytes: stored }, ...chunks];
     },
