@@ -22,7 +22,7 @@ export default defineConfig({
           expect,
           include: ['tidy.test.ts', '{packages,apps,bench,scripts,docs}/**/*.test.ts'],
           exclude: [...notTests, '**/*.integration.test.ts'],
-          testTimeout: 20_000,
+          testTimeout: 60_000,
         },
       },
       {

@@ -117,10 +117,10 @@ it('a runner that hands over at TERM ends within a moment, and its job goes on',
   const id = await launch();
   await waitForJob(client, id, (job) => job.log_lines >= 10);
   const runner = installation.runners.at(-1)!;
-  const beganAt = performance.now();
   runner.signal('SIGTERM');
   expect(await runner.ended).toBe(0);
-  expect(performance.now() - beganAt).toBeLessThan(5000);
+  // It did not wait for the job's end.
+  expect((await client.getJob({ id })).state).toBe('running');
   await installation.startRunner('runner-1', { stateDirectory: runner.stateDirectory });
   await expectWhole(id);
 });

@@ -99,8 +99,8 @@ describe('inertLine', () => {
 
   it('takes time in proportion to the text', () => {
     const hostile = `${ESC}]`.repeat(200_000);
-    const began = performance.now();
+    const began = process.cpuUsage();
     colored(hostile);
-    expect(performance.now() - began).toBeLessThan(2000);
+    expect(process.cpuUsage(began).user / 1000).toBeLessThan(2000);
   });
 });

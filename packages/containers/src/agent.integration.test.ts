@@ -188,10 +188,10 @@ describe.each(SHELLS.filter(isThere))('the agent in %s (%s, %s)', (_, program, k
   });
 
   it('ends though its output is still held by a process that it left behind', async () => {
-    const { stdout, exit } = await sh('(sleep 3; echo late) & echo now');
+    const { stdout, exit } = await sh('(sleep 30; echo late) & echo now');
     expect(stdout).toBe('now\n');
     expect(exit).toMatchObject({ exitCode: 0 });
-    expect(exit.durationMs).toBeLessThan(2_500);
+    expect(exit.durationMs).toBeLessThan(20_000);
   });
 
   it('tells the end of a command whose watcher was killed', async () => {

@@ -54,8 +54,8 @@ describe('a JSON body', () => {
 
   it('of escapes alone is looked at in time that grows with its length', () => {
     const long = `x${'y'.repeat(300)}\\\\`.repeat(30_000);
-    const start = performance.now();
+    const start = process.cpuUsage();
     expect(parse(`["${long}"]`)).toHaveLength(1);
-    expect(performance.now() - start).toBeLessThan(2000);
+    expect(process.cpuUsage(start).user / 1000).toBeLessThan(2000);
   });
 });

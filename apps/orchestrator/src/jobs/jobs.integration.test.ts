@@ -120,7 +120,7 @@ describe('a job', () => {
     const launched = await launch();
     const started = performance.now();
     expect((await claiming).map(({ id }) => id)).toEqual([launched.id]);
-    expect(performance.now() - started).toBeLessThan(5000);
+    expect(performance.now() - started).toBeLessThan(14_000);
   });
 
   test('that is queued is canceled at once, and nobody gets it', async () => {

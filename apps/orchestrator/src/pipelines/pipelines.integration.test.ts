@@ -94,9 +94,12 @@ describe('a pipeline', () => {
 
   test('that never ends is stopped, and the server answers meanwhile', async () => {
     const endless = failure(create('while true do end'));
-    const started = performance.now();
+    let ended = false;
+    void endless.then(() => {
+      ended = true;
+    });
     expect(await server.client.getHealth()).toMatchObject({ status: 'ok' });
-    expect(performance.now() - started).toBeLessThan(2000);
+    expect(ended).toBe(false);
     expect(await endless).toMatchObject({ code: 'RIVET_PIPELINE_INVALID' });
   });
 

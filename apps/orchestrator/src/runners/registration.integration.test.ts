@@ -239,7 +239,7 @@ describe('a runner that is revoked', () => {
     await client.revokeRunner({ ref: runner.name });
     await expect(runner.claim()).rejects.toMatchObject(invalid);
     await refused;
-    expect(performance.now() - startedAt).toBeLessThan(5000);
+    expect(performance.now() - startedAt).toBeLessThan(15_000);
     const { items } = await client.listRunners();
     expect(items.map(({ name }) => name)).not.toContain(runner.name);
     await expect(client.getRunner({ ref: runner.name })).rejects.toMatchObject({

@@ -94,8 +94,8 @@ describe('a pattern', () => {
     '{*a,a*}/'.repeat(8).slice(0, -1),
   ])('takes no time that grows without bound: %#', (pattern) => {
     const path = Array.from({ length: 60 }, () => 'a'.repeat(200)).join('/');
-    const started = performance.now();
+    const started = process.cpuUsage();
     matches(pattern, path);
-    expect(performance.now() - started).toBeLessThan(1000);
+    expect(process.cpuUsage(started).user / 1000).toBeLessThan(1000);
   });
 });

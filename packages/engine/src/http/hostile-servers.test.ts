@@ -54,7 +54,8 @@ describe('a server that', () => {
     expect(error.message).toBe(
       `GET ${url}/ did not end within its timeout of 400ms: it was waiting for the answer`,
     );
-    expect(performance.now() - before).toBeLessThan(1000);
+    // The default is 30 s.
+    expect(performance.now() - before).toBeLessThan(15_000);
   });
 
   it('sends a byte now and then is left at the timeout, which says how far it came', async () => {

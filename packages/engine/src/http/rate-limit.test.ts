@@ -1,6 +1,9 @@
 // The token bucket, with a clock of its own.
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { createRateLimit } from './rate-limit.ts';
+
+// Nothing waits in real time: what would have to, never ends.
+afterEach(() => vi.useRealTimers());
 
 describe('a rate', () => {
   it('lets a second of requests through at once, then one after each interval', async () => {
@@ -12,9 +15,8 @@ describe('a rate', () => {
     await rate.take(signal);
     expect(performance.now() - before).toBeGreaterThan(15);
     now += 1000;
-    const after = performance.now();
+    vi.useFakeTimers();
     for (let count = 0; count < 49; count += 1) await rate.take(signal);
-    expect(performance.now() - after).toBeLessThan(15);
   });
 
   it('below one in a second lets one through, and the next after its time', async () => {
@@ -24,9 +26,10 @@ describe('a rate', () => {
     await rate.take(controller.signal);
     const waiting = rate.take(controller.signal);
     setTimeout(() => controller.abort(), 20);
+    // Two seconds else.
     const before = performance.now();
     await waiting;
-    expect(performance.now() - before).toBeLessThan(1000);
+    expect(performance.now() - before).toBeLessThan(1900);
   });
 
   it('gives the turn of who stops waiting to the others', async () => {
@@ -36,8 +39,7 @@ describe('a rate', () => {
     await rate.take(signal);
     await rate.take(AbortSignal.abort());
     now += 1000;
-    const before = performance.now();
+    vi.useFakeTimers();
     await rate.take(signal);
-    expect(performance.now() - before).toBeLessThan(100);
   });
 });

@@ -176,7 +176,7 @@ describe('http', () => {
       onLine: ({ text }) => void (text === 'asking' && setTimeout(() => controller.abort(), 50)),
     });
     expect(job.outcome).toMatchObject({ state: 'canceled' });
-    expect(performance.now() - before).toBeLessThan(5000);
+    expect(performance.now() - before).toBeLessThan(20_000);
   });
 });
 

@@ -39,12 +39,12 @@ describe('frames', () => {
   test('of megabytes in small pieces take no time that grows with the square', () => {
     const frame = encodeFrame('x'.repeat(8 * 1024 * 1024));
     const reader = new FrameReader(FRAME_BYTES_MAX);
-    const started = performance.now();
+    const started = process.cpuUsage();
     let received = 0;
     for (let offset = 0; offset < frame.length; offset += 4096) {
       received += reader.push(frame.subarray(offset, offset + 4096)).length;
     }
     expect(received).toBe(1);
-    expect(performance.now() - started).toBeLessThan(2000);
+    expect(process.cpuUsage(started).user / 1000).toBeLessThan(2000);
   });
 });

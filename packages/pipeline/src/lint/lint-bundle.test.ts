@@ -293,7 +293,7 @@ describe('the examples', () => {
 test('a line with very many comments takes no time that grows with their square', () => {
   const source = `return 1 ${'--[[]] '.repeat(30_000)}`;
   const bundle = { main: 'pipeline.lua', files: { 'pipeline.lua': source } };
-  const started = performance.now();
+  const started = process.cpuUsage();
   expect(lintBundle(bundle, { surface, definition: undefined })).toEqual([]);
-  expect(performance.now() - started).toBeLessThan(5000);
+  expect(process.cpuUsage(started).user / 1000).toBeLessThan(5000);
 });

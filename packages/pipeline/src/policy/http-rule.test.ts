@@ -39,10 +39,10 @@ describe('a rule', () => {
   });
 
   it('is read in time that grows with its length only', () => {
-    const before = performance.now();
+    const before = process.cpuUsage();
     expect(parseHttpRule(`${'a-'.repeat(120)}!`)).toBeUndefined();
     expect(parseHttpRule(`${'a'.repeat(250)}!`)).toBeUndefined();
-    expect(performance.now() - before).toBeLessThan(200);
+    expect(process.cpuUsage(before).user / 1000).toBeLessThan(200);
   });
 });
 
