@@ -23,6 +23,7 @@ export default defineConfig({
           include: ['tidy.test.ts', '{packages,apps,bench,scripts,docs}/**/*.test.ts'],
           exclude: [...notTests, '**/*.integration.test.ts'],
           testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       {

@@ -115,6 +115,7 @@ describe('a runner that starts again', () => {
     expect(job.lines).toHaveLength(3000);
     expect(job.lines.map(({ n }) => n)).toEqual(Array.from({ length: 3000 }, (_, n) => n + 1));
     expect(job.summaries).toEqual(['# so far']);
+    server.fault = () => undefined;
   });
 
   it('only tells the end of a job that has ended', async () => {
