@@ -1,10 +1,10 @@
 // What ended jobs left is removed a little later, containers before directories, and all of it.
 import { silentLogger } from '@rivet/base';
 import { expect, it } from 'vitest';
-import { Disposal } from './disposal.ts';
+import { Disposal, type DisposalOptions } from './disposal.ts';
 import { until } from './fake-host.ts';
 
-function makeDisposal(fail = false) {
+function makeDisposal(fail = false, later?: DisposalOptions['later']) {
   const events: string[] = [];
   const act = async (event: string): Promise<void> => {
     events.push(event);
@@ -16,6 +16,7 @@ function makeDisposal(fail = false) {
       removeTree: (path) => act(`tree ${path}`),
     },
     logger: silentLogger,
+    ...(later !== undefined && { later }),
   });
   return { disposal, events };
 }
@@ -46,6 +47,48 @@ it('goes on after what cannot be removed', async () => {
   disposal.addDirectory('/jobs/2');
   await disposal.settle();
   expect(events).toEqual(['rm a', 'tree /jobs/1', 'tree /jobs/2']);
+});
+
+it('tries again what could not be removed, later and when it is told to settle', async () => {
+  const plans: (() => void)[] = [];
+  const removed: string[] = [];
+  let isBroken = true;
+  const act = async (event: string): Promise<void> => {
+    if (isBroken) throw new Error('busy');
+    removed.push(event);
+  };
+  const disposal = new Disposal({
+    driver: { removeNamed: (names) => act(names.join(' ')), removeTree: act },
+    logger: silentLogger,
+    later: (again) => plans.push(again),
+  });
+  disposal.addContainers(['a']);
+  disposal.addDirectory('/jobs/1');
+  await disposal.settle();
+  expect(plans).toHaveLength(1);
+  plans[0]?.();
+  await until(() => plans.length === 2);
+  isBroken = false;
+  plans[1]?.();
+  await until(() => removed.length === 2);
+  isBroken = true;
+  disposal.addContainers(['b']);
+  await disposal.settle();
+  isBroken = false;
+  await disposal.settle();
+  expect(removed).toEqual(['a', '/jobs/1', 'b']);
+});
+
+it('gives up what cannot be removed for a long time, until the next start', async () => {
+  const plans: (() => void)[] = [];
+  const { disposal } = makeDisposal(true, (again) => plans.push(again));
+  disposal.addDirectory('/jobs/1');
+  await disposal.settle();
+  for (let n = 0; n < 25; n += 1) {
+    plans[n]?.();
+    await disposal.settle();
+  }
+  expect(plans).toHaveLength(20);
 });
 
 it('has nothing to settle when nothing was added', async () => {

@@ -7,22 +7,33 @@ import type { ContainerDriver } from '@rivet/containers';
 const QUIET_MS = 400;
 /** What waits is removed after so long even on a runner that is never quiet, in milliseconds. */
 const WAIT_MS_MAX = 3_000;
+/** What could not be removed is tried again after so long, in milliseconds, and so often. */
+const AGAIN_MS = 30_000;
+const AGAIN_MAX = 20;
 /** With so many containers waiting they are removed at once: their files take space. */
 const WAITING_MAX = 20;
 
 export interface DisposalOptions {
   readonly driver: Pick<ContainerDriver, 'removeNamed' | 'removeTree'>;
   readonly logger: Logger;
+  /** Calls `again` after `ms`; by a timer that keeps no program alive when absent. */
+  readonly later?: (again: () => void, ms: number) => void;
 }
 
 /**
- * Whatever is not removed when the process dies is found by the next start: containers by their
- * owner, directories where they lie.
+ * What cannot be removed, as while Podman is broken, is tried again for a while. Whatever is not
+ * removed when the process dies is found by the next start: containers by their owner, directories
+ * where they lie.
  */
 export class Disposal {
   readonly #options: DisposalOptions;
   #containers = new Set<string>();
   #directories = new Set<string>();
+  /** What could not be removed, and waits for the next try. */
+  readonly #left = { containers: new Set<string>(), directories: new Set<string>() };
+  /** Tries of what is left that came one after the other. */
+  #tried = 0;
+  #isPlanned = false;
   #round: Promise<void> | undefined;
   #addedAt = 0;
   #hurried = false;
@@ -46,6 +57,7 @@ export class Disposal {
 
   /** Removes what waits now; resolves when it is gone, or when it is known that it stays. */
   async settle(): Promise<void> {
+    this.#takeLeft();
     this.#hurried = true;
     this.#wakeup.notify();
     await this.#round;
@@ -57,6 +69,7 @@ export class Disposal {
   }
 
   async #run(): Promise<void> {
+    const { driver } = this.#options;
     while (this.#containers.size > 0 || this.#directories.size > 0) {
       await this.#waitUntilQuiet();
       const containers = [...this.#containers];
@@ -64,14 +77,16 @@ export class Disposal {
       this.#containers = new Set();
       this.#directories = new Set();
       if (containers.length > 0) {
-        await this.#remove(`the containers ${containers.join(', ')}`, () =>
-          this.#options.driver.removeNamed(containers),
-        );
+        const what = `the containers ${containers.join(', ')}`;
+        const isGone = await this.#remove(what, () => driver.removeNamed(containers));
+        if (!isGone) for (const name of containers) this.#left.containers.add(name);
       }
       for (const path of directories) {
-        await this.#remove(`the directory ${path}`, () => this.#options.driver.removeTree(path));
+        const isGone = await this.#remove(`the directory ${path}`, () => driver.removeTree(path));
+        if (!isGone) this.#left.directories.add(path);
       }
     }
+    this.#planAgain();
     // In the same turn in which nothing was left: what comes now begins the next round.
     this.#round = undefined;
     this.#hurried = false;
@@ -89,12 +104,46 @@ export class Disposal {
     await sleep(0);
   }
 
-  async #remove(what: string, action: () => Promise<void>): Promise<void> {
+  /** Returns whether it is gone. */
+  async #remove(what: string, action: () => Promise<void>): Promise<boolean> {
     try {
       await action();
+      return true;
     } catch (error) {
-      const stays = `${what} could not be removed; the next start of the runner tries again`;
+      const stays = `${what} could not be removed; it is tried again, also by the next start`;
       this.#options.logger.error({ err: error }, `${stays}: ${describeThrown(error)}`);
+      return false;
     }
   }
+
+  #planAgain(): void {
+    const { containers, directories } = this.#left;
+    if (containers.size + directories.size === 0) {
+      this.#tried = 0;
+      return;
+    }
+    if (this.#isPlanned || this.#tried >= AGAIN_MAX) return;
+    this.#tried += 1;
+    this.#isPlanned = true;
+    const { later = unrefTimer } = this.#options;
+    later(() => {
+      this.#isPlanned = false;
+      this.#takeLeft();
+    }, AGAIN_MS);
+  }
+
+  /** Containers first, as ever: what they mount cannot go before them. */
+  #takeLeft(): void {
+    const { containers, directories } = this.#left;
+    if (containers.size + directories.size === 0) return;
+    for (const name of containers) this.#containers.add(name);
+    for (const path of directories) this.#directories.add(path);
+    containers.clear();
+    directories.clear();
+    this.#added();
+  }
+}
+
+function unrefTimer(again: () => void, ms: number): void {
+  setTimeout(again, ms).unref();
 }
