@@ -2,6 +2,7 @@
 import { createRandom, describeThrown, sleep } from '@rivet/base';
 import { createPipeline } from '../jobs.ts';
 import { eventually } from './eventually.ts';
+import { type Usage, usageFaults } from './leaks.ts';
 import { startLoad } from './load.ts';
 import { PIPELINE } from './pipeline.ts';
 import { describeStrikes, planStrikes, type Strike } from './schedule.ts';
@@ -12,6 +13,8 @@ export interface ChaosReport extends Verdict {
   readonly seed: number;
   readonly strikes: number;
   readonly jobs: number;
+  /** Of the programs in the end. */
+  readonly usage: readonly Usage[];
   /** How to see it again; for a failure. */
   readonly schedule: string;
 }
@@ -33,6 +36,7 @@ export async function runChaos(
   const faults: string[] = [];
   let verdict: Verdict = { faults: [], ends: {}, lostAttempts: 0 };
   let jobs = 0;
+  let usage: readonly Usage[] = [];
   try {
     const ref = await eventually(() => createPipeline(system.observer, PIPELINE));
     const load = startLoad(system.client, ref, seed);
@@ -43,6 +47,8 @@ export async function runChaos(
     say(`quiet; ${jobs} jobs were launched`);
     verdict = await verifyJobs(system.observer, load.jobs, DRAIN_MS);
     faults.push(...(await system.violations()));
+    usage = await system.usage();
+    faults.push(...usage.flatMap(usageFaults));
   } catch (error) {
     faults.push(describeThrown(error));
     for (const { lastWords } of [...system.orchestrators, ...system.runners]) {
@@ -51,7 +57,7 @@ export async function runChaos(
   }
   faults.push(...verdict.faults, ...(await system.stop()));
   const schedule = describeStrikes(strikes);
-  return { ...verdict, faults, seed, strikes: strikes.length, jobs, schedule };
+  return { ...verdict, faults, seed, strikes: strikes.length, jobs, usage, schedule };
 }
 
 /** Resolves when the last is over, with what could not be done. */

@@ -17,6 +17,8 @@ export interface Fault {
 const SHORT_MS = 4000;
 /** Above the lease of the system: whoever is away so long has lost its jobs. */
 const LONG_MS = 22_000;
+/** Too little to take a job, and enough for those that run. */
+const DISK_LEFT_BYTES = 8 * 1024 ** 2;
 
 const runnerOf = (system: ChaosSystem, random: Random): ChaosRunner => random.pick(system.runners);
 const orchestratorOf = (system: ChaosSystem, random: Random): ChaosOrchestrator =>
@@ -121,6 +123,31 @@ export const FAULTS: readonly Fault[] = [
     name: 'the database crashes',
     weight: 2,
     strike: (system, random) => system.crashDatabase(random.below(SHORT_MS)),
+  },
+  {
+    name: 'a standby is promoted',
+    weight: 1,
+    strike: (system) => system.promoteStandby(),
+  },
+  {
+    name: 'the disk of a runner is nearly full',
+    weight: 2,
+    async strike(system, random) {
+      const { disk } = runnerOf(system, random);
+      await disk?.fill(DISK_LEFT_BYTES);
+      await sleep(random.between(SHORT_MS, 3 * SHORT_MS));
+      await disk?.free();
+    },
+  },
+  {
+    name: 'Podman is broken',
+    weight: 2,
+    async strike(system, random) {
+      const { podman } = runnerOf(system, random);
+      await podman.break();
+      await sleep(random.below(2 * SHORT_MS));
+      await podman.mend();
+    },
   },
   {
     name: 'connections are cut',

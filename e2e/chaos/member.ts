@@ -9,6 +9,8 @@ export interface Member {
   readonly name: string;
   /** What the last program that ended said before it did; for a failed run. */
   readonly lastWords: string;
+  /** Of the program that runs now. */
+  readonly pid: number | undefined;
   /** Sends a signal to the program that runs now; nothing when none does. */
   signal(name: NodeJS.Signals): void;
   /** From now on it is not started again, until `release`. */
@@ -69,6 +71,9 @@ export function startMember(
     name,
     get lastWords() {
       return lastWords;
+    },
+    get pid() {
+      return program?.pid;
     },
     signal(signal) {
       program?.signal(signal);

@@ -3,23 +3,28 @@
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { silentLogger, sleep } from '@rivet/base';
 import { type Client, createClient } from '@rivet/protocol';
 import {
-  type DatabaseServer,
-  startDatabaseServer,
+  mountSmallDisk,
+  type SmallDisk,
   startTcpProxy,
   type TcpProxy,
   violationsIn,
 } from '@rivet/testing';
 import { BASE_IMAGE, bootstrap, freePort, leftoversOf, masterKeySetting } from '../installation.ts';
 import { startProgram } from '../program.ts';
+import { type BreakablePodman, makeBreakablePodman } from './breakable-podman.ts';
+import { startChaosDatabase } from './chaos-database.ts';
 import { eventually } from './eventually.ts';
+import { connectionsLeft, mountsBelow, type Usage, usageOf } from './leaks.ts';
 import { type Member, startMember } from './member.ts';
 
 const ORCHESTRATORS = 2;
 const RUNNERS = 3;
 const CAPACITY = 2;
+/** Of the state of a runner, and below what it takes no jobs. */
+const DISK_MEGABYTES = 64;
+const DISK_MIN_MEGABYTES = 16;
 
 export interface ChaosOrchestrator extends Member {
   readonly port: number;
@@ -31,6 +36,10 @@ export interface ChaosRunner extends Member {
   /** Between it and an orchestrator, as a balancer in front of them. */
   readonly server: TcpProxy;
   readonly stateDirectory: string;
+  /** What it runs containers with. */
+  readonly podman: BreakablePodman;
+  /** Where its state lies; undefined on a machine where nobody may mount one. */
+  readonly disk: SmallDisk | undefined;
 }
 
 export interface ChaosSystem {
@@ -43,8 +52,12 @@ export interface ChaosSystem {
   readonly observer: Client;
   /** Ends the database as a crash does, and starts it again after `awayMs`. */
   crashDatabase(awayMs: number): Promise<void>;
+  /** Lets a standby take the place of the database, which does not come back. */
+  promoteStandby(): Promise<void>;
   /** Heals every connection; everything runs again when it resolves. */
   mend(): Promise<void>;
+  /** What the programs use now. */
+  usage(): Promise<readonly Usage[]>;
   /** What in the database is not as it must be, once all jobs have ended. */
   violations(): Promise<string[]>;
   /** Stops everything; returns what went wrong or was left behind. */
@@ -56,18 +69,10 @@ export async function startSystem(): Promise<ChaosSystem> {
   const directory = await mkdtemp(join(tmpdir(), 'rivet-chaos-'));
   // Servers run as other users, who must get through.
   await chmod(directory, 0o711);
-  const databaseOptions = {
-    dataDirectory: join(directory, 'database'),
-    port: await freePort(),
-    logger: silentLogger,
-    persistent: true,
-    durable: false,
-  };
   const proxies: TcpProxy[] = [];
   const orchestrators: ChaosOrchestrator[] = [];
   const runners: ChaosRunner[] = [];
-  let database: DatabaseServer = await startDatabaseServer(databaseOptions);
-  let crashes = Promise.resolve();
+  const database = await startChaosDatabase(directory);
   const proxyTo = async (port: number): Promise<TcpProxy> => {
     const proxy = await startTcpProxy({ target: { host: '127.0.0.1', port } });
     proxies.push(proxy);
@@ -81,9 +86,11 @@ export async function startSystem(): Promise<ChaosSystem> {
       if (fault !== undefined) problems.push(fault);
     }
     for (const runner of runners) problems.push(...(await leftoversOf(runner.stateDirectory)));
+    problems.push(...(await connectionsLeft(database.url)));
     for (const proxy of proxies) await proxy.close();
-    await database.stop();
     await database.remove();
+    for (const { disk } of runners) await disk?.remove();
+    for (const mount of await mountsBelow(directory)) problems.push(`${mount} is still mounted`);
     await rm(directory, { recursive: true, force: true });
     return problems;
   };
@@ -92,7 +99,7 @@ export async function startSystem(): Promise<ChaosSystem> {
     const masterKey = masterKeySetting();
     const { api_key: token } = await bootstrap({ DATABASE_URL: database.url, ...masterKey });
     for (let n = 1; n <= ORCHESTRATORS; n += 1) {
-      const own = await proxyTo(databaseOptions.port);
+      const own = await proxyTo(database.port);
       const url = new URL(database.url);
       url.port = String(own.port);
       orchestrators.push(await startOrchestrator(n, own, { DATABASE_URL: url.href, ...masterKey }));
@@ -115,22 +122,29 @@ export async function startSystem(): Promise<ChaosSystem> {
       client,
       front,
       observer,
-      crashDatabase(awayMs) {
-        // One crash after the other, however the schedule puts them.
-        crashes = crashes.then(async () => {
-          await database.crash();
-          await sleep(awayMs);
-          database = await startDatabaseServer(databaseOptions);
-        });
-        return crashes;
-      },
+      crashDatabase: (awayMs) => database.crash(awayMs),
+      promoteStandby: () =>
+        database.promoteStandby((port) => {
+          for (const { database: link } of orchestrators) {
+            link.retarget({ host: '127.0.0.1', port });
+            link.cut();
+          }
+        }),
       async mend() {
         for (const proxy of proxies) proxy.mend();
+        for (const { podman, disk } of runners) {
+          await podman.mend();
+          await disk?.free();
+        }
         for (const member of [...orchestrators, ...runners]) {
           member.release();
           member.signal('SIGCONT');
         }
         await allOnline(observer);
+      },
+      usage: async () => {
+        const members = [...orchestrators, ...runners];
+        return await Promise.all(members.map(({ name, pid = 0 }) => usageOf(name, pid)));
       },
       violations: () => violationsIn(database.url),
       stop,
@@ -164,8 +178,12 @@ async function startRunner(
   token: string,
 ): Promise<ChaosRunner> {
   const name = `runner-${n}`;
-  const stateDirectory = join(directory, name);
+  const disk = await mountSmallDisk({ megabytes: DISK_MEGABYTES });
+  const stateDirectory = join(disk?.directory ?? directory, name);
+  const podman = await makeBreakablePodman(join(directory, `podman-${n}`));
   const env = {
+    PATH: podman.path,
+    RIVET_DISK_MIN: disk === undefined ? '0' : `${DISK_MIN_MEGABYTES}MB`,
     RIVET_URL: `http://127.0.0.1:${server.port}`,
     RIVET_RUNNER_NAME: name,
     RIVET_RUNNER_CAPACITY: String(CAPACITY),
@@ -180,7 +198,7 @@ async function startRunner(
     () => startProgram(name, 'apps/runner/src/main.ts', env),
     (program) => program.announced('online'),
   );
-  return Object.assign(member, { server, stateDirectory });
+  return Object.assign(member, { server, stateDirectory, podman, disk });
 }
 
 /** Waits until every runner polls again. */

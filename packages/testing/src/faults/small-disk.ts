@@ -1,13 +1,13 @@
 // A disk of a test's own that is soon full: a file system in memory, of a fixed size.
-import { mkdtemp, open, rm } from 'node:fs/promises';
+import { mkdtemp, open, rm, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startProcess } from '@rivet/processes';
 
 export interface SmallDisk {
   readonly directory: string;
-  /** Takes all the room that is left. */
-  fill(): Promise<void>;
+  /** Takes all the room that is left, or all but so many bytes. */
+  fill(leaveBytes?: number): Promise<void>;
   /** Gives back what `fill` took. */
   free(): Promise<void>;
   /** Unmounts it, also while files on it are open. */
@@ -38,12 +38,17 @@ export async function mountSmallDisk(options: SmallDiskOptions): Promise<SmallDi
   const ballast = join(directory, 'ballast');
   return {
     directory,
-    async fill() {
+    async fill(leaveBytes = 0) {
+      const { bavail, bsize } = await statfs(directory);
+      const most = leaveBytes === 0 ? Number.POSITIVE_INFINITY : bavail * bsize - leaveBytes;
       const file = await open(ballast, 'a');
       try {
+        let taken = 0;
         // The last pages one by one: a block that does not fit would leave room.
         for (const size of [BLOCK.length, 4096]) {
-          while (await fits(file.appendFile(BLOCK.subarray(0, size))));
+          while (taken + size <= most && (await fits(file.appendFile(BLOCK.subarray(0, size))))) {
+            taken += size;
+          }
         }
       } finally {
         await file.close();
