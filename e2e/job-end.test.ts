@@ -7,7 +7,7 @@ import { containersOf, type Installation, startInstallation } from './installati
 import { allLines, createPipeline, waitForJob } from './jobs.ts';
 
 /** Within which records and files of an ended job are gone. */
-const CLEANED_MS = 20_000;
+const CLEANED_MS = 60_000;
 
 /** Every stage leaves processes behind that want to stay: named by `seconds`, which nothing else is. */
 const staying = (name: string, seconds: number, fields: string, body: string): string => `

@@ -10,7 +10,7 @@ afterAll(closeEngine);
 
 const CPU_MS = 150;
 /** Far more than a busy machine needs, and far less than a limit that does not hold. */
-const TOOK_MS_MAX = 10_000;
+const TOOK_MS_MAX = 60_000;
 const MEMORY_CPU_MS = 10_000;
 const MEGABYTE = 1024 * 1024;
 const limits = { cpuMs: CPU_MS, memoryBytes: 24 * MEGABYTE };

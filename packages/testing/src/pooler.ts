@@ -12,7 +12,7 @@ export interface TestPooler {
   stop(): Promise<void>;
 }
 
-const READY_MS = 15_000;
+const READY_MS = 60_000;
 
 /**
  * Starts pgbouncer in transaction mode, with fewer connections than ask, so that they are shared.

@@ -12,7 +12,7 @@ export interface TestRegistry {
   stop(): Promise<void>;
 }
 
-const READY_MS = 15_000;
+const READY_MS = 60_000;
 
 /**
  * Starts a registry; a dead program says that docker-registry is missing (scripts/setup.sh installs

@@ -10,7 +10,7 @@ import { findLeaks } from './leaks.ts';
 
 const TEMPLATE = 'rivet_template';
 /** What ends a moment after the tests is no leak. */
-const LEAK_PATIENCE_MS = 5000;
+const LEAK_PATIENCE_MS = 20_000;
 
 export interface TestRun {
   readonly adminUrl: string;

@@ -16,7 +16,7 @@ export function terminalMissing(): string | undefined {
 export interface Terminal {
   /** Everything that was written to the terminal so far. */
   readonly text: () => string;
-  /** Waits until the text after the last match of this method matches; fails after 15 s. */
+  /** Waits until the text after the last match of this method matches; fails after a minute. */
   waitFor(pattern: RegExp): Promise<void>;
   /** Types; `\r` is Enter, `\u0003` Ctrl-C. */
   type(keys: string): void;
@@ -54,7 +54,7 @@ export function openTerminal(
     async waitFor(pattern) {
       await expect
         .poll(() => pattern.test(text.slice(seen)), {
-          timeout: 15_000,
+          timeout: 60_000,
           interval: 20,
           message: `waiting for ${pattern}`,
         })
