@@ -37,10 +37,13 @@ interface Answer {
 }
 
 /** As the launcher does it; what the process says of itself is left out. */
-async function fromImage(args: readonly string[], from = root): Promise<Answer> {
+async function fromImage(
+  args: readonly string[],
+  { from = root, command = 'check' } = {},
+): Promise<Answer> {
   const [kilobytes = '', ...nodeFlags] = flags;
   const script = `ulimit -c 0; ulimit -t 2; ulimit -d ${kilobytes}; exec "$@" 9>&2 2>/dev/null`;
-  const image = ['--snapshot-blob', join(build, 'check-image.blob'), from, ...args];
+  const image = ['--snapshot-blob', join(build, 'check-image.blob'), from, command, ...args];
   return run('/bin/sh', ['-c', script, 'sh', process.execPath, ...nodeFlags, ...image]);
 }
 
@@ -85,6 +88,30 @@ const answered: Record<string, { source: string; args?: string[]; code: number }
   'an effect that comes too early': { source: `process.run({ "true" })\n${VALID}`, code: 2 },
   'a module that is missing': { source: `require("other")\n${VALID}`, code: 2 },
 };
+
+describe('the image, for rivet run', () => {
+  const define = (path: string): Promise<Answer> => fromImage([path], { command: 'run' });
+
+  it('tells what a file defines, and of which files that is', async () => {
+    const path = await write('defined.lua', VALID);
+    const { code, stdout, stderr } = await define(path);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toMatch(/^.*\n$/);
+    expect(JSON.parse(stdout)).toMatchObject({
+      bundle: { main: 'defined.lua', files: { 'defined.lua': VALID } },
+      definition: { name: 'x', stages: [{ name: 'one' }], inputs: [{ name: 'a', default: 'b' }] },
+    });
+  });
+
+  it.each([
+    ['is not valid', VALID.replace('type = "string"', 'type = "text"'), 2],
+    ['has a syntax error', 'return pipeline.define({', 2],
+    ['cannot be read as one', '\0', GAVE_UP],
+  ])('tells nothing of a file that %s', async (_, source, code) => {
+    const path = await write('undefined.lua', source);
+    expect(await define(path)).toEqual({ code, stdout: '', stderr: '' });
+  });
+});
 
 describe('the image of rivet check', () => {
   it.each(Object.entries(answered))('answers as the command does: %s', async (name, given) => {
@@ -145,7 +172,10 @@ describe('the image of rivet check', () => {
     const path = await write('valid.lua', VALID);
     const elsewhere = join(files, 'elsewhere');
     await symlink(root, elsewhere);
-    expect(await fromImage([path], elsewhere)).toMatchObject({ code: GAVE_UP, stdout: '' });
+    expect(await fromImage([path], { from: elsewhere })).toMatchObject({
+      code: GAVE_UP,
+      stdout: '',
+    });
     expect(await fromImage([path])).toMatchObject({ code: 0 });
   });
 

@@ -1,6 +1,7 @@
 // What a command of `rivet` is: its help text, arguments, options and action, in one typed value.
 import type { LuaEngine } from '@rivet/lua';
 import type { Environment } from './config.ts';
+import type { DefinitionAhead } from './definition-ahead.ts';
 import type { Interrupt } from './interrupt.ts';
 import type { Output } from './output.ts';
 
@@ -75,6 +76,8 @@ export interface CommandContext {
   readonly build: string | undefined;
   /** Opened before the command was loaded, where it certainly needs one; its session closes it. */
   readonly lua: LuaEngine | undefined;
+  /** What is found out about the pipeline file meanwhile; undefined or absent: nothing is. */
+  readonly definitionAhead?: DefinitionAhead | undefined;
 }
 
 export interface CommandText {

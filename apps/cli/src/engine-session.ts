@@ -52,18 +52,22 @@ export function createEngineSession({
   build,
   env,
   lua: opened,
-}: Pick<CommandContext, 'build' | 'env' | 'lua'>): EngineSession {
+  definitionAhead,
+}: Pick<CommandContext, 'build' | 'env' | 'lua' | 'definitionAhead'>): EngineSession {
   let engine = opened;
   let checker: InputChecker | undefined;
   const options = (): Promise<ScriptSurroundings> => surroundings(build);
   const lua = (): LuaEngine => {
-    engine ??= openLuaEngine(env, undefined);
+    engine ??= openLuaEngine(env, definitionAhead === undefined ? undefined : 0);
     return engine;
   };
   return {
     lua,
-    check: async (bundle, pluginSearch) =>
-      checkPipeline(lua(), bundle, { ...(await options()), pluginSearch }),
+    async check(bundle, pluginSearch) {
+      const definition = await definitionAhead?.(bundle);
+      if (definition !== undefined) return { ok: true, definition };
+      return await checkPipeline(lua(), bundle, { ...(await options()), pluginSearch });
+    },
     describe: async (plugin) => describePlugin(lua(), plugin, await options()),
     async checkAndLint(bundle, pluginSearch) {
       const given = await options();

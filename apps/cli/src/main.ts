@@ -14,5 +14,10 @@ async function start(): Promise<number> {
   if (NODE_COMPILE_CACHE === undefined && base) enableCompileCache(`${base}/rivet/node`);
   const lua = await openEarly(argv, process.env);
   const { runRivet } = await import('./run-rivet.ts');
-  return await runRivet(argv, { build: undefined, lua, exit: process.exit });
+  return await runRivet(argv, {
+    build: undefined,
+    lua,
+    definitionAhead: undefined,
+    exit: process.exit,
+  });
 }

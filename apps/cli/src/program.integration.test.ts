@@ -1,5 +1,5 @@
 // The real program: finding commands, help, versions, exit codes, pipes.
-import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -178,6 +178,34 @@ describe('the launcher', () => {
     ])('starts %s when %s', async (what, _, env, built) => {
       const stdout = what === 'sources' ? 'sources\n' : 'built\n';
       expect(await start(env, { built })).toEqual({ code: 0, stdout, stderr: '' });
+    });
+
+    it('lets a run know what another process finds out about its file', async () => {
+      const write = async (path: string, content: string, mode = 0o644) => {
+        await mkdir(join(directory, dirname(path)), { recursive: true });
+        await writeFile(join(directory, path), content, { mode });
+      };
+      const reads =
+        "console.log(process.env.RIVET_DEFINITION_PIPE, require('fs').readFileSync(8, 'utf8'))";
+      await write('apps/cli/bin/rivet', await readFile(LAUNCHER, 'utf8'), 0o755);
+      await write('build/current/rivet.cjs', reads);
+      await write('build/current/check-image.bounds', '1000000 --flag\n');
+      const tells = '#!/bin/sh\ncase $1 in --flag) shift 3; echo "told $*" ;; ';
+      const starts = `*) exec "${process.execPath}" "$@" ;; esac\n`;
+      await write('node_modules/.bin/node', tells + starts, 0o755);
+      await write('a.lua', 'return 1');
+      const child = startProcess({
+        file: join(directory, 'apps/cli/bin/rivet'),
+        args: ['run', 'a.lua', '--empty'],
+        cwd: directory,
+        env: { PATH: '/usr/bin:/bin', TMPDIR: directory },
+      });
+      const stdout = child.stdout === undefined ? '' : await text(child.stdout);
+      expect(stdout).toBe(`${directory}/rivet-${child.pid} told ${directory} run a.lua\n\n`);
+      expect((await child.exit).code).toBe(0);
+      await expect
+        .poll(() => readdir(directory), { timeout: 60_000 })
+        .not.toContain(`rivet-${child.pid}`);
     });
 
     it('says what RIVET_BUNDLED can be when it is something else', async () => {

@@ -1,16 +1,19 @@
-// Makes the image of a process that is ready to answer `rivet check`: a start-up snapshot of V8
-// with the command and the Lua VM in it. One process then does what takes two otherwise. The
-// launcher has the kernel bound its memory and time, and goes the other way when it gives up.
+// Makes the image of a process that is ready to answer `rivet check`, or to tell `rivet run` what
+// its file defines: a start-up snapshot of V8 with the command and the Lua VM in it. One process
+// then does what takes two otherwise. The launcher has the kernel bound its memory and time, and
+// goes the other way when it gives up.
 import { fstatSync, writeSync } from 'node:fs';
 import { Writable } from 'node:stream';
 import { startupSnapshot } from 'node:v8';
 import { findBuild } from '@rivet/base';
 import { type LocalEngine, loadLocalEngine } from '@rivet/lua';
+import type { CommandContext } from '../command.ts';
 import { check } from '../commands/check.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { installationRoot } from '../installation.ts';
 import { createOutput, type OutputStream } from '../output.ts';
 import { parseCommand } from '../parse.ts';
+import { tellDefinition } from './tell-definition.ts';
 
 /** The name of its stamp, and of its files in the build. */
 const CHECK_IMAGE = 'check-image';
@@ -39,13 +42,14 @@ async function prepare(build: string, file: string): Promise<void> {
 
 async function main(engine: LocalEngine, build: string): Promise<void> {
   try {
-    const [, root, ...argv] = process.argv;
+    const [, root, command, ...argv] = process.argv;
     // The tree may have been moved, or a source have changed since.
     if (root !== installationRoot() || findBuild(root, CHECK_IMAGE, build) === undefined) giveUp();
     const env = { ...process.env };
     for (const name of Object.keys(env)) delete process.env[name];
     const printed: Printed = [];
-    const code = await answer({ engine, build, argv, printed, env });
+    const question = { engine, build, argv, printed, env };
+    const code = command === 'run' ? await define(question) : await answer(question);
     if (code !== exitCodes.success && code !== exitCodes.usage) giveUp();
     for (const { fd, chunk } of printed) writeAll(fd, chunk);
     process.exit(code);
@@ -57,15 +61,29 @@ async function main(engine: LocalEngine, build: string): Promise<void> {
 interface Question {
   readonly engine: LocalEngine;
   readonly build: string;
-  /** The words after `check`. */
+  /** The words after the command. */
   readonly argv: readonly string[];
   readonly env: NodeJS.ProcessEnv;
   readonly printed: Printed;
 }
 
-async function answer({ engine, build, argv, env, printed }: Question): Promise<number> {
+async function answer(question: Question): Promise<number> {
+  const { args, options } = parseCommand('check', check, question.argv);
+  return await check.run(contextOf(question), args, options);
+}
+
+/** Tells what the file defines, once it is found to be valid. */
+async function define(question: Question): Promise<number> {
+  const [file = ''] = question.argv;
+  const told = await tellDefinition(file, contextOf({ ...question, printed: [] }));
+  if (told === undefined) return exitCodes.usage;
+  question.printed.push({ fd: 1, chunk: Buffer.from(told) });
+  return exitCodes.success;
+}
+
+function contextOf({ engine, build, env, printed }: Question): CommandContext {
   const never = new AbortController().signal;
-  const context = {
+  return {
     env,
     cwd: process.cwd(),
     output: createOutput({ stdout: stream(1, printed), stderr: stream(STDERR, printed), env }),
@@ -74,8 +92,6 @@ async function answer({ engine, build, argv, env, printed }: Question): Promise<
     build,
     lua: engine,
   };
-  const { args, options } = parseCommand('check', check, argv);
-  return await check.run(context, args, options);
 }
 
 function stream(fd: number, printed: Printed): OutputStream {

@@ -75,7 +75,8 @@ export const run = defineCommand({
     const source = workspaceSource(options, context);
     const session = createEngineSession(context);
     try {
-      // The process that runs Lua starts while the files are read.
+      // The process that runs Lua starts while the files are read, where the job is not the first
+      // to need it.
       session.lua();
       const config = await loadConfig(context.env);
       const { bundle, search } = await readPipelineFile(file, config, context);
