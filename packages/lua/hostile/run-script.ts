@@ -9,7 +9,7 @@ import type { HostileScript } from './hostile-script.ts';
 /** Small enough that a corpus of hundreds of scripts takes a minute. */
 export const LIMITS: LuaLimits = { cpuMs: 200, memoryBytes: 24 * 1024 * 1024 };
 /** Scripts that should reach the memory limit have the time to get there. */
-const MEMORY_LIMITS: LuaLimits = { ...LIMITS, cpuMs: 5000 };
+const MEMORY_LIMITS: LuaLimits = { ...LIMITS, cpuMs: 20_000 };
 /** Those that end by themselves have what a pipeline has at creation, and more time. */
 const WIDE_LIMITS: LuaLimits = { cpuMs: 5000, memoryBytes: 64 * 1024 * 1024 };
 const SAMPLE_MS = 4;

@@ -32,7 +32,7 @@ afterAll(async () => {
 });
 
 const sql = <T extends object>(text: string, values: unknown[] = []): Promise<T[]> =>
-  server.database.query<T>({ name: `test ${text}`, text, repeatable: true }, values);
+  server.database.query<T>({ name: '', text, repeatable: true }, values);
 
 const tend = () =>
   tendQueueOnce({
