@@ -56,7 +56,7 @@ async function takeAll(queue: ReportQueue, weightMax = 1e6): Promise<SpoolEntry[
   }
 }
 
-it('lets lines that no command printed wait longer for company than what was printed', async () => {
+it('lets lines that Rivet writes itself wait longer for company than what a job prints', async () => {
   vi.useFakeTimers({ toFake: ['performance'] });
   onTestFinished(() => void vi.useRealTimers());
   const { queue } = await open();

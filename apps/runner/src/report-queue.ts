@@ -12,8 +12,8 @@ import { WaitingEntries, WaitingEntry } from './waiting-entries.ts';
  */
 const COMPANY_MS = 30;
 /**
- * The same of lines that no command printed, such as that one begins: a report costs more than a
- * short command.
+ * The same of lines that Rivet writes itself, such as that a command begins: a report costs more
+ * than a short command.
  */
 const OWN_LINES_COMPANY_MS = 120;
 /** What may wait in memory. */

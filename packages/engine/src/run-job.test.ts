@@ -57,6 +57,21 @@ describe('a job', () => {
     expect(job.driver.started).toEqual([]);
   });
 
+  it('starts a command while the line about it is on its way, which still comes first', async () => {
+    const asked = Promise.withResolvers<void>();
+    const job = await run(script('process.run({ "make" })'), {
+      commands: () => {
+        asked.resolve();
+        return { stdout: 'made\n', stderr: 'of wood\n' };
+      },
+      onLine: ({ text }) => (text === '$ make' ? asked.promise : undefined),
+    });
+    expect(job.outcome).toEqual({ state: 'succeeded' });
+    const [line, ...printed] = job.lines.slice(-3).map((each) => each.text);
+    expect(line).toBe('$ make');
+    expect(printed.toSorted()).toEqual(['made', 'of wood']);
+  });
+
   it('journals every host call before and after', async () => {
     let ends: unknown[] = [];
     await run(script('log.info("x") pcall(output.set, "f", print)'), {

@@ -48,14 +48,34 @@ export async function startCommand(
   try {
     await provideSecretFiles(call, place.container);
     branch.signal.throwIfAborted();
-    await call.job.log.write(lineOf(branch, 'info'), `$ ${request.shown}`);
-    return await followIn(call, request, place, (command, sink) =>
-      beginIn(call, place.container, command, sink),
-    );
+    return await followIn(call, request, place, announced(call, request, place.container));
   } catch (error) {
     await place.release();
     throw error;
   }
+}
+
+/**
+ * Begins a command and says so in the log: before anything that it prints, but so that its start
+ * need not wait for the line.
+ */
+function announced(call: ModuleCall, request: CommandRequest, container: Container): Begin {
+  let said: Promise<void> | undefined;
+  const announce = (): Promise<void> => {
+    said ??= call.job.log.write(lineOf(call.branch, 'info'), `$ ${request.shown}`);
+    return said;
+  };
+  return async (command, sink) => {
+    setImmediate(announce);
+    try {
+      return await beginIn(call, container, command, async (stream, bytes) => {
+        await announce();
+        await sink(stream, bytes);
+      });
+    } finally {
+      await announce();
+    }
+  };
 }
 
 async function containerOf(call: ModuleCall, request: CommandRequest): Promise<CommandContainer> {

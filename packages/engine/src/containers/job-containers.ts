@@ -73,18 +73,25 @@ export function createJobContainers(
   const defaultContainer = ({
     defaults,
     readonly,
-  }: Omit<StageContainers, 'own'>): LazyContainer => ({
-    image: host.defaultImage,
-    options: defaults,
-    started: undefined,
-    async get(use) {
-      needed.add(use.stage);
-      return await sharedContainer(defaults(), readonly).get(use);
-    },
-    begin: (use) => sharedContainer(defaults(), readonly).begin(use),
-    adopt: () => sharedContainer(defaults(), readonly).adopt(),
-    remove: async () => {},
-  });
+  }: Omit<StageContainers, 'own'>): LazyContainer => {
+    let known: LazyContainer | undefined;
+    const own = (): LazyContainer => {
+      known ??= sharedContainer(defaults(), readonly);
+      return known;
+    };
+    return {
+      image: host.defaultImage,
+      options: defaults,
+      started: undefined,
+      async get(use) {
+        needed.add(use.stage);
+        return await own().get(use);
+      },
+      begin: (use) => own().begin(use),
+      adopt: () => own().adopt(),
+      remove: async () => {},
+    };
+  };
   /** Begun for stages that have not taken them yet. */
   const begun = new Map<string, LazyContainer>();
   const containerOf = ({ own, ...rest }: StageContainers, stage: string, run: number) =>
