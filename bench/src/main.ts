@@ -1,6 +1,7 @@
 // `npm run bench`: Rivet beside its peers; progress and a table on standard error, JSON on
 // standard output. Exit code 1 when a benchmark could not be run; a missed target is a result,
 // not a failure.
+import { cancelBenchmark } from './cancel.ts';
 import { claimBenchmark } from './claims.ts';
 import { checkBenchmark, runBenchmark, startBenchmark } from './command-line.ts';
 import { commandBenchmark } from './commands.ts';
@@ -37,6 +38,7 @@ const benchmarks: readonly Benchmark[] = [
   claimBenchmark,
   launchBenchmark,
   wakeUpBenchmark,
+  cancelBenchmark,
   idleRunnerBenchmark,
   idleRunnersBenchmark,
   streamBenchmark,
