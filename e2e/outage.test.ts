@@ -5,16 +5,24 @@ import { type Installation, startInstallation } from './installation.ts';
 import { allLines, createPipeline, numberingFault, waitForEnd, waitForJob } from './jobs.ts';
 
 const LEASE_SECONDS = 8;
-/** Of each kind. */
-const OUTAGE_MS = 1.5 * LEASE_SECONDS * 1000;
-const LINES = 280;
+/** Of `npm run chaos -- --outage MINUTES`; three leases when it is not asked for. */
+const minutes = Number(process.env.OUTAGE_MINUTES ?? (3 * LEASE_SECONDS) / 60);
+const OUTAGE_MS = minutes * 60_000;
+/** Ten times a second, for longer than the outage. */
+const TICKS = Math.ceil(OUTAGE_MS / 100) + 40;
+/** Of a long outage each time so many that the spool has something to hold. */
+const LINES_AT_ONCE = minutes < 1 ? 1 : 20;
+const LINES = TICKS * LINES_AT_ONCE;
+const TEST_MS = OUTAGE_MS * 2 + 180_000;
 
 const source = `
 return pipeline.define({
   name = "outage",
+  timeout = "12h",
   stages = {
     { name = "work", script = function()
-      process.sh("i=0; while [ $i -lt ${LINES} ]; do i=$((i+1)); echo line $i; sleep 0.1; done")
+      process.sh([[i=0; while [ $i -lt ${LINES} ]; do
+        i=$((i+1)); echo line $i; [ $((i % ${LINES_AT_ONCE})) != 0 ] || sleep 0.1; done]])
       log.info("and another")
       process.sh("echo line ${LINES + 1}")
     end },
@@ -42,21 +50,24 @@ afterEach(async () => {
   await proxy.close();
 });
 
-it('a job lives through a database that refuses connections, and then says nothing', async () => {
+it('a job lives through a database that refuses connections, and then says nothing', {
+  timeout: TEST_MS,
+}, async () => {
   const { client } = installation;
+  const isReady = () => client.getReadiness().then(Boolean, () => false);
   const ref = await createPipeline(client, source);
   const { id } = await client.launchPipeline({ ref, body: {} });
   await waitForJob(client, id, (job) => job.log_lines > 3);
   proxy.break();
-  await new Promise((resolve) => setTimeout(resolve, OUTAGE_MS));
+  await new Promise((resolve) => setTimeout(resolve, OUTAGE_MS / 2));
+  expect(await isReady(), 'the database can be reached').toBe(false);
   proxy.mend();
   proxy.set({ silent: true });
-  await new Promise((resolve) => setTimeout(resolve, OUTAGE_MS));
+  await new Promise((resolve) => setTimeout(resolve, OUTAGE_MS / 2));
+  expect(await isReady(), 'the database can be reached').toBe(false);
   proxy.mend();
-  await expect
-    .poll(() => client.getReadiness().then(Boolean, () => false), { timeout: 30_000 })
-    .toBe(true);
-  const job = await waitForEnd(client, id, 60_000);
+  await expect.poll(isReady, { timeout: 30_000 }).toBe(true);
+  const job = await waitForEnd(client, id, TEST_MS - OUTAGE_MS - 60_000);
   expect(job, job.message ?? '').toMatchObject({ state: 'succeeded', attempt: 1 });
   const lines = await allLines(client, id);
   expect(numberingFault(lines)).toBeUndefined();
