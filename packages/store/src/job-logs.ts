@@ -1,4 +1,5 @@
 // Log lines, appended as chunks.
+import { freeBytes } from '@rivet/base';
 import type { LogLine } from '@rivet/protocol';
 import { decodeLogChunk } from './log-chunk.ts';
 import { once, type Queryable, repeatable } from './statement.ts';
@@ -34,6 +35,7 @@ export async function appendLogs(
     end += bytes.length;
     return end - bytes.length;
   });
+  const bytes = Buffer.concat(chunks.map((chunk) => chunk.bytes));
   await tx.query(insert, [
     chunks.map(({ jobId }) => jobId),
     chunks.map(({ attempt }) => attempt),
@@ -41,8 +43,9 @@ export async function appendLogs(
     chunks.map(({ lineCount }) => lineCount),
     places,
     chunks.map(({ bytes }) => bytes.length),
-    Buffer.concat(chunks.map(({ bytes }) => bytes)),
+    bytes,
   ]);
+  freeBytes(bytes);
 }
 
 const readChunks = repeatable(
