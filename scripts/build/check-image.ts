@@ -34,13 +34,12 @@ export async function buildCheckImage(root: string, directory: string): Promise<
   const { dataBytesMax, nodeArguments } = processBounds(CREATION_LIMITS.memoryBytes);
   const flags = [
     ...nodeArguments,
-    // It ends before code that was compiled has paid. Pages that are used again cost less than new
+    // It ends before code that was optimised has paid. Pages that are used again cost less than new
     // ones, which the kernel has to clear.
     '--min-semi-space-size=4',
     '--max-semi-space-size=4',
     '--no-opt',
     '--no-maglev',
-    '--no-sparkplug',
     // It reads the pipeline and the configuration. Nothing else.
     '--permission',
     '--allow-fs-read=*',
