@@ -39,7 +39,7 @@ export interface Installation {
   readonly token: string;
   /** Talks to the first orchestrator, for the administrator. */
   readonly client: Client;
-  startOrchestrator(port?: number): Promise<Orchestrator>;
+  startOrchestrator(port?: number, root?: string): Promise<Orchestrator>;
   startRunner(name: string, options?: RunnerOptions): Promise<Runner>;
   /** Stops everything; returns what was left behind that should not be. */
   stop(): Promise<string[]>;
@@ -49,6 +49,8 @@ interface RunnerOptions {
   readonly url?: string;
   readonly capacity?: number;
   readonly stateDirectory?: string;
+  /** Of the installation whose program it is; this repository when absent. */
+  readonly root?: string;
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -90,9 +92,9 @@ export async function startInstallation(options: InstallationOptions = {}): Prom
     get client() {
       return first().client;
     },
-    async startOrchestrator(wanted) {
+    async startOrchestrator(wanted, root) {
       const port = wanted ?? (await freePort());
-      const program = startProgram(`orchestrator ${port}`, 'apps/orchestrator/src/main.ts', {
+      const env = {
         ...databaseEnv,
         RIVET_LISTEN: `127.0.0.1:${port}`,
         ...(tls !== undefined && {
@@ -101,7 +103,9 @@ export async function startInstallation(options: InstallationOptions = {}): Prom
         }),
         ...(!fastPaths && fastPathsOff.orchestrator),
         ...options.orchestratorEnv,
-      });
+      };
+      const source = 'apps/orchestrator/src/main.ts';
+      const program = startProgram(`orchestrator ${port}`, source, env, root);
       await program.announced('listening');
       const url = `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}`;
       const fetch = tls && createPinnedFetch(tls.authority.pem, 'test');
@@ -115,7 +119,7 @@ export async function startInstallation(options: InstallationOptions = {}): Prom
       const registration = await first().client.createRegistrationToken({
         body: { tag_keys: ['*'] },
       });
-      const program = startProgram(`runner ${name}`, 'apps/runner/src/main.ts', {
+      const env = {
         RIVET_URL: given.url ?? first().url,
         RIVET_RUNNER_NAME: name,
         RIVET_RUNNER_CAPACITY: String(given.capacity ?? options.capacity ?? 2),
@@ -125,10 +129,13 @@ export async function startInstallation(options: InstallationOptions = {}): Prom
         RIVET_DEFAULT_IMAGE: BASE_IMAGE,
         RIVET_KILL_GRACE: '1s',
         RIVET_CANCEL_GRACE: '5s',
+        // What else is on the disk of this machine is no business of a test.
+        RIVET_DISK_MIN: '0',
         ...(!fastPaths && fastPathsOff.runner),
         ...options.runnerEnv,
         ...given.env,
-      });
+      };
+      const program = startProgram(`runner ${name}`, 'apps/runner/src/main.ts', env, given.root);
       await program.announced('online');
       const runner = { ...program, stateDirectory };
       runners.push(runner);

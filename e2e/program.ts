@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { programEntry } from '@rivet/base';
 
-const START_MS = 30_000;
+const START_MS = 90_000;
 const STOP_MS = 60_000;
 const STDERR_BYTES_MAX = 200_000;
 
@@ -18,7 +18,7 @@ export interface Program {
   /** What it wrote to its standard error, the last part of it. */
   stderr(): string;
   /**
-   * Resolves with the announcement `event`; rejects when the program ends or 30 seconds pass first.
+   * Resolves with the announcement `event`; rejects when the program ends or 90 seconds pass first.
    */
   announced(event: string): Promise<Announcement>;
   /** Resolves with its exit code, or the name of the signal that ended it. */
@@ -28,13 +28,19 @@ export interface Program {
   stop(): Promise<number | string>;
 }
 
-/** Starts the app whose main file is `path`, below the root of the repository: as it was built. */
+/** The root of the repository. */
+export const REPOSITORY = fileURLToPath(new URL('..', import.meta.url));
+
+/**
+ * Starts the app whose main file is `path`, as it was built.
+ * @param root of the installation that the app is of; this repository when absent
+ */
 export function startProgram(
   name: string,
   path: string,
   env: Readonly<Record<string, string>>,
+  root: string = REPOSITORY,
 ): Program {
-  const root = fileURLToPath(new URL('..', import.meta.url));
   const child = spawn(process.execPath, [programEntry(root, path, env)], {
     cwd: root,
     env: { ...withoutRivet(process.env), ...env },

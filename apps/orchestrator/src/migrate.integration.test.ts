@@ -1,14 +1,28 @@
 // The programs from which the first administrator comes: `migrate --admin`, and the set-up token.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { createClient } from '@rivet/protocol';
-import { createFromTemplate, dropDatabase, migrate as migrateTo } from '@rivet/store';
+import {
+  createFromTemplate,
+  dropDatabase,
+  migrate as migrateTo,
+  migrationsDirectory,
+} from '@rivet/store';
 import { createTestDatabase, type TestDatabase } from '@rivet/testing';
 import { afterEach, beforeEach, expect, inject, test } from 'vitest';
 import { clientWith, PASSWORD, signIn } from './auth/test-people.ts';
-import { openTestDatabase, startTestOrchestrator, testMasterKey } from './test-orchestrator.ts';
+import {
+  FakeRunner,
+  openTestDatabase,
+  seedPipeline,
+  startTestOrchestrator,
+  testMasterKey,
+} from './test-orchestrator.ts';
 
 let database: TestDatabase;
 
@@ -146,5 +160,38 @@ test('a migration whose program is killed half-way has changed nothing, and the 
   } finally {
     await earlier.close();
     await dropDatabase(adminUrl, name);
+  }
+});
+
+test('an orchestrator works on beside the schema of the next version, until one shuts it out', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'rivet-next-'));
+  const next = openTestDatabase(database.url);
+  const { orchestrator, client } = await startTestOrchestrator(database.url);
+  try {
+    await cp(migrationsDirectory, directory, { recursive: true });
+    const update = async (name: string, sql: string): Promise<void> => {
+      await writeFile(join(directory, `${name}.sql`), sql);
+      expect(await migrateTo(next, { directory })).toEqual([name]);
+    };
+    await update('9001_of_next', 'ALTER TABLE runners ADD COLUMN of_next integer;');
+    expect(await client.getReadiness()).toEqual({ status: 'ok' });
+    const ref = await seedPipeline(next);
+    const { id } = await client.launchPipeline({ ref, body: {} });
+    const runner = await FakeRunner.register(client, { pipelines: [ref] });
+    await runner.finish(await runner.claimOne(), { state: 'succeeded' });
+    expect(await client.getJob({ id })).toMatchObject({ state: 'succeeded' });
+
+    const without = 'UPDATE schema_compatibility SET needs_migration = 9002;';
+    await update('9002_without_before', without);
+    const refusal = { code: 'RIVET_DATABASE_SCHEMA_NEWER' };
+    await expect(client.getReadiness()).rejects.toMatchObject(refusal);
+    await expect(startTestOrchestrator(database.url)).rejects.toMatchObject({
+      ...refusal,
+      details: { found: '9002_without_before' },
+    });
+  } finally {
+    await orchestrator.stop();
+    await next.close();
+    await rm(directory, { recursive: true });
   }
 });
