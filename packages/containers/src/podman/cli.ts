@@ -30,6 +30,8 @@ export interface PodmanCall {
   /** What it reads on standard input; only of `stream`. */
   readonly input?: Uint8Array | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** How long it may take to end by itself once `signal` aborts; only of `run`. 0 when absent. */
+  readonly patienceMs?: number;
   /**
    * Where podman runs; the root directory when absent. The monitor it leaves with a container stays
    * there, and marks an out-of-memory kill with a file "oom" in it.
@@ -89,6 +91,8 @@ export class PodmanCli {
    */
   async run(call: PodmanCall): Promise<PodmanResult> {
     call.signal?.throwIfAborted();
+    const { signal, patienceMs = 0 } = call;
+    const cancel = signal && delayedSignal(signal, patienceMs);
     const result = await execa(this.program, call.args, {
       env: this.#env,
       extendEnv: false,
@@ -100,8 +104,10 @@ export class PodmanCli {
       maxBuffer: OUTPUT_BYTES_MAX,
       // Ctrl-C at a terminal reaches Rivet, which ends things in order; not Podman in mid-work.
       detached: true,
-      ...(call.signal === undefined ? {} : { cancelSignal: call.signal }),
+      ...(cancel === undefined ? {} : { cancelSignal: cancel.signal }),
     });
+    cancel?.dispose();
+    call.signal?.throwIfAborted();
     return this.#read(call, result);
   }
 
@@ -210,4 +216,22 @@ export function essence(result: PodmanResult): string {
   return text === undefined || text === ''
     ? `exit code ${result.exitCode} without a message`
     : text;
+}
+
+/** Aborts so long after `signal` does; to be disposed when nobody needs it any more. */
+function delayedSignal(signal: AbortSignal, ms: number) {
+  if (ms === 0) return { signal, dispose: () => undefined };
+  const late = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  const onAbort = (): void => {
+    timer = setTimeout(() => late.abort(signal.reason), ms);
+  };
+  signal.addEventListener('abort', onAbort, { once: true });
+  return {
+    signal: late.signal,
+    dispose() {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', onAbort);
+    },
+  };
 }

@@ -1,4 +1,5 @@
 // The Podman driver in front of a program that only claims to be podman.
+import { existsSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -50,6 +51,15 @@ async function fakePodman(script: string): Promise<void> {
     cacheFile: join(directory, 'cache.json'),
     pullTimeoutMs: 2_000,
   });
+}
+
+/** Shell that waits until it is opened. */
+function gate(): { readonly hold: string; open(): Promise<void> } {
+  const file = join(directory, 'open');
+  return {
+    hold: `while [ ! -e "${file}" ]; do sleep 0.01; done`,
+    open: () => writeFile(file, ''),
+  };
 }
 
 async function calls(): Promise<string[][]> {
@@ -194,6 +204,24 @@ describe('a podman that fails', () => {
   });
 });
 
+describe('a start that is canceled', () => {
+  it('lets podman end by itself, which leaves no network behind, and removes the container', async () => {
+    const [begun, ended] = [join(directory, 'begun'), join(directory, 'ended')];
+    const { hold, open } = gate();
+    await fakePodman(`case "$*" in *rm*) exit 0;; esac
+      trap 'exit 9' TERM; echo >"${begun}"; ${hold}; echo >"${ended}"`);
+    const abort = new AbortController();
+    const starting = driver.start(spec, abort.signal);
+    starting.catch(() => undefined);
+    await expect.poll(() => existsSync(begun), { timeout: 30_000 }).toBe(true);
+    abort.abort(new Error('canceled'));
+    await open();
+    await expect(starting).rejects.toThrow('canceled');
+    expect(existsSync(ended)).toBe(true);
+    expect((await calls()).at(-1)).toContain('rm');
+  });
+});
+
 describe('pulling', () => {
   it('happens once for all who ask at the same time, by the full name', async () => {
     await fakePodman('case "$1" in image) exit 1;; esac');
@@ -207,19 +235,22 @@ describe('pulling', () => {
   });
 
   it('is not waited for by one who gave up while it was asked whether it is needed', async () => {
-    await fakePodman('case "$1" in image) sleep 0.2; exit 1;; esac');
+    const { hold, open } = gate();
+    await fakePodman(`case "$1" in image) ${hold}; exit 1;; esac`);
     const abort = new AbortController();
     const impatient = driver.ensureImage('alpine', { pull: 'missing', signal: abort.signal });
     const patient = driver.ensureImage('alpine', { pull: 'missing' });
     await expect.poll(calls).toHaveLength(1);
     abort.abort(new Error('canceled'));
     await expect(impatient).rejects.toThrow('canceled');
+    await open();
     await patient;
     expect((await calls()).map(([verb]) => verb)).toEqual(['image', 'pull']);
   });
 
   it('goes on for the others when one gives up', async () => {
-    await fakePodman('case "$1" in image) exit 1;; pull) sleep 0.2;; esac');
+    const { hold, open } = gate();
+    await fakePodman(`case "$1" in image) exit 1;; pull) ${hold};; esac`);
     const abort = new AbortController();
     const impatient = driver.ensureImage('alpine', { pull: 'always', signal: abort.signal });
     const patient = driver.ensureImage('alpine', { pull: 'always' });
@@ -227,6 +258,7 @@ describe('pulling', () => {
     await expect.poll(pulls).toHaveLength(1);
     abort.abort(new Error('canceled'));
     await expect(impatient).rejects.toThrow('canceled');
+    await open();
     await patient;
     expect(await pulls()).toHaveLength(1);
   });

@@ -52,6 +52,8 @@ import { adaptFlags, inspectMachine, PLAIN_FLAGS, type RuntimeFlags } from './ru
 import { ignoredLimit, missingShell, startError } from './start-error.ts';
 
 const START_TIMEOUT_MS = 2 * 60_000;
+/** A start that is cut off leaves a network that nobody knows of; most end sooner, in milliseconds. */
+const START_PATIENCE_MS = 5_000;
 const QUERY_TIMEOUT_MS = 30_000;
 /** Ways to adapt to a machine are few; more attempts than that would be a loop. */
 const ADAPTATIONS_MAX = 6;
@@ -366,6 +368,7 @@ class PodmanDriver implements ContainerDriver {
         directory: spec.controlDirectory,
         timeoutMs: START_TIMEOUT_MS,
         signal,
+        patienceMs: START_PATIENCE_MS,
       });
       if (result.exitCode === 0) {
         await this.#flags.learned(flags);
