@@ -16,8 +16,11 @@ import { type LogLines, splitText } from './log-lines.ts';
 
 /** The first byte of a block. */
 const blockFormats = { zstd: 1, plain: 2 } as const;
-/** Smaller blocks are not compressed: that would take longer than it saves. */
-const COMPRESSED_BYTES_MIN = 512;
+/**
+ * Smaller blocks are not compressed: packing and opening one is some 30 µs each time, whatever it
+ * has, and a busy installation has thousands of them a second.
+ */
+const COMPRESSED_BYTES_MIN = 1024;
 const COMPRESSION = { [constants.ZSTD_c_compressionLevel]: 1, [constants.ZSTD_c_checksumFlag]: 1 };
 /** Hardly a block has more in its header, and one more byte than it has is always needed. */
 const HEADER_BYTES_EXPECTED = 2048;
