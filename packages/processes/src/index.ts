@@ -1,5 +1,5 @@
 // Host processes: start, signal, wait, tell apart.
 export { identifyProcess, isProcessAlive, type ProcessIdentity } from './identity.ts';
 export { INIT_SCRIPT, runUnderInit } from './init.ts';
-export { killProcess } from './kill.ts';
+export { killProcess, signalProcess } from './kill.ts';
 export { type HostProcess, type ProcessExit, type ProcessOptions, startProcess } from './spawn.ts';

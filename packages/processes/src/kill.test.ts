@@ -1,7 +1,7 @@
 // Ending a process for good, and only that one.
 import { expect, it } from 'vitest';
 import { identifyProcess, isProcessAlive } from './identity.ts';
-import { killProcess } from './kill.ts';
+import { killProcess, signalProcess } from './kill.ts';
 import { startProcess } from './spawn.ts';
 
 const env = { PATH: '/usr/bin:/bin' };
@@ -38,4 +38,15 @@ it('leaves a process alone that has the id but not the start time', async () => 
   expect(await killProcess({ ...identity, startTicks: identity.startTicks + 1 }, 5_000)).toBe(true);
   expect(await isProcessAlive(identity)).toBe(true);
   await child.stop(5_000);
+});
+
+it('sends a signal to the process that was meant, and to no other that has its id', async () => {
+  const child = startProcess({ file: 'sleep', args: ['60'], env });
+  const identity = (await identifyProcess(child.pid!))!;
+  const other = { ...identity, startTicks: identity.startTicks + 1 };
+  expect(await signalProcess(other, 'SIGKILL')).toBe(false);
+  expect(await isProcessAlive(identity)).toBe(true);
+  expect(await signalProcess(identity, 'SIGTERM')).toBe(true);
+  expect(await child.exit).toMatchObject({ signal: 'SIGTERM' });
+  expect(await signalProcess(identity, 'SIGKILL')).toBe(false);
 });

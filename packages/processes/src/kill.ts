@@ -1,4 +1,5 @@
-// Ends a process at once and waits until the kernel has let go of it.
+// Signals a process, and no other that has got its id since; ends one at once and waits until the
+// kernel has let go of it.
 import { setTimeout as delay } from 'node:timers/promises';
 import { isProcessAlive, type ProcessIdentity } from './identity.ts';
 
@@ -6,6 +7,22 @@ import { isProcessAlive, type ProcessIdentity } from './identity.ts';
 const LOOK_MS_MIN = 1;
 const CLOSE_LOOKS = 12;
 const LOOK_MS_MAX = 50;
+
+/**
+ * Sends a signal to the very process that `identity` was taken from.
+ * @returns false when it has ended, or may not be signalled from here
+ */
+export async function signalProcess(
+  identity: ProcessIdentity,
+  signal: NodeJS.Signals,
+): Promise<boolean> {
+  if (!(await isProcessAlive(identity))) return false;
+  try {
+    return process.kill(identity.pid, signal);
+  } catch {
+    return false;
+  }
+}
 
 /**
  * Sends KILL to the very process that `identity` was taken from. The first process of a PID

@@ -2,6 +2,7 @@
 // names.
 import { readdir, readFile } from 'node:fs/promises';
 import { sleep } from '@rivet/base';
+import { identifyProcess, type ProcessIdentity, signalProcess } from '@rivet/processes';
 import { BUILD_REPOSITORY, isKeyOf, keyOfName } from './build-names.ts';
 import { essence, type PodmanCli } from './cli.ts';
 import { mountPoint } from './mount-point.ts';
@@ -30,7 +31,7 @@ export async function removeBuilt(
 async function endBuilds(labels: Labels): Promise<void> {
   let running = await findBuilds(labels);
   for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
-    for (const pid of running) kill(pid, signal);
+    for (const build of running) await signalProcess(build, signal);
     const deadline = performance.now() + TERM_WAIT_MS;
     while (running.length > 0 && performance.now() < deadline) {
       await sleep(POLL_MS);
@@ -39,16 +40,15 @@ async function endBuilds(labels: Labels): Promise<void> {
   }
 }
 
-/** Process ids of `podman build` commands that build under a name of these labels. */
-async function findBuilds(labels: Labels): Promise<number[]> {
-  const found: number[] = [];
-  for (const entry of await readdir('/proc')) {
-    if (!/^\d+$/.test(entry) || Number(entry) === process.pid) continue;
-    const words = (await readFile(`/proc/${entry}/cmdline`, 'utf8').catch(() => '')).split('\0');
+/** The `podman build` commands that build under a name of these labels. */
+async function findBuilds(labels: Labels): Promise<ProcessIdentity[]> {
+  const found: ProcessIdentity[] = [];
+  for await (const one of otherProcesses()) {
+    const words = (await readProcFile(one, 'cmdline')).split('\0');
     if (!words.includes('build')) continue;
     const name = words.find((word) => word.startsWith(`--tag=${BUILD_REPOSITORY}/`));
     const key = name === undefined ? undefined : keyOfName(name.slice('--tag='.length));
-    if (key !== undefined && isKeyOf(key, labels)) found.push(Number(entry));
+    if (key !== undefined && isKeyOf(key, labels)) found.push(one);
   }
   return found;
 }
@@ -81,9 +81,8 @@ async function removeWorkingContainers(
 /** Kills the processes whose root directory this is. */
 async function killBelow(root: string): Promise<void> {
   const layer = /^(\/.*\/overlay\/[^/]+)\/merged$/.exec(root)?.[1];
-  for (const entry of await readdir('/proc')) {
-    if (!/^\d+$/.test(entry) || Number(entry) === process.pid) continue;
-    const mounts = await readFile(`/proc/${entry}/mountinfo`, 'utf8').catch(() => '');
+  for await (const one of otherProcesses()) {
+    const mounts = await readProcFile(one, 'mountinfo');
     const rootMount = mounts.split('\n').find((line) => line.split(' ')[4] === '/') ?? '';
     // An overlay names its layer; with other storage drivers the directory itself is mounted, by
     // its path on its own file system.
@@ -92,8 +91,24 @@ async function killBelow(root: string): Promise<void> {
       layer === undefined
         ? directory.length > '/containers/storage/'.length && root.endsWith(directory)
         : rootMount.includes(`upperdir=${layer}/`);
-    if (isBelow) kill(Number(entry), 'SIGKILL');
+    if (isBelow) await signalProcess(one, 'SIGKILL');
   }
+}
+
+/**
+ * Who they are is noted before anything is read of them: what is then signalled is what was read.
+ */
+async function* otherProcesses(): AsyncGenerator<ProcessIdentity> {
+  for (const entry of await readdir('/proc')) {
+    if (!/^\d+$/.test(entry) || Number(entry) === process.pid) continue;
+    const identity = await identifyProcess(Number(entry));
+    if (identity !== undefined) yield identity;
+  }
+}
+
+/** Empty when it has ended, or is none of ours. */
+async function readProcFile({ pid }: ProcessIdentity, name: string): Promise<string> {
+  return await readFile(`/proc/${pid}/${name}`, 'utf8').catch(() => '');
 }
 
 async function removeImages(
@@ -127,12 +142,4 @@ async function removeImages(
     }
   }
   return names.filter((name) => !name.includes('-base-')).length;
-}
-
-function kill(pid: number, signal: 'SIGTERM' | 'SIGKILL'): void {
-  try {
-    process.kill(pid, signal);
-  } catch {
-    // Gone by itself, or not ours.
-  }
 }
