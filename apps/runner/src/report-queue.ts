@@ -6,9 +6,9 @@ import { type Spool, type SpoolEntry, weightOf } from './spool.ts';
 import { WaitingEntries, WaitingEntry } from './waiting-entries.ts';
 
 /**
- * What a job tells waits for more for so long, in milliseconds. No longer where the server takes its
- * time: a job has one report under way, and those of all jobs meet in one request, which grows then
- * by itself.
+ * What a job tells waits for more for so long, in milliseconds. No longer where the server takes
+ * its time: a job has one report under way, and those of all jobs meet in one request, which grows
+ * then by itself.
  */
 const COMPANY_MS = 30;
 /**

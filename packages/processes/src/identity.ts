@@ -57,8 +57,8 @@ function readBootId(): string {
 }
 
 /**
- * Synchronous: the kernel makes the text in microseconds, and the way through the thread pool, which
- * may be busy with disks, takes ten times as long.
+ * Synchronous: the kernel makes the text in microseconds, and the way through the thread pool,
+ * which may be busy with disks, takes ten times as long.
  */
 function readProcFile(path: string): string | undefined {
   try {
