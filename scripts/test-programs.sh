@@ -1,11 +1,11 @@
 #!/bin/sh
 # Fetches the programs that tests run against: an image registry, nginx, pgbouncer, the reference Lua, the
-# program that keeps containers without a shell. They are
+# program that keeps containers without a shell, a clock that can be moved. They are
 # unpacked below .setup/, not installed: a package of a server would start it on this machine.
 set -eu
 cd "$(dirname "$0")/.."
 
-PACKAGES="docker-registry nginx lua5.3 catatonit pgbouncer libevent-2.1-7 libc-ares2"
+PACKAGES="docker-registry nginx lua5.3 catatonit pgbouncer libevent-2.1-7 libc-ares2 libfaketime"
 TARGET=.setup/programs
 STAMP=$TARGET/.packages
 

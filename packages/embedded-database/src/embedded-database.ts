@@ -23,6 +23,8 @@ export interface EmbeddedDatabaseOptions {
   readonly durable?: boolean;
   /** Further settings of the server by their names in PostgreSQL; for benchmarks. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** Further variables of the server's environment; for tests. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export interface EmbeddedDatabase {
@@ -116,6 +118,7 @@ async function startIn(
       port,
       durable,
       settings: options.settings ?? {},
+      env: options.env ?? {},
     });
     if (result.ok) {
       options.logger.debug({ port, home }, 'the embedded database runs');

@@ -36,6 +36,8 @@ export interface PostmasterOptions {
   readonly durable: boolean;
   /** Further settings, which win over ours. */
   readonly settings: Readonly<Record<string, string>>;
+  /** Of its environment, besides ours. */
+  readonly env: Readonly<Record<string, string>>;
 }
 
 export type StartResult =
@@ -51,7 +53,7 @@ export async function startPostmaster(options: PostmasterOptions): Promise<Start
     file: '/bin/sh',
     args: ['-c', SUPERVISOR, options.logFile, options.postgres, ...serverArguments(options)],
     cwd: options.cluster,
-    env: { LC_ALL: 'C', TZ: 'UTC', PATH: process.env.PATH },
+    env: { LC_ALL: 'C', TZ: 'UTC', PATH: process.env.PATH, ...options.env },
     stdin: 'ignore',
     stdout: 'ignore',
     stderr: 'ignore',

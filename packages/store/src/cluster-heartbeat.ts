@@ -3,7 +3,7 @@
 import { once, type Queryable, repeatable } from './statement.ts';
 
 export interface Beat {
-  /** Since the beat before, in seconds. */
+  /** Since the beat before, in seconds; negative when the clock of the database was put back. */
   readonly gapSeconds: number;
   /** Attempts whose leases begin anew, as the gap was too long. */
   readonly extended: number;
@@ -15,7 +15,8 @@ const beat = once(
      SELECT extract(epoch FROM now() - at)::float8 AS gap FROM cluster_heartbeat FOR UPDATE
    ), extended AS (
      UPDATE running_attempts SET lease_until = now() + make_interval(secs => $2)
-     WHERE (SELECT gap FROM before) > $1 AND lease_until < now() + make_interval(secs => $2)
+     WHERE abs((SELECT gap FROM before)) > $1
+       AND (lease_until < now() + make_interval(secs => $2) OR (SELECT gap FROM before) < 0)
      RETURNING 1
    ), noted AS (
      UPDATE cluster_heartbeat SET at = now()
@@ -26,7 +27,8 @@ const beat = once(
 /**
  * Notes that leases are looked after now. After more than `gapSecondsMax` without that, every lease
  * begins anew in the same statement: the database was away, or all orchestrators were, and a
- * runner that is there has had nobody to tell.
+ * runner that is there has had nobody to tell. So it does when the clock was put back by as much:
+ * the leases of runners that are gone would last until it is again what it was.
  */
 export async function beatCluster(
   db: Queryable,

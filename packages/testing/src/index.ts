@@ -10,6 +10,7 @@ export {
   readSimulatedJobs,
   type SimulatedJob,
 } from './faults/simulated-rows.ts';
+export { createMovingClock, type MovingClock } from './faults/moving-clock.ts';
 export { mountSmallDisk, type SmallDisk } from './faults/small-disk.ts';
 export { startTcpProxy, type TcpProxy } from './faults/tcp-proxy.ts';
 export { violationsIn } from './faults/violations.ts';
