@@ -120,6 +120,8 @@ const OTHER_PROGRAMS =
   /^RIVET_(BUNDLE_CACHE|CA|CANCEL|CLI|CONFIG|CONTEXT|CONTROL|DATA|DEBUG|DEFAULT|DELIVERY|DISK|EARLY|IMAGE|JOB|KILL|LUA|ON_TERM|OUTAGE|PLUGINS|POLICY|REPORT|RUNNER|SPOOL|START|STATE|STOP|TOKEN|URL|WARM)/;
 
 const LEASE_MS_MIN = 2000;
+/** Less would end every job of a pipeline without a timeout. */
+const ATTEMPT_TIME_MS_MIN = 60_000;
 /** Shorter polls would only keep everybody busy. */
 const POLL_MS_MIN = 1000;
 
@@ -138,6 +140,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     });
   }
   requireAtLeast('RIVET_LEASE', values.RIVET_LEASE, LEASE_MS_MIN, env);
+  requireAtLeast('RIVET_ATTEMPT_TIME_MAX', values.RIVET_ATTEMPT_TIME_MAX, ATTEMPT_TIME_MS_MIN, env);
   requireAtLeast('RIVET_POLL', values.RIVET_POLL, POLL_MS_MIN, env);
   const network = readNetwork(values);
   return {

@@ -219,6 +219,7 @@ test.each([
   [{ RIVET_PUBLIC_URL: 'https://a/b' }, 2, 'RIVET_PUBLIC_URL is "https://a/b"'],
   [{ RIVET_LEASE: '1s' }, 2, 'RIVET_LEASE is "1s"; expected at least 2s'],
   [{ RIVET_POLL: '0s' }, 2, 'RIVET_POLL is "0s"; expected at least 1s'],
+  [{ RIVET_ATTEMPT_TIME_MAX: '0' }, 2, 'RIVET_ATTEMPT_TIME_MAX is "0"; expected at least 60s'],
   [{ RIVET_LEASE: 'soon' }, 2, 'RIVET_LEASE is "soon"; expected a duration'],
 ])('the settings %j are refused with exit code %i', async (env, exit, text) => {
   const { code, stderr } = await program('main', { DATABASE_URL: testDatabase.url, ...env }).ended;
