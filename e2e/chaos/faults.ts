@@ -44,8 +44,17 @@ async function disturb(
   link.mend();
 }
 
+/**
+ * Whether to end a program: mostly those that have come up. On a machine that is slow at starting
+ * them none would ever work otherwise, and nothing would be tried but starts.
+ */
+function isWorthwhile(member: Member, random: Random): boolean {
+  return member.isReady || random.once(3);
+}
+
 /** Kills a program, which stays away for a while. */
-async function takeAway(member: Member, ms: number): Promise<void> {
+async function takeAway(member: Member, ms: number, random: Random): Promise<void> {
+  if (!isWorthwhile(member, random)) return;
   member.hold();
   member.signal('SIGKILL');
   await sleep(ms);
@@ -71,7 +80,7 @@ export const FAULTS: readonly Fault[] = [
   {
     name: 'a runner is killed',
     weight: 5,
-    strike: (system, random) => takeAway(runnerOf(system, random), random.below(SHORT_MS)),
+    strike: (system, random) => takeAway(runnerOf(system, random), random.below(SHORT_MS), random),
   },
   {
     name: 'a runner is killed twice, while it cleans up or takes up its jobs',
@@ -86,7 +95,7 @@ export const FAULTS: readonly Fault[] = [
   {
     name: 'a runner is away for longer than its lease',
     weight: 1,
-    strike: (system, random) => takeAway(runnerOf(system, random), LONG_MS),
+    strike: (system, random) => takeAway(runnerOf(system, random), LONG_MS, random),
   },
   {
     name: 'a runner stands still for a moment',
@@ -104,14 +113,15 @@ export const FAULTS: readonly Fault[] = [
     async strike(system, random) {
       const orchestrator = orchestratorOf(system, random);
       balance(system, random);
-      await takeAway(orchestrator, random.below(SHORT_MS));
+      await takeAway(orchestrator, random.below(SHORT_MS), random);
     },
   },
   {
     name: 'an orchestrator is restarted',
     weight: 3,
     async strike(system, random) {
-      orchestratorOf(system, random).signal('SIGTERM');
+      const orchestrator = orchestratorOf(system, random);
+      if (isWorthwhile(orchestrator, random)) orchestrator.signal('SIGTERM');
     },
   },
   {

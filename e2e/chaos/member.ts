@@ -9,6 +9,8 @@ export interface Member {
   readonly name: string;
   /** What the last program that ended said before it did; for a failed run. */
   readonly lastWords: string;
+  /** Whether the program that runs now can be used. */
+  readonly isReady: boolean;
   /** Of the program that runs now. */
   readonly pid: number | undefined;
   /** Sends a signal to the program that runs now; nothing when none does. */
@@ -34,6 +36,7 @@ export function startMember(
   ready: (program: Program) => Promise<unknown>,
 ): Member {
   let program: Program | undefined;
+  let isReady = false;
   let lastWords = '';
   let stopping = false;
   let held = false;
@@ -54,11 +57,13 @@ export function startMember(
       void ready(current).then(
         () => {
           wasReady = true;
+          isReady = program === current;
         },
         () => undefined,
       );
       const end = await current.ended;
       program = undefined;
+      isReady = false;
       lastWords = `${name} ended with ${end}:\n${current.stderr().slice(-2000)}`;
       if (wasReady && !EXPECTED_ENDS.includes(end)) {
         faults.push(lastWords);
@@ -71,6 +76,9 @@ export function startMember(
     name,
     get lastWords() {
       return lastWords;
+    },
+    get isReady() {
+      return isReady;
     },
     get pid() {
       return program?.pid;
