@@ -12,6 +12,10 @@ const SETTLE_MS = 15_000;
 const IDLE_MS = 120_000;
 const SAMPLES = 15;
 const MB = 1024 * 1024;
+const BARE = 'setInterval(() => {}, 1e9)';
+/** Modules of Node that a program needs to ask a server for jobs and to start processes for them. */
+const NEEDED = ['http', 'child_process', 'fs/promises', 'crypto'];
+const LEAST = `${NEEDED.map((name) => `require('node:${name}')`).join(';')};${BARE}`;
 
 export const idleRunnerBenchmark: Benchmark = {
   name: 'idle-runner',
@@ -21,11 +25,9 @@ export const idleRunnerBenchmark: Benchmark = {
       const [orchestrator] = installation.orchestrators;
       if (orchestrator === undefined) throw new Error('no orchestrator was started');
       const counting = await countRequests(orchestrator.url);
-      const bare = startProcess({
-        file: process.execPath,
-        args: ['-e', 'setInterval(() => {}, 1e9)'],
-        stdin: 'ignore',
-      });
+      const [bare, least] = [BARE, LEAST].map((program) =>
+        startProcess({ file: process.execPath, args: ['-e', program], stdin: 'ignore' }),
+      );
       try {
         const runner = await installation.startRunner({}, { ...orchestrator, url: counting.url });
         await pause(SETTLE_MS);
@@ -33,27 +35,34 @@ export const idleRunnerBenchmark: Benchmark = {
         const own: number[] = [];
         const children: number[] = [];
         const peer: number[] = [];
+        const floor: number[] = [];
         for (let sample = 0; sample < SAMPLES; sample += 1) {
           await pause(IDLE_MS / SAMPLES);
           own.push((await processUsage(runner.pid)).residentBytes / MB);
           children.push((await childrenBytes(runner.pid)) / MB);
-          peer.push((await processUsage(bare.pid ?? 0)).residentBytes / MB);
+          peer.push((await processUsage(bare?.pid ?? 0)).residentBytes / MB);
+          floor.push((await processUsage(least?.pid ?? 0)).residentBytes / MB);
         }
         const requests = ((counting.requests() - before) / IDLE_MS) * 60_000;
-        return rowsOf(own, children, peer, requests);
+        return rowsOf({ own, children, peer, floor, requests });
       } finally {
-        await bare.stop(1000);
+        await Promise.all([bare?.stop(1000), least?.stop(1000)]);
         counting.close();
       }
     }),
 };
 
-function rowsOf(
-  own: readonly number[],
-  children: readonly number[],
-  peer: readonly number[],
-  requests: number,
-): Row[] {
+interface Measured {
+  readonly own: readonly number[];
+  readonly children: readonly number[];
+  readonly peer: readonly number[];
+  /** Of a process that has loaded what any runner needs of Node, and has no code of its own. */
+  readonly floor: readonly number[];
+  /** A minute. */
+  readonly requests: number;
+}
+
+function rowsOf({ own, children, peer, floor, requests }: Measured): Row[] {
   const unit = 'MB';
   return [
     row({
@@ -64,6 +73,14 @@ function rowsOf(
       peer,
       target: ratioAtMost(1.3),
       note: 'resident, without the ready Lua process',
+    }),
+    row({
+      name: "idle runner: memory of Node's modules alone",
+      against: "node -e 'setInterval(…)'",
+      unit,
+      ours: floor,
+      peer,
+      note: 'what a runner needs of Node, without any code of its own',
     }),
     row({ name: 'idle runner: memory of the ready Lua process', unit, ours: children }),
     row({
