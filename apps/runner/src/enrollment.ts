@@ -37,8 +37,8 @@ export class Enrollment {
    * called again after any failure, and after a crash at any point: the token is on the disk before
    * the server hears of it, and registering the same one twice is registering it once.
    * @throws RIVET_PROTOCOL_MISMATCH, RIVET_RUNNER_NOT_REGISTERED, RIVET_RUNNER_REFUSED,
-   *   RIVET_RUNNER_REGISTRATION_REFUSED, RIVET_RUNNER_NAME_TAKEN, RIVET_RUNNER_REVOKED, RIVET_RUNNER_TAG_DENIED, or why the server
-   *   could not be reached
+   *   RIVET_RUNNER_REGISTRATION_REFUSED, RIVET_RUNNER_NAME_TAKEN, RIVET_RUNNER_REVOKED,
+   *   RIVET_RUNNER_TAG_DENIED, or why the server could not be reached
    */
   async connect(limits: CallLimits): Promise<ConnectResponse> {
     const { api, tokens } = this.#options;
