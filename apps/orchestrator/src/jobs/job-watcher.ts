@@ -18,7 +18,7 @@ export interface JobWatcher extends Service {
 }
 
 /** What whoever watches reads when the job has changed. */
-export type Watching = 'job' | 'log';
+type Watching = 'job' | 'log';
 
 interface Watched {
   readonly watches: Set<{ readonly what: Watching; wake(): void }>;
