@@ -96,7 +96,8 @@ it(
     const stopLaunching = keepLaunching(client, ref);
     const watched: string[] = [];
     const oneRuns = async (): Promise<void> => {
-      const { id } = await client.launchPipeline({ ref, body: {} });
+      const idempotencyKey = `watched-${watched.length}`;
+      const { id } = await client.launchPipeline({ ref, body: {}, idempotencyKey });
       watched.push(id);
       await waitForJob(client, id, (job) => job.log_lines > 0, DEADLINE_MS);
     };
