@@ -10,7 +10,7 @@ interface AnsweredRequest {
 }
 
 /** Numbers of the whole installation. */
-export interface InstallationNumbers {
+interface InstallationNumbers {
   readonly queued: number;
   /** Runners that were heard of lately, by whether they say that they can take jobs. */
   readonly runners: { readonly fit: number; readonly unfit: number };
