@@ -19,7 +19,7 @@ const read = (path: string): string => readFileSync(path, 'utf8');
 const exists = new Set(tracked);
 
 const units = tracked
-  .filter((path) => /^((packages|apps)\/[^/]+|e2e|bench)\/package\.json$/.test(path))
+  .filter((path) => /^((packages|apps)\/[^/]+|e2e|bench|simulation)\/package\.json$/.test(path))
   .map((path) => dirname(path));
 const sources = tracked.filter(
   (path) => path.endsWith('.ts') && units.some((unit) => path.startsWith(`${unit}/`)),
@@ -28,7 +28,8 @@ const isTest = (path: string): boolean =>
   path.endsWith('.test.ts') ||
   path.startsWith('e2e/') ||
   path.startsWith('packages/testing/') ||
-  path.startsWith('apps/orchestrator/src/simulation/');
+  path.startsWith('simulation/') ||
+  /^apps\/(orchestrator|runner)\/src\/simulation\//.test(path);
 
 interface Import {
   readonly from: string;
@@ -79,7 +80,7 @@ describe('the import table of docs/architecture.md', () => {
   it('holds for every import between units', () => {
     const wrong = imports.filter(({ from, specifier }) => {
       if (!specifier.startsWith('@rivet/')) return false;
-      const target = specifier.slice('@rivet/'.length);
+      const [target = ''] = specifier.slice('@rivet/'.length).split('/');
       const may = table.get(shortName(unitOf(from)))?.may ?? new Set();
       // Tests may use the test harness, and nothing else may.
       if (target === 'testing') {

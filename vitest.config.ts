@@ -30,7 +30,7 @@ export default defineConfig({
         test: {
           name: 'integration',
           expect,
-          include: ['{packages,apps}/**/*.integration.test.ts'],
+          include: ['{packages,apps,simulation}/**/*.integration.test.ts'],
           exclude: notTests,
           globalSetup: ['packages/testing/src/global-setup.ts'],
           testTimeout: 120_000,

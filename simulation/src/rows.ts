@@ -1,0 +1,114 @@
+// The rows of a history: its runners and jobs as they stand.
+import { uuidv7 } from '@rivet/base';
+import { bundleDigest } from '@rivet/engine';
+import { insertPipeline, insertPipelineVersion, type Queryable } from '@rivet/store';
+
+/** Attempts of a job that its pipeline allows besides the first. */
+export const RETRIES = 2;
+
+/** How a job stands. */
+export interface JobRow {
+  readonly id: string;
+  readonly state: string;
+  readonly reason: string | null;
+  readonly attempt: number;
+  /** Those that have ended. */
+  readonly attempts: readonly {
+    readonly attempt: number;
+    readonly result: string;
+    readonly message: string | null;
+  }[];
+}
+
+/** A pipeline of the history's own. Its name. */
+export async function insertSimulatedPipeline(db: Queryable): Promise<string> {
+  const name = `p-${uuidv7()}`;
+  const definition = {
+    ...{ name, description: '', inputs: [], runner: [], plugins: [], secrets: [], env: {} },
+    ...{ timeout_ms: null, policy: {}, stages: [] },
+    retry: { max: RETRIES, on: ['runner_lost' as const, 'infrastructure' as const] },
+  };
+  const pipeline = await insertPipeline(db, { id: uuidv7(), name, description: '' });
+  if (pipeline === undefined) throw new Error(`there is a pipeline ${name} already`);
+  const bundle = { main: 'pipeline.lua', files: { 'pipeline.lua': '' } };
+  const digest = bundleDigest(bundle);
+  await insertPipelineVersion(db, pipeline.id, 1, { digest, bundle, definition });
+  return name;
+}
+
+/** A runner without tags, for the jobs of one pipeline. */
+export async function insertSimulatedRunner(
+  db: Queryable,
+  { name, tokenHash, pipeline }: { name: string; tokenHash: Buffer; pipeline: string },
+): Promise<void> {
+  const id = uuidv7();
+  await run(
+    db,
+    'runner',
+    `INSERT INTO runners (id, name, session, token_hash, tags, pipelines, capacity, version)
+     VALUES ($1, $2, $1, $3, '[]', ARRAY[$4], 4, '')`,
+    [id, `${name}-${id}`, tokenHash, pipeline],
+  );
+}
+
+/** A job of a pipeline, in the queue. Its id. */
+export async function launchSimulatedJob(db: Queryable, pipeline: string): Promise<string> {
+  const id = uuidv7();
+  await run(
+    db,
+    'launch',
+    `WITH job AS (
+       INSERT INTO jobs (id, pipeline_id, version, pipeline_name, inputs, launched_by, tags, event,
+         priority)
+       SELECT $1, id, 1, name, '{}', '', '[]', 'api', 0 FROM pipelines WHERE name = $2
+       RETURNING id, pipeline_name
+     )
+     INSERT INTO job_queue (job_id, priority, pipeline_name, needs)
+     SELECT id, 0, pipeline_name, '{}' FROM job`,
+    [id, pipeline],
+  );
+  return id;
+}
+
+/** The jobs of a pipeline in the order in which they were launched. */
+export function readSimulatedJobs(db: Queryable, pipeline: string): Promise<JobRow[]> {
+  return run(
+    db,
+    'jobs',
+    `SELECT j.id, j.state, j.reason, j.attempt, COALESCE((
+       SELECT json_agg(json_build_object('attempt', a.attempt, 'result', a.result, 'message',
+         a.message) ORDER BY a.attempt) FROM job_attempts a WHERE a.job_id = j.id), '[]') AS attempts
+     FROM jobs j WHERE j.pipeline_name = $1 ORDER BY j.id`,
+    [pipeline],
+  );
+}
+
+interface CurrentAttempt {
+  readonly attempt: number;
+  readonly lease_id: string;
+  readonly last_seq: number;
+}
+
+/** The attempt that runs; undefined when none does. */
+export async function readCurrentAttempt(
+  db: Queryable,
+  jobId: string,
+): Promise<CurrentAttempt | undefined> {
+  const text = 'SELECT attempt, lease_id, last_seq FROM running_attempts WHERE job_id = $1';
+  return (await run<CurrentAttempt>(db, 'current_attempt', text, [jobId]))[0];
+}
+
+/** What a history with a mistake has left is not for the next one. */
+export async function forgetSimulatedJobs(db: Queryable): Promise<void> {
+  const text = 'TRUNCATE jobs, job_queue, running_attempts, job_attempts, job_logs';
+  await run(db, 'forget', text, []);
+}
+
+function run<Row extends object>(
+  db: Queryable,
+  name: string,
+  text: string,
+  values: readonly unknown[],
+): Promise<Row[]> {
+  return db.query<Row>({ name: `simulated_${name}`, text, repeatable: false }, values);
+}

@@ -1,0 +1,178 @@
+// The database of a simulated world: the real one, with the clock of the world, whose answers get
+// lost and whose statements are where an orchestrator may die.
+import { RivetError } from '@rivet/base';
+import type { Database, Queryable } from '@rivet/store';
+import { never, SimulatedProcess } from './simulated-process.ts';
+import type { SimulatedTime } from './simulated-time.ts';
+
+/** So long its clock stands still, in milliseconds. */
+const CLOCK_MS = 500;
+
+/** What becomes of a statement or a transaction: nobody may learn that it was done. */
+export type Fate = 'done' | 'not done' | 'done, and nobody learns of it' | 'done twice';
+
+type TransactionOptions = Parameters<Database['transaction']>[1];
+
+export interface SimulatedDatabaseOptions {
+  readonly time: SimulatedTime;
+  readonly chooseFate: () => Fate;
+}
+
+/**
+ * `now()` is the simulation's, in whatever is asked from now on, and in what rows have by default.
+ */
+export async function prepareClock(database: Database): Promise<void> {
+  const { address } = database;
+  const name = address.slice(address.lastIndexOf('/') + 1);
+  await run(
+    database,
+    `DO $$
+     DECLARE field record; fn text;
+     BEGIN
+       CREATE SCHEMA simulated;
+       CREATE SEQUENCE simulated.clock;
+       PERFORM setval('simulated.clock', ${Date.now()});
+       -- Asked once for a statement, and part of its plan.
+       CREATE FUNCTION simulated.clock_ms(regclass) RETURNS bigint LANGUAGE internal STABLE STRICT
+         AS 'pg_sequence_last_value';
+       FOREACH fn IN ARRAY ARRAY['now', 'clock_timestamp', 'statement_timestamp'] LOOP
+         EXECUTE format('CREATE FUNCTION simulated.%I() RETURNS timestamptz LANGUAGE sql STABLE
+           AS $body$ SELECT pg_catalog.to_timestamp(
+             simulated.clock_ms(''simulated.clock'')::float8 / 1000) $body$', fn);
+       END LOOP;
+       FOR field IN
+         SELECT d.adrelid::regclass AS of, a.attname AS name
+         FROM pg_attrdef d JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
+         WHERE pg_get_expr(d.adbin, d.adrelid) = 'now()'
+       LOOP
+         EXECUTE format('ALTER TABLE %s ALTER %I SET DEFAULT simulated.now()', field.of, field.name);
+       END LOOP;
+       EXECUTE format('ALTER DATABASE %I SET search_path = simulated, pg_catalog, public', '${name}');
+       EXECUTE format('ALTER DATABASE %I SET synchronous_commit = off', '${name}');
+     END $$`,
+  );
+}
+
+/** Counts what is asked of the database and not answered yet: meanwhile no time passes. */
+export class SimulatedDatabase {
+  readonly #database: Database;
+  readonly #options: SimulatedDatabaseOptions;
+  #clockMs = 0;
+  #underWay = 0;
+  #wake: (() => void) | undefined;
+
+  constructor(database: Database, options: SimulatedDatabaseOptions) {
+    this.#database = database;
+    this.#options = options;
+  }
+
+  get isBusy(): boolean {
+    return this.#underWay > 0;
+  }
+
+  /** Resolves when everything that was asked has its answer. */
+  async idle(): Promise<void> {
+    while (this.isBusy) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+
+  /** As an orchestrator uses it. */
+  get forPrograms(): Database {
+    const database = this.#database;
+    return {
+      ...database,
+      query: (statement, values) =>
+        this.#meet(statement.repeatable, () => this.#through(database).query(statement, values)),
+      transaction: (work, options) =>
+        this.#meet(options.repeatable, () => this.#transact(work, options)),
+    };
+  }
+
+  /** As the simulation itself uses it: nothing breaks. */
+  get plain(): Database {
+    const database = this.#database;
+    return {
+      ...database,
+      query: (statement, values) => this.#wait(() => database.query(statement, values)),
+      transaction: (work, options) => this.#wait(() => database.transaction(work, options)),
+    };
+  }
+
+  /** The driver of the database has the real time, whoever asks. */
+  #through(db: Queryable): Queryable {
+    const process = SimulatedProcess.current;
+    return {
+      query: async (statement, values) => {
+        process?.stepOrThrow();
+        return SimulatedProcess.outside(() => db.query(statement, values));
+      },
+    };
+  }
+
+  #transact<T>(work: (tx: Queryable) => Promise<T>, options: TransactionOptions): Promise<T> {
+    const process = SimulatedProcess.current;
+    const within = (tx: Queryable): Promise<T> => {
+      if (process === undefined) return work(tx);
+      return process.run(() => work(this.#through(tx)));
+    };
+    return SimulatedProcess.outside(() => this.#database.transaction(within, options));
+  }
+
+  async #meet<T>(repeatable: boolean, ask: () => Promise<T>): Promise<T> {
+    const process = SimulatedProcess.current;
+    if (process?.step() === false) return never();
+    const fate = this.#options.chooseFate();
+    if (fate === 'not done') throw this.#away();
+    const answer = this.#wait(async () => {
+      // What the pool does where nobody knows whether it was done.
+      if (fate === 'done twice' && repeatable) await ask();
+      return ask();
+    });
+    await Promise.allSettled([answer]);
+    // It may be done, and its program dies before it hears of that.
+    if (process?.step() === false) return never();
+    if (fate === 'done, and nobody learns of it') throw this.#away();
+    return answer;
+  }
+
+  async #wait<T>(ask: () => Promise<T>): Promise<T> {
+    this.#underWay += 1;
+    try {
+      await this.#setClock();
+      return await ask();
+    } finally {
+      this.#underWay -= 1;
+      if (this.#underWay === 0) this.#wake?.();
+    }
+  }
+
+  #away(): RivetError {
+    return RivetError.of('RIVET_DATABASE_UNREACHABLE', {
+      database: 'simulated',
+      reason: 'the connection was cut',
+    });
+  }
+
+  async #setClock(): Promise<void> {
+    // Coarser than that of programs: setting it costs as much as what is asked.
+    const nowMs = Math.floor(this.#options.time.nowMs / CLOCK_MS) * CLOCK_MS;
+    if (nowMs === this.#clockMs) return;
+    this.#clockMs = nowMs;
+    const text = `SELECT pg_catalog.setval('simulated.clock', $1)`;
+    await SimulatedProcess.outside(() => run(this.#database, text, [nowMs]));
+  }
+}
+
+function run<Row extends object>(
+  db: Queryable,
+  text: string,
+  values: readonly unknown[] = [],
+): Promise<Row[]> {
+  return db.query<Row>(
+    { name: values.length > 0 ? 'simulated_clock' : '', text, repeatable: false },
+    values,
+  );
+}
