@@ -172,3 +172,27 @@ it('a runner with a problem that is drained ends', async () => {
   );
   await poller.run();
 });
+
+it('waits shorter from then on when something cuts its connection while it waits', async () => {
+  const stop = new AbortController();
+  const waits: number[] = [];
+  let now = 0;
+  const cut = RivetError.of('RIVET_SERVER_UNREACHABLE', { url: 'u', reason: 'cut' });
+  const claim: ServerApi['claim'] = ({ wait_ms: ms }, { signal }) => {
+    if (stop.signal.aborted) return Promise.resolve({ jobs: [] });
+    waits.push(ms);
+    if (waits.length === 1) {
+      now += 20_000;
+      return Promise.reject(cut);
+    }
+    return new Promise((_, reject) => {
+      signal.addEventListener('abort', () => reject(new Error('stopped')));
+    });
+  };
+  const { poller } = makePoller(claim, stop.signal, () => now);
+  const running = poller.run();
+  await until(() => waits.length === 2, 15_000);
+  expect(waits).toEqual([50_000, 16_000]);
+  stop.abort();
+  await running.catch(() => undefined);
+});

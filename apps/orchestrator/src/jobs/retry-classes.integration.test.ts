@@ -96,6 +96,29 @@ describe('another attempt', () => {
       await skipBackoff();
     }
   });
+
+  test('of jobs that fail together does not begin together', async () => {
+    const count = 100;
+    const { client, runner, id } = await setUp({ retry: { max: 1, on: ['stage_failed'] } });
+    const { pipeline: ref } = await client.getJob({ id });
+    await Promise.all(
+      Array.from({ length: count - 1 }, () => client.launchPipeline({ ref, body: {} })),
+    );
+    const jobs = await runner.claim({ capacity: count, waitMs: 5000 });
+    expect(jobs).toHaveLength(count);
+    await Promise.all(jobs.map((job) => runner.finish(job, failed(1))));
+    const text = `SELECT extract(epoch FROM q.run_after - a.ended_at)::float8 AS seconds
+      FROM job_queue q JOIN job_attempts a USING (job_id) WHERE q.pipeline_name = $1`;
+    const pauses = (await change(text, [ref])) as { seconds: number }[];
+    expect(pauses).toHaveLength(count);
+    // In each quarter of the two seconds stand some: by chance as good as always.
+    const quarters = [0, 0, 0, 0];
+    for (const { seconds } of pauses) {
+      const quarter = Math.min(3, Math.max(0, Math.floor(seconds * 2)));
+      quarters[quarter] = (quarters[quarter] ?? 0) + 1;
+    }
+    expect(Math.min(...quarters), String(quarters)).toBeGreaterThan(4);
+  });
 });
 
 describe('a job that lost its runner', () => {
@@ -206,6 +229,32 @@ describe('a runner that does not end an attempt', () => {
     await age('job_stages', 'noted_at', id, 10);
     await endOverdue();
     expect(await shown()).toMatchObject({ state: 'queued', attempt: 1 });
+  });
+
+  test('before the server does it at the same moment: one of the two ends it, once', async () => {
+    const count = 12;
+    const { client, runner, id, endOverdue } = await setUp({ timeout_ms: 30_000 });
+    const { pipeline: ref } = await client.getJob({ id });
+    await Promise.all(
+      Array.from({ length: count - 1 }, () => client.launchPipeline({ ref, body: {} })),
+    );
+    const jobs = await runner.claim({ capacity: count, waitMs: 5000 });
+    expect(jobs).toHaveLength(count);
+    await Promise.all(jobs.map((job) => runner.report(job, { seq: 1 })));
+    for (const job of jobs) await age('running_attempts', 'started_at', job.id, 95);
+    const told = jobs.map((job) =>
+      runner.finish(job, { state: 'succeeded' }, 2).catch((error: unknown) => error),
+    );
+    const [answers] = await Promise.all([Promise.all(told), endOverdue()]);
+    for (const [index, job] of jobs.entries()) {
+      const refused = answers[index] instanceof Error;
+      if (refused) expect(answers[index]).toMatchObject({ code: 'RIVET_LEASE_LOST' });
+      expect(await client.getJob({ id: job.id })).toMatchObject({
+        state: refused ? 'failed' : 'succeeded',
+        reason: refused ? 'timeout' : null,
+        attempt: 1,
+      });
+    }
   });
 
   test('although somebody canceled it leaves it canceled', async () => {
