@@ -13,6 +13,8 @@ const count = Number(process.env.SIMULATION_SEEDS ?? 40);
 const TRIES = 300;
 const WORKERS = Math.max(2, availableParallelism());
 const OUTPUT_BYTES_MAX = 64 * 1024 ** 2;
+/** Of a worker that hangs, in milliseconds: it does not outlive its test. */
+const WORKER_MS_MAX = 100_000 + count * 1000;
 
 interface SeedsEnd {
   readonly histories: number;
@@ -30,14 +32,14 @@ interface MutationsEnd {
 }
 
 /** Runs one worker on a database of its own: in this process its time would be that of the tests. */
-async function runWorker<End>(arguments_: readonly string[]): Promise<End> {
+async function runWorker<End>(arguments_: readonly string[], ms = WORKER_MS_MAX): Promise<End> {
   const database = await createTestDatabase();
   try {
     const main = new URL('main.ts', import.meta.url).pathname;
     const { stdout } = await promisify(execFile)(
       process.execPath,
       [main, '--database', database.url, ...arguments_],
-      { maxBuffer: OUTPUT_BYTES_MAX },
+      { maxBuffer: OUTPUT_BYTES_MAX, timeout: ms, killSignal: 'SIGKILL' },
     );
     return JSON.parse(stdout) as End;
   } finally {
@@ -73,7 +75,7 @@ it('goes through the same history for the same seed', async () => {
   const [one, two, other] = await Promise.all([runSeeds(1, 4), runSeeds(1, 4), runSeeds(5, 4)]);
   expect(one.hash).toBe(two.hash);
   expect(one.hash).not.toBe(other.hash);
-});
+}, 200_000);
 
 describe('a mistake', () => {
   let noticed: MutationsEnd['noticed'] = {};
@@ -83,7 +85,7 @@ describe('a mistake', () => {
       Array.from({ length: WORKERS }, (_, worker) => {
         const mine = MUTATIONS.filter((__, index) => index % WORKERS === worker);
         const names = mine.flatMap(({ name }) => ['--mutation', name]);
-        return runWorker<MutationsEnd>(['--seeds', String(TRIES), ...names]);
+        return runWorker<MutationsEnd>(['--seeds', String(TRIES), ...names], 580_000);
       }),
     );
     noticed = Object.assign({}, ...parts.map((part) => part.noticed));
