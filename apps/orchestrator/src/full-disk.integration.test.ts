@@ -1,11 +1,10 @@
-// The disk of the database is full: what needs room is refused, what runs goes on, and when there is
-// room again nothing is missing.
+// The disk of the database is full: what needs room is refused, what runs goes on, and when there
+// is room again nothing is missing.
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLogger } from '@rivet/base';
-import { databaseAccount } from '@rivet/embedded-database';
 import type { ClaimedJob, Client, ReportRequest } from '@rivet/protocol';
 import type { Database } from '@rivet/store';
 import {
@@ -31,7 +30,7 @@ const retry = { max: 3, on: ['runner_lost' as const] };
 /** So many at once need room that no table has left over. */
 const LINES = 200;
 
-const mounted = await mountSmallDisk({ megabytes: 96, owner: await databaseAccount() });
+const mounted = await mountSmallDisk({ megabytes: 96, forDatabase: true });
 if (mounted === undefined) {
   process.stderr.write('full-disk: only root may mount a small disk; what needs one is skipped\n');
 }
@@ -124,7 +123,7 @@ test.skipIf(mounted === undefined)(
       const ref = await seedPipeline(database, { retry });
       const runner = await FakeRunner.register(client);
       const rival = await FakeRunner.register(client);
-      // So that there is room in a page of each table: an attempt could be ended and follow another.
+      // So that there is room in a page of each table: an attempt could end, and another begin.
       await client.launchPipeline({ ref, body: {} });
       await runner.finish(await runner.claimOne(), { state: 'succeeded' });
       const { id } = await client.launchPipeline({ ref, body: {} });

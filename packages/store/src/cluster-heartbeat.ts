@@ -44,9 +44,9 @@ const doubt = repeatable(
 );
 
 /**
- * Notes that somebody could not renew a lease though the database is there, as its disk is full: the
- * next beat is one after a gap. It needs no room of its own, and where it finds none, neither does
- * the beat, without which no lease ends.
+ * Notes that somebody could not renew a lease though the database is there, as its disk is full:
+ * the next beat is one after a gap. It needs no room of its own, and where it finds none, neither
+ * does the beat, without which no lease ends.
  */
 export async function doubtLeases(db: Queryable): Promise<void> {
   await db.query(doubt);

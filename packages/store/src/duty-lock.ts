@@ -4,8 +4,8 @@ import { repeatable } from './statement.ts';
 
 const tryLock = repeatable(
   'try_duty_lock',
-  // Held until the transaction ends, also when its orchestrator dies. One that stands still is taken
-  // from by the database: it says nothing in the transaction for too long.
+  // Held until the transaction ends, also when its orchestrator dies. From one that stands still
+  // the database takes it: it says nothing in the transaction for too long.
   `SELECT pg_try_advisory_xact_lock(hashtextextended($1, 727481)) AS mine,
      set_config('idle_in_transaction_session_timeout', $2, true)`,
 );

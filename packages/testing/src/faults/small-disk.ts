@@ -2,6 +2,7 @@
 import { mkdtemp, open, rm, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { databaseAccount } from '@rivet/embedded-database';
 import { startProcess } from '@rivet/processes';
 
 export interface SmallDisk {
@@ -14,17 +15,18 @@ export interface SmallDisk {
   remove(): Promise<void>;
 }
 
+const BLOCK = Buffer.alloc(64 * 1024);
+
 export interface SmallDiskOptions {
   readonly megabytes: number;
-  /** Who may write there; the user of the test when absent. */
-  readonly owner?: { readonly uid: number; readonly gid: number } | undefined;
+  /** It belongs to the account that databases run as, and not to the user of the test. */
+  readonly forDatabase?: boolean;
 }
-
-const BLOCK = Buffer.alloc(64 * 1024);
 
 /** Mounts one; undefined where the user may not, which only root may. */
 export async function mountSmallDisk(options: SmallDiskOptions): Promise<SmallDisk | undefined> {
-  const { megabytes, owner } = options;
+  const { megabytes, forDatabase = false } = options;
+  const owner = forDatabase ? await databaseAccount() : undefined;
   const directory = await mkdtemp(join(tmpdir(), 'rivet-small-disk-'));
   const owned = owner === undefined ? '' : `,uid=${owner.uid},gid=${owner.gid}`;
   const mounted = await run('mount', [
