@@ -411,7 +411,7 @@ class History {
         text !== this.#record.textOf(work, n),
     );
     if (wrong >= 0) this.#faults.push(`${jobId}.${attempt}: line ${wrong + 1} is wrong`);
-    const least = work?.accepted === undefined ? (work?.acknowledged ?? 0) : work.printed;
+    const least = work?.accepted === undefined ? (work?.acknowledged ?? 0) : work.told;
     if (lines.length < least) {
       this.#faults.push(`${jobId}.${attempt}: ${lines.length} lines of ${least} are there`);
     }

@@ -14,6 +14,8 @@ export interface Work {
   readonly paceMs: number;
   readonly outcome: JobOutcome;
   printed: number;
+  /** Lines that its runner has written down: those must not be missing in the end. */
+  told: number;
   /** Lines that its runner was told to be stored. */
   acknowledged: number;
   /** The outcome that its runner was told to be stored. */
@@ -77,7 +79,10 @@ export class JobRecord {
         if (signal.aborted) break;
         n += 1;
         this.#print(work, n);
-        await host.observer.line(lineOf(n, this.textOf(work, n)), { origin: 'job', end: n });
+        const line = lineOf(n, this.textOf(work, n));
+        const told = host.observer.line(line, { origin: 'job', end: n });
+        work.told = Math.max(work.told, n);
+        await told;
       }
       if (!signal.aborted) await sleep(work.paceMs, signal);
       return signal.aborted ? { state: 'canceled' } : work.outcome;
@@ -116,7 +121,15 @@ export class JobRecord {
     const known = this.find(jobId, attempt);
     note(`${process.name} ${known === undefined ? 'begins' : 'goes on with'} ${jobId}.${attempt}`);
     const work = known ?? {
-      ...{ jobId, attempt, printed: 0, acknowledged: 0, accepted: undefined, runner: undefined },
+      ...{
+        jobId,
+        attempt,
+        printed: 0,
+        told: 0,
+        acknowledged: 0,
+        accepted: undefined,
+        runner: undefined,
+      },
       linesMax: random.pick([0, 3, 12]),
       paceMs: random.pick([20, 200, 900]),
       outcome: random.pick<JobOutcome>([
