@@ -29,8 +29,9 @@ export interface ProcessUsage {
 }
 
 /**
- * Starts the program whose main file is `path` below the root of the repository as an operator would,
- * as it was built, with the Node that runs the benchmark. Settings of Rivet in our own environment are not passed on.
+ * Starts the program whose main file is `path` below the root of the repository as an operator
+ * would, as it was built, with the Node that runs the benchmark. Settings of Rivet in our own
+ * environment are not passed on.
  */
 export function startProgram(
   path: string,

@@ -75,8 +75,9 @@ export function clientOf({ urls, wanted }: DatabasePlace): typeof Client {
       const connectionString = urls[current] ?? '';
       super(typeof config === 'string' ? config : { ...config, connectionString });
       this.#host = current;
-      // Whoever uses a connection that broke is told by the statement. The event may also come while
-      // nobody has it yet, in one packet with the end of the login: unheard, it ends the process.
+      // Whoever uses a connection that broke is told by the statement. The event may also come
+      // while nobody has it yet, in one packet with the end of the login: unheard, it ends the
+      // process.
       this.on('error', () => undefined);
     }
 
