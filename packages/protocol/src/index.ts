@@ -45,7 +45,6 @@ export {
 } from './log-block.ts';
 export { type LogLines, readLogLines, splitText } from './log-lines.ts';
 export * from './protocol-version.ts';
-export * from './protocol-version.ts';
 export * from './route-shapes.ts';
 export * from './routes/route.ts';
 export * from './routes.ts';

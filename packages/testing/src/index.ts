@@ -2,6 +2,7 @@
 // left behind.
 export { type DatabaseServer, startDatabaseServer } from './database-server.ts';
 export { askDatabase } from './faults/ask-database.ts';
+export { createMovingClock, type MovingClock } from './faults/moving-clock.ts';
 export {
   insertSimulatedRunner,
   launchSimulatedJob,
@@ -10,7 +11,6 @@ export {
   readSimulatedJobs,
   type SimulatedJob,
 } from './faults/simulated-rows.ts';
-export { createMovingClock, type MovingClock } from './faults/moving-clock.ts';
 export { mountSmallDisk, type SmallDisk } from './faults/small-disk.ts';
 export { startTcpProxy, type TcpProxy } from './faults/tcp-proxy.ts';
 export { violationsIn } from './faults/violations.ts';
