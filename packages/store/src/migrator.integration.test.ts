@@ -180,6 +180,9 @@ describe('a migration whose table somebody holds', () => {
 });
 
 describe('a migration that makes an index while others write', () => {
+  const MAKES_INDEX = `SELECT count(*)::int AS waiting FROM pg_stat_activity
+    WHERE datname = current_database() AND query LIKE 'CREATE INDEX CONCURRENTLY%'
+      AND wait_event_type = 'Lock'`;
   const indexes = (database: Database, name: string) =>
     run(
       database,
@@ -195,11 +198,8 @@ describe('a migration that makes an index while others write', () => {
     const sql = '-- For names.\nCREATE INDEX CONCURRENTLY runners_future ON runners (lower(name));';
     await withNewer(sql, async (directory) => {
       const running = migrate(database, { directory, patienceMs: 1 });
-      const waiting = `SELECT count(*)::int AS waiting FROM pg_stat_activity
-        WHERE datname = current_database() AND query LIKE 'CREATE INDEX CONCURRENTLY%'
-          AND wait_event_type = 'Lock'`;
       await expect
-        .poll(() => run(database, waiting), { timeout: 60_000 })
+        .poll(() => run(database, MAKES_INDEX), { timeout: 60_000 })
         .toEqual([{ waiting: 1 }]);
       await run(database, 'UPDATE runners SET name = name');
       await writer.query('COMMIT');
@@ -210,6 +210,27 @@ describe('a migration that makes an index while others write', () => {
     expect(await indexes(database, 'runners_future')).toEqual([
       { name: 'runners_future', valid: true, unique: false },
     ]);
+  });
+
+  test('does not wait for another program that waits for its end', async () => {
+    const database = open(migrated.url);
+    const writer = await database.connect();
+    await writer.query('BEGIN; UPDATE runners SET name = name');
+    const sql = 'CREATE INDEX CONCURRENTLY runners_future ON runners (lower(name));';
+    await withNewer(sql, async (directory) => {
+      const running = migrate(database, { directory, patienceMs: 1 });
+      await expect
+        .poll(() => run(database, MAKES_INDEX), { timeout: 60_000 })
+        .toEqual([{ waiting: 1 }]);
+      const { promise: waits, resolve } = Promise.withResolvers<void>();
+      const logger: Logger = { ...silentLogger, info: () => resolve() };
+      const other = migrate(open(migrated.url), { directory, logger });
+      await waits;
+      await writer.query('COMMIT');
+      expect(await running).toEqual(['0999_of_the_future']);
+      expect(await other).toEqual([]);
+    });
+    await writer.end();
   });
 
   test('makes it of a table and all of its partitions', async () => {

@@ -1,7 +1,7 @@
 // Brings the schema to the version that this program knows, and refuses one that it does not.
 import { readdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { type Logger, RivetError } from '@rivet/base';
+import { type Logger, RivetError, sleep } from '@rivet/base';
 import type { Client } from 'pg';
 import type { Database } from './database.ts';
 import { toDatabaseError } from './database-error.ts';
@@ -13,6 +13,8 @@ export const migrationsDirectory = resolve(import.meta.dirname, '../../../migrat
 
 /** Orchestrators that start together wait for each other at this advisory lock. */
 const LOCK_KEY = 727_481_001;
+/** How often whoever waits for it asks again, in milliseconds. */
+const TURN_MS = 100;
 const POSTGRESQL_MIN = 14;
 /** Long enough for a backup of a small installation to end, short enough to be told at a start. */
 const PATIENCE_MS = 120_000;
@@ -71,12 +73,18 @@ async function endWithProgram(client: Client): Promise<void> {
 
 /** One program migrates at a time; the others then find nothing to do. */
 async function takeTurn(client: Client, logger: Logger | undefined): Promise<void> {
-  const tried = await client.query<{ taken: boolean }>('SELECT pg_try_advisory_lock($1) AS taken', [
-    LOCK_KEY,
-  ]);
-  if (tried.rows[0]?.taken === true) return;
-  logger?.info({}, 'another program brings the schema up to date; waiting for it');
-  await client.query('SELECT pg_advisory_lock($1)', [LOCK_KEY]);
+  for (let tried = 1; ; tried += 1) {
+    const { rows } = await client.query<{ taken: boolean }>(
+      'SELECT pg_try_advisory_lock($1) AS taken',
+      [LOCK_KEY],
+    );
+    if (rows[0]?.taken === true) return;
+    if (tried === 1) {
+      logger?.info({}, 'another program brings the schema up to date; waiting for it');
+    }
+    // Not inside a statement: an index that is made there waits for all that run, and so for us.
+    await sleep(TURN_MS);
+  }
 }
 
 /**
