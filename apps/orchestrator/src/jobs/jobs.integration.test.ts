@@ -478,3 +478,49 @@ test('an explanation names the tag that no runner has', async () => {
     /^No runner has the tag arch=vax\. The nearest is .*, which lacks arch=vax\.$/,
   );
 });
+
+test('an explanation says why a stage was skipped, and why another failed', async () => {
+  const names = ['build', 'test', 'deploy'];
+  const { id } = await launch({ stages: names.map((name) => stageDefinition(name)) });
+  const t = new Date(0).toISOString();
+  const running = (stage: string) => ({ stage, state: 'running', t, run: 1 }) as const;
+  const ended = (stage: string, state: 'failed' | 'skipped', reason: string) =>
+    ({ stage, state, t, run: 1, reason }) as const;
+  await runner.report(await runner.claimOne(), {
+    stages: [
+      ended('build', 'skipped', 'its condition was not met'),
+      running('test'),
+      ended('test', 'failed', 'make exited with 2'),
+      ended('deploy', 'skipped', 'the stage test failed'),
+    ],
+    outcome: { state: 'failed', reason: 'stage_failed' },
+  });
+  const { causes } = await server.client.explainJob({ id });
+  const ofStages = causes.filter(({ code }) => code.startsWith('stage_'));
+  expect(ofStages).toEqual([
+    { code: 'stage_failed', text: 'The stage test failed: make exited with 2.' },
+    { code: 'stage_skipped', text: 'The stage build was skipped: its condition was not met.' },
+    { code: 'stage_skipped', text: 'The stage deploy was skipped: the stage test failed.' },
+  ]);
+});
+
+test('an explanation says why an attempt was lost, also while the next one runs', async () => {
+  const { id } = await launch({ retry: { max: 1, on: ['runner_lost'] } });
+  await runner.report(await runner.claimOne(), {});
+  await expireLeases();
+  const why = `the runner ${runner.name} was not heard of until its lease ran out`;
+  const lost = {
+    code: 'attempt_lost',
+    text: `Attempt 1 was lost on ${runner.name}: ${why}.`,
+  };
+  const explained = async () => (await server.client.explainJob({ id })).causes;
+  expect(await explained()).toContainEqual(lost);
+  await skipBackoff();
+  const next = await FakeRunner.register(server.client);
+  await next.report(await next.claimOne(), {});
+  expect(await explained()).toContainEqual(lost);
+  await expireLeases();
+  const causes = await explained();
+  expect(causes).toContainEqual({ code: 'job_failed', text: 'It failed: runner_lost.' });
+  expect(causes).toContainEqual(lost);
+});
