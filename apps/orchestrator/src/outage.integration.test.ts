@@ -9,8 +9,10 @@ import { createClient } from '@rivet/protocol';
 import {
   startDatabaseServer,
   startProgram,
+  startTcpProxy,
   type TestProgram,
   useTestDatabase,
+  violationsIn,
 } from '@rivet/testing';
 import { afterEach, expect, test } from 'vitest';
 import {
@@ -130,6 +132,51 @@ test('after an outage that was longer than the leases, a runner may still delive
   await expect
     .poll(async () => (await client.getJob({ id: silent!.id })).state, { timeout: 30_000 })
     .toBe('failed');
+});
+
+test('an orchestrator that alone loses the database keeps no job from the others, and one end counts', async () => {
+  const { hostname: host, port } = new URL(testDatabase.url);
+  const way = await startTcpProxy({ target: { host, port: Number(port) } });
+  cleanups.push(() => way.close());
+  const cutOffUrl = testDatabase.url.replace(`:${port}/`, `:${way.port}/`);
+  const { orchestrator: cutOff } = await startTestOrchestrator(cutOffUrl);
+  cleanups.push(() => cutOff.stop());
+  const { orchestrator, client } = await startTestOrchestrator(testDatabase.url);
+  cleanups.push(() => orchestrator.stop());
+  const database = openTestDatabase(testDatabase.url);
+  cleanups.push(() => database.close());
+  const ref = await seedPipeline(database, { retry: { max: 1, on: ['runner_lost'] } });
+  const owner = await FakeRunner.register(client, { pipelines: [ref] });
+  const behind = owner.through(clientFor(cutOff.url, owner.token, 1), 1);
+  const { id } = await client.launchPipeline({ ref, body: {} });
+  const job = await owner.claimOne();
+  await behind.report(job, {});
+
+  way.break();
+  // What its runner takes for an outage of everybody, in which its job is safe.
+  await expect(behind.report(job, { seq: 2 })).rejects.toMatchObject({
+    code: 'RIVET_DATABASE_UNREACHABLE',
+  });
+  // Time passes, and the other orchestrator looks after leases.
+  const text = `UPDATE running_attempts SET lease_until = now() - interval '1 s'`;
+  const expire = { name: 'expire_all', text, repeatable: true };
+  const state = () => database.query(expire).then(async () => (await client.getJob({ id })).state);
+  await expect.poll(state, { timeout: 60_000 }).toBe('queued');
+  const other = await FakeRunner.register(client, { pipelines: [ref] });
+  const next = await other.claimOne(20_000);
+  expect(next).toMatchObject({ id, attempt: 2 });
+  await expect(behind.report(job, { seq: 2 })).rejects.toMatchObject({
+    code: 'RIVET_DATABASE_UNREACHABLE',
+  });
+
+  way.mend();
+  const outcome = { state: 'failed', reason: 'stage_failed' } as const;
+  const deliver = (): Promise<unknown> =>
+    behind.report(job, { seq: 2, outcome }).catch(({ code }: { code: string }) => code);
+  await expect.poll(deliver, { timeout: 60_000 }).toBe('RIVET_LEASE_LOST');
+  await other.finish(next, { state: 'succeeded' });
+  expect(await client.getJob({ id })).toMatchObject({ state: 'succeeded', attempt: 2 });
+  expect(await violationsIn(testDatabase.url)).toEqual([]);
 });
 
 test('connections that are cut all the time are made anew, and hardly anybody notices', async () => {
