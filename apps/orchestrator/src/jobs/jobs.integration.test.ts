@@ -495,7 +495,7 @@ test('an explanation says why a stage was skipped, and why another failed', asyn
     ],
     outcome: { state: 'failed', reason: 'stage_failed' },
   });
-  const { causes } = await server.client.explainJob({ id });
+  const { causes = [] } = await server.client.explainJob({ id });
   const ofStages = causes.filter(({ code }) => code.startsWith('stage_'));
   expect(ofStages).toEqual([
     { code: 'stage_failed', text: 'The stage test failed: make exited with 2.' },
