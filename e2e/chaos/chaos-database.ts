@@ -68,6 +68,8 @@ export async function startChaosDatabase(directory: string): Promise<ChaosDataba
           await follow(old);
         } catch (error) {
           await discard(standby);
+          // Otherwise every commit would wait for it until the end of the chaos.
+          await setFollowers(old, '');
           throw error;
         }
         await old.crash();
@@ -84,10 +86,15 @@ export async function startChaosDatabase(directory: string): Promise<ChaosDataba
   };
 }
 
-/** From here on a commit waits for the server that follows. */
-async function follow(primary: DatabaseServer): Promise<void> {
-  await askDatabase(primary.adminUrl, `ALTER SYSTEM SET synchronous_standby_names = '*'`);
+/** From here on a commit waits for servers of these names, `*`: any, or for none. */
+async function setFollowers(primary: DatabaseServer, names: '*' | ''): Promise<void> {
+  await askDatabase(primary.adminUrl, `ALTER SYSTEM SET synchronous_standby_names = '${names}'`);
   await askDatabase(primary.adminUrl, 'SELECT pg_reload_conf()');
+}
+
+/** Resolves when nothing is committed that the server which follows does not have. */
+async function follow(primary: DatabaseServer): Promise<void> {
+  await setFollowers(primary, '*');
   await eventually(async () => {
     const text = `SELECT 1 FROM pg_stat_replication WHERE sync_state = 'sync'`;
     if ((await askDatabase(primary.adminUrl, text)).length === 0) throw new Error('not yet');
