@@ -35,6 +35,14 @@ test('a runner with a problem is given nothing, and whoever waits for it reads w
   expect(await shown()).toMatchObject({ state: 'online', problem: null });
 });
 
+test('a problem may hold any text, as what programs print does', async () => {
+  const { runner, shown } = await setUp();
+  const strange = 'its Podman does not work (\0, half \ud800 a pair)';
+  const kept = 'its Podman does not work (\ufffd, half \ufffd a pair)';
+  expect(await runner.claim({ problem: strange })).toEqual([]);
+  expect(await shown()).toMatchObject({ state: 'unfit', problem: kept });
+});
+
 test('what a runner told one orchestrator is taken back at another', async () => {
   const { runner, id, shown } = await setUp();
   const other = await startTestOrchestrator(server.databaseUrl);

@@ -7,6 +7,7 @@ import type { Principal, RunnerPrincipal } from '../../auth/principal.ts';
 import type { ReportsOfClaim } from '../../jobs/brought-reports.ts';
 import { ClaimCall } from '../../jobs/claim-call.ts';
 import { findHeldJob } from '../../jobs/held-lease.ts';
+import { clean } from '../../jobs/report-content.ts';
 import { connect } from '../../runners/connect.ts';
 import { registerRunner } from '../../runners/register.ts';
 import type { Services } from '../../services.ts';
@@ -126,12 +127,14 @@ async function claim(
   const call = new ClaimCall(services, { runnerId, knownBundles: body.known_bundles }, response);
   const {
     draining = false,
-    problem = null,
-    full = problem !== null,
+    problem: said,
+    full = said !== undefined,
     repeat = true,
     request_id: requestId,
     capacity: wanted,
   } = body;
+  // What Podman says may hold any text.
+  const problem = said === undefined ? null : clean(said);
   const session = body.session.toLowerCase();
   const seen = UUID.test(session)
     ? await knownRunners.see({ runnerId, session, draining, problem, wanted })
