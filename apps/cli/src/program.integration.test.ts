@@ -180,32 +180,46 @@ describe('the launcher', () => {
       expect(await start(env, { built })).toEqual({ code: 0, stdout, stderr: '' });
     });
 
-    it('lets a run know what another process finds out about its file', async () => {
+    /** Starts `rivet run a.lua`: `tells` is what the process that is not the command does. */
+    const startRun = async (program: string, tells: string) => {
       const write = async (path: string, content: string, mode = 0o644) => {
         await mkdir(join(directory, dirname(path)), { recursive: true });
         await writeFile(join(directory, path), content, { mode });
       };
-      const reads =
-        "console.log(process.env.RIVET_DEFINITION_PIPE, require('fs').readFileSync(8, 'utf8'))";
       await write('apps/cli/bin/rivet', await readFile(LAUNCHER, 'utf8'), 0o755);
-      await write('build/current/rivet.cjs', reads);
+      await write('build/current/rivet.cjs', program);
       await write('build/current/check-image.bounds', '1000000 --flag\n');
-      const tells = '#!/bin/sh\ncase $1 in --flag) shift 3; echo "told $*" ;; ';
-      const starts = `*) exec "${process.execPath}" "$@" ;; esac\n`;
-      await write('node_modules/.bin/node', tells + starts, 0o755);
+      const node = `#!/bin/sh\ncase $1 in --flag) ${tells} ;; *) exec "${process.execPath}" "$@" ;; esac\n`;
+      await write('node_modules/.bin/node', node, 0o755);
       await write('a.lua', 'return 1');
-      const child = startProcess({
+      return startProcess({
         file: join(directory, 'apps/cli/bin/rivet'),
         args: ['run', 'a.lua', '--empty'],
         cwd: directory,
         env: { PATH: '/usr/bin:/bin', TMPDIR: directory },
       });
+    };
+
+    it('lets a run know what another process finds out about its file', async () => {
+      const child = await startRun(
+        "console.log(process.env.RIVET_DEFINITION_PIPE, require('fs').readFileSync(8, 'utf8'))",
+        'shift 3; echo "told $*"',
+      );
       const stdout = child.stdout === undefined ? '' : await text(child.stdout);
       expect(stdout).toBe(`${directory}/rivet-${child.pid} told ${directory} run a.lua\n\n`);
       expect((await child.exit).code).toBe(0);
       await expect
         .poll(() => readdir(directory), { timeout: 60_000 })
         .not.toContain(`rivet-${child.pid}`);
+    });
+
+    it('leaves no process that tells more than fits to a run that has ended', async () => {
+      const child = await startRun(
+        'process.exitCode = 2;',
+        `trap '' PIPE; head -c 1000000 /dev/zero; echo >"${directory}/ended"`,
+      );
+      expect((await child.exit).code).toBe(2);
+      await expect.poll(() => readdir(directory), { timeout: 60_000 }).toContain('ended');
     });
 
     it('says what RIVET_BUNDLED can be when it is something else', async () => {
