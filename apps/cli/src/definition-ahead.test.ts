@@ -1,6 +1,6 @@
 // What a run is told of its file before it has looked itself.
 import { closeSync, openSync, writeSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startProcess } from '@rivet/processes';
@@ -48,6 +48,14 @@ describe('listenForDefinition', () => {
     tell(`${JSON.stringify(told)}\n`);
     expect(await ahead?.(bundle)).toEqual(definition);
     expect(await ahead?.({ ...bundle })).toEqual(definition);
+  });
+
+  it('listens where the name leads by a link', async () => {
+    await symlink(directory, join(directory, 'link'));
+    const env = { RIVET_DEFINITION_PIPE: join(directory, 'link', 'pipe') };
+    const ahead = listenForDefinition(env, { descriptor: reader });
+    tell(`${JSON.stringify(told)}\n`);
+    expect(await ahead?.(bundle)).toEqual(definition);
   });
 
   it('gives nothing of files that are other ones', async () => {

@@ -2,6 +2,7 @@
 // is known when the command has been loaded, and not a Lua process later.
 import { readlinkSync } from 'node:fs';
 import { Socket } from 'node:net';
+import { basename } from 'node:path';
 import type { PipelineBundle, PipelineDefinition } from '@rivet/protocol';
 
 /** What is told, as one line of JSON. */
@@ -43,8 +44,9 @@ export function listenForDefinition(
 /** A descriptor may be another one where the variable is older than the process. */
 function isOpen(path: string, descriptor: number): boolean {
   try {
-    // The launcher has removed the name, or is about to.
-    return readlinkSync(`/proc/self/fd/${descriptor}`).replace(/ \(deleted\)$/, '') === path;
+    const opened = readlinkSync(`/proc/self/fd/${descriptor}`);
+    // The launcher has removed the name, or is about to. It may have gone there by a link.
+    return basename(opened).replace(/ \(deleted\)$/, '') === basename(path);
   } catch {
     return false;
   }
