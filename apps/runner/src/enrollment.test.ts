@@ -1,7 +1,7 @@
 // A runner gets in once with a registration token and then with its own, whatever dies in between.
 import { readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { SecretText } from '@rivet/base';
+import { RivetError, SecretText } from '@rivet/base';
 import { type JobOutcome, PROTOCOL_VERSION } from '@rivet/protocol';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { makeRunner, type Play, type TestRunner, until } from './fake-host.ts';
@@ -49,7 +49,8 @@ describe('a server that is older than the runner', () => {
   });
 
   it('and does not know what the runner says is too', async () => {
-    const detail = 'body has no field "number"';
+    const summary = 'body has no field "number"';
+    const { message: detail } = RivetError.of('RIVET_REQUEST_INVALID', { summary });
     server.fault = ({ name }) =>
       name === 'connect' ? { status: 400, code: 'RIVET_REQUEST_INVALID', detail } : undefined;
     const { runner } = await make(SOON);

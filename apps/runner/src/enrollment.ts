@@ -139,7 +139,7 @@ export class Enrollment {
 /** Servers refuse what they do not know, so one that was to be said is of a newer version. */
 function isUnknownField(error: unknown): boolean {
   return (
-    isRivetError(error, 'RIVET_REQUEST_INVALID') && /^body\S* has no field /.test(error.message)
+    isRivetError(error, 'RIVET_REQUEST_INVALID') && /: body\S* has no field /.test(error.message)
   );
 }
 
