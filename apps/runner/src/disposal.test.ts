@@ -91,6 +91,22 @@ it('gives up what cannot be removed for a long time, until the next start', asyn
   expect(plans).toHaveLength(20);
 });
 
+it('tries what is new again, also when something else was given up', async () => {
+  const plans: (() => void)[] = [];
+  const { disposal, events } = makeDisposal(true, (again) => plans.push(again));
+  disposal.addDirectory('/jobs/1');
+  await disposal.settle();
+  for (let n = 0; n < 20; n += 1) {
+    plans[n]?.();
+    await disposal.settle();
+  }
+  disposal.addDirectory('/jobs/2');
+  await disposal.settle();
+  plans[20]?.();
+  await disposal.settle();
+  expect(events.slice(20)).toEqual(['tree /jobs/1', 'tree /jobs/2', 'tree /jobs/2']);
+});
+
 it('has nothing to settle when nothing was added', async () => {
   await makeDisposal().disposal.settle();
 });

@@ -31,8 +31,8 @@ export class Disposal {
   #directories = new Set<string>();
   /** What could not be removed, and waits for the next try. */
   readonly #left = { containers: new Set<string>(), directories: new Set<string>() };
-  /** Tries of what is left that came one after the other. */
-  #tried = 0;
+  /** How often that was tried, and what is tried again now. */
+  readonly #tries = new Map<string, number>();
   #isPlanned = false;
   #round: Promise<void> | undefined;
   #addedAt = 0;
@@ -79,11 +79,11 @@ export class Disposal {
       if (containers.length > 0) {
         const what = `the containers ${containers.join(', ')}`;
         const isGone = await this.#remove(what, () => driver.removeNamed(containers));
-        if (!isGone) for (const name of containers) this.#left.containers.add(name);
+        for (const name of containers) this.#noteTry(name, isGone, this.#left.containers);
       }
       for (const path of directories) {
         const isGone = await this.#remove(`the directory ${path}`, () => driver.removeTree(path));
-        if (!isGone) this.#left.directories.add(path);
+        this.#noteTry(path, isGone, this.#left.directories);
       }
     }
     this.#planAgain();
@@ -116,14 +116,20 @@ export class Disposal {
     }
   }
 
-  #planAgain(): void {
-    const { containers, directories } = this.#left;
-    if (containers.size + directories.size === 0) {
-      this.#tried = 0;
+  /** What was tried for long is left to the next start: it must not keep the rest from a try. */
+  #noteTry(thing: string, isGone: boolean, left: Set<string>): void {
+    const tries = this.#tries.get(thing) ?? 0;
+    if (isGone || tries >= AGAIN_MAX) {
+      this.#tries.delete(thing);
       return;
     }
-    if (this.#isPlanned || this.#tried >= AGAIN_MAX) return;
-    this.#tried += 1;
+    this.#tries.set(thing, tries + 1);
+    left.add(thing);
+  }
+
+  #planAgain(): void {
+    const { containers, directories } = this.#left;
+    if (this.#isPlanned || containers.size + directories.size === 0) return;
     this.#isPlanned = true;
     const { later = unrefTimer } = this.#options;
     later(() => {
