@@ -1,7 +1,7 @@
 // What a runner makes of a disk that gets full: a disk and a driver that the test plays.
 import { silentLogger } from '@rivet/base';
 import type { PruneOptions } from '@rivet/containers';
-import { afterEach, expect, it } from 'vitest';
+import { afterEach, expect, it, onTestFinished, vi } from 'vitest';
 import { DiskWatch } from './disk-watch.ts';
 import { until } from './fake-host.ts';
 
@@ -15,6 +15,7 @@ afterEach(async () => {
 function setUp(
   prune: (options: PruneOptions, free: { state: number; images: number }) => Promise<number>,
   settings: { bytesMin?: number; imageMsMax?: number } = {},
+  storageDirectory: () => Promise<string | undefined> = async () => '/images',
 ) {
   const free = { state: 50 * GIB, images: 50 * GIB };
   const seen: (string | undefined)[] = [];
@@ -22,7 +23,7 @@ function setUp(
   const time = { now: 0 };
   const watch: DiskWatch = new DiskWatch({
     driver: {
-      storageDirectory: async () => '/images',
+      storageDirectory,
       pruneImages: async (options) => {
         pruned.push(options);
         return await prune(options, free);
@@ -89,6 +90,28 @@ it('images go until there is room where they lie', async () => {
   expect(seen[1]).toBeUndefined();
   expect(free.images).toBe(3 * GIB);
   expect(pruned.map(({ unusedMs }) => unusedMs)).toEqual([3_600_000]);
+});
+
+it('it is asked again where images lie when Podman could not say so', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  onTestFinished(() => void vi.useRealTimers());
+  let asked = 0;
+  const { watch, free } = setUp(
+    async () => 0,
+    {},
+    async () => {
+      asked += 1;
+      if (asked === 1) throw new Error('busy');
+      return '/images';
+    },
+  );
+  free.images = GIB;
+  await watch.start();
+  await vi.advanceTimersByTimeAsync(59_000);
+  expect([asked, watch.problem]).toEqual([1, undefined]);
+  await vi.advanceTimersByTimeAsync(1_000);
+  await watch.look();
+  expect(watch.problem).toContain('/images has 1GB left');
 });
 
 it('images are looked for once a minute while nothing helps', async () => {

@@ -9,6 +9,8 @@ const LOOK_EVERY_MS = 5_000;
 const PRUNE_EVERY_MS = 60_000;
 /** What is told is not told anew with every byte, but this often, in milliseconds. */
 const TELL_EVERY_MS = 60_000;
+/** After Podman could not say where images lie. */
+const FIND_AGAIN_MS = 60_000;
 
 export interface DiskWatchOptions {
   readonly driver: Pick<ContainerDriver, 'storageDirectory' | 'pruneImages'>;
@@ -30,6 +32,7 @@ export class DiskWatch {
   readonly #stop = new AbortController();
   #storage: string | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #findAgain: NodeJS.Timeout | undefined;
   #looking: Promise<void> | undefined;
   /** A look that follows the one under way. */
   #next: Promise<void> | undefined;
@@ -59,6 +62,7 @@ export class DiskWatch {
 
   async stop(): Promise<void> {
     clearInterval(this.#timer);
+    clearTimeout(this.#findAgain);
     this.#stop.abort();
     await Promise.all([this.#looking, this.#next, this.#pruning]);
   }
@@ -115,6 +119,9 @@ export class DiskWatch {
       this.#storage = await driver.storageDirectory();
     } catch (error) {
       logger.debug({ err: error }, 'it is not known where images lie');
+      if (this.#stop.signal.aborted) return;
+      this.#findAgain = setTimeout(() => void this.#findStorage(), FIND_AGAIN_MS).unref();
+      return;
     }
     await this.look();
   }
