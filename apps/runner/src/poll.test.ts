@@ -1,6 +1,6 @@
 // How a runner asks for jobs, with a server that the test plays and a clock that it sets.
 import { RivetError, silentLogger } from '@rivet/base';
-import type { ClaimRequest, ClaimResponse, JobReport } from '@rivet/protocol';
+import type { ClaimRequest, ClaimResponse, ConnectResponse, JobReport } from '@rivet/protocol';
 import { expect, it } from 'vitest';
 import type { Clock } from './clock.ts';
 import type { Enrollment } from './enrollment.ts';
@@ -14,11 +14,12 @@ function makePoller(
   stop: AbortSignal,
   clock: Clock = () => 0,
   problem: () => string | undefined = () => undefined,
+  enrollment: Partial<Enrollment> = {},
 ) {
   const slots = new Slots(1);
   const poller = new Poller({
     api: { url: 'u', claim } as Partial<ServerApi> as ServerApi,
-    enrollment: {} as Enrollment,
+    enrollment: enrollment as Enrollment,
     name: 'r',
     slots,
     clock,
@@ -171,6 +172,61 @@ it('a runner with a problem that is drained ends', async () => {
     () => 'its disk is full',
   );
   await poller.run();
+});
+
+it('a runner with a problem that was revoked ends, and says why', async () => {
+  const { poller } = makePoller(
+    () => Promise.reject(RivetError.of('RIVET_AUTH_INVALID', {})),
+    new AbortController().signal,
+    () => 0,
+    () => 'its disk is full',
+  );
+  await expect(poller.run()).rejects.toMatchObject({ code: 'RIVET_RUNNER_REFUSED' });
+});
+
+it('a runner with a problem connects again when the server has another session', async () => {
+  const stop = new AbortController();
+  const sessions: string[] = [];
+  const claim: ServerApi['claim'] = ({ session }, { signal }) => {
+    sessions.push(session);
+    if (sessions.length > 1) return waiting({} as ClaimRequest, { timeoutMs: 0, signal });
+    return Promise.reject(RivetError.of('RIVET_RUNNER_UNKNOWN', { name: 'r' }));
+  };
+  const connect: Enrollment['connect'] = async () =>
+    ({ runner_id: 'r', name: 'r', tags: [], pipelines: [], session: 'new' }) as ConnectResponse;
+  const { poller } = makePoller(
+    claim,
+    stop.signal,
+    () => 0,
+    () => 'its disk is full',
+    { connect },
+  );
+  const running = poller.run();
+  await until(() => sessions.length === 2);
+  expect(sessions).toEqual(['', 'new']);
+  stop.abort();
+  await running;
+});
+
+it('a runner with a problem changes its token when it is asked to', async () => {
+  const stop = new AbortController();
+  let changed = 0;
+  const { poller } = makePoller(
+    (body, limits) =>
+      changed === 0 ? Promise.resolve({ jobs: [], change_token: true }) : waiting(body, limits),
+    stop.signal,
+    () => 0,
+    () => 'its disk is full',
+    {
+      changeToken: async () => {
+        changed += 1;
+      },
+    },
+  );
+  const running = poller.run();
+  await until(() => changed === 1);
+  stop.abort();
+  await running;
 });
 
 it('waits shorter from then on when something cuts its connection while it waits', async () => {

@@ -86,6 +86,9 @@ export class Poller {
   #ride: Ride | undefined;
   /** Whether the server said last that the runner shall end when it runs nothing. */
   #draining = false;
+  /** Why nothing that a runner with a problem says is heard any more. */
+  #lost: RivetError | undefined;
+  #changing: Promise<void> | undefined;
 
   constructor(options: PollerOptions) {
     this.#options = options;
@@ -139,6 +142,7 @@ export class Poller {
     const { slots, stop, clock, onJob } = this.#options;
     while (!stop.aborted) {
       const free = await this.#waitForRoom();
+      await this.#recoverLost();
       const ride = this.#ride;
       this.#ride = undefined;
       // Their slots are given back in a moment: nothing of those jobs runs any more.
@@ -159,7 +163,7 @@ export class Poller {
 
   /**
    * Resolves with the free slots; with 0 when a ride has come, when the problem of the runner is
-   * another, or when `stop` aborts.
+   * another, when the server has no such runner any more, or when `stop` aborts.
    */
   async #waitForRoom(): Promise<number> {
     const { slots, stop, problem } = this.#options;
@@ -175,7 +179,11 @@ export class Poller {
       );
     }
     const isOver = (): boolean =>
-      hasRoom() || this.#ride !== undefined || problem() !== before || this.#isDrained();
+      hasRoom() ||
+      this.#ride !== undefined ||
+      this.#lost !== undefined ||
+      problem() !== before ||
+      this.#isDrained();
     await slots.waitUntil(isOver, stop);
     over.abort();
     this.#full = false;
@@ -190,8 +198,28 @@ export class Poller {
   async #watch(signal: AbortSignal): Promise<void> {
     const body = { ...this.#claimBody(uuidv7(), 1, this.#waitMs), full: true, repeat: false };
     const timeoutMs = this.#waitMs + ANSWER_MS;
-    const answer = await this.#options.api.claim(body, { timeoutMs, signal });
-    this.#noteDrain(answer.drain === true);
+    try {
+      const answer = await this.#options.api.claim(body, { timeoutMs, signal });
+      this.#noteDrain(answer.drain === true);
+      if (answer.change_token === true) await this.#changeToken();
+    } catch (thrown) {
+      if (!signal.aborted) this.#noteLost(toRivetError(thrown));
+      throw thrown;
+    }
+  }
+
+  /** One that is full hears it with its next claim; with a problem that may not come for days. */
+  #noteLost(error: RivetError): void {
+    const { problem, slots } = this.#options;
+    if (problem() === undefined || mayRepeat(error)) return;
+    this.#lost = error;
+    slots.nudge();
+  }
+
+  async #recoverLost(): Promise<void> {
+    const lost = this.#lost;
+    this.#lost = undefined;
+    if (lost !== undefined) await this.#recover(lost, 1, 0);
   }
 
   /** Asks until there is an answer; the same request id makes a lost answer come again. */
@@ -266,8 +294,16 @@ export class Poller {
     if (draining) slots.nudge();
   }
 
+  /** Once for a claim and a watch that are told at the same time. */
+  #changeToken(): Promise<void> {
+    this.#changing ??= this.#tryChangeToken().finally(() => {
+      this.#changing = undefined;
+    });
+    return this.#changing;
+  }
+
   /** A failure is no harm: the old token still works, and the next claim asks again. */
-  async #changeToken(): Promise<void> {
+  async #tryChangeToken(): Promise<void> {
     const { enrollment, logger } = this.#options;
     try {
       await enrollment.changeToken({
