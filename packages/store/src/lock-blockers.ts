@@ -3,6 +3,9 @@ import { formatDuration } from '@rivet/base';
 import { type Queryable, repeatable } from './statement.ts';
 
 const LOOK_EVERY_MS = 250;
+/** Longer than a lock is waited for where others queue up behind it. */
+const TELL_AFTER_MS = 3000;
+const TELL_EVERY_MS = 60_000;
 
 interface BlockerRow {
   readonly pid: number;
@@ -26,17 +29,30 @@ const list = repeatable(
  * Looks, until the returned function is called, at who makes a session wait; that resolves with who
  * it was when it was last seen waiting, in words, or undefined.
  * @param pid process id of the session in the database
+ * @param tell is told of a wait that takes long, once a minute
  */
-export function watchBlockers(db: Queryable, pid: number): () => Promise<string | undefined> {
+export function watchBlockers(
+  db: Queryable,
+  pid: number,
+  tell: (who: string) => void,
+): () => Promise<string | undefined> {
   let seen: string | undefined;
-  let looking = Promise.resolve();
+  let looking: Promise<void> | undefined;
+  let tellAtMs = performance.now() + TELL_AFTER_MS;
   const look = async (): Promise<void> => {
     // Who cannot be named blocks all the same.
     const rows = await db.query<BlockerRow>(list, [pid]).catch(() => []);
-    if (rows.length > 0) seen = rows.map(describe).join(', ');
+    if (rows.length === 0) return;
+    seen = rows.map(describe).join(', ');
+    const now = performance.now();
+    if (now < tellAtMs) return;
+    tellAtMs = now + TELL_EVERY_MS;
+    tell(seen);
   };
   const timer = setInterval(() => {
-    looking = looking.then(look);
+    looking ??= look().finally(() => {
+      looking = undefined;
+    });
   }, LOOK_EVERY_MS);
   return async () => {
     clearInterval(timer);

@@ -61,8 +61,11 @@ async function untilUnblocked(
 ): Promise<void> {
   const begunAt = performance.now();
   const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+  // An index is waited for as long as it takes, and an operator would not know what for.
+  const tell = (who: string): void =>
+    logger?.warn({ migration: name }, `the migration ${name} waits for ${who} to end`);
   for (let tried = 1; ; tried += 1) {
-    const stopLooking = watchBlockers(database, rows[0]?.pid ?? 0);
+    const stopLooking = watchBlockers(database, rows[0]?.pid ?? 0, tell);
     try {
       await client.query(`SET lock_timeout = '${LOCK_TIMEOUT}'`);
       return await work();
