@@ -49,7 +49,6 @@ export interface PodmanResult {
 
 /** What execa tells of a program's end. */
 interface Ended {
-  readonly isCanceled: boolean;
   readonly timedOut: boolean;
   readonly code?: string | undefined;
   readonly exitCode?: number | undefined;
@@ -112,7 +111,6 @@ export class PodmanCli {
   }
 
   #read(call: PodmanCall, result: Ended): PodmanResult {
-    if (result.isCanceled) throw call.signal?.reason;
     if (result.timedOut) {
       throw RivetError.of('RIVET_CONTAINER_PODMAN_TIMEOUT', {
         action: call.action,
