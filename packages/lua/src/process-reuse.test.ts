@@ -72,3 +72,13 @@ test('a closed program answers nothing more', async () => {
   expect(vm.running).toBe(false);
   await expect(vm.evaluate()).rejects.toMatchObject({ code: 'RIVET_LUA_CLOSED' });
 });
+
+test('a program that is closed again does not end the one that has its process now', async () => {
+  const before = await open('return 1');
+  await before.close();
+  const now = await open('return 2');
+  await before.close();
+  before.end();
+  expect((await now.evaluate()).values).toEqual([2]);
+  await now.close();
+});

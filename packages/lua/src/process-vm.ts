@@ -49,6 +49,7 @@ export class ProcessVm implements LuaVm {
   #noting: NodeJS.Immediate | undefined;
   /** Where it was when it last said so; undefined when it does not compute for long. */
   #at: Extract<FromChild, { type: 'at' }> | undefined;
+  #handedBack = false;
   /** Why there is no program any more. */
   #over: RivetError | undefined;
 
@@ -135,12 +136,17 @@ export class ProcessVm implements LuaVm {
     if (!this.#handBack()) this.#end(RivetError.of('RIVET_LUA_CLOSED', {}));
   }
 
-  /** Lets another program have the process, where that is wanted and nothing is left to do. */
+  /**
+   * Lets another program have the process, where that is wanted and nothing is left to do. Returns
+   * whether it is no more this one's.
+   */
   #handBack(): boolean {
+    if (this.#handedBack) return true;
     if (this.#keep === undefined || this.#over !== undefined || !this.#idle) return false;
     this.#over = RivetError.of('RIVET_LUA_CLOSED', {});
     clearInterval(this.#watch);
     this.#hostErrors.clear();
+    this.#handedBack = true;
     this.#keep();
     return true;
   }
