@@ -202,7 +202,7 @@ it('a runner with a problem connects again when the server has another session',
     { connect },
   );
   const running = poller.run();
-  await until(() => sessions.length === 2);
+  await until(() => sessions.length === 2, 60_000);
   expect(sessions).toEqual(['', 'new']);
   stop.abort();
   await running;
@@ -224,7 +224,7 @@ it('a runner with a problem changes its token when it is asked to', async () => 
     },
   );
   const running = poller.run();
-  await until(() => changed === 1);
+  await until(() => changed === 1, 60_000);
   stop.abort();
   await running;
 });
