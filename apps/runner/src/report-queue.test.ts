@@ -66,7 +66,7 @@ it('lets lines that Rivet writes itself wait longer for company than what a job 
   vi.advanceTimersByTime(20);
   expect(queue.untilDueMs).toBe(100);
   void queue.addLines(lines(2, ['made']));
-  vi.advanceTimersByTime(20);
+  vi.advanceTimersByTime(5);
   void queue.addLines(own(3));
   expect(queue.untilDueMs).toBe(10);
 
@@ -78,7 +78,7 @@ it('lets lines that Rivet writes itself wait longer for company than what a job 
   const next = await queue.peek(1e6, 1000);
   void queue.addLines(lines(5, ['made again']));
   await queue.drop(next);
-  expect(queue.untilDueMs).toBe(30);
+  expect(queue.untilDueMs).toBe(15);
   expect(linesOf(next.entries).map(({ n }) => n)).toEqual([4]);
 });
 

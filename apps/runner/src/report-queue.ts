@@ -10,7 +10,7 @@ import { WaitingEntries, WaitingEntry } from './waiting-entries.ts';
  * its time: a job has one report under way, and those of all jobs meet in one request, which grows
  * then by itself.
  */
-const COMPANY_MS = 30;
+const COMPANY_MS = 15;
 /**
  * The same of lines that Rivet writes itself, such as that a command begins: a report costs more
  * than a short command.
