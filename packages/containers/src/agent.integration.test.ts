@@ -75,6 +75,16 @@ describe.each(SHELLS.filter(isThere))('the agent in %s (%s, %s)', (_, program, k
   const sh = (script: string, changes: Partial<CommandSpec> = {}) =>
     run({ argv: ['sh', '-c', script], ...changes });
 
+  /** The status file of the only slot that there is, once it waits for a command. */
+  const waitingSlot = async (): Promise<string | undefined> => {
+    const out = join(control.path, 'out');
+    const names = (await readdir(out)).filter((name) => OF_SLOT.test(name));
+    const status = names.find((name) => name.endsWith('.status'));
+    if (names.length !== 3 || status === undefined) return undefined;
+    const word = await readFile(join(out, status), 'utf8').catch(() => '');
+    return word.startsWith('waiting') ? status : undefined;
+  };
+
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'rivet-agent-'));
     const slots = kind !== 'no slots';
@@ -233,6 +243,9 @@ describe.each(SHELLS.filter(isThere))('the agent in %s (%s, %s)', (_, program, k
   it('writes through no link that waits for the next commands', async () => {
     const target = join(directory, 'target');
     const out = join(control.path, 'out');
+    // One slot waits, and nobody makes another: the names of the next ones are known.
+    await run({ argv: ['true'] });
+    if (kind === 'slots') await expect.poll(waitingSlot, { timeout: 30_000 }).toBeDefined();
     const slots = (await readdir(out)).map((name) => Number(/^slot\.(\d+)/.exec(name)?.[1] ?? 0));
     const names = [1, 2, 3].flatMap((n) => [`c${count + n}`, `slot.${Math.max(...slots) + n}`]);
     const links = names.map((name) => join(out, `${name}.stdout`));
@@ -263,17 +276,18 @@ describe.each(SHELLS.filter(isThere))('the agent in %s (%s, %s)', (_, program, k
     const kept = ['agent', 'command', 'requests', 'slot0', 'slot1'];
     const given = async () => (await readdir(join(control.path, 'in'))).toSorted();
     await expect.poll(given, { timeout: 30_000 }).toEqual(kept);
-    // A slot for a command to come has files that are empty but for the word that it waits.
-    const ofSlot = /^slot\.\d+\.(?:std(?:out|err)|status)$/;
     const left = async () => {
       const names = await readdir(join(control.path, 'out'));
-      const others = names.filter((name) => !ofSlot.test(name));
+      const others = names.filter((name) => !OF_SLOT.test(name));
       return { others, ofSlots: names.length - others.length };
     };
     const ofSlots = kind === 'slots' ? 3 : 0;
     await expect.poll(left, { timeout: 30_000 }).toEqual({ others: ['agent'], ofSlots });
   });
 });
+
+/** A slot for a command to come has files that are empty but for the word that it waits. */
+const OF_SLOT = /^slot\.\d+\.(?:std(?:out|err)|status)$/;
 
 /** In a container the kernel ends what the agent leaves; here its subshells are found and ended. */
 async function killRest(path: string): Promise<void> {
