@@ -78,8 +78,16 @@ async function removeWorkingContainers(
   }
 }
 
-/** Kills the processes whose root directory this is. */
+/** Kills the processes whose root directory this is, and waits until they are gone. */
 async function killBelow(root: string): Promise<void> {
+  const deadline = performance.now() + TERM_WAIT_MS;
+  // The next look finds what they started during this one.
+  while ((await killFoundBelow(root)) > 0 && performance.now() < deadline) await sleep(POLL_MS);
+}
+
+/** Returns how many it found. */
+async function killFoundBelow(root: string): Promise<number> {
+  let found = 0;
   const layer = /^(\/.*\/overlay\/[^/]+)\/merged$/.exec(root)?.[1];
   for await (const one of otherProcesses()) {
     const mounts = await readProcFile(one, 'mountinfo');
@@ -91,8 +99,11 @@ async function killBelow(root: string): Promise<void> {
       layer === undefined
         ? directory.length > '/containers/storage/'.length && root.endsWith(directory)
         : rootMount.includes(`upperdir=${layer}/`);
-    if (isBelow) await signalProcess(one, 'SIGKILL');
+    if (!isBelow) continue;
+    found += 1;
+    await signalProcess(one, 'SIGKILL');
   }
+  return found;
 }
 
 /**
