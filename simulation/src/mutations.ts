@@ -75,6 +75,20 @@ function changeSent(
   return { body: { ...(body as object), reports: changed } };
 }
 
+/** A change of what a runner sends again. */
+function changeRepeated(change: (report: ReportRequest) => object): ReturnType<Mutation['make']> {
+  const sent = new Set<string>();
+  return {
+    send: (route, body) =>
+      changeSent(route, body, ({ key, ...report }) => {
+        const id = `${key} ${report.seq}`;
+        const again = sent.has(id);
+        sent.add(id);
+        return again ? change(report) : {};
+      }),
+  };
+}
+
 /** The server takes a report as if it were what the attempt that runs would send next. */
 function taking(of: 'sequence' | 'attempt'): Mutation['make'] {
   return () => ({
@@ -140,17 +154,7 @@ const RUNNER_MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'a runner gives what it sends again a new number',
-    make: () => {
-      const sent = new Set<string>();
-      return {
-        send: (route, body) =>
-          changeSent(route, body, ({ key, seq }) => {
-            const again = sent.has(`${key} ${seq}`);
-            sent.add(`${key} ${seq}`);
-            return again ? { seq: seq + 1 } : {};
-          }),
-      };
-    },
+    make: () => changeRepeated(({ seq }) => ({ seq: seq + 1 })),
   },
   {
     name: 'a runner that starts again begins its log again',
@@ -165,17 +169,7 @@ const RUNNER_MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'a runner forgets lines before they were acknowledged',
-    make: () => {
-      const sent = new Set<string>();
-      return {
-        send: (route, body) =>
-          changeSent(route, body, ({ key, seq }) => {
-            const again = sent.has(`${key} ${seq}`);
-            sent.add(`${key} ${seq}`);
-            return again ? { log_blocks: [] } : {};
-          }),
-      };
-    },
+    make: () => changeRepeated(() => ({ log_blocks: [] })),
   },
   {
     name: 'a runner takes a report for stored before it was answered',

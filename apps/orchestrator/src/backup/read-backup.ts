@@ -2,7 +2,7 @@
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { pipeline } from 'node:stream';
-import { createZstdDecompress } from 'node:zlib';
+import { createZstdDecompress, zstdDecompressSync } from 'node:zlib';
 import { describeThrown, isRivetError, RivetError } from '@rivet/base';
 import type { BackupHeader, BackupTable, RestoreSource } from '@rivet/store';
 import {
@@ -15,6 +15,9 @@ import {
   type TableSum,
 } from './frames.ts';
 import { countLines } from './write-backup.ts';
+
+/** A compressed frame without content takes 13 bytes. */
+const REST_BYTES_MAX = 13;
 
 export interface BackupFile extends RestoreSource {
   /** Stops reading. */
@@ -127,9 +130,30 @@ async function* unpacked(path: string): AsyncGenerator<Buffer> {
   pipeline(createReadStream(path, { start: MAGIC.length }), unpacker, () => undefined);
   try {
     yield* unpacker as AsyncIterable<Buffer>;
+    await checkRest(path, MAGIC.length + unpacker.bytesWritten);
   } catch (error) {
     if (isRivetError(error)) throw error;
     const reason = describeThrown(error);
     throw RivetError.of('RIVET_BACKUP_DAMAGED', { path, reason }, error);
+  }
+}
+
+/**
+ * Node stops at the end of the first compressed frame and says nothing of what follows. A second
+ * one without content may: Node writes it where the first has just filled its buffer.
+ * @throws when there is anything else
+ */
+async function checkRest(path: string, position: number): Promise<void> {
+  const file = await open(path, 'r');
+  try {
+    const rest = Buffer.alloc(REST_BYTES_MAX + 1);
+    const { bytesRead } = await file.read(rest, 0, rest.length, position);
+    if (bytesRead === 0) return;
+    if (bytesRead <= REST_BYTES_MAX) {
+      if (zstdDecompressSync(rest.subarray(0, bytesRead)).length === 0) return;
+    }
+    throw RivetError.of('RIVET_BACKUP_DAMAGED', { path, reason: 'something follows its end' });
+  } finally {
+    await file.close();
   }
 }
