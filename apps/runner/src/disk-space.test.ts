@@ -1,4 +1,6 @@
 // When a disk has room for jobs.
+import { tmpdir } from 'node:os';
+import { mountSmallDisk } from '@rivet/testing';
 import { expect, it } from 'vitest';
 import { type DiskSpace, readDisk, shortageOf } from './disk-space.ts';
 
@@ -8,6 +10,7 @@ const space = (changes: Partial<DiskSpace>): DiskSpace => ({
   bytesTotal: 100 * GIB,
   filesFree: 5_000_000,
   filesTotal: 10_000_000,
+  isReadOnly: false,
   ...changes,
 });
 
@@ -42,13 +45,32 @@ it.each([
     undefined,
     false,
   ],
+  [
+    'can only be read: look at the log of the kernel, and mount it anew',
+    space({ isReadOnly: true }),
+    undefined,
+    false,
+  ],
 ])('a disk that %s has not enough', (text, left, bytesMin, wasShort) => {
   expect(shortageOf(left, bytesMin, wasShort)).toBe(text);
 });
 
 it('the disk of this machine can be read', async () => {
-  const { bytesFree, bytesTotal } = await readDisk('/');
+  const { bytesFree, bytesTotal, isReadOnly } = await readDisk(tmpdir());
+  expect(isReadOnly).toBe(false);
   expect(bytesTotal).toBeGreaterThanOrEqual(bytesFree);
   expect(bytesTotal).toBeGreaterThan(0);
   await expect(readDisk('/nowhere/at/all')).rejects.toMatchObject({ code: 'ENOENT' });
+});
+
+it('a disk that can only be read is told from one that is full', async ({ skip }) => {
+  const disk = await mountSmallDisk({ megabytes: 1 });
+  if (disk === undefined) return skip('only root may mount a disk');
+  try {
+    expect(await readDisk(disk.directory)).toMatchObject({ isReadOnly: false });
+    await disk.setReadOnly();
+    expect(await readDisk(disk.directory)).toMatchObject({ isReadOnly: true });
+  } finally {
+    await disk.remove();
+  }
 });

@@ -1,5 +1,5 @@
 // Whether a file system has room for jobs: bytes and files that are left, and what is wanted.
-import { statfs } from 'node:fs/promises';
+import { access, constants, statfs } from 'node:fs/promises';
 import { formatSize } from '@rivet/base';
 
 /** What is left of a file system for programs without privileges. */
@@ -9,6 +9,8 @@ export interface DiskSpace {
   readonly filesFree: number;
   /** 0: it does not count them. */
   readonly filesTotal: number;
+  /** Nobody can write to it: it was mounted so, or the kernel found it broken. */
+  readonly isReadOnly: boolean;
 }
 
 /** @throws what the file system says, such as ENOENT */
@@ -21,8 +23,17 @@ export const readDisk: ReadDisk = async (path) => {
     bytesTotal: blocks * bsize,
     filesFree: ffree,
     filesTotal: files,
+    isReadOnly: await isReadOnly(path),
   };
 };
+
+/** Other reasons not to write there are none of the file system. */
+async function isReadOnly(path: string): Promise<boolean> {
+  return await access(path, constants.W_OK).then(
+    () => false,
+    ({ code }: NodeJS.ErrnoException) => code === 'EROFS',
+  );
+}
 
 /** Unless the settings say how many bytes: the smaller of a part and a number. */
 const BYTES = { part: 0.1, most: 2 * 1024 ** 3 };
@@ -40,6 +51,7 @@ export function shortageOf(
   bytesMin: number | undefined,
   wasShort: boolean,
 ): string | undefined {
+  if (space.isReadOnly) return 'can only be read: look at the log of the kernel, and mount it anew';
   const factor = wasShort ? AGAIN : 1;
   const bytes = bytesMin ?? Math.min(BYTES.most, space.bytesTotal * BYTES.part);
   if (space.bytesFree < bytes * factor) {

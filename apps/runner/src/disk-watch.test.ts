@@ -17,7 +17,7 @@ function setUp(
   settings: { bytesMin?: number; imageMsMax?: number } = {},
   storageDirectory: () => Promise<string | undefined> = async () => '/images',
 ) {
-  const free = { state: 50 * GIB, images: 50 * GIB };
+  const free = { state: 50 * GIB, images: 50 * GIB, isReadOnly: false };
   const seen: (string | undefined)[] = [];
   const pruned: PruneOptions[] = [];
   const time = { now: 0 };
@@ -35,6 +35,7 @@ function setUp(
       bytesTotal: 100 * GIB,
       filesFree: 0,
       filesTotal: 0,
+      isReadOnly: free.isReadOnly,
     }),
     bytesMin: undefined,
     imageMsMax: 3_600_000,
@@ -62,6 +63,18 @@ it('a full disk is told once, and room only when there is some to spare', async 
   await watch.look();
   expect(seen).toHaveLength(2);
   expect(watch.problem).toBeUndefined();
+});
+
+it('a disk that can only be read takes no jobs, and does again when it can be written to', async () => {
+  const nowhere = async () => undefined;
+  const { watch, free, seen } = setUp(async () => 0, {}, nowhere);
+  await watch.start();
+  free.isReadOnly = true;
+  await watch.look();
+  free.isReadOnly = false;
+  await watch.look();
+  const why = 'can only be read: look at the log of the kernel, and mount it anew';
+  expect(seen).toEqual([`its disk /state ${why}`, undefined]);
 });
 
 it('what is left is told anew after a minute', async () => {

@@ -132,7 +132,10 @@ export async function makeRunner(
   const driver = memoryDriver();
   const started: JobSpec[] = [];
   const concurrency = { now: 0, most: 0 };
-  const disk = { bytesFree: 1e12, bytesTotal: 2e12, filesFree: 1e7, filesTotal: 2e7 };
+  const disk = {
+    ...{ bytesFree: 1e12, bytesTotal: 2e12, filesFree: 1e7, filesTotal: 2e7 },
+    isReadOnly: false,
+  };
   const runJob: RunJob = async (spec, host, signal) => {
     started.push(spec);
     concurrency.now += 1;
@@ -191,7 +194,7 @@ function lineOf(n: number, text: string): LogLine {
 }
 
 /** Waits until `condition` holds. @throws when it does not within `ms` */
-export async function until(condition: () => boolean, ms = 10_000): Promise<void> {
+export async function until(condition: () => boolean, ms = 60_000): Promise<void> {
   const deadline = performance.now() + ms;
   while (!condition()) {
     if (performance.now() > deadline) throw new Error(`not within ${ms} ms: ${condition}`);

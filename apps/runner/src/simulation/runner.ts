@@ -13,7 +13,10 @@ import type { ServerApi } from '../server-api.ts';
 import { hashOf } from '../token-file.ts';
 
 /** A disk that has room. */
-const ROOM = { bytesFree: 1e12, bytesTotal: 1e12, filesFree: 1e9, filesTotal: 1e9 };
+const ROOM = {
+  ...{ bytesFree: 1e12, bytesTotal: 1e12, filesFree: 1e9, filesTotal: 1e9 },
+  isReadOnly: false,
+};
 
 /** A job while it runs: tells the observer of the host what it does. */
 export type SimulatedJobRun = (

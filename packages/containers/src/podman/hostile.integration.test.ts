@@ -3,6 +3,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { uuidv7 } from '@rivet/base';
 import { startProcess } from '@rivet/processes';
 import { describe, expect, it } from 'vitest';
@@ -295,6 +296,17 @@ it('says that a container was lost when someone removes it', async () => {
   await container.remove();
 });
 
+it("works on without Podman's monitor of it, and is removed all the same", async () => {
+  const container = await start();
+  const first = sh(container, 'until [ -e /tmp/go ]; do sleep 0.1; done; echo heard; exit 4');
+  process.kill(await monitorOf(container.name), 'SIGKILL');
+  expect((await sh(container, 'touch /tmp/go')).exit.exitCode).toBe(0);
+  expect(await first).toMatchObject({ stdout: 'heard\n', exit: { exitCode: 4 } });
+  expect(await container.isRunning()).toBe(true);
+  await container.remove();
+  expect((await driver.list(labels)).map(({ name }) => name)).not.toContain(container.name);
+});
+
 it('mounts directories whatever their names', async () => {
   const source = join(podman.directory, 'a,b:c "d"');
   await mkdir(source);
@@ -382,3 +394,15 @@ it('finds by its labels what a program left that was killed with its containers 
   expect(await driver.removeLabelled(orphaned)).toBe(1);
   expect(await driver.list(orphaned)).toEqual([]);
 });
+
+/** The process with which Podman looks after a container. */
+async function monitorOf(container: string): Promise<number> {
+  const inspect = startProcess({
+    file: 'podman',
+    args: ['container', 'inspect', '--format', '{{.State.ConmonPid}}', container],
+    env: { ...process.env },
+  });
+  const pid = Number(await text(inspect.stdout!));
+  expect(pid).toBeGreaterThan(1);
+  return pid;
+}

@@ -11,6 +11,8 @@ export interface SmallDisk {
   fill(leaveBytes?: number): Promise<void>;
   /** Gives back what `fill` took. */
   free(): Promise<void>;
+  /** From now on nobody can write to it. @throws while a file on it is open for writing */
+  setReadOnly(): Promise<void>;
   /** Unmounts it, also while files on it are open. */
   remove(): Promise<void>;
 }
@@ -55,6 +57,10 @@ export async function mountSmallDisk(options: SmallDiskOptions): Promise<SmallDi
       } finally {
         await file.close();
       }
+    },
+    async setReadOnly() {
+      const remounted = await run('mount', ['-o', 'remount,ro', directory]);
+      if (!remounted) throw new Error(`${directory} can still be written to`);
     },
     free: () => rm(ballast, { force: true }),
     async remove() {
