@@ -159,7 +159,21 @@ export async function readAuditHead(db: Queryable): Promise<AuditHead | undefine
   return (await db.query<AuditHead>(readHead))[0];
 }
 
-/** The same, and nobody else adds to the chain until the transaction ends. */
+const readBacklog = repeatable(
+  'read_audit_backlog',
+  `SELECT position::text, link, mac,
+     EXISTS (SELECT FROM audit_log WHERE position IS NULL) AS waiting
+   FROM audit_head`,
+);
+
+/** The same, and whether rows wait for their place in the chain. */
+export async function readAuditBacklog(
+  db: Queryable,
+): Promise<(AuditHead & { readonly waiting: boolean }) | undefined> {
+  return (await db.query<AuditHead & { readonly waiting: boolean }>(readBacklog))[0];
+}
+
+/** As `readAuditHead`, and nobody else adds to the chain until the transaction ends. */
 export async function lockAuditHead(tx: Queryable): Promise<AuditHead | undefined> {
   return (await tx.query<AuditHead>(lockHead))[0];
 }

@@ -7,6 +7,8 @@ export interface Beat {
   readonly gapSeconds: number;
   /** Attempts whose leases begin anew, as the gap was too long. */
   readonly extended: number;
+  /** Whether there were leases that had run out before. */
+  readonly expired: boolean;
 }
 
 const beat = once(
@@ -21,7 +23,8 @@ const beat = once(
    ), noted AS (
      UPDATE cluster_heartbeat SET at = now()
    )
-   SELECT gap AS "gapSeconds", (SELECT count(*)::int FROM extended) AS extended FROM before`,
+   SELECT gap AS "gapSeconds", (SELECT count(*)::int FROM extended) AS extended,
+     EXISTS (SELECT FROM running_attempts WHERE lease_until < now()) AS expired FROM before`,
 );
 
 /**
@@ -35,7 +38,7 @@ export async function beatCluster(
   limits: { readonly gapSecondsMax: number; readonly leaseSeconds: number },
 ): Promise<Beat> {
   const rows = await db.query<Beat>(beat, [limits.gapSecondsMax, limits.leaseSeconds]);
-  return rows[0] ?? { gapSeconds: 0, extended: 0 };
+  return rows[0] ?? { gapSeconds: 0, extended: 0, expired: false };
 }
 
 const doubt = repeatable(

@@ -302,6 +302,25 @@ test('an orchestrator adds nothing to a chain that was cut off while it ran', as
   expect(await sql('SELECT object_name FROM audit_log WHERE position > 5')).toEqual([]);
 });
 
+test('rows are chained when some wait, and when the end of the chain is not what was', async () => {
+  let length = 0;
+  const onLength = (position: number) => {
+    length = position;
+  };
+  const duty = chainAuditLog({ database, keys, logger: silentLogger, onLength });
+  expect(await duty.due?.()).toBe(false);
+  for (const name of names) await record(name);
+  expect(await duty.due?.()).toBe(true);
+  await chain();
+  // By another orchestrator.
+  expect(await duty.due?.()).toBe(false);
+  expect(length).toBe(8);
+  await tamper('UPDATE audit_head SET position = 5');
+  expect(await duty.due?.()).toBe(true);
+  await tamper('DELETE FROM audit_head');
+  expect(await duty.due?.()).toBe(true);
+});
+
 test('an orchestrator begins no new chain where the log was emptied', async () => {
   const lines: string[] = [];
   const logger = {

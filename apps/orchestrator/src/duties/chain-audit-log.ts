@@ -8,6 +8,7 @@ import {
   listUnchainedAuditRows,
   lockAuditHead,
   moveAuditHead,
+  readAuditBacklog,
 } from '@rivet/store';
 import { type AuditKeys, sameMac } from '../audit/audit-keys.ts';
 import type { Duty } from './duty.ts';
@@ -52,6 +53,14 @@ export function chainAuditLog(options: ChainOptions): Duty {
   return {
     name: 'chain-audit-log',
     everyMs: EVERY_MS,
+    async due() {
+      const found = await readAuditBacklog(options.database);
+      // What is wrong with the end is told where rows are chained.
+      if (found === undefined || found.waiting || !isSound(options.keys, found, seen)) return true;
+      seen = found;
+      tell(found);
+      return false;
+    },
     async run() {
       try {
         for (let batch = 0; batch < BATCHES_MAX; batch += 1) {
@@ -106,6 +115,15 @@ function checkHead(keys: AuditKeys, head: AuditHead, seen: AuditHead | undefined
   const [now, before] = [BigInt(head.position), BigInt(seen.position)];
   if (now < before) throw broken(`it stands at ${now} and stood at ${before}`);
   if (now === before && !sameMac(head.link, seen.link)) throw broken(`at ${now} stood another row`);
+}
+
+function isSound(keys: AuditKeys, head: AuditHead, seen: AuditHead | undefined): boolean {
+  try {
+    checkHead(keys, head, seen);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function linkRows(

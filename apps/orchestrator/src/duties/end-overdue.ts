@@ -13,20 +13,29 @@ const EVERY_MS = 5000;
 const BATCH = 100;
 
 export function endOverdue(services: EndOverdueServices): Duty {
-  return { name: 'end-overdue', everyMs: EVERY_MS, run: () => endOverdueOnce(services) };
+  return {
+    name: 'end-overdue',
+    everyMs: EVERY_MS,
+    due: async () => (await listOverdue(services, 1)).length > 0,
+    run: () => endOverdueOnce(services),
+  };
 }
 
 /** Ends those that are overdue now; a pipeline may give them another attempt. */
 export async function endOverdueOnce(services: EndOverdueServices): Promise<void> {
-  const { database, timeoutGraceMs: graceMs, attemptTimeMsMax: defaultMs, logger } = services;
   for (;;) {
-    const overdue = await listOverdueAttempts(database, { defaultMs, graceMs }, BATCH);
+    const overdue = await listOverdue(services, BATCH);
     const endings = [];
     for (const one of overdue) endings.push(await endOne(services, one));
     const ended = endings.filter((ending) => ending !== undefined).length;
-    if (ended > 0) logger.warn({ ended }, 'attempts were ended after their timeouts');
+    if (ended > 0) services.logger.warn({ ended }, 'attempts were ended after their timeouts');
     if (overdue.length < BATCH || ended === 0) return;
   }
+}
+
+function listOverdue(services: EndOverdueServices, limit: number): Promise<OverdueAttempt[]> {
+  const { database, timeoutGraceMs: graceMs, attemptTimeMsMax: defaultMs } = services;
+  return listOverdueAttempts(database, { defaultMs, graceMs }, limit);
 }
 
 function endOne(

@@ -19,12 +19,19 @@ const GAP_SECONDS_MAX = 5;
  */
 export function expireLeases(services: ExpireLeasesServices): Duty {
   const { database, leaseSeconds, logger } = services;
+  const beat = async (): Promise<boolean> => {
+    const limits = { gapSecondsMax: GAP_SECONDS_MAX, leaseSeconds };
+    const { expired, ...found } = await beatCluster(database, limits);
+    if (found.extended > 0) logger.warn(found, 'after a gap all leases begin anew');
+    return expired;
+  };
   return {
     name: 'expire-leases',
     everyMs: 1000,
+    due: beat,
     async run() {
-      const beat = await beatCluster(database, { gapSecondsMax: GAP_SECONDS_MAX, leaseSeconds });
-      if (beat.extended > 0) logger.warn({ ...beat }, 'after a gap all leases begin anew');
+      // Again: it may be long ago that it was looked.
+      await beat();
       await expireOnce(services);
     },
   };
