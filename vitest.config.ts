@@ -9,7 +9,7 @@ process.env.PATH = `${process.env.PATH}:${programs}/bin:${programs}/sbin`;
 const notTests = ['**/node_modules/**', '**/vendor/**'];
 
 /** What is waited for comes within milliseconds, or after the other work of a busy machine. */
-const expect = { poll: { timeout: 15_000 } };
+const expect = { poll: { timeout: 30_000 } };
 
 export default defineConfig({
   test: {
@@ -22,8 +22,8 @@ export default defineConfig({
           expect,
           include: ['tidy.test.ts', '{packages,apps,bench,scripts,docs}/**/*.test.ts'],
           exclude: [...notTests, '**/*.integration.test.ts'],
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
         },
       },
       {
@@ -33,8 +33,8 @@ export default defineConfig({
           include: ['{packages,apps,simulation}/**/*.integration.test.ts'],
           exclude: notTests,
           globalSetup: ['packages/testing/src/global-setup.ts'],
-          testTimeout: 120_000,
-          hookTimeout: 60_000,
+          testTimeout: 240_000,
+          hookTimeout: 180_000,
         },
       },
       {
@@ -44,8 +44,8 @@ export default defineConfig({
           include: ['e2e/**/*.test.ts'],
           exclude: notTests,
           globalSetup: ['packages/testing/src/global-setup.ts'],
-          testTimeout: 300_000,
-          hookTimeout: 120_000,
+          testTimeout: 480_000,
+          hookTimeout: 240_000,
           fileParallelism: false,
         },
       },

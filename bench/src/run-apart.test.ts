@@ -48,10 +48,10 @@ test('one that does not end is ended, with what it started', async () => {
     setInterval(() => undefined, 1000);`;
   const stopping = new AbortController();
   const running = run(source, { stop: stopping.signal });
-  const pid = await vi.waitFor(async () => Number(await readFile(pidFile, 'utf8')), 10_000);
+  const pid = await vi.waitFor(async () => Number(await readFile(pidFile, 'utf8')), 60_000);
   stopping.abort();
   expect((await running).failure).toBe('it ended with SIGTERM');
-  await vi.waitFor(() => expect(isAlive(pid)).toBe(false), 10_000);
+  await vi.waitFor(() => expect(isAlive(pid)).toBe(false), 60_000);
 });
 
 test('one that takes too long is ended and says so', async () => {

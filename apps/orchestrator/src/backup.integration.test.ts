@@ -195,7 +195,7 @@ test('whoever held something in the world of before is refused, and its jobs go 
     });
     const client = clientFor(orchestrator.url, before.api_key);
     await expect
-      .poll(async () => (await client.getJob({ id: jobs.running })).state, { timeout: 20_000 })
+      .poll(async () => (await client.getJob({ id: jobs.running })).state, { timeout: 60_000 })
       .not.toBe('running');
     const ended = await run(
       database,
@@ -356,7 +356,7 @@ test('the program makes, checks and restores; TERM ends it and leaves no file', 
   const waiting = start('create', sourceUrl);
   const waits = `SELECT 1 FROM pg_stat_activity WHERE application_name = 'rivet-backup'
     AND wait_event_type = 'Lock' AND datname = current_database()`;
-  await expect.poll(() => run(source, waits), { timeout: 20_000 }).toHaveLength(1);
+  await expect.poll(() => run(source, waits), { timeout: 60_000 }).toHaveLength(1);
   waiting.signal('SIGTERM');
   expect((await waiting.ended).code).toBe(130);
   await locker.query('ROLLBACK');

@@ -339,7 +339,7 @@ export class FakeRunner {
   }
 
   /** One claim that must give a job. */
-  async claimOne(waitMs = 5000): Promise<ClaimedJob> {
+  async claimOne(waitMs = 15_000): Promise<ClaimedJob> {
     const [job] = await this.claim({ waitMs });
     if (job === undefined) throw new Error('there was no job to claim');
     return job;

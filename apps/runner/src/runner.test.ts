@@ -76,7 +76,8 @@ describe('a runner', () => {
     const canceledAt = performance.now();
     server.cancel(job);
     await until(() => job.outcomes.length > 0);
-    expect(performance.now() - canceledAt).toBeLessThan(2000);
+    // It was answered just now; the next one is due after 2.5 s.
+    expect(performance.now() - canceledAt).toBeLessThan(2400);
     expect(job.outcomes).toEqual([canceled]);
     const full = claims().map(({ body }) => (body as ClaimRequest).full);
     expect(full[1]).toBe(capacity === '1' ? true : undefined);
@@ -345,16 +346,16 @@ describe('a server in trouble', () => {
     let after = 0;
     await start(async ({ log }) => {
       before = server.count('report');
-      const end = performance.now() + 1500;
-      while (performance.now() < end) {
+      // One in 200 ms, or as fast as they are taken.
+      const end = performance.now() + 30_000;
+      for (after = before; after - before <= 2 && performance.now() < end; ) {
         await log('more');
         await new Promise((resolve) => setImmediate(resolve));
+        after = server.count('report');
       }
-      after = server.count('report');
       return succeeded;
     });
     await until(() => job.outcomes.length > 0);
-    // One in 200 ms, or as fast as they are taken.
     expect(after - before).toBeGreaterThan(2);
     expect(job.outcomes).toEqual([succeeded]);
   });
@@ -540,7 +541,7 @@ describe('a lease', () => {
 
   it('that cannot be renewed ends the work before it runs out, and what was told is not lost', async () => {
     const job = server.launch(1);
-    server.leaseSeconds = 2;
+    server.leaseSeconds = 6;
     let renewedAt = 0;
     let stoppedAt = 0;
     let away = false;
@@ -565,7 +566,7 @@ describe('a lease', () => {
       return canceled;
     });
     await until(() => stoppedAt > 0);
-    expect(stoppedAt - renewedAt).toBeLessThan(2000);
+    expect(stoppedAt - renewedAt).toBeLessThan(6000);
     await until(() => test.driver.killed.includes('mine'));
     await until(() => fenced !== undefined);
     expect(fenced).toMatchObject({ code: 'RIVET_RUNNER_FENCED' });

@@ -100,7 +100,7 @@ it('lets a command go on that the process before had held back', async () => {
   const running = await attachCommand(host, control, KEPT, (_, chunk) => {
     bytes += chunk.length;
   });
-  await expect.poll(() => bytes, { timeout: 20_000 }).toBe(65 * 1024 ** 2);
+  await expect.poll(() => bytes, { timeout: 60_000 }).toBe(65 * 1024 ** 2);
   await expect.poll(asked).toContain('signal 7 CONT');
   expect(running).toMatchObject({ id: 'c1', pid: 7 });
 });

@@ -131,7 +131,7 @@ test('a database that crashed starts again with what it had', async () => {
   await first.crash();
   expect(await first.ended).toBe('by SIGKILL');
   // Its processes were killed together, and are gone one after the other.
-  await expect.poll(() => answers(first.port), { timeout: 10_000 }).toBe(false);
+  await expect.poll(() => answers(first.port), { timeout: 60_000 }).toBe(false);
   const second = await start(data, true);
   expect(await answers(second.port)).toBe(true);
   expect(new URL(second.url).password).toBe(new URL(first.url).password);

@@ -385,7 +385,7 @@ describe('an installation', () => {
         (response) => response.ok,
         () => false,
       );
-    await expect.poll(answers, { timeout: 20_000 }).toBe(false);
+    await expect.poll(answers, { timeout: 60_000 }).toBe(false);
     const second = start('dev', '--port', '0', '--data-dir', place, '--json');
     await second.waitFor(/"event":"ready"/);
     await rivet('pipeline', 'list', '--url', JSON.parse(second.stdout()).url)

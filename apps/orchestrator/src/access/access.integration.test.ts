@@ -485,7 +485,7 @@ test('a stream ends soon after the grant that let one see its job was taken back
   const { token } = await client.createApiKey({ body: { name: 'stream' } });
   const response = await fetch(`${url}/api/jobs/${id}/events`, {
     headers: { authorization: `Bearer ${token}` },
-    signal: AbortSignal.timeout(20_000),
+    signal: AbortSignal.timeout(60_000),
   });
   const reader = response.body?.getReader();
   expect((await reader?.read())?.done).toBe(false);
@@ -498,6 +498,6 @@ test('a stream ends soon after the grant that let one see its job was taken back
       .then(({ done }) => !done)
       .catch(() => false)
   );
-  expect(performance.now() - started).toBeLessThan(10_000);
+  expect(performance.now() - started).toBeLessThan(30_000);
   expect(await codeOf(client.getJob({ id }))).toBe('RIVET_JOB_NOT_FOUND');
 });

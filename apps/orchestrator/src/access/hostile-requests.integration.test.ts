@@ -53,7 +53,7 @@ async function sendPath(method: string, path: string, token: string) {
   const sent = request({
     ...{ hostname, port, method, path, agent: false },
     headers: { authorization: `Bearer ${token}` },
-    signal: AbortSignal.timeout(20_000),
+    signal: AbortSignal.timeout(60_000),
   });
   sent.end();
   const [response] = (await once(sent, 'response')) as [IncomingMessage];
@@ -161,7 +161,7 @@ describe('a body', () => {
           method: route.method,
           headers: { authorization: `Bearer ${token}`, 'content-type': type },
           body: text,
-          signal: AbortSignal.timeout(20_000),
+          signal: AbortSignal.timeout(60_000),
         }).catch((error: unknown) => error);
         // A server that does not read the rest of a body may hang up before it was sent.
         if (!(response instanceof Response)) {
@@ -186,7 +186,7 @@ describe('a body', () => {
         ...{ hostname, port, method: 'POST', path, agent: false },
         // Most of it is never sent: whoever waits for it has not looked at the sender.
         headers: { 'content-type': 'application/json', 'content-length': 30_000_000 },
-        signal: AbortSignal.timeout(10_000),
+        signal: AbortSignal.timeout(60_000),
       });
       sent.on('error', () => undefined).write('{');
       const [response] = (await once(sent, 'response')) as [IncomingMessage];

@@ -215,7 +215,7 @@ async function send(
     },
     ...(body !== undefined && { body: JSON.stringify(body) }),
     // Far less than a statement that sleeps would take.
-    signal: AbortSignal.timeout(20_000),
+    signal: AbortSignal.timeout(60_000),
   });
   return { status: response.status, text: await response.text() };
 }

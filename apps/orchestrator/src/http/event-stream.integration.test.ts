@@ -15,7 +15,7 @@ import {
 import { RECHECK_MS } from './stream-keeper.ts';
 
 /** A machine that runs many tests at once is slow. */
-const PATIENCE = { timeout: 20_000 };
+const PATIENCE = { timeout: 60_000 };
 
 const STREAMS_MAX = 4;
 
@@ -171,7 +171,7 @@ describe('a stream of a job', () => {
     const { kept, ...lost } = streams;
     for (const [name, stream] of Object.entries(lost)) {
       const took = (await stream.ended) - begin;
-      expect(took, name).toBeLessThan(20_000);
+      expect(took, name).toBeLessThan(40_000);
     }
     await runner.report(job, { seq: 2, logs: [logLine(2, 'after')] });
     await expect.poll(() => kept?.text(), PATIENCE).toContain('after');

@@ -21,7 +21,7 @@ const withoutPolicy = Object.entries(securityHeaders).filter(
 );
 
 async function answerTo(path: string, options: RequestInit = {}): Promise<Response> {
-  const signal = AbortSignal.timeout(20_000);
+  const signal = AbortSignal.timeout(60_000);
   const answer = await fetch(`${server.url}${path}`, { redirect: 'manual', signal, ...options });
   for (const [name, value] of withoutPolicy) {
     expect(answer.headers.get(name), `${name} of ${path}`).toBe(value);

@@ -59,7 +59,7 @@ test('many large bodies of one caller are refused before they are read, others a
   // There is room for two of them.
   const large = Array.from({ length: 4 }, () => open(report(megabytes, caller.token), patient));
   const refused = (): string[] => large.map(({ answer }) => answer()).filter((text) => text !== '');
-  await expect.poll(refused, { timeout: 20_000 }).toHaveLength(2);
+  await expect.poll(refused, { timeout: 60_000 }).toHaveLength(2);
   for (const text of refused()) {
     expect(text).toMatch(/^HTTP\/1.1 503 /);
     expect(text.toLowerCase()).toContain('retry-after: 1');

@@ -120,7 +120,7 @@ describe('a claim', () => {
     gone.abort();
     await claiming;
     await release();
-    expect(await other.claimOne(5000)).toMatchObject({ id });
+    expect(await other.claimOne()).toMatchObject({ id });
   });
 
   test('that a stopping orchestrator is about to answer loses no job', async () => {

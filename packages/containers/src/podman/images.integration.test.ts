@@ -1,5 +1,6 @@
 // Building, pushing and pulling images with real Podman and a real registry.
 
+import { randomInt } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -144,7 +145,10 @@ COPY file /file
 
   it('that is stopped leaves no process, container or image', async () => {
     const own = attemptLabels(uuidv7(), 1, owner);
-    const spec = await specOf('FROM base:1\nRUN echo begun; sleep 4711\n', { ownerLabels: own });
+    const seconds = randomSeconds();
+    const spec = await specOf(`FROM base:1\nRUN echo begun; sleep ${seconds}\n`, {
+      ownerLabels: own,
+    });
     const stop = new AbortController();
     let output = '';
     const building = driver.buildImage(
@@ -157,13 +161,16 @@ COPY file /file
     );
     await expect(building).rejects.toThrow('stopped');
     await driver.removeBuilt(own);
-    expect(await processes()).not.toContain('sleep\x004711\0');
+    expect(await processes()).not.toContain(`sleep\0${seconds}\0`);
     expect(await podman('ps', '--all', '--external')).not.toContain(`${buildKey(own)}-working`);
   });
 
   it('whose program was killed is ended and cleared away by its labels', async () => {
     const own = attemptLabels(uuidv7(), 1, owner);
-    const spec = await specOf('FROM base:1\nRUN echo begun; sleep 4712\n', { ownerLabels: own });
+    const seconds = randomSeconds();
+    const spec = await specOf(`FROM base:1\nRUN echo begun; sleep ${seconds}\n`, {
+      ownerLabels: own,
+    });
     const begun = Promise.withResolvers<void>();
     const building = driver.buildImage(spec, (_, bytes) => {
       if (/^begun$/m.test(Buffer.from(bytes).toString())) begun.resolve();
@@ -173,11 +180,11 @@ COPY file /file
     const pid = await findProcess('--file=', spec.containerfile);
     process.kill(pid, 'SIGKILL');
     await expect(building).rejects.toBeDefined();
-    expect(await processes()).toContain('sleep\x004712\0');
+    expect(await processes()).toContain(`sleep\0${seconds}\0`);
     await driver.removeBuilt({ 'dev.rivet.owner': 'somebody else' });
     expect(await podman('ps', '--all', '--external')).toContain(`${buildKey(own)}-working`);
     await driver.removeBuilt(owner);
-    expect(await processes()).not.toContain('sleep\x004712\0');
+    expect(await processes()).not.toContain(`sleep\0${seconds}\0`);
     expect(await podman('ps', '--all', '--external')).not.toContain(`${buildKey(own)}-working`);
   });
 
@@ -324,6 +331,9 @@ async function authFile(password: string): Promise<string> {
   await writeFile(path, JSON.stringify({ auths: { [closed.host]: { auth } } }), { mode: 0o600 });
   return path;
 }
+
+/** For the name of a `sleep` that no other test run on this machine has. */
+const randomSeconds = (): number => randomInt(10_000, 1_000_000_000);
 
 /** The command lines of all processes, with a NUL after each word. */
 async function processes(): Promise<string> {

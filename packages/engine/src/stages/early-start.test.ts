@@ -45,7 +45,7 @@ function driverWith(meanwhile: (n: number) => Promise<void>, more: FakeDriverOpt
 const imagesOf = ({ started }: ReturnType<typeof createFakeDriver>) =>
   started.map(({ image }) => image);
 const isStarted = (driver: ReturnType<typeof createFakeDriver>, count: number) =>
-  vi.waitUntil(() => driver.started.length >= count, { timeout: 10_000, interval: 2 });
+  vi.waitUntil(() => driver.started.length >= count, { timeout: 60_000, interval: 2 });
 /** Long enough for whatever is started early to have been. */
 const quiet = () => new Promise<void>((resolve) => setTimeout(resolve, 100));
 

@@ -99,7 +99,7 @@ describe('the log of an installation', () => {
       const { stdout } = await rivet('audit', 'verify', '--json').exits(0).run();
       return JSON.parse(stdout) as AuditVerification & { ok: boolean };
     };
-    await expect.poll(async () => (await report()).waiting, { timeout: 20_000 }).toBe(0);
+    await expect.poll(async () => (await report()).waiting, { timeout: 60_000 }).toBe(0);
     const { ok, head, checked, findings } = await report();
     expect({ ok, findings }).toEqual({ ok: true, findings: [] });
     expect(head).toMatch(new RegExp(`^${checked}:[0-9a-f]{64}$`));

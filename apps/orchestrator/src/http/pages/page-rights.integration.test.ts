@@ -121,7 +121,7 @@ test('a sign-in that is refused on the page is in the audit log, and so is one t
       .map(({ action, actor }) => `${action} ${actor.via}`.trim());
   };
   await expect
-    .poll(actions, { timeout: 20_000 })
+    .poll(actions, { timeout: 60_000 })
     .toEqual(expect.arrayContaining(['auth.refused', 'auth.login browser']));
 });
 

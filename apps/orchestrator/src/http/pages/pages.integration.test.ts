@@ -23,7 +23,7 @@ import {
 } from '../../test-orchestrator.ts';
 
 /** A machine that runs many tests at once is slow. */
-const PATIENCE = { timeout: 20_000 };
+const PATIENCE = { timeout: 60_000 };
 
 const server = useTestOrchestrator();
 /** By the name that browsers know to be this machine. */
