@@ -240,7 +240,8 @@ export class Reporter {
     const { lease, clock } = this.#options;
     this.#acceptedAt = clock();
     lease.renew(answer.lease_seconds, sentAt);
-    this.#heartbeatAt = onGrid(this.#acceptedAt, Math.min(HEARTBEAT_MS_MAX, lease.lengthMs / 4));
+    // As the lease counts: where answers take seconds the next report is due at once.
+    this.#heartbeatAt = onGrid(sentAt, Math.min(HEARTBEAT_MS_MAX, lease.lengthMs / 4));
     this.#confirmed.resolve(true);
     const tookMs = this.#acceptedAt - sentAt;
     if (tookMs < QUICK_MS) this.#batchWeight = Math.min(BATCH_WEIGHT_MAX, this.#batchWeight * 2);
