@@ -14,6 +14,8 @@ export interface BundleOptions {
   readonly whole?: boolean;
   /** Packages that are loaded later, and never by these programs: they are left out. */
   readonly without?: readonly string[];
+  /** Modules of Node that are loaded by the first call of one of their functions. */
+  readonly late?: readonly string[];
   /**
    * Paths below the root: each goes into one file with all that it imports and no path before it
    * has. Files cost more to load than what is in them.
@@ -48,6 +50,7 @@ export async function bundle(options: BundleOptions): Promise<Map<string, string
     whole = false,
     together = [],
     without = [],
+    late = [],
     children = new Map(),
   } = options;
   const started = new Set(Object.values(entries).map((path) => join(root, path)));
@@ -55,14 +58,14 @@ export async function bundle(options: BundleOptions): Promise<Map<string, string
     cwd: root,
     input: { ...entries },
     platform: 'node',
-    external: [EXTERNAL, ...without],
+    external: (id) => (EXTERNAL.test(id) && !late.includes(id)) || without.includes(id),
     // Our own modules do nothing when they are loaded, but for one: what is not used need not be
     // there.
     treeshake: {
       moduleSideEffects: (id) =>
         started.has(id) || basename(id) === FIRST || !isOwn(relative(root, id)),
     },
-    plugins: [placesOf(root, children), asciiOutput],
+    plugins: [placesOf(root, children), lateModules(late), asciiOutput],
     onLog: (level, log) => {
       if (level === 'warn') process.stderr.write(`build: ${log.message}\n`);
     },
@@ -122,6 +125,35 @@ const asciiOutput: Plugin = {
 
 function escaped(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+}
+
+const LATE = '\0late ';
+
+/** Modules of functions that load what they are named after, and call it. */
+function lateModules(names: readonly string[]): Plugin {
+  return {
+    name: 'late-modules',
+    resolveId: {
+      filter: { id: /^node:/ },
+      handler: (id) => (names.includes(id) ? `${LATE}${id}` : null),
+    },
+    load: {
+      filter: { id: /^\0late / },
+      handler: (id) => lateModule(id.slice(LATE.length)),
+    },
+  };
+}
+
+function lateModule(name: string): string {
+  const module = process.getBuiltinModule(name) as Record<string, unknown>;
+  const functions = Object.entries(Object.getOwnPropertyDescriptors(module))
+    .filter(([, { value }]) => typeof value === 'function')
+    .map(([key]) => key);
+  return [
+    `const loaded = () => process.getBuiltinModule(${JSON.stringify(name)});`,
+    ...functions.map((key) => `export const ${key} = (...args) => loaded().${key}(...args);`),
+    `export default { ${functions.join(', ')} };`,
+  ].join('\n');
 }
 
 const PLACE = /new URL\('(\.[^']+)', import\.meta\.url\)/g;

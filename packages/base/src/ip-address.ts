@@ -26,7 +26,7 @@ export function parseIpNetwork(text: string): IpNetwork | undefined {
   const [, base = '', length] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
   const address = parseIp(base);
   if (address === undefined) return undefined;
-  const bits = isIP(base) === 4 ? IPV4_BITS : BITS;
+  const bits = base.includes(':') ? BITS : IPV4_BITS;
   const prefix = length === undefined ? bits : Number(length);
   return prefix > bits ? undefined : { address, prefix: BITS - bits + prefix };
 }
@@ -79,10 +79,12 @@ function groups(part: string): bigint[] {
   });
 }
 
+/** One that is written here: it need not be checked, for which a module of Node would be loaded. */
 function network(text: string): IpNetwork {
-  const parsed = parseIpNetwork(text);
-  if (parsed === undefined) throw new Error(`${text} is no network`);
-  return parsed;
+  const [base = '', length = BITS] = text.split('/');
+  if (base.includes(':')) return { address: ipv6(base), prefix: Number(length) };
+  const prefix = length === BITS ? BITS : BITS - IPV4_BITS + Number(length);
+  return { address: MAPPED | ipv4(base), prefix };
 }
 
 const RESERVED = 'a reserved address';

@@ -1,5 +1,6 @@
 // Starts programs, each in a Lua process of its own, and keeps one process ready.
 import { RivetError } from '@rivet/base';
+import { startTurn } from '@rivet/processes';
 import { findImage } from './image.ts';
 import { dataBytes, LuaProcess } from './lua-process.ts';
 import { ProcessVm } from './process-vm.ts';
@@ -120,6 +121,7 @@ class ProcessEngine implements LuaEngine {
     if (warm?.running === true && (await warm.ready)) return this.#measured(warm);
     const memoryBytes = Math.max(limits.memoryBytes, this.#memoryBytes);
     for (;;) {
+      await startTurn();
       const cold = this.#start(memoryBytes);
       if ((await cold.ready) || !this.#fallBack()) return this.#measured(cold);
     }

@@ -14,7 +14,7 @@ import { freeze, pushGlobalTable, pushPristineGlobals } from './sandbox.ts';
 import type { Scheduler } from './scheduler.ts';
 import { bytesOf, textOf } from './text.ts';
 
-const { lua, lauxlib, libraries, lvalue } = fengari;
+const { lua, lauxlib, libraries, lvalue, packing } = fengari;
 
 interface Parts {
   readonly hostCalls: HostCalls;
@@ -106,14 +106,40 @@ const compiled = new Map<string, Proto>();
 /** Compiles the Lua of modules for the first program that has them. */
 export function precompile(modules: readonly WireModule[]): void {
   const L = lauxlib.luaL_newstate();
+  const pool = new packing.Pool();
   for (const { name, source } of modules) {
     if (source === null) continue;
     loadChunk(L, name, source);
     const { p } = topOf(L) as LClosure;
     trust(p);
+    packing.pack(p, pool);
     compiled.set(chunkKey(name, source), p);
     lua.lua_pop(L, 1);
   }
+}
+
+/**
+ * Runs what makes a program of modules that were precompiled, and keeps what was compiled also for a
+ * program that is made instead of that one: the two are never both used.
+ */
+export function keepingCompiled<T>(modules: readonly WireModule[], make: () => T): T {
+  const before = new Map(compiled);
+  const made = make();
+  const hot: WireModule[] = [];
+  for (const module of modules) {
+    const key = chunkKey(module.name, module.source);
+    const proto = before.get(key);
+    if (proto === undefined) continue;
+    if (packing.reset(proto)) compiled.set(key, proto);
+    else hot.push(module);
+  }
+  precompile(hot);
+  return made;
+}
+
+/** Leaves what was compiled to the program that has it. */
+export function forgetCompiled(modules: readonly WireModule[]): void {
+  for (const { name, source } of modules) compiled.delete(chunkKey(name, source));
 }
 
 function chunkKey(name: string, source: string | null): string {

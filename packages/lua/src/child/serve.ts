@@ -3,7 +3,7 @@
 import type { ToChild, WireProgram } from '../wire/messages.ts';
 import { receive, send } from './channel.ts';
 import { liftLimits } from './limits.ts';
-import { precompile } from './modules.ts';
+import { forgetCompiled, keepingCompiled, precompile } from './modules.ts';
 import { Program, type Surroundings } from './program.ts';
 
 /** Does what the engine says until it is gone; never returns. */
@@ -43,13 +43,15 @@ export function follow(program: Program | undefined, message: ToChild): Program 
 let prepared: { readonly key: string; readonly program: Program } | undefined;
 
 /**
- * Makes all that a program needs besides its files, for the next one if it sees what this one sees,
- * and compiles the Lua of its modules for one that does not.
+ * Makes all that a program needs besides its files, for the next one if it sees what this one sees;
+ * one that does not has the Lua of its modules compiled.
  */
 export function prepare(program: WireProgram): void {
   precompile(program.modules);
-  prepared = { key: keyOf(program), program: new Program(program) };
-  precompile(program.modules);
+  prepared = {
+    key: keyOf(program),
+    program: keepingCompiled(program.modules, () => new Program(program)),
+  };
 }
 
 function keyOf({ modules, globals, seed, env }: Surroundings): string {
@@ -62,6 +64,7 @@ function open({ id, program }: Extract<ToChild, { type: 'open' }>): Program {
   const ready = prepared;
   prepared = undefined;
   const fits = ready !== undefined && ready.key === keyOf(program);
+  if (fits) forgetCompiled(program.modules);
   const opened = fits ? ready.program : new Program(program);
   opened.load(program);
   send({ type: 'done', id, values: [], positions: [] });

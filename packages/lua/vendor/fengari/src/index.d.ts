@@ -33,6 +33,12 @@ export interface Proto {
   trusted: boolean;
 }
 
+/** Parts of compiled code that are there once. */
+export interface Pool {
+  readonly instructions: Map<number, object>;
+  readonly names: Map<string, TString>;
+}
+
 export interface LClosure {
   p: Proto;
 }
@@ -171,6 +177,13 @@ declare const fengari: {
   marks: {
     state: { on: boolean };
     userplace(L: LuaState, ci: CallInfo): Place | null;
+  };
+  packing: {
+    Pool: new () => Pool;
+    /** Makes a trusted function small that is kept; names and instructions are shared by the pool. */
+    pack(p: Proto, pool: Pool): void;
+    /** Makes it as if no program had run it; false when a program has it as JavaScript already. */
+    reset(p: Proto): boolean;
   };
   math_seed(seed: number): void;
   libraries: Readonly<Record<string, CFunction>>;

@@ -15,6 +15,7 @@ module.exports = {
     budget: require('./lbudget.js').budget,
     STEPS: require('./lbudget.js').STEPS,
     marks: require('./lmarks.js'),
+    packing: require('./lpack.js'),
     math_seed: require('./lmathlib.js').math_seed,
     libraries: {
         base: require('./lbaselib.js').luaopen_base,

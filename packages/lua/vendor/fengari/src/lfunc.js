@@ -8,8 +8,8 @@ class Proto {
         this.nojs = false;        // it stays with the interpreter
         this.hits = 0;            // calls and turns of loops so far
         this.loops = null;        // its loops in JavaScript
-        this.k = [];              // constants used by the function
-        this.kr = null;           // the same as the VM holds them
+        this.k = [];              // constants used by the function, while it is parsed
+        this.kr = null;           // the same as the VM holds them, from then on
         this.p = [];              // functions defined inside the function
         this.code = [];           // opcodes
         this.cache = null;        // last-created closure with this prototype
@@ -34,6 +34,7 @@ const luaF_closeproto = function(f) {
         let value = v.raw();
         return typeof value === "string" ? intern(value) : value;
     });
+    f.k = null;
 };
 
 /* the variable in a slot of the stack */
