@@ -152,7 +152,8 @@ function lateModule(name: string): string {
   return [
     `const loaded = () => process.getBuiltinModule(${JSON.stringify(name)});`,
     ...functions.map((key) => `export const ${key} = (...args) => loaded().${key}(...args);`),
-    `export default { ${functions.join(', ')} };`,
+    `const all = { ${functions.join(', ')} };`,
+    'export { all as default };',
   ].join('\n');
 }
 

@@ -18,7 +18,11 @@ const modules = [
       local greeting = "hello"
       function plain.greet(name) local text = greeting .. " " .. name return text end
       function plain.fail() local absent return absent.field end
-      function plain.each() local found = {} for _, v in ipairs({ 1, 2, 3 }) do found[#found + 1] = v * 2 end return found end`,
+      function plain.each()
+        local found = {}
+        for _, v in ipairs({ 1, 2, 3 }) do found[#found + 1] = v * 2 end
+        return found
+      end`,
   },
   {
     name: 'hot',
