@@ -57,7 +57,7 @@ describe.skipIf(nginx === undefined)('behind nginx (needs nginx)', () => {
     expect(arrivals).toHaveLength(5);
     // Written over 1.2 s: a buffering balancer would deliver them together at the end.
     expect(arrivals[4]! - arrivals[0]!).toBeGreaterThan(600);
-    expect(arrivals[0]! - launchedAt, 'the waiting poll was answered at once').toBeLessThan(10_000);
+    expect(arrivals[0]! - launchedAt, 'the waiting poll was answered at once').toBeLessThan(30_000);
   });
 
   it('what an orchestrator takes at most comes through, and is judged by it', async () => {
@@ -84,7 +84,7 @@ describe.skipIf(nginx === undefined)('behind nginx (needs nginx)', () => {
     const { id } = await client.launchPipeline({ ref, body: {} });
     first!.signal('SIGKILL');
     await first!.ended;
-    const job = await waitForEnd(client, id, 60_000);
+    const job = await waitForEnd(client, id);
     expect(job.state, job.message ?? '').toBe('succeeded');
   });
 });
@@ -123,7 +123,7 @@ async function startNginx(installation: Installation, port: number): Promise<() 
 }
 
 async function waitForPort(port: number): Promise<void> {
-  for (const deadline = performance.now() + 10_000; ; ) {
+  for (const deadline = performance.now() + 60_000; ; ) {
     const socket = connect(port, '127.0.0.1');
     const open = await once(socket, 'connect').then(
       () => true,

@@ -35,7 +35,7 @@ it('a running job that is canceled stops its command, runs its last stage, and e
   const { id } = await client.launchPipeline({ ref, body: {} });
   await waitForJob(client, id, (job) => job.log_lines > 0);
   await client.cancelJob({ id });
-  const job = await waitForEnd(client, id, 20_000);
+  const job = await waitForEnd(client, id);
   expect(job.state).toBe('canceled');
   const stages = Object.fromEntries(job.stages.map((stage) => [stage.name, stage.state]));
   expect(stages).toEqual({ work: 'canceled', clean: 'succeeded' });

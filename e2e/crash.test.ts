@@ -52,7 +52,7 @@ it('a runner that is killed with a job: the job fails once as lost, and the next
   const own = await containerOf(client, id);
   expect(await containersOf(owner), 'its container outlives it').toContain(own);
 
-  const job = await waitForEnd(client, id, 40_000);
+  const job = await waitForEnd(client, id);
   expect(job).toMatchObject({ state: 'failed', reason: 'runner_lost', attempt: 1 });
   expect(numberingFault(await allLines(client, id))).toBeUndefined();
 
@@ -71,7 +71,7 @@ it('a runner that is killed with a job that may be retried: another one ends it'
   await waitForJob(client, id, (job) => job.log_lines > 3);
   await installation.startRunner('runner-2');
   runners[0]!.signal('SIGKILL');
-  const job = await waitForEnd(client, id, 60_000);
+  const job = await waitForEnd(client, id);
   expect(job, job.message ?? '').toMatchObject({
     ...{ state: 'succeeded', attempt: 2 },
     runner: 'runner-2',
@@ -90,7 +90,7 @@ it('a runner that is frozen until its lease is over stops the work and changes n
   const { id } = await client.launchPipeline({ ref, body: {} });
   await waitForJob(client, id, (job) => job.log_lines > 3);
   runner.signal('SIGSTOP');
-  const job = await waitForEnd(client, id, 40_000);
+  const job = await waitForEnd(client, id);
   expect(job).toMatchObject({ state: 'failed', reason: 'runner_lost' });
   const before = await allLines(client, id);
   const own = await containerOf(client, id);
@@ -113,7 +113,7 @@ it('an orchestrator that is killed and comes back: running jobs go on, their log
   await first.ended;
   await installation.startOrchestrator(first.port);
   for (const id of ids) {
-    const job = await waitForEnd(client, id, 60_000);
+    const job = await waitForEnd(client, id);
     expect(job, job.message ?? '').toMatchObject({ state: 'succeeded', attempt: 1 });
     const lines = await allLines(client, id);
     expect(numberingFault(lines)).toBeUndefined();
@@ -131,7 +131,7 @@ async function containerOf(client: Client, id: string): Promise<string> {
   return names[0]!;
 }
 
-async function eventually(condition: () => Promise<boolean>, ms = 20_000): Promise<void> {
+async function eventually(condition: () => Promise<boolean>, ms = 60_000): Promise<void> {
   const deadline = performance.now() + ms;
   while (!(await condition())) {
     if (performance.now() > deadline) throw new Error(`not within ${ms} ms`);

@@ -43,7 +43,7 @@ async function processesWith(word: string): Promise<string[]> {
 }
 
 async function untilEnd(client: Client, id: string): Promise<Job> {
-  const signal = AbortSignal.timeout(60_000);
+  const signal = AbortSignal.timeout(180_000);
   for await (const event of client.streamJobEvents({ id, signal })) {
     if (event.event === 'end') return event.data;
   }
@@ -62,7 +62,7 @@ it.each([
   const { id } = await client.launchPipeline({ ref, body: {} });
   if (state !== 'succeeded') {
     await waitForJob(client, id, (job) => job.log_lines > 0);
-    await vi.waitUntil(async () => (await processesWith(`${word}`)).length > 0, 10_000);
+    await vi.waitUntil(async () => (await processesWith(`${word}`)).length > 0, 60_000);
   }
   if (state === 'canceled') await client.cancelJob({ id });
   const job = await untilEnd(client, id);

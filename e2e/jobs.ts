@@ -16,7 +16,7 @@ export async function createPipeline(client: Client, source: string): Promise<st
 }
 
 /** Waits until the job is final. @throws after `ms` with what was seen last */
-export async function waitForEnd(client: Client, id: string, ms = 60_000): Promise<JobDetail> {
+export async function waitForEnd(client: Client, id: string, ms = 180_000): Promise<JobDetail> {
   return waitForJob(client, id, (job) => isFinalJobState(job.state), ms);
 }
 
@@ -25,7 +25,7 @@ export async function waitForJob(
   client: Client,
   id: string,
   condition: (job: JobDetail) => boolean,
-  ms = 60_000,
+  ms = 180_000,
 ): Promise<JobDetail> {
   const deadline = performance.now() + ms;
   for (;;) {

@@ -66,7 +66,7 @@ it('a job lives through a database that refuses connections, and then says nothi
   await new Promise((resolve) => setTimeout(resolve, OUTAGE_MS / 2));
   expect(await isReady(), 'the database can be reached').toBe(false);
   proxy.mend();
-  await expect.poll(isReady, { timeout: 30_000 }).toBe(true);
+  await expect.poll(isReady, { timeout: 120_000 }).toBe(true);
   const job = await waitForEnd(client, id, TEST_MS - OUTAGE_MS - 60_000);
   expect(job, job.message ?? '').toMatchObject({ state: 'succeeded', attempt: 1 });
   const lines = await allLines(client, id);

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { programEntry } from '@rivet/base';
 
-const START_MS = 90_000;
+const START_MS = 180_000;
 const STOP_MS = 60_000;
 const STDERR_BYTES_MAX = 200_000;
 
@@ -18,7 +18,7 @@ export interface Program {
   /** What it wrote to its standard error, the last part of it. */
   stderr(): string;
   /**
-   * Resolves with the announcement `event`; rejects when the program ends or 90 seconds pass first.
+   * Resolves with the announcement `event`; rejects when the program ends, or after three minutes.
    */
   announced(event: string): Promise<Announcement>;
   /** Resolves with its exit code, or the name of the signal that ended it. */

@@ -6,14 +6,14 @@ import { LAUNCHER, TEST_ENV } from './run-cli.ts';
 export interface RunningCli {
   readonly stdout: () => string;
   readonly stderr: () => string;
-  /** Waits until standard output or error matches; fails after 90 s with what was printed. */
+  /** Waits until standard output or error matches; fails with what was printed after 3 minutes. */
   waitFor(pattern: RegExp): Promise<void>;
   signal(name: NodeJS.Signals): void;
   /** Resolves with its exit code; null when a signal killed it. */
   readonly exit: Promise<number | null>;
 }
 
-const WAIT_MS = 90_000;
+const WAIT_MS = 180_000;
 
 /** Starts `rivet` with these words; `env` is its whole environment besides PATH. */
 export function startCli(
