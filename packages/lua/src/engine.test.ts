@@ -1,4 +1,5 @@
 // The engine: one process a program, one kept ready, none left behind.
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { createLuaEngine } from './engine.ts';
@@ -148,4 +149,24 @@ describe('open', () => {
       engineForTest().open({ ...program, modules }, { call: async () => [] }, LIMITS),
     ).rejects.toMatchObject({ code: 'RIVET_LUA_VALUE', details: { path: 'job.id' } });
   });
+});
+
+test('programs that are opened together start one process in each turn of the event loop', async () => {
+  const turnsOfStarts: number[] = [];
+  let turn = 0;
+  const noteStart = (): void => void turnsOfStarts.push(turn);
+  subscribe('child_process', noteStart);
+  let immediate = setImmediate(function next() {
+    turn += 1;
+    immediate = setImmediate(next);
+  });
+  onTestFinished(() => {
+    unsubscribe('child_process', noteStart);
+    clearImmediate(immediate);
+  });
+  const engine = engineForTest();
+  const open = () => engine.open(programOf('return 1'), { call: async () => [] }, LIMITS);
+  await Promise.all([open(), open(), open(), open()]);
+  expect(turnsOfStarts).toHaveLength(4);
+  expect(new Set(turnsOfStarts).size).toBe(4);
 });

@@ -3,3 +3,4 @@ export { identifyProcess, isProcessAlive, type ProcessIdentity } from './identit
 export { INIT_SCRIPT, runUnderInit } from './init.ts';
 export { killProcess, signalProcess } from './kill.ts';
 export { type HostProcess, type ProcessExit, type ProcessOptions, startProcess } from './spawn.ts';
+export { startTurn } from './start-turn.ts';

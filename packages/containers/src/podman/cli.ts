@@ -1,5 +1,6 @@
 // Runs podman: with a deadline, without a shell, and with errors a person can act on.
 import { formatDuration, RivetError } from '@rivet/base';
+import { startTurn } from '@rivet/processes';
 import { execa } from 'execa';
 import type { OutputSink, OutputStream } from '../driver.ts';
 
@@ -89,6 +90,7 @@ export class PodmanCli {
    *   (killed, or too much output); the signal's reason when it was aborted
    */
   async run(call: PodmanCall): Promise<PodmanResult> {
+    await startTurn();
     call.signal?.throwIfAborted();
     const { signal, patienceMs = 0 } = call;
     const cancel = signal && delayedSignal(signal, patienceMs);
@@ -131,6 +133,7 @@ export class PodmanCli {
    * stderr is kept for the error.
    */
   async stream(call: PodmanCall, sink: OutputSink): Promise<PodmanResult> {
+    await startTurn();
     call.signal?.throwIfAborted();
     const abort = new AbortController();
     const signals = call.signal === undefined ? [abort.signal] : [abort.signal, call.signal];
