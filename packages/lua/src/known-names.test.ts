@@ -8,7 +8,7 @@ afterAll(() => engine.close());
 
 const names = knownNames({
   modules: [
-    { name: 'http', functions: ['get', 'post'], fields: {} },
+    { name: 'http', functions: ['get', 'post'], facts: { proxy: null } },
     { name: 'process', functions: ['run', 'sh'] },
     {
       name: 'json',
@@ -27,6 +27,7 @@ describe('a function that a module does not have', () => {
       'The module "http" has no "gett": did you mean "http.get"?',
     );
     expect(meantName(field('nul'), 'json.nul()', names)).toContain('did you mean "json.null"?');
+    expect(meantName(field('prox'), 'http.prox()', names)).toContain('did you mean "http.proxy"?');
     expect(meantName(field('frobnicate'), 'http.frobnicate()', names)).toBeUndefined();
     expect(
       meantName("attempt to call a nil value (method 'uper')", 'x = string:uper()', names),

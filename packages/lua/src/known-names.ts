@@ -40,9 +40,10 @@ const DEFINED_IN_LUA = /^function \w+\.(\w+)\(/gm;
 /** The names of a program: the standard ones, its modules and its aliases. */
 export function knownNames(program: Pick<LuaProgram, 'modules' | 'globals'>): KnownNames {
   const members = new Map(STANDARD_NAMES.members);
-  for (const { name, functions, fields = {}, source = '' } of program.modules) {
+  for (const { name, functions, fields = {}, facts = {}, source = '' } of program.modules) {
     const inLua = [...source.matchAll(DEFINED_IN_LUA)].map(([, member = '']) => member);
-    const all = [...(members.get(name) ?? []), ...functions, ...Object.keys(fields), ...inLua];
+    const values = Object.keys({ ...fields, ...facts });
+    const all = [...(members.get(name) ?? []), ...functions, ...values, ...inLua];
     members.set(name, [...new Set(all)]);
   }
   const aliases = Object.keys(program.globals ?? {});

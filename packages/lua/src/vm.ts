@@ -16,8 +16,13 @@ export interface LuaModuleSpec {
   readonly name: string;
   /** Functions that are host calls named `<module>.<function>`. */
   readonly functions: readonly string[];
-  /** Plain values of the table, such as `job.id`. */
+  /** Plain values of the table, which `source` finds in it. */
   readonly fields?: Readonly<Record<string, LuaValue>>;
+  /**
+   * Plain values of the table that differ from program to program, such as `job.id`. They are there
+   * only after `source` has run, so that all the rest of a program can be made before it is known.
+   */
+  readonly facts?: Readonly<Record<string, LuaValue>>;
   /**
    * Trusted Lua that completes the module: a chunk called with (module, host, branches), where
    * `host.call(name, ...)` makes the host call `name` (also one that is not in `functions`),

@@ -53,7 +53,7 @@ export function coreModules(job?: JobFields): LuaModuleSpec[] {
   return hostModules.map(({ name, functions, source, fields }) => ({
     name,
     functions: Object.keys(functions).filter((key) => functions[key]?.public === true),
-    ...(fields === undefined ? {} : { fields: fieldValues(job) }),
+    ...(fields === undefined ? {} : { facts: fieldValues(job) }),
     ...(source === undefined ? {} : { source }),
   }));
 }

@@ -3,8 +3,9 @@ import fengari, {
   type LClosure,
   type LuaState,
   type Proto,
+  type Table,
 } from '../../vendor/fengari/src/index.js';
-import type { WireModule, WireProgram } from '../wire/messages.ts';
+import type { WireModule, WireProgram, WireValue } from '../wire/messages.ts';
 import { branchesRun } from './branches.ts';
 import { type FunctionRegistry, pushWire } from './convert.ts';
 import { errorOf, syntaxErrorOf } from './errors.ts';
@@ -51,14 +52,34 @@ function defineModule(L: LuaState, module: WireModule, { hostCalls, functions }:
     lua.lua_pushcfunction(L, hostCalls.fixed(`${module.name}.${name}`));
     lua.lua_setfield(L, -2, bytesOf(name));
   }
-  const { fields } = module;
-  if (fields !== null && typeof fields === 'object' && 'r' in fields) {
-    for (const [name, value] of fields.r) {
-      pushWire(L, value, functions);
-      lua.lua_setfield(L, -2, bytesOf(name));
-    }
-  }
+  setFields(L, module.fields, functions);
   lua.lua_pop(L, 1);
+}
+
+/** Sets the facts of modules that are defined already, and read-only for all others. */
+export function setFacts(
+  L: LuaState,
+  modules: readonly WireModule[],
+  functions: FunctionRegistry,
+): void {
+  for (const { name, facts } of modules) {
+    pushGlobalTable(L, name);
+    const table = topOf(L) as Table;
+    const { readonly } = table;
+    table.readonly = null;
+    setFields(L, facts, functions);
+    table.readonly = readonly;
+    lua.lua_pop(L, 1);
+  }
+}
+
+/** Sets fields of the table on top of the stack. */
+function setFields(L: LuaState, values: WireValue, functions: FunctionRegistry): void {
+  if (values === null || typeof values !== 'object' || !('r' in values)) return;
+  for (const [name, value] of values.r) {
+    pushWire(L, value, functions);
+    lua.lua_setfield(L, -2, bytesOf(name));
+  }
 }
 
 /** Runs the Lua of a module with (module, host, branches); its globals are on top of the stack. */

@@ -6,21 +6,23 @@ import { FunctionRegistry, pushWire, TOO_LARGE, ValueError, ValueReader } from '
 import { errorOf, syntaxErrorOf } from './errors.ts';
 import { HostCalls } from './host-calls.ts';
 import { setLimits } from './limits.ts';
-import { defineModules } from './modules.ts';
+import { defineModules, setFacts } from './modules.ts';
 import { topOf } from './raised.ts';
 import { Files } from './require.ts';
-import { createState } from './sandbox.ts';
+import { createState, seedRandomness } from './sandbox.ts';
 import { type BranchEnd, Scheduler } from './scheduler.ts';
 import { bytesOf } from './text.ts';
 
 const { lua, marks } = fengari;
 
-/** What a program sees besides its files. */
-export type Surroundings = Pick<WireProgram, 'modules' | 'globals' | 'seed' | 'env'>;
+/** What a program sees besides its files, its variables and the facts of its modules. */
+export type Surroundings = Pick<WireProgram, 'modules' | 'globals'>;
 
 /** One program; a process may hold another after it. */
 export class Program {
   readonly #L: LuaState;
+  /** What `os.getenv` answers. */
+  readonly #env = new Map<string, string>();
   #main = '';
   #files = new Files(new Map(), '');
   readonly #functions = new FunctionRegistry();
@@ -29,8 +31,7 @@ export class Program {
 
   /** @param surroundings what the program sees, in which no file was run yet */
   constructor(surroundings: Surroundings) {
-    const { seed, env } = surroundings;
-    this.#L = createState(seed, new Map(env));
+    this.#L = createState(this.#env);
     this.#scheduler = new Scheduler(this.#L);
     this.#hostCalls = new HostCalls(this.#scheduler, this.#functions);
     lua.lua_pushcfunction(this.#L, (L) => this.#files.require(L));
@@ -43,8 +44,11 @@ export class Program {
   }
 
   /** Takes the files of a program with these surroundings; from here on its limits count. */
-  load({ main, files, cpuMs, memoryBytes }: WireProgram): void {
+  load({ main, files, modules, seed, env, cpuMs, memoryBytes }: WireProgram): void {
     this.#main = main;
+    for (const [name, value] of env) this.#env.set(name, value);
+    setFacts(this.#L, modules, this.#functions);
+    seedRandomness(seed);
     const bytes = files.map(
       ([path, source]) => [path, new Uint8Array(Buffer.from(source, 'base64'))] as const,
     );

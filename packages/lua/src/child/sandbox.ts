@@ -8,8 +8,11 @@ import { bytesOf } from './text.ts';
 
 const { lua, lauxlib, libraries, ltable, lvalue, math_seed: seedRandom } = fengari;
 
-/** A Lua state with the standard library that scripts may use; `os` has `getenv` alone. */
-export function createState(seed: string, env: ReadonlyMap<string, string>): LuaState {
+/**
+ * A Lua state with the standard library that scripts may use; `os` has `getenv` alone.
+ * @param env may be filled later
+ */
+export function createState(env: ReadonlyMap<string, string>): LuaState {
   const L = lauxlib.luaL_newstate();
   for (const [name, open] of Object.entries(libraries)) {
     lauxlib.luaL_requiref(L, bytesOf(name === 'base' ? '_G' : name), open, true);
@@ -18,8 +21,12 @@ export function createState(seed: string, env: ReadonlyMap<string, string>): Lua
   defineTable(L, 'os', { getenv: (state) => getenv(state, env) });
   defineTable(L, 'debug', { traceback });
   lua.lua_atnativeerror(L, nativeError);
-  seedRandom(hash(seed));
   return L;
+}
+
+/** Has `math.random` begin anew, of whichever state of this process. */
+export function seedRandomness(seed: string): void {
+  seedRandom(hash(seed));
 }
 
 /**

@@ -54,8 +54,8 @@ export function prepare(program: WireProgram): void {
   };
 }
 
-function keyOf({ modules, globals, seed, env }: Surroundings): string {
-  return JSON.stringify([modules, globals, seed, env]);
+function keyOf({ modules, globals }: Surroundings): string {
+  return JSON.stringify([modules.map((module) => ({ ...module, facts: null })), globals]);
 }
 
 /** The program before, if there was one, has nothing left to do. */

@@ -37,6 +37,7 @@ export interface WireModule {
   readonly name: string;
   readonly functions: readonly string[];
   readonly fields: WireValue;
+  readonly facts: WireValue;
   readonly source: string | null;
 }
 

@@ -15,6 +15,7 @@ export function wireProgram(program: LuaProgram, limits: LuaLimits): WireProgram
       name: module.name,
       functions: module.functions,
       fields: toWire({ ...module.fields }, module.name),
+      facts: toWire({ ...module.facts }, module.name),
       source: module.source ?? null,
     })),
     globals: Object.entries(program.globals ?? {}),
