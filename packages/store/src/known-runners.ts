@@ -69,12 +69,26 @@ const compare = repeatable(
    WHERE r.id IS NULL OR ${MARK} <> k.mark`,
 );
 
+/** Many runners and their marks, as they are sent: for thousands that takes longer than asking. */
+export interface RunnerMarks {
+  readonly ids: string;
+  readonly marks: string;
+}
+
+/** The same can be asked again and again; `known` as it was read, so that nothing needs escaping. */
+export function runnerMarks(known: readonly Pick<KnownRunnerRow, 'id' | 'mark'>[]): RunnerMarks {
+  return {
+    ids: `{${known.map(({ id }) => id).join()}}`,
+    marks: `{${known.map(({ mark }) => mark).join()}}`,
+  };
+}
+
 /** Those of the runners whose mark is another one by now; `gone` were revoked. */
 export function listChangedRunners(
   db: Queryable,
-  known: readonly Pick<KnownRunnerRow, 'id' | 'mark'>[],
+  { ids, marks }: RunnerMarks,
 ): Promise<{ id: string; gone: boolean }[]> {
-  return db.query(compare, [known.map(({ id }) => id), known.map(({ mark }) => mark)]);
+  return db.query(compare, [ids, marks]);
 }
 
 const touch = repeatable(

@@ -10,6 +10,8 @@ import {
   listChangedRunners,
   listRevokedRunners,
   type RunnerIdentity,
+  type RunnerMarks,
+  runnerMarks,
   seeRunner,
   touchRunners,
 } from '@rivet/store';
@@ -98,6 +100,8 @@ export class KnownRunners {
   readonly #byHash = new Map<string, Entry>();
   readonly #byId = new Map<string, Entry>();
   readonly #terms = new Map<string, RunnerTerms>();
+  /** Of all that are known; undefined: they have changed since it was made. */
+  #marks: RunnerMarks | undefined;
   /** Heard of since it was last written down. */
   #heardOf = new Set<string>();
   /** Counts what was told: what was read before is not kept. */
@@ -258,6 +262,7 @@ export class KnownRunners {
     };
     this.#byHash.set(hash, entry);
     this.#byId.set(row.id, entry);
+    this.#marks = undefined;
   }
 
   #drop(entry: Entry): void {
@@ -265,6 +270,7 @@ export class KnownRunners {
     // Another one may have taken its place meanwhile.
     if (this.#byHash.get(hash) === entry) this.#byHash.delete(hash);
     if (this.#byId.get(id) === entry) this.#byId.delete(id);
+    this.#marks = undefined;
   }
 
   /** The same object for all runners that may have the same jobs. */
@@ -306,7 +312,8 @@ export class KnownRunners {
     const waiting = new Set(polls.waitingRunners());
     const entries = [...this.#byId.values()];
     const unknown = [...waiting].filter((id) => !this.#byId.has(id));
-    const differing = entries.length === 0 ? [] : await listChangedRunners(database, entries);
+    this.#marks ??= runnerMarks(entries);
+    const differing = entries.length === 0 ? [] : await listChangedRunners(database, this.#marks);
     const changed = new Map(differing.map(({ id, gone }) => [id, gone]));
     for (const entry of entries) {
       const { id } = entry;
