@@ -12,6 +12,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ContainerDriver } from '../driver.ts';
 import type { BuildSpec, ImageFacts } from '../image-operations.ts';
 import { attemptLabels } from '../labels.ts';
+import { plainBuild } from '../testing/plain-build.ts';
 import { plainSpec } from '../testing/plain-spec.ts';
 import { buildKey } from './build-names.ts';
 import { createPodmanDriver } from './driver.ts';
@@ -59,28 +60,13 @@ async function podman(...args: string[]): Promise<string> {
   return await readFile(file, 'utf8');
 }
 
-async function specOf(text: string, changes: Partial<BuildSpec> = {}): Promise<BuildSpec> {
-  const context = join(directory, uuidv7());
-  await mkdir(context);
-  await writeFile(join(context, 'Containerfile'), text);
-  return {
-    contextDirectory: context,
-    containerfile: join(context, 'Containerfile'),
-    containerfileName: 'Containerfile',
-    temporaryDirectory: directory,
+const specOf = (text: string, changes: Partial<BuildSpec> = {}): Promise<BuildSpec> =>
+  plainBuild(directory, text, {
     images: new Map([['base:1', base.id]]),
-    buildArgs: {},
-    secrets: {},
-    target: undefined,
-    network: 'none',
-    memoryBytes: undefined,
-    cpus: undefined,
     ownerLabels: labels,
     labels: { 'rivet.test': owner['dev.rivet.owner'] ?? '' },
-    cache: false,
     ...changes,
-  };
-}
+  });
 
 async function build(spec: BuildSpec): Promise<{ image: ImageFacts; output: string }> {
   let output = '';

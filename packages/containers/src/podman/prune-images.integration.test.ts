@@ -1,5 +1,5 @@
 // Making room by removing images, with real Podman and a real registry.
-import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, utimes } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { uuidv7 } from '@rivet/base';
@@ -7,6 +7,7 @@ import { startProcess } from '@rivet/processes';
 import { startRegistry, type TestRegistry } from '@rivet/testing';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { ContainerDriver } from '../driver.ts';
+import { plainBuild } from '../testing/plain-build.ts';
 import { plainSpec } from '../testing/plain-spec.ts';
 import { createPodmanDriver } from './driver.ts';
 
@@ -31,28 +32,10 @@ beforeAll(async () => {
   await driver.check({ labels, directory: join(directory, 'check') });
   name = `${registry.host}/prune:1`;
   const base = await driver.pullImage(BASE, { pull: 'never' });
-  const context = join(directory, 'context');
-  await mkdir(context);
-  await writeFile(join(context, 'Containerfile'), `FROM base:1\nENV PRUNED=${uuidv7()}\n`);
-  const built = await driver.buildImage(
-    {
-      contextDirectory: context,
-      containerfile: join(context, 'Containerfile'),
-      containerfileName: 'Containerfile',
-      temporaryDirectory: directory,
-      images: new Map([['base:1', base.id]]),
-      buildArgs: {},
-      secrets: {},
-      target: undefined,
-      network: 'none',
-      memoryBytes: undefined,
-      cpus: undefined,
-      ownerLabels: labels,
-      labels: {},
-      cache: false,
-    },
-    () => undefined,
-  );
+  const images = new Map([['base:1', base.id]]);
+  const text = `FROM base:1\nENV PRUNED=${uuidv7()}\n`;
+  const spec = await plainBuild(directory, text, { images, ownerLabels: labels });
+  const built = await driver.buildImage(spec, () => undefined);
   await driver.pushImage(built.id, name, {});
   await driver.removeBuilt(labels);
 });
