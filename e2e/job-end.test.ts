@@ -53,7 +53,7 @@ async function untilEnd(client: Client, id: string): Promise<Job> {
 it.each([
   ['succeeded', '', ''],
   ['failed', '', 'process.run({ "false", check = true })'],
-  ['failed', 'timeout = "3s",', 'process.run({ "sleep", "300" })'],
+  ['failed', 'timeout = "10s",', 'process.run({ "sleep", "300" })'],
   ['canceled', '', 'process.run({ "sleep", "300" })'],
 ])('of a job that %s (%s) no process runs when its end is told', async (state, fields, body) => {
   const { client, runners } = installation;
