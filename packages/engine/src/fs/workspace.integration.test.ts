@@ -50,9 +50,7 @@ it('a container cannot link a file of its own, or make a device, that the runner
   expect(outputs.zero).toMatch(/is a device; expected a file|does not exist/);
 });
 
-it('a container that swaps a directory with links leads no call out', {
-  timeout: 60_000,
-}, async () => {
+it('a container that swaps a directory with links leads no call out', async () => {
   const job = await run(`
     fs.write("a/hostname", "mine", { parents = true })
     local swapping = process.spawn({ "sh", "-c", [[
@@ -61,7 +59,8 @@ it('a container that swaps a directory with links leads no call out', {
         mv a real; mv up a; mv a up; mv etc a; mv a etc; mv real a
       done ]] })
     local seen = { good = 0, outside = 0 }
-    for _ = 1, 4000 do
+    for n = 1, 4000 do
+      if n > 1000 and seen.good > 0 and seen.outside > 0 then break end
       local ok, text = pcall(fs.read, "a/hostname")
       if ok then
         assert(text == "mine", text)
