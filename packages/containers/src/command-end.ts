@@ -74,7 +74,12 @@ async function isFull(path: string): Promise<boolean> {
  * code.
  */
 function signalOf(exitCode: number): string | undefined {
-  const number = exitCode - 128;
-  const found = Object.entries(constants.signals).find(([, value]) => value === number);
-  return found?.[0];
+  return SIGNALS.get(exitCode - 128);
 }
+
+/** The first name of each number: some signals have two. */
+const SIGNALS: ReadonlyMap<number, string> = new Map(
+  Object.entries(constants.signals)
+    .toReversed()
+    .map(([name, number]) => [number, name]),
+);
