@@ -8,6 +8,19 @@ import { type Benchmark, oursAtMost, type Row, row } from './measure.ts';
 const COMMANDS = 40;
 const QUIET_MS = 1500;
 
+const CALLS = 100;
+
+/** What each command of a script passes, without any command. */
+const callsPipeline = `
+return pipeline.define({
+  name = "calls",
+  stages = { { name = "one", script = function()
+    local start = time.now()
+    for _ = 1, ${CALLS} do time.now() end
+    output.set("call_ms", (time.now() - start) * 1000 / ${CALLS + 1})
+  end } },
+})`;
+
 const pipeline = `
 return pipeline.define({
   name = "commands",
@@ -37,25 +50,33 @@ export const overheadBenchmark: Benchmark = {
     withInstallation({ runners: 1, capacity: 1 }, async (installation) => {
       const { client, createPipeline, databaseUrl } = installation;
       await createPipeline(pipeline);
+      await createPipeline(callsPipeline);
       for (let learning = 0; learning < 3; learning += 1) await measure(client);
       const bare = await openBareJobs(databaseUrl, 'sleep 0.01', COMMANDS);
       const times: Times[] = [];
       const bareTimes: BareTimes[] = [];
+      const calls: number[] = [];
       try {
         await bare.run();
         for (let round = 0; round < rounds; round += 1) {
           times.push(await measure(client));
           bareTimes.push(await bare.run());
           await pause(QUIET_MS);
+          calls.push(await measureCalls(client));
+          await pause(QUIET_MS);
         }
       } finally {
         await bare.close();
       }
-      return rowsOf(times, bareTimes);
+      return rowsOf(times, bareTimes, calls);
     }),
 };
 
-function rowsOf(times: readonly Times[], bare: readonly BareTimes[]): Row[] {
+function rowsOf(
+  times: readonly Times[],
+  bare: readonly BareTimes[],
+  calls: readonly number[],
+): Row[] {
   const unit = 'ms';
   return [
     row({
@@ -78,6 +99,12 @@ function rowsOf(times: readonly Times[], bare: readonly BareTimes[]): Row[] {
       unit,
       ours: times.map(({ script, commands }) => (script - commands) / COMMANDS),
       peer: bare.map(({ asked, loop }) => (asked - loop) / COMMANDS),
+    }),
+    row({
+      name: 'of a transition: a call of the script that does nothing',
+      unit,
+      ours: calls,
+      note: 'one after the other: Lua process, runner, journal and back',
     }),
     row({
       name: 'of it end: script → finished',
@@ -105,4 +132,13 @@ async function measure(client: Client): Promise<Times> {
   const [began, ended, commands] = outputs.times as [number, number, number];
   await pause(QUIET_MS);
   return { wall, assignment: began * 1000 - launchedAt, script: (ended - began) * 1000, commands };
+}
+
+/** What a call takes that only reads the clock, in milliseconds. */
+async function measureCalls(client: Client): Promise<number> {
+  const { id } = await client.launchPipeline({ ref: 'calls', body: {} });
+  const { state, message } = await waitForEnd(client, id);
+  if (state !== 'succeeded') throw new Error(`job ${id} ended as ${state}: ${message ?? ''}`);
+  const { outputs } = await client.getJob({ id });
+  return outputs.call_ms as number;
 }
