@@ -1,6 +1,6 @@
 // Puts the runner together: the one place that chooses its real parts.
 import { readFileSync } from 'node:fs';
-import { describeThrown, type Logger, RivetError } from '@rivet/base';
+import { describeThrown, type Logger, optimiseHotCode, RivetError } from '@rivet/base';
 import { createPodmanDriver } from '@rivet/containers';
 import type { InstallationPolicy, RunJob } from '@rivet/engine';
 import { createLuaEngine } from '@rivet/lua';
@@ -13,6 +13,7 @@ import { createServerSecrets } from './server-secrets.ts';
 
 /** Loaded with the first job: it is most of this program, and a runner may wait for days. */
 const runJob: RunJob = async (...job) => {
+  optimiseHotCode(true);
   const engine = await import('@rivet/engine');
   return await engine.runJob(...job);
 };

@@ -47,6 +47,7 @@ export {
 export { createLimiter } from './limiter.ts';
 export { createLogger, type Logger, type LogLevel, silentLogger } from './logger.ts';
 export { didYouMean, nearest } from './nearest.ts';
+export { optimiseHotCode } from './optimised-code.ts';
 export { type Program, programEntry, programSources } from './programs.ts';
 export { releaseMemory } from './release-memory.ts';
 export { REDACTED, SecretText } from './secret-text.ts';
