@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { programEntry } from '@rivet/base';
 
 const START_MS = 180_000;
-const STOP_MS = 60_000;
+const STOP_MS = 120_000;
 const STDERR_BYTES_MAX = 200_000;
 
 /** One JSON line that a program wrote to its standard output. */
@@ -24,7 +24,7 @@ export interface Program {
   /** Resolves with its exit code, or the name of the signal that ended it. */
   readonly ended: Promise<number | string>;
   signal(name: NodeJS.Signals): void;
-  /** Sends SIGTERM and waits; SIGKILL after a minute. */
+  /** Sends SIGTERM and waits; SIGKILL after two minutes. */
   stop(): Promise<number | string>;
 }
 

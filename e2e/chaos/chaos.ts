@@ -1,6 +1,7 @@
 // One run of chaos: the system under load, the schedule of a seed, quiet, and the verdict.
 import { createRandom, describeThrown, sleep } from '@rivet/base';
 import { createPipeline } from '../jobs.ts';
+import { type Drain, drainFaults, openJobs, runUndisturbed, untilEnded } from './drain.ts';
 import { eventually } from './eventually.ts';
 import { type Usage, usageFaults } from './leaks.ts';
 import { startLoad } from './load.ts';
@@ -13,6 +14,8 @@ export interface ChaosReport extends Verdict {
   readonly seed: number;
   readonly strikes: number;
   readonly jobs: number;
+  /** Undefined when the run did not come so far. */
+  readonly drain: Drain | undefined;
   /** Of the programs in the end. */
   readonly usage: readonly Usage[];
   /** How to see it again; for a failure. */
@@ -20,7 +23,9 @@ export interface ChaosReport extends Verdict {
 }
 
 /** After the last fault, in milliseconds. */
-const DRAIN_MS = 120_000;
+const DRAIN_MS = 300_000;
+/** Shorter runs do not measure how soon the jobs end undisturbed: it takes its time. */
+const MEASURED_MINUTES_MIN = 1;
 
 /**
  * Runs the schedule of `seed` for `minutes` minutes.
@@ -36,6 +41,7 @@ export async function runChaos(
   const faults: string[] = [];
   let verdict: Verdict = { faults: [], ends: {}, lostAttempts: 0 };
   let jobs = 0;
+  let drain: Drain | undefined;
   let usage: readonly Usage[] = [];
   try {
     const ref = await eventually(() => createPipeline(system.observer, PIPELINE));
@@ -45,7 +51,15 @@ export async function runChaos(
     await load.stop();
     jobs = load.jobs.length;
     say(`quiet; ${jobs} jobs were launched`);
-    verdict = await verifyJobs(system.observer, load.jobs, DRAIN_MS);
+    const open = await openJobs(system.observer, load.jobs);
+    const ms = await untilEnded(system.observer, open, DRAIN_MS);
+    verdict = await verifyJobs(system.observer, load.jobs);
+    const undisturbedMs =
+      minutes < MEASURED_MINUTES_MIN
+        ? undefined
+        : await runUndisturbed(system.observer, ref, open, DRAIN_MS);
+    drain = { jobs: open.length, ms, undisturbedMs };
+    faults.push(...drainFaults(drain));
     faults.push(...(await system.violations()));
     usage = await system.usage();
     faults.push(...usage.flatMap(usageFaults));
@@ -57,7 +71,7 @@ export async function runChaos(
   }
   faults.push(...verdict.faults, ...(await system.stop()));
   const schedule = describeStrikes(strikes);
-  return { ...verdict, faults, seed, strikes: strikes.length, jobs, usage, schedule };
+  return { ...verdict, faults, seed, strikes: strikes.length, jobs, drain, usage, schedule };
 }
 
 /** Resolves when the last is over, with what could not be done. */

@@ -3,7 +3,7 @@ import { sleep } from '@rivet/base';
 
 const PAUSE_MS = 200;
 /** When the caller does not say: until everything is up for the first time, in milliseconds. */
-const MS_MAX = 60_000;
+const MS_MAX = 180_000;
 
 /**
  * The answer of `ask`, once it gives one.

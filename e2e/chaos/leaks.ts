@@ -6,7 +6,7 @@ import { eventually } from './eventually.ts';
 /** Far above what a program of this load needs, far below what a leak of hours comes to. */
 const OPEN_FILES_MAX = 400;
 const MEMORY_BYTES_MAX = 700 * 1024 ** 2;
-const CLOSE_MS = 20_000;
+const CLOSE_MS = 60_000;
 
 /** What a program uses that has outlived chaos; none of it may grow with what it went through. */
 export interface Usage {

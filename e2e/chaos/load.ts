@@ -10,7 +10,7 @@ import type { Numbers } from './pipeline.ts';
 const OPEN_JOBS = 8;
 const LOOK_MS = 400;
 /** Of one try; a cut answer must not hold the load up. */
-const TRY_MS = 5000;
+const TRY_MS = 10_000;
 
 /** A job whose launch was acknowledged. */
 export interface Launched {
@@ -97,7 +97,7 @@ function choose(random: Random): Numbers {
 
 /** However long the chaos lasts: what was asked for must be acknowledged, or refused. */
 function insist<T>(ask: () => Promise<T>): Promise<T> {
-  return eventually(ask, { ms: 120_000, isRefusal });
+  return eventually(ask, { ms: 300_000, isRefusal });
 }
 
 /** Whether the server has understood the question and said no, which it will say again. */

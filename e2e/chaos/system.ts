@@ -140,6 +140,7 @@ export async function startSystem(): Promise<ChaosSystem> {
           member.release();
           member.signal('SIGCONT');
         }
+        await allReady([...orchestrators, ...runners]);
         await allOnline(observer);
       },
       usage: async () => {
@@ -199,6 +200,14 @@ async function startRunner(
     (program) => program.announced('online'),
   );
   return Object.assign(member, { server, stateDirectory, podman, disk });
+}
+
+/** Waits until every program is up: one that was killed may seem to be online for a while. */
+async function allReady(members: readonly Member[]): Promise<void> {
+  await eventually(async () => {
+    const away = members.filter(({ isReady }) => !isReady).map(({ name }) => name);
+    if (away.length > 0) throw new Error(`${away.join(', ')} did not come up`);
+  });
 }
 
 /** Waits until every runner polls again. */
