@@ -140,8 +140,8 @@ export function precompile(modules: readonly WireModule[]): void {
 }
 
 /**
- * Runs what makes a program of modules that were precompiled, and keeps what was compiled also for a
- * program that is made instead of that one: the two are never both used.
+ * Runs what makes a program of modules that were precompiled, and keeps what was compiled also for
+ * a program that is made instead of that one: the two are never both used.
  */
 export function keepingCompiled<T>(modules: readonly WireModule[], make: () => T): T {
   const before = new Map(compiled);
