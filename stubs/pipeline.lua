@@ -111,6 +111,7 @@ pipeline = {}
 ---@field retry? RetryOptions
 ---@field concurrency? ConcurrencyOptions how many of its jobs run at a time
 ---@field priority? integer -1000 to 1000, 0 when absent: higher ones are given out first, where the launch does not say another
+---@field weight? integer 1 to 1000, 1 when absent: how many of its jobs are given out where a pipeline of weight 1 that waits too gets one
 ---@field max_queue_age? Duration how long its jobs wait for a runner; then they end
 ---@field policy? PolicyOptions may only narrow what the installation allows
 ---@field stages StageOptions[]
@@ -195,6 +196,10 @@ function builder:concurrency(options) end
 ---@param priority integer
 ---@return PipelineBuilder
 function builder:priority(priority) end
+
+---@param weight integer
+---@return PipelineBuilder
+function builder:weight(weight) end
 
 ---@param duration Duration
 ---@return PipelineBuilder

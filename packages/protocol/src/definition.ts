@@ -221,6 +221,8 @@ export const PipelineDefinition = Type.Object({
   concurrency: Type.Optional(ConcurrencyRule),
   /** Of its jobs, where the launch does not say another one; 0 when absent. */
   priority: Type.Optional(Type.Integer()),
+  /** Turns of its jobs where a pipeline of weight 1 that waits too gets one; 1 when absent. */
+  weight: Type.Optional(Type.Integer()),
   /** How long its jobs wait for a runner, at most; absent: for ever. */
   max_queue_age_ms: Type.Optional(Type.Integer()),
   policy: PipelinePolicy,

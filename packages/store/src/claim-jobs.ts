@@ -1,7 +1,8 @@
 // The claim: gives the first jobs of the queue to runners that wait, many in one statement, which
 // can store what those runners report at the same time.
 import type { InputValues, LaunchEvent } from '@rivet/protocol';
-import { isForRunners } from './job-queue.ts';
+import type { Turns } from './fair-share.ts';
+import { isClaimable } from './job-queue.ts';
 import { likePattern } from './name-filter.ts';
 import {
   type PlainReport,
@@ -10,6 +11,7 @@ import {
   type StoredReport,
 } from './plain-reports.ts';
 import { once, type Queryable, type Statement } from './statement.ts';
+import { isOfPipeline } from './waiting-pipelines.ts';
 
 /** One job that one runner may be given: a runner with capacity 3 has three. */
 export interface ClaimSlot {
@@ -41,6 +43,14 @@ export interface QueueMark {
   readonly from: string;
 }
 
+/** How many jobs of one priority each pipeline is owed. */
+export interface QueueTurns {
+  readonly priority: number;
+  /** Jobs with smaller ids are left to a claim without turns. */
+  readonly from: string;
+  readonly turns: readonly Turns[];
+}
+
 /** All the runners of the slots fulfil the same tags and may run the same pipelines. */
 export interface ClaimJobsRequest {
   readonly slots: readonly ClaimSlot[];
@@ -53,6 +63,8 @@ export interface ClaimJobsRequest {
    * Absent: the whole queue.
    */
   readonly marks?: readonly QueueMark[] | undefined;
+  /** First what has a higher priority, and then as many jobs as these say. Not beside marks. */
+  readonly turns?: QueueTurns | undefined;
   /** Plain reports of different jobs that the same statement stores. */
   readonly reports?: BroughtReports | undefined;
 }
@@ -71,11 +83,21 @@ const NO_PRIORITY = 1_000_000;
 
 /** Where the jobs are looked for. */
 interface Search {
-  /** A part `first`, when there is one; and a condition, both with the alias `q`. */
-  readonly first: string;
-  readonly begin: string;
+  /** Parts that end with `taken`. */
+  readonly parts: string;
   /** How many values they have, from $9 on. */
   readonly valueCount: number;
+}
+
+const CLAIMABLE = isClaimable('$4::text[]', '$7::text[]');
+
+/** SQL: the first jobs of the queue that fulfil a condition on `q`. */
+function firstJobs(condition: string): string {
+  // Both rows are locked, and skipped where somebody else has one: a claim never waits.
+  return `SELECT q.job_id, q.priority FROM job_queue q JOIN jobs j ON j.id = q.job_id AND j.id >= $8
+     WHERE ${CLAIMABLE} ${condition}
+     ORDER BY -q.priority, q.job_id
+     LIMIT $5 FOR UPDATE OF q, j SKIP LOCKED`;
 }
 
 const CLAIMED = `job_id, attempt, priority, lease_id, request_id, pipeline_id, pipeline_name,
@@ -89,13 +111,7 @@ function claimStatement(name: string, search: Search, withReports: boolean): Sta
      -- One that was revoked or paused while it waited gets nothing any more.
      JOIN runners ON runners.id = s.runner_id AND runners.revoked_at IS NULL
        AND (runners.paused_until IS NULL OR runners.paused_until <= now())
-   )${search.first}, taken AS (
-     -- Both rows are locked, and skipped where somebody else has one: a claim never waits.
-     SELECT q.job_id, q.priority FROM job_queue q JOIN jobs j ON j.id = q.job_id AND j.id >= $8
-     WHERE ${CLAIMABLE} ${search.begin}
-     ORDER BY -q.priority, q.job_id
-     LIMIT $5 FOR UPDATE OF q, j SKIP LOCKED
-   ), assigned AS (
+   ), ${search.parts}, assigned AS (
      SELECT t.job_id, t.priority, slot.* FROM (
        SELECT job_id, priority, row_number() OVER (ORDER BY priority DESC, job_id) AS n FROM taken
      ) t JOIN slot ON slot.n = t.n
@@ -127,13 +143,6 @@ function claimStatement(name: string, search: Search, withReports: boolean): Sta
 }
 
 /**
- * One CASE, which the planner takes to let half of them through: it thinks that the conditions
- * alone leave next to nothing, and would read and sort the whole queue.
- */
-const CLAIMABLE = `CASE WHEN ${isForRunners('$4::text[]')}
-       AND q.pipeline_name LIKE ANY($7::text[]) THEN true ELSE false END`;
-
-/**
  * The jobs of a priority from an id on, as one piece of the index. Compared as rows: of an equality
  * the planner would think that it leaves next to nothing, and read and sort all of them.
  */
@@ -142,13 +151,13 @@ function between(priority: string, mark: string): string {
        AND (-q.priority, q.job_id) <= (-${priority}, '${LAST_ID}')`;
 }
 
-const WHOLE: Search = { first: '', begin: '', valueCount: 0 };
+const WHOLE: Search = { parts: `taken AS (${firstJobs('')})`, valueCount: 0 };
 /**
  * The highest priority that has something. Of priorities without a mark nothing was given out yet,
  * so there is nothing to walk over between two that have one.
  */
 const FROM_MARKS: Search = {
-  first: `, first AS (
+  parts: `first AS (
      SELECT found.priority, found.mark
      FROM unnest($9::int[], $10::uuid[], $11::int[])
          WITH ORDINALITY AS m(priority, mark, higher, n),
@@ -164,22 +173,40 @@ const FROM_MARKS: Search = {
          ORDER BY priority DESC LIMIT 1
        ) AS found
      ORDER BY m.n LIMIT 1
+   ), taken AS (
+     ${firstJobs(`AND ${between('(SELECT priority FROM first)', '(SELECT mark FROM first)')}`)}
    )`,
-  begin: `AND ${between('(SELECT priority FROM first)', '(SELECT mark FROM first)')}`,
   valueCount: 3,
 };
+/** Of one priority so many of each pipeline; what has a higher one goes before. */
+const BY_PIPELINE: Search = {
+  parts: `urgent AS (
+     ${firstJobs('AND -q.priority < -$9::int')}
+   ), owed AS (
+     SELECT w.job_id, w.priority
+     FROM unnest($10::text[], $11::uuid[], $12::int[]) AS s(name, first, jobs_max), LATERAL (
+       SELECT q.job_id, q.priority FROM job_queue q JOIN jobs j ON j.id = q.job_id AND j.id >= $8
+       WHERE ${CLAIMABLE} AND ${isOfPipeline('$9::int', 's.name', 's.first')}
+       ORDER BY -q.priority, q.pipeline_name COLLATE "C", q.job_id
+       LIMIT s.jobs_max FOR UPDATE OF q, j SKIP LOCKED
+     ) w
+   ), taken AS (
+     SELECT job_id, priority FROM urgent UNION ALL SELECT job_id, priority FROM owed
+   )`,
+  valueCount: 4,
+};
 
-const claim = claimStatement('claim_jobs', WHOLE, false);
-const claimReporting = claimStatement('claim_jobs', WHOLE, true);
-const claimFrom = claimStatement('claim_jobs_from', FROM_MARKS, false);
-const claimFromReporting = claimStatement('claim_jobs_from', FROM_MARKS, true);
+const IN_ORDER = claimStatements('claim_jobs', WHOLE);
+const IN_ORDER_FROM_MARKS = claimStatements('claim_jobs_from', FROM_MARKS);
+const IN_TURNS = claimStatements('claim_jobs_in_turns', BY_PIPELINE);
 
 /**
  * Gives the first jobs of the queue to the slots, in their order, and starts an attempt of each.
  * Stores the reports beside that: all of it or nothing.
  */
 export async function claimJobs(db: Queryable, request: ClaimJobsRequest): Promise<ClaimedRow[]> {
-  const { slots, marks, reports } = request;
+  const { slots, reports } = request;
+  const { statements, from, searched } = searchOf(request);
   const values = [
     slots.map((slot) => slot.runnerId),
     slots.map((slot) => slot.requestId),
@@ -188,15 +215,14 @@ export async function claimJobs(db: Queryable, request: ClaimJobsRequest): Promi
     slots.length,
     request.leaseSeconds,
     request.pipelines.map(likePattern),
-    marks?.map(({ from }) => from).toSorted()[0] ?? NO_ID,
-    ...(marks === undefined ? [] : markValues(marks)),
+    from,
+    ...searched,
   ];
   if (reports === undefined || reports.reports.length === 0) {
-    return db.query(marks === undefined ? claim : claimFrom, values);
+    return db.query(statements.plain, values);
   }
-  const statement = marks === undefined ? claimReporting : claimFromReporting;
   const rows = await db.query<ClaimedRow & { readonly cancel_requested: boolean | null }>(
-    statement,
+    statements.reporting,
     [...values, ...plainReportValues(reports.reports)],
   );
   const stored: StoredReport[] = [];
@@ -208,6 +234,39 @@ export async function claimJobs(db: Queryable, request: ClaimJobsRequest): Promi
   }
   reports.onStored(stored);
   return claimed;
+}
+
+interface ClaimStatements {
+  readonly plain: Statement;
+  /** Stores reports too. */
+  readonly reporting: Statement;
+}
+
+function claimStatements(name: string, search: Search): ClaimStatements {
+  return {
+    plain: claimStatement(name, search, false),
+    reporting: claimStatement(name, search, true),
+  };
+}
+
+/** The statements of a request, the smallest id that they look at, and the values of the search. */
+function searchOf({ marks, turns }: ClaimJobsRequest): {
+  readonly statements: ClaimStatements;
+  readonly from: string;
+  readonly searched: readonly unknown[];
+} {
+  if (turns !== undefined) {
+    const searched = [
+      turns.priority,
+      turns.turns.map(({ name }) => name),
+      turns.turns.map(({ first }) => first),
+      turns.turns.map(({ count }) => count),
+    ];
+    return { statements: IN_TURNS, from: turns.from, searched };
+  }
+  if (marks === undefined) return { statements: IN_ORDER, from: NO_ID, searched: [] };
+  const from = marks.map((mark) => mark.from).toSorted()[0] ?? NO_ID;
+  return { statements: IN_ORDER_FROM_MARKS, from, searched: markValues(marks) };
 }
 
 /** Marks by falling priority, each with the one above it; at the end what is below all of them. */

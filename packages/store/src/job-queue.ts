@@ -42,6 +42,25 @@ export function isForRunners(fulfils: string): string {
        AND (q.expires_at IS NULL OR q.expires_at > now())`;
 }
 
+/**
+ * SQL: whether such runners may claim `q`, which fits one of the patterns of LIKE in `names`. One
+ * CASE, which the planner takes to let half of them through: it thinks that the conditions alone
+ * leave next to nothing, and would read and sort the whole queue.
+ */
+export function isClaimable(fulfils: string, names: string): string {
+  return `CASE WHEN ${isForRunners(fulfils)}
+       AND q.pipeline_name LIKE ANY(${names}) THEN true ELSE false END`;
+}
+
+/** SQL: joins the current version of the pipeline of that name, where there is one, as `v`. */
+export function joinVersions(name: string): string {
+  return `LEFT JOIN pipelines p ON p.name = ${name} AND p.deleted_at IS NULL
+     LEFT JOIN pipeline_versions v ON v.pipeline_id = p.id AND v.version = p.version`;
+}
+
+/** SQL: how many turns the pipeline of the version `v` gets where one of weight 1 gets one. */
+export const WEIGHT = `COALESCE((v.definition->>'weight')::int, 1)`;
+
 const insert = once(
   'enqueue_job',
   `INSERT INTO job_queue (job_id, priority, run_after, needs, pipeline_name, patterns, expires_at)
@@ -131,8 +150,12 @@ export interface QueuePosition {
   /** Milliseconds until it ends because nobody took it; null: it waits for ever. */
   readonly expires_ms: number | null;
   readonly pipeline_name: string;
-  /** Jobs before it that any runner could take. */
+  /** Jobs that any runner could take: of a higher priority, and older ones of its pipeline. */
   readonly ahead: number;
+  /** The weight of its pipeline. */
+  readonly weight: number;
+  /** The weights of all pipelines with jobs of its priority that wait. */
+  readonly weights: number;
 }
 
 const readPosition = repeatable(
@@ -142,9 +165,19 @@ const readPosition = repeatable(
        ELSE greatest(0, extract(epoch FROM q.run_after - now()) * 1000)::int END AS wait_ms,
      (extract(epoch FROM q.expires_at - now()) * 1000)::float8 AS expires_ms,
      (SELECT count(*)::int FROM job_queue o
-      WHERE o.run_after <= now()
-        AND (o.priority > q.priority OR (o.priority = q.priority AND o.job_id < q.job_id))) AS ahead
-   FROM job_queue q WHERE q.job_id = $1`,
+      WHERE o.run_after <= now() AND (o.priority > q.priority OR (o.priority = q.priority
+        AND o.pipeline_name = q.pipeline_name AND o.job_id < q.job_id))) AS ahead,
+     s.weight, s.weights
+   FROM job_queue q, LATERAL (
+     SELECT sum(w.weight)::int AS weights,
+       (sum(w.weight) FILTER (WHERE w.name = q.pipeline_name))::int AS weight
+     FROM (
+       SELECT n.name, ${WEIGHT} AS weight FROM (
+         SELECT DISTINCT o.pipeline_name AS name FROM job_queue o
+         WHERE o.priority = q.priority AND (o.run_after <= now() OR o.job_id = q.job_id)) n
+       ${joinVersions('n.name')}) w
+   ) s
+   WHERE q.job_id = $1`,
 );
 
 /** Where a job stands in the queue; undefined when it is not in it. */

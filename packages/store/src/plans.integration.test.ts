@@ -9,6 +9,7 @@ import { readLog } from './job-logs.ts';
 import { findJobs, listJobs } from './jobs.ts';
 import { findRunnerByToken } from './runner-tokens.ts';
 import { once, type Queryable, type Statement } from './statement.ts';
+import { listWaitingPipelines } from './waiting-pipelines.ts';
 
 const HISTORY = 100_000;
 const QUEUED = 2000;
@@ -132,6 +133,18 @@ describe.each(['without statistics', 'with statistics'])('%s', (statistics) => {
     [
       'a claim of a runner that may run nothing of what waits',
       (db: Queryable) => claimJobs(db, { ...request, pipelines: ['q*'] }),
+    ],
+    [
+      'a claim by turns',
+      (db: Queryable) => {
+        const first = '01900001-0000-7000-8000-000000000000';
+        const turns = [{ name: 'p', first, count: 1 }];
+        return claimJobs(db, { ...request, turns: { priority: 0, from: first, turns } });
+      },
+    ],
+    [
+      'a look at the pipelines that wait',
+      (db: Queryable) => listWaitingPipelines(db, { fulfils: [], pipelines: ['p*'], max: 1000 }),
     ],
     [
       'a claim from marks on',

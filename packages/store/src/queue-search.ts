@@ -2,16 +2,16 @@
 // an old snapshot, which a backup may hold for hours, PostgreSQL cannot forget those entries.
 import { performance } from 'node:perf_hooks';
 import { type ClaimedRow, type ClaimJobsRequest, claimJobs, type QueueMark } from './claim-jobs.ts';
+import { earlier, launchedBefore } from './launch-bound.ts';
+import { PipelineTurns, withoutFilled } from './pipeline-turns.ts';
 import type { Queryable } from './statement.ts';
 
-export type ClaimRequest = Omit<ClaimJobsRequest, 'marks'>;
+export type ClaimRequest = Omit<ClaimJobsRequest, 'marks' | 'turns'>;
 
 /** The whole queue is looked at as often as this, in milliseconds. */
 const WHOLE_EVERY_MS = 900;
 /** Before that it is left alone for so many times as long as the last look took. */
 const WHOLE_PAUSE = 4;
-/** A job is searched from its mark on when its launch takes no longer than this, in milliseconds. */
-const LAUNCH_MS = 500;
 const GROUPS_MAX = 1000;
 const PRIORITIES_MAX = 16;
 
@@ -19,6 +19,7 @@ const PRIORITIES_MAX = 16;
 interface Group {
   /** By priority: nothing before it was left for them the last time. */
   readonly marks: Map<number, string>;
+  readonly turns: PipelineTurns;
   wholeAtMs: number;
   wholeTookMs: number;
 }
@@ -38,9 +39,22 @@ export class QueueSearch {
     this.#onMore = onMore;
   }
 
-  /** As `claimJobs`. What a first statement gave is returned also when a second one fails. */
+  /**
+   * As `claimJobs`; pipelines that wait for the same runners take turns. What a first statement
+   * gave is returned also when another one fails.
+   */
   async claim(db: Queryable, request: ClaimRequest): Promise<ClaimedRow[]> {
     const group = this.#groupOf(request);
+    const owed = await group.turns.claim(db, request);
+    const rows =
+      owed === undefined
+        ? await this.#claimInOrder(db, request, group)
+        : await claimRest(owed, request, (rest) => this.#claimInOrder(db, rest, group));
+    group.turns.isBacklog = rows.length >= request.slots.length;
+    return rows;
+  }
+
+  async #claimInOrder(db: Queryable, request: ClaimRequest, group: Group): Promise<ClaimedRow[]> {
     const sinceMs = performance.now() - group.wholeAtMs;
     if (group.marks.size === 0 || sinceMs >= WHOLE_EVERY_MS) return whole(db, request, group);
     const rows = await claimJobs(db, { ...request, marks: marksOf(group) });
@@ -55,16 +69,8 @@ export class QueueSearch {
       }, pauseMs).unref();
       return rows;
     }
-    const filled = new Set(rows.map((row) => row.lease_id));
-    const slots = request.slots.filter(({ leaseId }) => !filled.has(leaseId));
-    try {
-      const more = await whole(db, { ...request, slots, reports: undefined }, group);
-      // The first one gives jobs of one priority.
-      return [...rows, ...more].sort(inOrder);
-    } catch (error) {
-      if (rows.length === 0) throw error;
-      return rows;
-    }
+    // The first one gives jobs of one priority.
+    return claimRest(rows, request, (rest) => whole(db, rest, group));
   }
 
   #groupOf({ fulfils, pipelines }: ClaimRequest): Group {
@@ -73,9 +79,24 @@ export class QueueSearch {
     if (known !== undefined) return known;
     const [oldest] = this.#groups.keys();
     if (this.#groups.size >= GROUPS_MAX && oldest !== undefined) this.#groups.delete(oldest);
-    const group = { marks: new Map(), wholeAtMs: 0, wholeTookMs: 0 };
+    const group = { marks: new Map(), turns: new PipelineTurns(), wholeAtMs: 0, wholeTookMs: 0 };
     this.#groups.set(key, group);
     return group;
+  }
+}
+
+/** Fills what is left, in a second statement. */
+async function claimRest(
+  rows: ClaimedRow[],
+  request: ClaimRequest,
+  claim: (rest: ClaimRequest) => Promise<ClaimedRow[]>,
+): Promise<ClaimedRow[]> {
+  if (rows.length >= request.slots.length) return rows;
+  try {
+    return [...rows, ...(await claim(withoutFilled(request, rows)))].sort(inOrder);
+  } catch (error) {
+    if (rows.length === 0) throw error;
+    return rows;
   }
 }
 
@@ -114,16 +135,6 @@ function setMark(marks: Map<number, string>, priority: number, from: string): vo
   if (marks.size > PRIORITIES_MAX && oldest !== undefined) marks.delete(oldest);
 }
 
-/** The smallest id of jobs whose launch may still be under way. */
-function launchedBefore(): string {
-  const hex = (Date.now() - LAUNCH_MS).toString(16).padStart(12, '0');
-  return `${hex.slice(0, 8)}-${hex.slice(8)}-0000-0000-000000000000`;
-}
-
 function inOrder(a: ClaimedRow, b: ClaimedRow): number {
   return b.priority - a.priority || (a.job_id < b.job_id ? -1 : 1);
-}
-
-function earlier(a: string, b: string): string {
-  return a < b ? a : b;
 }

@@ -8,6 +8,7 @@ import {
   listFailedAndSkippedStages,
   listRunners,
   type Queryable,
+  type QueuePosition,
   readAttempt,
   readGroupPlace,
   readJobContent,
@@ -49,7 +50,7 @@ async function whyQueued(
 ): Promise<ExplanationCause[]> {
   const position = await readQueuePosition(db, job.id);
   if (position === undefined) return [cause('about_to_start', 'A runner is about to take it.')];
-  const { wait_ms: waitMs, expires_ms: expiresMs, ahead } = position;
+  const { wait_ms: waitMs, expires_ms: expiresMs } = position;
   const expiry =
     expiresMs === null
       ? []
@@ -63,7 +64,7 @@ async function whyQueued(
   const content = await readJobContent(db, job.id);
   const runners = await listRunners(db, { after: '', limit: RUNNERS_MAX });
   const wanted = { pipeline: job.pipeline_name, tags: content?.tags ?? [] };
-  return [...whyNoRunner(wanted, runners.map(presentRunner)), placeOf(ahead), ...expiry];
+  return [...whyNoRunner(wanted, runners.map(presentRunner)), placeOf(position), ...expiry];
 }
 
 function whyNotAdmitted(
@@ -85,9 +86,16 @@ function placeInGroup({ ahead, weight, weights }: GroupPlace): string {
   return ahead === 0 ? `${share}.` : `${share}, and ${jobs(ahead)} of that pipeline before it.`;
 }
 
-function placeOf(ahead: number): ExplanationCause {
-  if (ahead === 0) return cause('queue_place', 'It is the next in the queue.');
-  return cause('queue_place', `${jobs(ahead)} before it in the queue.`);
+function placeOf({ ahead, weight, weights }: QueuePosition): ExplanationCause {
+  if (weight === weights) {
+    const text =
+      ahead === 0 ? 'It is the next in the queue.' : `${jobs(ahead)} before it in the queue.`;
+    return cause('queue_place', text);
+  }
+  const share = `Its pipeline has the weight ${weight} of ${weights} that wait at its priority`;
+  if (ahead === 0) return cause('queue_place', `${share}, and it is the next of that pipeline.`);
+  const text = `${share}; ${jobs(ahead)} before it, of that pipeline or of a higher priority.`;
+  return cause('queue_place', text);
 }
 
 function jobs(count: number): string {

@@ -19,6 +19,8 @@ export const readPriority: Reader<number> = numberReader(-PRIORITY_MAX, PRIORITY
 const GROUP_LIMIT_MAX = 1000;
 const WEIGHT_MAX = 1000;
 
+export const readWeight: Reader<number> = numberReader(1, WEIGHT_MAX, true);
+
 /** `"waiting"`, or a bool: all, none. */
 const readSuperseded: Reader<ConcurrencyRule['cancel_superseded']> = (value, path, issues) => {
   if (typeof value === 'string') return choiceReader(['waiting'])(value, path, issues);
@@ -41,7 +43,7 @@ export const readConcurrency: Reader<ConcurrencyRule> = (value, path, issues) =>
   const limit =
     optional(record, 'limit', path, issues, numberReader(1, GROUP_LIMIT_MAX, true)) ?? 1;
   const superseded = optional(record, 'cancel_superseded', path, issues, readSuperseded) ?? 'none';
-  const weight = optional(record, 'weight', path, issues, numberReader(1, WEIGHT_MAX, true));
+  const weight = optional(record, 'weight', path, issues, readWeight);
   if (group === undefined) return undefined;
   return { group, limit, cancel_superseded: superseded, ...present({ weight }) };
 };

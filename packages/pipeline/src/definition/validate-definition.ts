@@ -9,7 +9,7 @@ import { type ReadInput, readInput } from './input-definition.ts';
 import { fieldPath, IssueList, type IssueSources, itemPath } from './issue-list.ts';
 import type { LuaChecks } from './lua-checks.ts';
 import { checkInputName, readName } from './names.ts';
-import { checkGroupInputs, readConcurrency, readPriority } from './queueing.ts';
+import { checkGroupInputs, readConcurrency, readPriority, readWeight } from './queueing.ts';
 import {
   fieldOf,
   labelOf,
@@ -64,6 +64,7 @@ const KNOWN = [
   'retry',
   'concurrency',
   'priority',
+  'weight',
   'max_queue_age',
   'policy',
   'stages',
@@ -101,6 +102,7 @@ export function validateDefinition(
   const retry = at('retry', readRetry) ?? null;
   const concurrency = at('concurrency', readConcurrency);
   const priority = at('priority', readPriority);
+  const weight = at('weight', readWeight);
   const maxQueueAgeMs = at('max_queue_age', readDurationMs);
   const policy = at('policy', readPolicy) ?? {};
   const stages = required(record, 'stages', '', issues, 'a list of stages', readStages) ?? [];
@@ -122,7 +124,7 @@ export function validateDefinition(
       env,
       timeout_ms: timeoutMs,
       retry,
-      ...present({ concurrency, priority, max_queue_age_ms: maxQueueAgeMs }),
+      ...present({ concurrency, priority, weight, max_queue_age_ms: maxQueueAgeMs }),
       policy,
       stages: stages.flatMap((stage) => stage.definition ?? []),
     },

@@ -104,7 +104,8 @@ local function part(definition, field)
 end
 
 for _, field in ipairs({
-  "name", "description", "timeout", "retry", "concurrency", "priority", "max_queue_age", "policy",
+  "name", "description", "timeout", "retry", "concurrency", "priority", "weight", "max_queue_age",
+  "policy",
 }) do
   method(field, function(definition, value) definition[field] = value end)
 end
