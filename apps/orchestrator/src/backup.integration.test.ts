@@ -186,9 +186,9 @@ test('whoever held something in the world of before is refused, and its jobs go 
   const { lost } = await restore(file, database);
   const { jobs, held } = before;
   expect(lost).toEqual([jobs.running, jobs.stopping, jobs.lost].sort());
-  const { orchestrator } = await startTestOrchestrator(url, { masterKey, leaseSeconds: 2 });
+  const { orchestrator } = await startTestOrchestrator(url, { masterKey, leaseSeconds: 8 });
   try {
-    const runner = clientFor(orchestrator.url, before.runner_token, 1);
+    const runner = clientFor(orchestrator.url, before.runner_token);
     const body = { ...reportOf(held as never, { seq: 100, logs: [logLine(1)] }) };
     await expect(runner.reportJob({ id: jobs.running, body })).rejects.toMatchObject({
       entry: { status: 409 },

@@ -94,6 +94,17 @@ test('a statement that takes too long is ended, and not tried again', async () =
   expect(tries).toEqual([{ last_value: '1' }]);
 });
 
+test('a program that stands still in a transaction keeps its locks for half a minute at most', async () => {
+  const timeout = repeatable(
+    'timeout',
+    `SELECT current_setting('idle_in_transaction_session_timeout') AS idle,
+       current_setting('statement_timeout') AS statement`,
+  );
+  expect(await database.query(timeout)).toEqual([{ idle: '30s', statement: '15s' }]);
+  const inTransaction = database.transaction((tx) => tx.query(timeout), { repeatable: true });
+  expect(await inTransaction).toEqual([{ idle: '30s', statement: '15s' }]);
+});
+
 test('a network that swallows everything does not hold a statement for ever', async () => {
   const { port, hostname } = new URL(testDatabase.url);
   let swallow = false;

@@ -1,4 +1,5 @@
 // Several orchestrators and many runners at once, also while one is killed.
+import { setTimeout as delay } from 'node:timers/promises';
 import { type ClaimedJob, type Client, isFinalJobState } from '@rivet/protocol';
 import type { Database } from '@rivet/store';
 import { startProgram, type TestProgram, useTestDatabase } from '@rivet/testing';
@@ -70,6 +71,9 @@ test('two orchestrators give 500 jobs to 16 runners, each job once', async () =>
   expect(await count('SELECT count(*)::int FROM job_queue')).toBe(0);
 }, 120_000);
 
+/** What is claimed from one that dies just then waits as long. */
+const LEASE_SECONDS = 8;
+
 /** An orchestrator that can be killed. */
 async function spawnOrchestrator(port: string): Promise<{ child: TestProgram; url: string }> {
   const child = startProgram(new URL('../main.ts', import.meta.url), {
@@ -77,7 +81,7 @@ async function spawnOrchestrator(port: string): Promise<{ child: TestProgram; ur
     RIVET_MASTER_KEY: testMasterKey.text.reveal(),
     RIVET_LISTEN: `127.0.0.1:${port}`,
     RIVET_LOG_LEVEL: 'silent',
-    RIVET_LEASE: '3s',
+    RIVET_LEASE: `${LEASE_SECONDS}s`,
   });
   children.push(child);
   const { url } = await child.event('listening');
@@ -85,7 +89,7 @@ async function spawnOrchestrator(port: string): Promise<{ child: TestProgram; ur
 }
 
 test('jobs end once, with whole logs, while an orchestrator is killed repeatedly', async () => {
-  const survivor = await startTestOrchestrator(testDatabase.url, { leaseSeconds: 3 });
+  const survivor = await startTestOrchestrator(testDatabase.url, { leaseSeconds: LEASE_SECONDS });
   servers.push(survivor);
   let victim = await spawnOrchestrator('0');
   const { port } = new URL(victim.url);
@@ -98,7 +102,7 @@ test('jobs end once, with whole logs, while an orchestrator is killed repeatedly
   /** Sends through whichever answers, the same report again after a failure: as a runner does. */
   const send = async (runner: FakeRunner, job: ClaimedJob, changes: object): Promise<boolean> => {
     const body = reportOf(job, changes);
-    for (let tried = 0; tried < 50; tried += 1) {
+    for (let tried = 0; tried < 500; tried += 1) {
       const client = tried % 2 === 0 ? toVictim : survivor.client;
       const own = runner.through(client, 1).client;
       const result = await own.reportJob({ id: job.id, body }).then(
@@ -107,7 +111,9 @@ test('jobs end once, with whole logs, while an orchestrator is killed repeatedly
       );
       if (result === 'stored') return true;
       if (result === 'RIVET_LEASE_LOST') return false;
-      expect(result).toBe('RIVET_SERVER_UNREACHABLE');
+      // A database that answers slowly, as on a busy machine, is one that is away.
+      expect(['RIVET_SERVER_UNREACHABLE', 'RIVET_DATABASE_UNREACHABLE']).toContain(result);
+      await delay(20);
     }
     throw new Error('no orchestrator took the report');
   };
@@ -127,7 +133,7 @@ test('jobs end once, with whole logs, while an orchestrator is killed repeatedly
   };
   const kill = async (): Promise<void> => {
     for (let times = 0; times < 4; times += 1) {
-      await new Promise((resolve) => setTimeout(resolve, 100 + Math.random() * 400));
+      await delay(100 + Math.random() * 400);
       victim.child.signal('SIGKILL');
       await victim.child.ended;
       victim = await spawnOrchestrator(port);
