@@ -1,5 +1,5 @@
-// How soon everything comes to its end once the faults have stopped, beside the same jobs where there
-// were none.
+// How soon everything comes to its end once the faults have stopped, beside the same jobs where
+// there were none.
 import { sleep } from '@rivet/base';
 import { type Client, isFinalJobState } from '@rivet/protocol';
 import { eventually } from './eventually.ts';

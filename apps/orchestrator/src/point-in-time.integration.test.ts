@@ -91,7 +91,7 @@ test('whoever held something that is not known any more is refused, and what end
   };
   expect(await states()).toEqual(['running 2', 'running 1', 'queued 0']);
 
-  // A runner that lives says what it has: what it had ended is lost at once, and not with its lease.
+  // A runner that lives says what it has: what it had ended is lost at once, not with its lease.
   const again = await runner.through(client).reconnect([
     { job_id: going, attempt: 1, lease_ids: [goingJob.lease_id] },
     { job_id: waiting, attempt: 1, lease_ids: [waitingJob.lease_id] },

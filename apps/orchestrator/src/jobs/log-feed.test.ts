@@ -88,6 +88,31 @@ describe('the live end of a log', () => {
     expect(position.after).toBeLessThan(8);
   });
 
+  it('keeps nothing of ten thousand who come and go while one stays', async () => {
+    const { log, onIdle, changed, join } = setUp();
+    const stays = join();
+    const partings: string[] = [];
+    for (let n = 1; n <= 10_000; n += 1) {
+      const { client, parted } = join({ attempt: 1, after: log.lineCount });
+      if (n % 1000 === 0) {
+        log.print(`${n}`);
+        changed();
+        await vi.waitFor(() => expect(stays.texts().at(-1)).toBe(`${n}`), WITHIN);
+      }
+      client.leave();
+      partings.push((await parted).why);
+    }
+    expect(new Set(partings)).toEqual(new Set(['gone']));
+    // Each line was read once, and not for each of them.
+    expect(log.reads.length).toBeLessThan(100);
+    expect(stays.texts()).toHaveLength(10);
+    // Nobody else is left: it is over with the one who stayed.
+    expect(onIdle).not.toHaveBeenCalled();
+    stays.client.leave();
+    await stays.parted;
+    expect(onIdle).toHaveBeenCalledTimes(1);
+  });
+
   it('goes on with the next attempt from its first line', async () => {
     const { log, changed, join } = setUp();
     const { texts } = join();
