@@ -16,6 +16,11 @@ for (let value = 0; value < 16; value += 1) {
     VALUE[digit.charCodeAt(0)] = value;
   }
 }
+/** What two digits side by side are: looked up at once, as most of a log may be numbers. */
+const BYTE = new Uint16Array(2 ** 16);
+for (let digits = 0; digits < BYTE.length; digits += 1) {
+  BYTE[digits] = ((VALUE[digits >> 8] ?? 0) << 4) | (VALUE[digits & 0xff] ?? 0);
+}
 
 export const hexadecimal: ReadNumber = (buffer, start, end) => {
   if ((end - start) % 2 !== 0) return 0;
@@ -52,7 +57,7 @@ export const octal: ReadNumber = (buffer, start, end) => {
 
 /** The byte of two hexadecimal digits; more than 255 when one of them is none. */
 export function byteAt(buffer: Uint8Array, at: number): number {
-  return (valueAt(buffer, at) << 4) | valueAt(buffer, at + 1);
+  return BYTE[((buffer[at] ?? 0) << 8) | (buffer[at + 1] ?? 0)] ?? NO_DIGIT;
 }
 
 export function isDigitAt(buffer: Uint8Array, at: number): boolean {

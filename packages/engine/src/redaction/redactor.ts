@@ -1,14 +1,8 @@
 // Hides the secrets of one job in everything that leaves it, whatever form they have there.
 import { formatSize, REDACTED, RivetError } from '@rivet/base';
-import { Automaton, LONG_FORM_BYTES_MIN } from './automaton.ts';
+import { inOne, kindOf, withForms } from './form-automata.ts';
 import { type Automata, createRedactionStream, type RedactionStream } from './redaction-stream.ts';
-import {
-  dumpedForms,
-  FORM_BYTES_MIN,
-  type SecretForm,
-  secretForms,
-  visibleBytes,
-} from './secret-forms.ts';
+import { dumpedForms, FORM_BYTES_MIN, secretForms, visibleBytes } from './secret-forms.ts';
 
 const SECRET_BYTES_MAX = 64 * 1024;
 const SECRETS_BYTES_MAX = 256 * 1024;
@@ -78,6 +72,20 @@ export function createRedactor(): Redactor {
     }
     return automata;
   };
+  /**
+   * What one stream looks for. It begins with few automata; they are others only when a secret was
+   * added, as what a stream knows of a line that it is amid of goes with them.
+   */
+  const ofStream = (): (() => Automata) => {
+    let known: { readonly automata: Automata; readonly count: number } | undefined;
+    return () => {
+      if (known?.count === secrets.size) return known.automata;
+      const { texts, dumps } = current();
+      if (known === undefined) automata = { texts: texts.map(inOne), dumps: inOne(dumps) };
+      known = { automata, count: secrets.size };
+      return automata;
+    };
+  };
   const redactText = (text: string): string => {
     if (secrets.size === 0 || Buffer.byteLength(text) < FORM_BYTES_MIN) return text;
     const stream = createRedactionStream(current);
@@ -99,7 +107,7 @@ export function createRedactor(): Redactor {
     addMasked: (text, what) => add(text, what, MASKED),
     text: redactText,
     value: (value) => (secrets.size === 0 ? value : redactValue(value, redactText)),
-    stream: () => createRedactionStream(current),
+    stream: () => createRedactionStream(ofStream()),
   };
 }
 
@@ -129,36 +137,6 @@ function redactValue(value: unknown, redact: (text: string) => string): unknown 
     return pair;
   });
   return changed ? Object.fromEntries(shown) : value;
-}
-
-/**
- * Forms that wrap have automata of their own. So have the short ones of the others: a log is read
- * in steps as long as the shortest form of an automaton allows.
- */
-function kindOf({ bytes, wraps }: SecretForm): number {
-  if (wraps) return 0;
-  return bytes.length < LONG_FORM_BYTES_MIN ? 1 : 2;
-}
-
-/** The new automata, few enough that a stream asks each of them, and each form is rebuilt rarely. */
-function withForms(
-  automata: readonly Automaton[],
-  added: readonly SecretForm[],
-): readonly Automaton[] {
-  if (added.length === 0) return automata;
-  const kept = [...automata];
-  let forms = [...added];
-  let size = sizeOf(forms);
-  for (let last = kept.at(-1); last !== undefined && last.size <= 2 * size; last = kept.at(-1)) {
-    forms = [...last.forms, ...forms];
-    size += last.size;
-    kept.pop();
-  }
-  return [...kept, new Automaton(forms)];
-}
-
-function sizeOf(forms: readonly SecretForm[]): number {
-  return forms.reduce((sum, { bytes }) => sum + bytes.length, 0);
 }
 
 /**
