@@ -99,7 +99,7 @@ it('goes on at the new end of a file that was cut', async () => {
   following.wakeup.notify();
   // The poll sees the cut before the next bytes come, as it would with a slow writer.
   await expect.poll(() => following.text().length).toBe(18);
-  await new Promise((resolve) => setTimeout(resolve, 300));
+  await new Promise((resolve) => setTimeout(resolve, 1500));
   await appendFile(path, Buffer.concat([Buffer.from('next\n'), MARK]));
   following.wakeup.notify();
   await following.done;
