@@ -147,8 +147,8 @@ it('the job of a runner that stays dead is going again within 20 s', async () =>
   const killedAt = performance.now();
   runners[0]!.signal('SIGKILL');
   await waitForJob(client, id, (job) => job.attempt === 2 && job.log_lines > 0);
-  // A lease, a look of the duty and the pause before another attempt: 18 s at most. The rest is what
-  // a busy machine takes.
+  // A lease, a look of the duty and the pause before another attempt: 18 s at most. The rest is the
+  // time of a busy machine.
   expect(performance.now() - killedAt).toBeLessThan(35_000);
   expect(await waitForEnd(client, id)).toMatchObject({ state: 'succeeded', runner: 'runner-2' });
   // Whoever starts there again finds what it left, and removes it.

@@ -1,4 +1,4 @@
-// Whose turn it is: the turns of pipelines by their weights, as start-time fair queueing gives them.
+// Whose turn it is: pipelines by their weights, as start-time fair queueing gives turns.
 
 /** A pipeline that waits for turns. */
 export interface Contender {

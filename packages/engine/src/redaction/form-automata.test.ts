@@ -1,4 +1,4 @@
-// How many automata a stream has to ask as secrets are added one by one, and that it finds the same.
+// How many automata a stream asks as secrets are added one by one, and that it finds the same.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Automaton } from './automaton.ts';
