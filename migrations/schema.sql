@@ -699,7 +699,7 @@ CREATE INDEX job_queue_order ON public.job_queue USING btree (((- priority)), jo
 
 CREATE UNIQUE INDEX job_queue_pkey ON public.job_queue USING btree (job_id);
 
-CREATE INDEX job_queue_shares ON public.job_queue USING btree (((- priority)), pipeline_name COLLATE "C", job_id);
+CREATE INDEX job_queue_shares ON public.job_queue USING btree (pipeline_name COLLATE "C", ((- priority)), job_id);
 
 CREATE INDEX job_secret_inputs_key ON ONLY public.job_secret_inputs USING btree (master_key_id);
 

@@ -187,7 +187,7 @@ const BY_PIPELINE: Search = {
      FROM unnest($10::text[], $11::uuid[], $12::int[]) AS s(name, first, jobs_max), LATERAL (
        SELECT q.job_id, q.priority FROM job_queue q JOIN jobs j ON j.id = q.job_id AND j.id >= $8
        WHERE ${CLAIMABLE} AND ${isOfPipeline('$9::int', 's.name', 's.first')}
-       ORDER BY -q.priority, q.pipeline_name COLLATE "C", q.job_id
+       ORDER BY q.pipeline_name COLLATE "C", -q.priority, q.job_id
        LIMIT s.jobs_max FOR UPDATE OF q, j SKIP LOCKED
      ) w
    ), taken AS (

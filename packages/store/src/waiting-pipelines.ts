@@ -16,15 +16,15 @@ export interface WaitingPipeline {
 const NO_ID = '00000000-0000-0000-0000-000000000000';
 const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 /** The index `job_queue_shares`. */
-const ORDER = '-q.priority, q.pipeline_name COLLATE "C", q.job_id';
+const ORDER = 'q.pipeline_name COLLATE "C", -q.priority, q.job_id';
 
 /**
  * SQL: whether the job `q` is of that priority and pipeline, and has that id or a greater one.
  * Compared as rows: of an equality the planner would think that it leaves next to nothing.
  */
 export function isOfPipeline(priority: string, name: string, from: string): string {
-  return `(${ORDER}) >= (-${priority}, ${name} COLLATE "C", ${from})
-       AND (${ORDER}) <= (-${priority}, ${name} COLLATE "C", '${LAST_ID}')`;
+  return `(${ORDER}) >= (${name} COLLATE "C", -${priority}, ${from})
+       AND (${ORDER}) <= (${name} COLLATE "C", -${priority}, '${LAST_ID}')`;
 }
 
 /** Jumps from pipeline to pipeline in the index, however many jobs each of them has. */
@@ -35,7 +35,7 @@ const list = repeatable(
      UNION ALL
      SELECT next.priority, next.name, w.n + 1 FROM waiting w, LATERAL (
        SELECT q.priority, q.pipeline_name AS name FROM job_queue q
-       WHERE (${ORDER}) > (-w.priority, w.name COLLATE "C", '${LAST_ID}'::uuid)
+       WHERE (${ORDER}) > (w.name COLLATE "C", -w.priority, '${LAST_ID}'::uuid)
        ORDER BY ${ORDER} LIMIT 1) next
      WHERE w.n <= $3
    )
@@ -48,7 +48,7 @@ const list = repeatable(
      ORDER BY ${ORDER} LIMIT 1) f
    ${joinVersions('w.name')}
    WHERE w.name LIKE ANY ($2::text[])
-   ORDER BY w.n`,
+   ORDER BY w.priority DESC, w.n`,
 );
 
 /** Who asks which pipelines wait. */
