@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { parseArgs } from 'node:util';
 
 const HELP = `Usage: npm run simulate -- [--seed NUMBER] [--seeds NUMBER] [--model]
+       npm run simulate -- --mistakes
 
 Drives the code of runners and orchestrators, on a real database, through short histories in which
 messages are lost, repeated, reordered and delayed, answers of the database get lost, and programs
@@ -13,6 +14,7 @@ die; and checks that every job stays whole.
   --seed NUMBER    the first seed, 1 when absent
   --seeds NUMBER   how many histories, 5000 when absent; spread over the processors
   --model          runners that only keep to the protocol, and one orchestrator
+  --mistakes       instead: that each deliberate mistake is noticed, those too that few notice
   --help           prints this
 
 Examples:
@@ -29,6 +31,7 @@ interface Options {
   readonly seed: number;
   readonly seeds: number;
   readonly model: boolean;
+  readonly mistakes: boolean;
 }
 
 /** Undefined: only the help was asked for. */
@@ -37,31 +40,40 @@ function readOptions(): Options | undefined {
     seed: { type: 'string', default: '1' },
     seeds: { type: 'string', default: '5000' },
     model: { type: 'boolean', default: false },
+    mistakes: { type: 'boolean', default: false },
     help: { type: 'boolean', short: 'h', default: false },
   } as const;
   const { values } = parseArgs({ options });
   if (values.help) return undefined;
+  if (values.model && values.mistakes) {
+    throw new Error('--mistakes looks for those of real runners: leave out --model');
+  }
   return {
     seed: readNumber('seed', values.seed),
     seeds: readNumber('seeds', values.seeds),
     model: values.model,
+    mistakes: values.mistakes,
   };
 }
 
-async function simulate({ seed, seeds, model }: Options): Promise<void> {
+async function simulate({ seed, seeds, model, mistakes }: Options): Promise<void> {
   const begun = performance.now();
   const directory = model ? 'apps/orchestrator/src/simulation' : 'simulation/src';
   const file = `${directory}/simulation.integration.test.ts`;
-  const vitest = ['vitest', 'run', '--project', 'integration', file, '-t', 'keeps every job'];
-  const env = { SIMULATION_SEED: String(seed), SIMULATION_SEEDS: String(seeds) };
+  const vitest = ['vitest', 'run', '--project', 'integration', file];
+  vitest.push('-t', mistakes ? 'is noticed' : 'keeps every job');
+  const env = mistakes
+    ? { SIMULATION_MISTAKES: 'all' }
+    : { SIMULATION_SEED: String(seed), SIMULATION_SEEDS: String(seeds) };
   const child = spawn('npx', vitest, { stdio: 'inherit', env: { ...process.env, ...env } });
   const [code] = (await once(child, 'exit')) as [number | null];
   const seconds = (performance.now() - begun) / 1000;
+  process.exitCode = code === 0 ? 0 : 1;
+  if (mistakes) return;
   const rate = (seeds / seconds).toFixed(1);
   process.stdout.write(
     `simulate: ${seeds} histories in ${seconds.toFixed(1)} s, ${rate} a second\n`,
   );
-  process.exitCode = code === 0 ? 0 : 1;
 }
 
 try {

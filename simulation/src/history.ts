@@ -56,7 +56,7 @@ function chooseStyle(random: Random): Style {
     lose: random.pick([3, 8, 1000]),
     repeat: random.pick([2, 4, 1000]),
     hold: random.pick([2, 4, 1000]),
-    fatal: random.pick([8, 50, 1000]),
+    fatal: random.pick([4, 16, 1000]),
     databaseFault: random.pick([5, 20, 1000, 1000]),
     cancel: random.pick([3, 1000]),
     deathMs: random.pick([2000, 8000, 60_000]),
@@ -67,6 +67,8 @@ function chooseStyle(random: Random): Style {
 
 export interface HistoryOptions {
   readonly database: Database;
+  /** Descriptor of what the database reads the time from. */
+  readonly clockFile: number;
   /** Of the runners; what they keep is removed at the end. */
   readonly directory: string;
   readonly seed: number;
@@ -129,14 +131,17 @@ class History {
     this.#self = this.#makeProcess('the simulation', () => undefined);
     this.#database = new SimulatedDatabase(database, {
       time: this.#time,
+      clockFile: options.clockFile,
       chooseFate: () => this.#chooseFate(),
+      changes: this.#mistakes.statements,
     });
-    this.#record = new JobRecord({ random: this.#random, note, fault });
+    this.#record = new JobRecord({ time: this.#time, random: this.#random, note, fault });
     this.#network = new SimulatedNetwork({
       ...{ time: this.#time, random: this.#random, style: this.#style, note, fault },
       mistakes: this.#mistakes,
       database: this.#database.plain,
       servers: () => [...this.#servers.values()],
+      given: (job, runner, servedMs) => this.#record.given(job, runner, servedMs),
       acknowledged: (job, report) => this.#record.acknowledged(job, report),
       connected: () => this.#checkLost(this.#record.running()),
       refused: (job, report, code) => this.#record.refused(job, report, code),

@@ -1,9 +1,10 @@
 // What the jobs of a history do, and what they really did: who runs which attempt, what it has
 // printed, and what its runner was told about it.
 import { type Random, sleep } from '@rivet/base';
-import type { JobOutcome, LogLine, ReportRequest } from '@rivet/protocol';
+import type { ClaimedJob, JobOutcome, LogLine, ReportRequest } from '@rivet/protocol';
 import type { SimulatedJobRun } from '@rivet/runner/simulation';
 import { never, SimulatedProcess } from './simulated-process.ts';
+import type { SimulatedTime } from './simulated-time.ts';
 
 /** An attempt as it went. */
 export interface Work {
@@ -33,6 +34,7 @@ const LEGAL = new Set([
 ]);
 
 export interface JobRecordOptions {
+  readonly time: SimulatedTime;
   /** The choices of the history. */
   readonly random: Random;
   readonly note: (text: string) => void;
@@ -43,6 +45,8 @@ export interface JobRecordOptions {
 export class JobRecord {
   readonly #options: JobRecordOptions;
   readonly #works = new Map<string, Work>();
+  /** Who was given an attempt last, and how long its lease lasts at least. */
+  readonly #given = new Map<string, { runner: SimulatedProcess; untilMs: number }>();
 
   constructor(options: JobRecordOptions) {
     this.#options = options;
@@ -91,6 +95,12 @@ export class JobRecord {
     }
   };
 
+  /** A runner has heard that it has an attempt, from a server that said so first at `servedMs`. */
+  given(job: ClaimedJob, runner: SimulatedProcess, servedMs: number): void {
+    const untilMs = servedMs + job.lease_seconds * 1000;
+    this.#given.set(`${job.id}.${job.attempt}`, { runner, untilMs });
+  }
+
   /** A runner has heard that a report was stored. */
   acknowledged(jobId: string, report: ReportRequest): void {
     const work = this.find(jobId, report.attempt);
@@ -107,9 +117,16 @@ export class JobRecord {
     note(`report ${report.seq} of ${jobId}.${report.attempt} was refused: ${code}`);
     if (!LEGAL.has(code)) fault(`a report of ${jobId}.${report.attempt} was refused: ${code}`);
     const runs = this.find(jobId, report.attempt)?.runner?.isAlive === true;
-    if (code === 'RIVET_LEASE_LOST' && runs) {
+    if (code === 'RIVET_LEASE_LOST' && (runs || this.#isHeld(jobId, report))) {
       fault(`${jobId}.${report.attempt} was taken from a runner whose lease is valid`);
     }
+  }
+
+  /** Its runner was given it, and cannot have lost it yet. */
+  #isHeld(jobId: string, { attempt }: ReportRequest): boolean {
+    const given = this.#given.get(`${jobId}.${attempt}`);
+    const isTold = this.find(jobId, attempt)?.accepted !== undefined;
+    return given?.runner.isAlive === true && this.#options.time.nowMs < given.untilMs && !isTold;
   }
 
   #begin(jobId: string, attempt: number, process: SimulatedProcess): Work {
@@ -131,7 +148,7 @@ export class JobRecord {
         runner: undefined,
       },
       linesMax: random.pick([0, 3, 12]),
-      paceMs: random.pick([20, 200, 900]),
+      paceMs: random.pick([20, 200, 900, 4000]),
       outcome: random.pick<JobOutcome>([
         { state: 'succeeded' },
         { state: 'succeeded' },

@@ -1,6 +1,6 @@
 // One worker of the simulation: goes through the histories of some seeds on a database of its own,
 // or through those of deliberate mistakes until each is noticed; what came of it is its last line.
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -19,6 +19,9 @@ interface Failed {
   readonly events: readonly string[];
 }
 
+/** What has ended makes statements slower. */
+const HISTORIES_KEPT = 50;
+
 const { values } = parseArgs({
   options: {
     database: { type: 'string', default: '' },
@@ -33,37 +36,53 @@ const { values } = parseArgs({
 const minuteAfter = (ms: number): number => (Math.floor(ms / 60_000) + 2) * 60_000;
 let startMs = minuteAfter(Date.now());
 
-/** Goes through the histories until one fails; the hashes of all of them. */
+interface End {
+  readonly histories: number;
+  /** Of what happened in all of them. */
+  readonly hash: string;
+  readonly failed: Failed | undefined;
+  /** Rows that contradict each other, after histories in which nothing went wrong. */
+  readonly violations: readonly unknown[];
+}
+
+/** Goes through the histories until one fails. */
 async function goThrough(
   database: Database,
   root: string,
+  { first, last }: { readonly first: number; readonly last: number },
   mutation?: Mutation,
-): Promise<{ failed: Failed | undefined; hashes: string[] }> {
+): Promise<End> {
   const hashes: string[] = [];
-  const first = Number(values.seed);
-  for (let seed = first; seed < first + Number(values.seeds); seed += 1) {
+  const violations: unknown[] = [];
+  let failed: Failed | undefined;
+  for (let seed = first; seed <= last && failed === undefined; seed += 1) {
     const directory = join(root, String(seed));
-    const end = await runHistory({ database, directory, seed, mutation, startMs });
+    const end = await runHistory({ database, clockFile, directory, seed, mutation, startMs });
     startMs = minuteAfter(end.endMs);
     hashes.push(hashOfEvents(end.events));
-    if (end.faults.length > 0) return { failed: { seed, ...end }, hashes };
+    if (end.faults.length > 0) failed = { seed, ...end };
+    const isFull = hashes.length % HISTORIES_KEPT === 0;
+    if (!isFull && seed < last && failed === undefined) continue;
+    if (failed === undefined) violations.push(...(await findViolations(database)));
+    await forgetSimulatedJobs(database);
   }
-  return { failed: undefined, hashes };
+  return { histories: hashes.length, hash: hashOfEvents(hashes), failed, violations };
 }
 
 async function simulate(database: Database, root: string): Promise<object> {
+  const seeds = Number(values.seeds);
   if (values.mutation === undefined) {
-    const { failed, hashes } = await goThrough(database, root);
-    const violations = failed === undefined ? await findViolations(database) : [];
-    return { histories: hashes.length, hash: hashOfEvents(hashes), failed, violations };
+    const first = Number(values.seed);
+    return goThrough(database, root, { first, last: first + seeds - 1 });
   }
   const noticed: Record<string, { seed: number; fault: string | undefined } | null> = {};
   for (const name of values.mutation) {
     const mutation = MUTATIONS.find((one) => one.name === name);
     if (mutation === undefined) throw new Error(`there is no mutation "${name}"`);
-    const { failed } = await goThrough(database, root, mutation);
+    const { seed: first = 1 } = mutation;
+    const range = { first, last: first + seeds - 1 };
+    const { failed } = await goThrough(database, root, range, mutation);
     noticed[name] = failed === undefined ? null : { seed: failed.seed, fault: failed.faults[0] };
-    await forgetSimulatedJobs(database);
   }
   return { noticed };
 }
@@ -75,16 +94,21 @@ const open = (): Database =>
     logger: silentLogger,
     plannedOnce: true,
   });
+// Memory where there is some: what is written there does not outlive this process.
+const root = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'rivet-simulation-'));
+// The database runs as another user, who must get to its clock.
+chmodSync(root, 0o711);
+const clockPath = join(root, 'clock');
+writeFileSync(clockPath, String(Date.now()), { mode: 0o644 });
+const clockFile = openSync(clockPath, 'r+');
 const preparing = open();
-await prepareClock(preparing);
+await prepareClock(preparing, clockPath);
 await preparing.close();
 replaceGlobals();
 // A program that dies leaves promises that nobody looks at.
 process.on('unhandledRejection', (reason) => {
   if (!(reason instanceof Error) || !reason.message.includes('was killed')) throw reason;
 });
-// Memory where there is some: what is written there does not outlive this process.
-const root = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'rivet-simulation-'));
 const database = open();
 try {
   process.stdout.write(`${JSON.stringify(await simulate(database, root))}\n`);

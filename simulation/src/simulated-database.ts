@@ -1,12 +1,11 @@
 // The database of a simulated world: the real one, with the clock of the world, whose answers get
 // lost and whose statements are where an orchestrator may die.
+import { writeSync } from 'node:fs';
 import { RivetError } from '@rivet/base';
 import type { Database, Queryable } from '@rivet/store';
 import { never, SimulatedProcess } from './simulated-process.ts';
 import type { SimulatedTime } from './simulated-time.ts';
-
-/** So long its clock stands still, in milliseconds. */
-const CLOCK_MS = 500;
+import { changeStatement, type StatementChange } from './statement-changes.ts';
 
 /** What becomes of a statement or a transaction: nobody may learn that it was done. */
 export type Fate = 'done' | 'not done' | 'done, and nobody learns of it' | 'done twice';
@@ -15,13 +14,17 @@ type TransactionOptions = Parameters<Database['transaction']>[1];
 
 export interface SimulatedDatabaseOptions {
   readonly time: SimulatedTime;
+  /** Descriptor of what the database reads the time from. */
+  readonly clockFile: number;
   readonly chooseFate: () => Fate;
+  /** Mistakes in what programs ask. */
+  readonly changes?: readonly StatementChange[] | undefined;
 }
 
 /**
  * `now()` is the simulation's, in whatever is asked from now on, and in what rows have by default.
  */
-export async function prepareClock(database: Database): Promise<void> {
+export async function prepareClock(database: Database, clockFile: string): Promise<void> {
   const { address } = database;
   const name = address.slice(address.lastIndexOf('/') + 1);
   await run(
@@ -30,15 +33,11 @@ export async function prepareClock(database: Database): Promise<void> {
      DECLARE field record; fn text;
      BEGIN
        CREATE SCHEMA simulated;
-       CREATE SEQUENCE simulated.clock;
-       PERFORM setval('simulated.clock', ${Date.now()});
-       -- Asked once for a statement, and part of its plan.
-       CREATE FUNCTION simulated.clock_ms(regclass) RETURNS bigint LANGUAGE internal STABLE STRICT
-         AS 'pg_sequence_last_value';
+       ALTER FUNCTION pg_catalog.pg_read_file(text) STABLE;
        FOREACH fn IN ARRAY ARRAY['now', 'clock_timestamp', 'statement_timestamp'] LOOP
          EXECUTE format('CREATE FUNCTION simulated.%I() RETURNS timestamptz LANGUAGE sql STABLE
            AS $body$ SELECT pg_catalog.to_timestamp(
-             simulated.clock_ms(''simulated.clock'')::float8 / 1000) $body$', fn);
+             pg_catalog.pg_read_file(%L)::float8 / 1000) $body$', fn, '${clockFile}');
        END LOOP;
        FOR field IN
          SELECT d.adrelid::regclass AS of, a.attname AS name
@@ -107,7 +106,9 @@ export class SimulatedDatabase {
     return {
       query: async (statement, values) => {
         process?.stepOrThrow();
-        return SimulatedProcess.outside(() => db.query(statement, values));
+        const { changes } = this.#options;
+        const asked = changes === undefined ? statement : changeStatement(statement, changes);
+        return SimulatedProcess.outside(() => db.query(asked, values));
       },
     };
   }
@@ -141,7 +142,7 @@ export class SimulatedDatabase {
   async #wait<T>(ask: () => Promise<T>): Promise<T> {
     this.#underWay += 1;
     try {
-      await this.#setClock();
+      this.#setClock();
       return await ask();
     } finally {
       this.#underWay -= 1;
@@ -156,13 +157,11 @@ export class SimulatedDatabase {
     });
   }
 
-  async #setClock(): Promise<void> {
-    // Coarser than that of programs: setting it costs as much as what is asked.
-    const nowMs = Math.floor(this.#options.time.nowMs / CLOCK_MS) * CLOCK_MS;
+  #setClock(): void {
+    const { nowMs } = this.#options.time;
     if (nowMs === this.#clockMs) return;
     this.#clockMs = nowMs;
-    const text = `SELECT pg_catalog.setval('simulated.clock', $1)`;
-    await SimulatedProcess.outside(() => run(this.#database, text, [nowMs]));
+    writeSync(this.#options.clockFile, String(nowMs), 0);
   }
 }
 

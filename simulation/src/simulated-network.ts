@@ -9,7 +9,9 @@ import {
 } from '@rivet/base';
 import { AnswerWay, refusalOf, type SimulatedOrchestrator } from '@rivet/orchestrator/simulation';
 import {
+  type ClaimedJob,
   type ClaimResponse,
+  type ConnectResponse,
   type JobReport,
   type JobReportResult,
   type ReportRequest,
@@ -48,6 +50,8 @@ export interface NetworkWorld {
   note(text: string): void;
   /** Something that must never happen. */
   fault(text: string): void;
+  /** A runner has heard that an attempt is its own, which a server said first at `servedMs`. */
+  given(job: ClaimedJob, runner: SimulatedProcess, servedMs: number): void;
   /** A runner has the answer to a report. */
   acknowledged(job: string, report: ReportRequest): void;
   /** A runner was let in: what it did not name is lost. */
@@ -72,13 +76,20 @@ interface Pending {
 const QUICK_MS = 20;
 const HELD_MS = 3000;
 const FORGOTTEN_MS = 25_000;
+/** Of what waits for a moment: so long after it at most. */
+const KEPT_MS = 40;
 const URL = 'http://127.0.0.1:7450';
+
+/** When something late does the most harm to a runner, all of which any network may choose. */
+type Moment = 'let in' | 'answered' | 'claimed';
 
 export class SimulatedNetwork {
   readonly #world: NetworkWorld;
   #isCalm = false;
   /** Until when a runner reaches nobody, by its name. */
   readonly #cut = new Map<string, number>();
+  /** What happens shortly after a moment of a runner, by both. */
+  readonly #kept = new Map<string, (() => void)[]>();
   /** Requests whose senders wait. */
   readonly #open = new Set<Pending>();
 
@@ -121,16 +132,37 @@ export class SimulatedNetwork {
         token = hashOfToken(next);
       },
       ...{ register: none, changeToken: none, secrets: none, idToken: none },
-      connect: (body, limits) =>
-        call('connect', body, limits, async (server, sent) => {
-          const connected = await server.connect(token, sent);
-          await this.#world.connected();
-          return connected;
-        }),
-      claim: async (body, limits) => {
-        const answer: ClaimResponse = await call('claim', body, limits, (server, sent, way) =>
-          server.claim(token, sent, way),
+      connect: async (body, limits) => {
+        let servedMs = Number.POSITIVE_INFINITY;
+        const answer: ConnectResponse = await call(
+          'connect',
+          body,
+          limits,
+          async (server, sent) => {
+            const served = await server.connect(token, sent);
+            servedMs = Math.min(servedMs, this.#world.time.nowMs);
+            await this.#world.connected();
+            this.#bring(sender, 'let in');
+            return served;
+          },
         );
+        for (const { job } of answer.held ?? []) this.#world.given(job, sender, servedMs);
+        return answer;
+      },
+      claim: async (body, limits) => {
+        let servedMs = Number.POSITIVE_INFINITY;
+        const answer: ClaimResponse = await call(
+          'claim',
+          body,
+          limits,
+          async (server, sent, way) => {
+            const served = await server.claim(token, sent, way);
+            servedMs = Math.min(servedMs, this.#world.time.nowMs);
+            this.#bring(sender, 'claimed');
+            return served;
+          },
+        );
+        for (const job of answer.jobs) this.#world.given(job, sender, servedMs);
         this.#noteReports(body.reports ?? [], answer.reports ?? []);
         return answer;
       },
@@ -220,15 +252,16 @@ export class SimulatedNetwork {
         reject(error);
       }
     };
-    if (limits.signal.aborted) aborted();
-    else this.#send(pending);
     const { random, style, time } = this.#world;
-    if (!this.#isCalm && random.once(style.fatal))
-      time.after(random.between(1, 1500), () => sender.kill());
+    const isFatal = !this.#isCalm && random.once(style.fatal);
+    if (limits.signal.aborted) aborted();
+    else this.#send(pending, isFatal);
+    if (isFatal) time.after(random.between(1, random.pick([20, 1500])), () => sender.kill());
     return promise;
   }
 
-  #send(pending: Pending): void {
+  /** @param isLast the sender dies soon */
+  #send(pending: Pending, isLast: boolean): void {
     const { random, style, note } = this.#world;
     if (this.#loses(pending)) {
       note(`the request is lost: ${pending.what}`);
@@ -236,11 +269,29 @@ export class SimulatedNetwork {
       if (random.once(2)) this.#refuse(pending, 'the connection was refused');
       return;
     }
-    this.#later(() => this.#arrive(pending));
+    const arrive = (): void => this.#arrive(pending);
+    if (isLast && random.once(2)) this.#keep(pending.sender, 'let in', arrive);
+    else this.#later(arrive);
     if (!this.#isCalm && random.once(style.repeat)) {
       // Sent again by something between; its answer reaches nobody.
-      this.#later(() => this.#arrive({ ...pending, settle: undefined }));
+      const repeat = (): void => this.#arrive({ ...pending, settle: undefined });
+      if (random.once(2)) this.#keep(pending.sender, 'answered', repeat);
+      else this.#later(repeat);
     }
+  }
+
+  /** Something that is under way for as long as it takes until it meets another. */
+  #keep({ name }: SimulatedProcess, moment: Moment, happen: () => void): void {
+    const kept = this.#kept.get(`${name} ${moment}`) ?? [];
+    this.#kept.set(`${name} ${moment}`, [...kept, happen]);
+  }
+
+  #bring({ name }: SimulatedProcess, moment: Moment): void {
+    const { time, random } = this.#world;
+    for (const happen of this.#kept.get(`${name} ${moment}`) ?? []) {
+      time.after(random.between(1, KEPT_MS), happen);
+    }
+    this.#kept.delete(`${name} ${moment}`);
   }
 
   #later(happen: () => void): void {
@@ -318,7 +369,10 @@ export class SimulatedNetwork {
     if (this.#loses(pending)) {
       const noticed = random.once(2);
       note(`the answer is lost, ${noticed ? '' : 'un'}noticed: ${pending.what}: ${what}`);
-      server.run(() => (noticed ? way.break() : way.finish()));
+      const close = (): void => void (server.isAlive && server.run(() => way.break()));
+      if (!noticed) server.run(() => way.finish());
+      else if (random.once(2)) this.#keep(pending.sender, 'claimed', close);
+      else close();
       if (random.once(2)) this.#refuse(pending, 'the connection was reset');
       return;
     }
@@ -333,6 +387,7 @@ export class SimulatedNetwork {
   #reach(pending: Pending, answer: () => unknown): void {
     if (!pending.sender.step()) return;
     pending.sender.run(() => pending.settle?.(answer));
+    if (this.#world.random.once(2)) this.#bring(pending.sender, 'answered');
   }
 
   /** Nobody waits any more; the servers hear of that now, later, or never. */
