@@ -6,15 +6,13 @@ import { afterEach, expect, it } from 'vitest';
 import { containersOf, type Installation, startInstallation } from './installation.ts';
 import { allLines, createPipeline, numberingFault, waitForEnd, waitForJob } from './jobs.ts';
 
-/** Prints numbered lines, ten a second. */
+/** Prints numbered lines, ten a second, until somebody ends it. */
 const PIPELINE = `
 return pipeline.define({
   name = "ticking", timeout = "20m",
-  inputs = { lines = { type = "number" } },
   stages = {
     { name = "work", timeout = "20m", script = function()
-      process.sh("i=0; while [ $i -lt " .. input.get("lines") .. " ]; do "
-        .. "i=$((i+1)); echo line $i; sleep 0.1; done", { timeout = "20m" })
+      process.sh("i=0; while :; do i=$((i+1)); echo line $i; sleep 0.1; done", { timeout = "20m" })
     end },
   },
 })`;
@@ -26,10 +24,10 @@ afterEach(async () => {
 });
 
 /** Launches a job, and waits until it prints. */
-async function launch(lines: number): Promise<string> {
+async function launch(): Promise<string> {
   const { client } = installation;
   const ref = await createPipeline(client, PIPELINE);
-  const { id } = await client.launchPipeline({ ref, body: { inputs: { lines } } });
+  const { id } = await client.launchPipeline({ ref, body: {} });
   await waitForJob(client, id, (job) => job.log_lines > 3);
   return id;
 }
@@ -56,7 +54,7 @@ it('loses its jobs at once when it has restarted, and removes all that was there
   installation = await startInstallation({ orchestratorEnv: { RIVET_LEASE: '10m' } });
   const { client, runners } = installation;
   const { stateDirectory, ...runner } = runners[0]!;
-  const id = await launch(100_000);
+  const id = await launch();
   runner.signal('SIGKILL');
   await runner.ended;
   const owner = (await readFile(join(stateDirectory, 'owner'), 'utf8')).trim();
@@ -75,22 +73,26 @@ it('loses its jobs at once when it has restarted, and removes all that was there
 
 it('notices nothing when its clock jumps by an hour, forward and back', async () => {
   const clock = await createMovingClock();
-  installation = await startInstallation({ runnerEnv: clock.env });
+  // Less than a jump, more than a busy machine keeps a runner waiting.
+  const orchestratorEnv = { RIVET_LEASE: '1m' };
+  installation = await startInstallation({ orchestratorEnv, runnerEnv: clock.env });
   try {
     const { client } = installation;
-    const id = await launch(150);
+    const id = await launch();
     for (const hours of [1, -1]) {
       await clock.move(hours);
       const { log_lines: before } = await client.getJob({ id });
       // Some heartbeats, and each look at the lease that a timer brings.
       await waitForJob(client, id, (job) => job.log_lines >= before + 50);
     }
+    await client.cancelJob({ id });
     const job = await waitForEnd(client, id);
-    expect(job, job.message ?? '').toMatchObject({ state: 'succeeded', attempt: 1 });
+    expect(job, job.message ?? '').toMatchObject({ state: 'canceled', attempt: 1 });
     const lines = await allLines(client, id);
     expect(numberingFault(lines)).toBeUndefined();
     const texts = lines.map(({ text }) => text).filter((text) => text.startsWith('line '));
-    expect(texts).toEqual(Array.from({ length: 150 }, (_, index) => `line ${index + 1}`));
+    expect(texts).toEqual(texts.map((_, index) => `line ${index + 1}`));
+    expect(texts.length).toBeGreaterThan(100);
     // The clock had really jumped: its lines of an hour ago say so.
     const [first, last] = [lines[0]!, lines.at(-1)!].map(({ t }) => Date.parse(t));
     expect(last! - first!).toBeLessThan(-30 * 60_000);

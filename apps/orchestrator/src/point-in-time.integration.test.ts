@@ -56,7 +56,7 @@ async function startRestorable() {
 
 test('whoever held something that is not known any more is refused, and what ended since ends again', async () => {
   const { primary, ref, restore } = await startRestorable();
-  const before = await startTestOrchestrator(primary.url, { leaseSeconds: 60 });
+  const before = await startTestOrchestrator(primary.url, { leaseSeconds: 600 });
   const runner = await FakeRunner.register(before.client);
   const launch = async () => (await before.client.launchPipeline({ ref, body: {} })).id;
   const [going, over] = [await launch(), await launch()];
@@ -79,7 +79,7 @@ test('whoever held something that is not known any more is refused, and what end
   await primary.crash();
 
   const past = removed(await restore('the moment'));
-  const after = await startTestOrchestrator(past.url, { leaseSeconds: 60 });
+  const after = await startTestOrchestrator(past.url, { leaseSeconds: 600 });
   cleanups.push(() => after.orchestrator.stop());
   const { client } = after;
   await expect(client.getJob({ id: unknown })).rejects.toMatchObject({
@@ -115,4 +115,4 @@ test('whoever held something that is not known any more is refused, and what end
   await again.finish(anew, { state: 'succeeded' });
   expect(await states()).toEqual(['succeeded 3', 'failed 1', 'succeeded 0']);
   expect(await violationsIn(past.url)).toEqual([]);
-}, 180_000);
+});
