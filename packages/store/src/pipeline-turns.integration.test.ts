@@ -111,7 +111,11 @@ async function claim(
 /** A search that has left jobs behind, so that its next claim looks who waits. */
 async function busySearch(): Promise<QueueSearch> {
   const search = new QueueSearch(() => {});
+  // Older than all others: until it looks at the whole queue, a search goes on where it ended.
+  const nowMs = launchedAtMs;
+  launchedAtMs = Date.now() - 2 * 86_400_000;
   await launch('before', 1, { priority: 1000 });
+  launchedAtMs = nowMs;
   expect(await claim(search, 1)).toEqual(['before']);
   return search;
 }
