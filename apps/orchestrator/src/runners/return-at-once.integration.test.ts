@@ -27,11 +27,11 @@ async function connectionsOf(database: Database): Promise<number> {
 
 /** As a runner does, which asks again for as long as the server is overloaded. */
 async function insist<T>(ask: () => Promise<T>): Promise<T> {
-  for (;;) {
+  for (let left = 20; ; left -= 1) {
     try {
       return await ask();
     } catch (error) {
-      if (!isRivetError(error) || error.entry.status !== 503) throw error;
+      if (left === 0 || !isRivetError(error) || error.entry.status !== 503) throw error;
     }
   }
 }
