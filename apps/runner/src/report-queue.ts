@@ -65,8 +65,8 @@ export class ReportQueue {
    * nothing waits.
    */
   #dueAt: number | undefined;
-  /** How long what came since the last batch was read may wait for company, in milliseconds. */
-  #companyMs = OWN_LINES_COMPANY_MS;
+  /** The same of what came since the last batch was read. */
+  #nextDueAt = Number.POSITIVE_INFINITY;
 
   constructor(options: ReportQueueOptions) {
     this.#options = options;
@@ -110,7 +110,7 @@ export class ReportQueue {
   /** Reads entries from the front without taking them out: at least one when there are some. */
   async peek(weightMax: number, entriesMax: number): Promise<ReportBatch> {
     this.#closeBlock();
-    this.#companyMs = OWN_LINES_COMPANY_MS;
+    this.#nextDueAt = Number.POSITIVE_INFINITY;
     if (this.#memory.length > 0) return await this.#peekMemory(weightMax, entriesMax);
     if (!this.#onDisk) return EMPTY;
     await this.settled();
@@ -129,8 +129,8 @@ export class ReportQueue {
       this.#memory.drop(batch.entries.length);
       this.#reading = 0;
     }
-    const companyMs = batch.isAll ? this.#companyMs : COMPANY_MS;
-    this.#dueAt = this.pendingWeight > 0 ? performance.now() + companyMs : undefined;
+    const dueAt = batch.isAll ? this.#nextDueAt : performance.now();
+    this.#dueAt = this.pendingWeight > 0 ? dueAt : undefined;
     clearTimeout(this.#stall);
     this.#stall = undefined;
     this.#letIn();
@@ -192,8 +192,8 @@ export class ReportQueue {
   }
 
   #told(companyMs: number): Promise<void> | undefined {
-    this.#companyMs = Math.min(this.#companyMs, companyMs);
-    this.#dueAt = Math.min(this.#dueAt ?? Number.POSITIVE_INFINITY, performance.now() + companyMs);
+    this.#nextDueAt = Math.min(this.#nextDueAt, performance.now() + companyMs);
+    this.#dueAt = Math.min(this.#dueAt ?? Number.POSITIVE_INFINITY, this.#nextDueAt);
     this.#options.onEntry();
     if (!this.#full()) return undefined;
     this.#watchStall();

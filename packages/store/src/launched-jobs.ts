@@ -26,10 +26,15 @@ export interface NewJobs {
   readonly retryOf: string | null;
   /** How long they wait for a runner at most, in milliseconds; absent: for ever. */
   readonly queueAgeMsMax?: number | undefined;
+  /** Whether the launch is tried again, after a lost connection: the jobs may be there already. */
+  readonly again?: boolean | undefined;
 }
 
-/** @param special whether groups, patterns of tags or a longest wait are stored too: few launches */
-function launchStatement(name: string, special: boolean): Statement {
+/**
+ * @param special whether groups, patterns of tags or a longest wait are stored too: few launches
+ * @param again whether the jobs may be there already; to look for that takes a fifth of a launch
+ */
+function launchStatement(name: string, special: boolean, again: boolean): Statement {
   const launched = special ? 'n(id, inputs, priority, group_name)' : 'n(id, inputs, priority)';
   const arrays = `$1::uuid[], $2::text[], $3::int[]${special ? ', $13::text[]' : ''}`;
   return once(
@@ -45,8 +50,7 @@ function launchStatement(name: string, special: boolean): Statement {
      SELECT n.id, $4, $5, $6, n.inputs::json, $9, $8::json, n.priority, $11, $10
        ${special ? ', n.group_name' : ''}
      FROM unnest(${arrays}) AS ${launched}, pipeline
-     -- The launch is tried again after a lost connection: they may be there already.
-     ON CONFLICT (id) DO NOTHING
+     ${again ? 'ON CONFLICT (id) DO NOTHING' : ''}
      RETURNING id, priority, created_at${special ? ', concurrency_group' : ''}
    ), queued AS (
      INSERT INTO job_queue (job_id, priority, needs, pipeline_name
@@ -63,8 +67,9 @@ function launchStatement(name: string, special: boolean): Statement {
 const SPECIAL = `, CASE WHEN concurrency_group IS NULL THEN now() ELSE 'infinity' END, $14::text[],
        now() + make_interval(secs => $15::float8 / 1000)`;
 
-const insert = launchStatement('launch_jobs', false);
-const insertSpecial = launchStatement('launch_special_jobs', true);
+const insert = launchStatement('launch_jobs', false, false);
+const insertAgain = launchStatement('launch_jobs_again', false, true);
+const insertSpecial = launchStatement('launch_special_jobs', true, true);
 
 /**
  * Stores launched jobs in the state "queued", claimable at once, but for those of a group: to be
@@ -77,7 +82,8 @@ export async function insertJobs(tx: Queryable, launch: NewJobs): Promise<Date |
   const groups = jobs.map(({ group }) => group ?? null);
   const isSpecial =
     patterns !== null || queueAgeMsMax !== undefined || groups.some((group) => group !== null);
-  const statement = isSpecial ? insertSpecial : insert;
+  const plain = launch.again === true ? insertAgain : insert;
+  const statement = isSpecial ? insertSpecial : plain;
   const rows = await tx.query<{ count: number; created_at: Date }>(statement, [
     jobs.map(({ id }) => id),
     jobs.map(({ inputs }) => JSON.stringify(inputs)),

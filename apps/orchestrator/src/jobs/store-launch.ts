@@ -62,10 +62,12 @@ export function storeLaunches(
 ): Promise<StoredLaunch> {
   // In one order, in which everybody locks pipelines.
   const ordered = launches.toSorted((a, b) => (a.pipelineId < b.pipelineId ? -1 : 1));
+  let tries = 0;
   const work = async (tx: Queryable): Promise<StoredLaunch> => {
+    tries += 1;
     let createdAt: Date | undefined;
     for (const each of ordered) {
-      createdAt = await launch(tx, each);
+      createdAt = await launch(tx, { ...each, again: tries > 1 });
       if (createdAt === undefined) return whyNot(tx, each);
       await audit.record(tx, person, options.batch ? launchedTogether(each) : launchedOne(each));
       for (const [id, sealed] of each.secretInputs) await insertJobSecretInputs(tx, id, sealed);
