@@ -105,10 +105,16 @@ test('a change that is made here is told the others, and polls of the runner ask
   const { id, state, told, runners } = setUp();
   await runners.identify(HASH);
   state.row = { ...state.row, mark: 'b' };
-  runners.change(id);
+  const changing = runners.change(id);
   expect(told.others).toEqual([id]);
-  await expect.poll(() => told.released).toEqual([id]);
+  await changing;
+  expect(told.released).toEqual([id]);
   expect(told.refused).toEqual([]);
+  // The next poll is that of the runner as it is now.
+  await runners.identify(HASH);
+  state.row = { ...state.row, mark: 'a' };
+  await Promise.all([runners.change(id), runners.change(id)]);
+  expect(told.released).toEqual([id]);
 });
 
 test('a runner that has as many jobs as it may have is looked up before it is given none', async () => {

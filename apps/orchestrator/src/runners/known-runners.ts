@@ -108,6 +108,8 @@ export class KnownRunners {
   #changes = 0;
   #comparing: Promise<void> | undefined;
   #compareAgain = false;
+  /** Who waits until it was compared. */
+  readonly #toTell: (() => void)[] = [];
 
   constructor(options: KnownRunnersOptions) {
     this.#options = options;
@@ -189,10 +191,16 @@ export class KnownRunners {
     if (entry !== undefined) entry.running = Math.max(0, entry.running - 1);
   }
 
-  /** It was changed here: connected, paused, revoked, asked for another token. After the commit. */
-  change(runnerId: string): void {
+  /**
+   * It was changed here: connected, paused, revoked, asked for another token. After the commit.
+   * Resolves when its polls that waited here have been told. Never rejects.
+   */
+  change(runnerId: string): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#toTell.push(resolve);
     this.changed(runnerId);
     this.#options.tellOthers(runnerId);
+    return promise;
   }
 
   /** Runners may have changed: ids with spaces between, `*` for any. */
@@ -232,7 +240,7 @@ export class KnownRunners {
     const { runner: row, promoted } = found;
     if (!promoted && changes === this.#changes) this.#keep(row, hash.toString('base64'));
     // Its old token has just ended.
-    if (promoted) this.change(row.id);
+    if (promoted) void this.change(row.id);
     return { id: row.id, name: row.name };
   }
 
@@ -296,11 +304,13 @@ export class KnownRunners {
   async #compareAll(): Promise<void> {
     while (this.#compareAgain) {
       this.#compareAgain = false;
+      const toTell = this.#toTell.splice(0);
       try {
         await this.#compareOnce();
       } catch (error) {
         this.#options.logger.warn({ err: error }, 'it could not be asked which runners changed');
       }
+      for (const tell of toTell) tell();
     }
   }
 

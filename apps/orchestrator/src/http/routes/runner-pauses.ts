@@ -53,6 +53,6 @@ async function change(
     },
     { repeatable: true },
   );
-  knownRunners.change(runner.id);
+  void knownRunners.change(runner.id);
   return presentRunner(runner);
 }

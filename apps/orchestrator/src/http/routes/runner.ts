@@ -52,7 +52,8 @@ export function runnerCallRoutes(services: Services): Handlers<Names> {
     connectRunner: async ({ body, principal }) => {
       const runner = runnerOf(principal);
       const connected = await connect(services, runner, body);
-      knownRunners.change(runner.runnerId);
+      // Before it is answered, so that this ends no poll of the process that connects.
+      await knownRunners.change(runner.runnerId);
       return connected;
     },
     changeRunnerToken: async ({ body, principal }) => {
@@ -71,7 +72,7 @@ export function runnerCallRoutes(services: Services): Handlers<Names> {
         const summary = 'body.token_sha256 is that of another runner; expected a new one';
         throw RivetError.of('RIVET_REQUEST_INVALID', { summary }, error);
       });
-      knownRunners.change(runner.runnerId);
+      void knownRunners.change(runner.runnerId);
     },
     claimJobs: async ({ body, principal, request, reply }) => {
       const runner = runnerOf(principal);

@@ -60,7 +60,7 @@ export function runnerRoutes(services: Services): Handlers<Names> {
         },
         { repeatable: true },
       );
-      knownRunners.change(id);
+      void knownRunners.change(id);
       await loseJobsOf(services, id);
     },
     rotateRunner: async ({ params, principal }) => {
@@ -74,7 +74,7 @@ export function runnerRoutes(services: Services): Handlers<Names> {
         },
         { repeatable: true },
       );
-      knownRunners.change(runner.id);
+      void knownRunners.change(runner.id);
       return presentRunner(runner);
     },
     createRegistrationToken: async ({ body, person }) => {
