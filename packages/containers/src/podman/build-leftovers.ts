@@ -122,11 +122,40 @@ async function readProcFile({ pid }: ProcessIdentity, name: string): Promise<str
   return await readFile(`/proc/${pid}/${name}`, 'utf8').catch(() => '');
 }
 
+/** Podman may write a name back that it was about to remove, when others name images meanwhile. */
+const LOOKS_MAX = 3;
+
+/** Returns how many there were. */
 async function removeImages(
   podman: PodmanCli,
   globalFlags: readonly string[],
   labels: Labels,
 ): Promise<number> {
+  const removed = new Set<string>();
+  for (let look = 0; look < LOOKS_MAX; look += 1) {
+    const names = await listImages(podman, globalFlags, labels);
+    if (names.length === 0) break;
+    for (let from = 0; from < names.length; from += BATCH) {
+      const result = await podman.run({
+        action: 'remove built images',
+        args: [...globalFlags, 'rmi', '--force', '--', ...names.slice(from, from + BATCH)],
+        timeoutMs: REMOVE_TIMEOUT_MS,
+      });
+      // Somebody else may have removed one of them meanwhile.
+      if (result.exitCode !== 0 && !/image not known|no such image/i.test(result.stderr)) {
+        throw podman.failure('remove built images', essence(result));
+      }
+    }
+    for (const name of names) if (!name.includes('-base-')) removed.add(name);
+  }
+  return removed.size;
+}
+
+async function listImages(
+  podman: PodmanCli,
+  globalFlags: readonly string[],
+  labels: Labels,
+): Promise<string[]> {
   const listed = await podman.expect({
     action: 'list built images',
     args: [
@@ -137,20 +166,8 @@ async function removeImages(
     ],
     timeoutMs: QUERY_TIMEOUT_MS,
   });
-  const names = listed.split('\n').filter((name) => {
+  return listed.split('\n').filter((name) => {
     const key = keyOfName(name);
     return key !== undefined && isKeyOf(key, labels);
   });
-  for (let from = 0; from < names.length; from += BATCH) {
-    const result = await podman.run({
-      action: 'remove built images',
-      args: [...globalFlags, 'rmi', '--force', '--', ...names.slice(from, from + BATCH)],
-      timeoutMs: REMOVE_TIMEOUT_MS,
-    });
-    // Somebody else may have removed one of them meanwhile.
-    if (result.exitCode !== 0 && !/image not known|no such image/i.test(result.stderr)) {
-      throw podman.failure('remove built images', essence(result));
-    }
-  }
-  return names.filter((name) => !name.includes('-base-')).length;
 }
