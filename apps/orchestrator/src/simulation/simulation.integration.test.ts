@@ -56,11 +56,12 @@ it(
 it.each(MUTATIONS.map((mutation) => [mutation.name, mutation] as const))(
   'notices when %s',
   async (_, mutation) => {
-    for (let seed = 1; seed <= TRIES; seed += 1) {
+    const { seed: from = 1 } = mutation;
+    for (let seed = from; seed < from + TRIES; seed += 1) {
       const faults = await runHistory(database, seed, mutation);
       if (faults.length > 0) return;
     }
     expect.fail(`no history of ${TRIES} noticed it`);
   },
-  240_000,
+  600_000,
 );
