@@ -88,7 +88,7 @@ describe('a command that goes wild', () => {
   it('is heard of, and the next one begins, when it stops what watches and what waits', async () => {
     const container = await start();
     await sh(container, 'true');
-    // What waits for the next one is there after a moment; where nothing is, the next one asks anew.
+    // What waits for the next one is there after a moment, or the next one asks for it anew.
     const script = `n=0; until [ -n "$found" ] || [ $((n += 1)) = 40 ]; do sleep 0.1
       for p in /proc/[0-9]*; do
         tr '\\0' ' ' <$p/cmdline | grep -q in/comman[d] && found="$found \${p#/proc/}"
