@@ -7,7 +7,7 @@ import { type Account, databaseAccount } from './account.ts';
 import { clusterHome } from './cluster-home.ts';
 import { lockDirectory } from './directory-lock.ts';
 import { DATABASE_NAME, openCluster } from './initialize.ts';
-import { stopLeftover } from './leftover.ts';
+import { killBackends, stopLeftover } from './leftover.ts';
 import { freePort, startPostmaster, stopPostmaster } from './postmaster.ts';
 import { findPrograms } from './programs.ts';
 
@@ -80,6 +80,7 @@ export async function startEmbeddedDatabase(
         async crash() {
           server.kill('SIGKILL');
           await server.exit;
+          await killBackends(join(home, 'cluster'));
           await lock.release();
         },
       };

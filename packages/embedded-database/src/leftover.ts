@@ -1,5 +1,5 @@
 // Ends the database of a process that was killed, so that its data directory can be used again.
-import { readFile, readlink, realpath, rm } from 'node:fs/promises';
+import { readdir, readFile, readlink, realpath, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Logger, sleep } from '@rivet/base';
 
@@ -9,6 +9,7 @@ const LADDER = [
   ['SIGQUIT', 5000],
   ['SIGKILL', 5000],
 ] as const;
+const BACKENDS_MS_MAX = 10_000;
 
 /** Stops whatever runs on the cluster and removes a lock file that nobody holds. */
 export async function stopLeftover(cluster: string, logger: Logger): Promise<void> {
@@ -22,8 +23,49 @@ export async function stopLeftover(cluster: string, logger: Logger): Promise<voi
       if (await endsAfter(pid, cluster, signal, graceMs)) break;
     }
   }
+  if (await isPostmasterOf(pid, cluster)) return;
+  await killBackends(cluster);
   // PostgreSQL would take any process with a recycled id for the owner.
-  if (!(await isPostmasterOf(pid, cluster))) await rm(lockFile, { force: true });
+  await rm(lockFile, { force: true });
+}
+
+/**
+ * Ends what outlives a postmaster that was killed: a backend notices its death only when it next
+ * waits for something, and no other postmaster starts as long as it holds the shared memory.
+ */
+export async function killBackends(cluster: string): Promise<void> {
+  const until = performance.now() + BACKENDS_MS_MAX;
+  while (performance.now() < until) {
+    const backends = await backendsOf(cluster);
+    if (backends.length === 0) return;
+    for (const pid of backends) {
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch {
+        // It has ended by itself.
+      }
+    }
+    await sleep(25);
+  }
+}
+
+async function backendsOf(cluster: string): Promise<number[]> {
+  if (process.platform !== 'linux') return [];
+  const directory = await realpath(cluster);
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
+  const theirs = await Promise.all(pids.map((pid) => isBackendIn(pid, directory)));
+  return pids.filter((_, index) => theirs[index]);
+}
+
+/** Somebody may look around in the directory with a shell: the program's name counts too. */
+async function isBackendIn(pid: number, directory: string): Promise<boolean> {
+  try {
+    if ((await readlink(`/proc/${pid}/cwd`)) !== directory) return false;
+    return (await readFile(`/proc/${pid}/comm`, 'utf8')).trim() === 'postgres';
+  } catch {
+    // It has ended, or is not ours to look at.
+    return false;
+  }
 }
 
 async function endsAfter(
