@@ -3,7 +3,7 @@ import { createRandom, describeThrown, sleep } from '@rivet/base';
 import { createPipeline } from '../jobs.ts';
 import { type Drain, drainFaults, openJobs, runUndisturbed, untilEnded } from './drain.ts';
 import { eventually } from './eventually.ts';
-import { type Usage, usageFaults } from './leaks.ts';
+import { leftNetworks, removeNetworks, type Usage, usageFaults } from './leaks.ts';
 import { startLoad } from './load.ts';
 import { PIPELINE } from './pipeline.ts';
 import { describeStrikes, planStrikes, type Strike } from './schedule.ts';
@@ -18,6 +18,8 @@ export interface ChaosReport extends Verdict {
   readonly drain: Drain | undefined;
   /** Of the programs in the end. */
   readonly usage: readonly Usage[];
+  /** Networks of containers that killed starts left, and that were removed in the end. */
+  readonly networks: number;
   /** How to see it again; for a failure. */
   readonly schedule: string;
 }
@@ -37,6 +39,7 @@ export async function runChaos(
   say: (text: string) => void,
 ): Promise<ChaosReport> {
   const strikes = planStrikes(seed, minutes);
+  const before = await leftNetworks();
   const system = await startSystem();
   const faults: string[] = [];
   let verdict: Verdict = { faults: [], ends: {}, lostAttempts: 0 };
@@ -70,8 +73,12 @@ export async function runChaos(
     }
   }
   faults.push(...verdict.faults, ...(await system.stop()));
+  const left = await removeNetworks(before);
+  faults.push(...left.faults);
+  const networks = left.removed;
   const schedule = describeStrikes(strikes);
-  return { ...verdict, faults, seed, strikes: strikes.length, jobs, drain, usage, schedule };
+  const numbers = { seed, strikes: strikes.length, jobs, drain, usage, networks };
+  return { ...verdict, ...numbers, faults, schedule };
 }
 
 /** Resolves when the last is over, with what could not be done. */

@@ -1,5 +1,7 @@
 // What a chaos may have left or used up: mounts, connections, open files, memory.
 import { readdir, readFile } from 'node:fs/promises';
+import { sleep } from '@rivet/base';
+import { createPodmanDriver } from '@rivet/containers';
 import { askDatabase } from '@rivet/testing';
 import { eventually } from './eventually.ts';
 
@@ -7,6 +9,8 @@ import { eventually } from './eventually.ts';
 const OPEN_FILES_MAX = 400;
 const MEMORY_BYTES_MAX = 700 * 1024 ** 2;
 const CLOSE_MS = 60_000;
+/** Much longer than a network is made before anybody is in it, however slow the machine is. */
+const NETWORK_MS = 30_000;
 
 /** What a program uses that has outlived chaos; none of it may grow with what it went through. */
 export interface Usage {
@@ -52,4 +56,34 @@ export async function connectionsLeft(url: string): Promise<string[]> {
     { ms: CLOSE_MS },
   ).catch(() => undefined);
   return left;
+}
+
+/** What became of the networks that nobody is in. */
+export interface LeftNetworks {
+  /** Those that killed starts left, and a runner would have removed in time. */
+  readonly removed: number;
+  /** Those that could not be removed. */
+  readonly faults: readonly string[];
+}
+
+/** Networks of containers that nobody on this machine is in now. */
+export async function leftNetworks(): Promise<readonly string[]> {
+  return await createPodmanDriver().listLeftNetworks();
+}
+
+/**
+ * Removes those that chaos left, as its runners do when they live longer.
+ * @param before those that were left when it began
+ */
+export async function removeNetworks(before: readonly string[]): Promise<LeftNetworks> {
+  const driver = createPodmanDriver();
+  const mine = async (): Promise<string[]> =>
+    (await driver.listLeftNetworks()).filter((network) => !before.includes(network));
+  const seen = await mine();
+  if (seen.length === 0) return { removed: 0, faults: [] };
+  // Others on this machine make networks at this moment.
+  await sleep(NETWORK_MS);
+  const removed = await driver.removeLeftNetworks(seen);
+  const still = (await mine()).filter((network) => seen.includes(network));
+  return { removed, faults: still.map((network) => `the network ${network} was left`) };
 }

@@ -58,6 +58,8 @@ export function memoryDriver(): MemoryDriver {
       };
     },
     adopt: async () => undefined,
+    listLeftNetworks: async () => [],
+    removeLeftNetworks: async () => 0,
     pullImage: () => Promise.reject(new Error('the memory driver has no images')),
     buildImage: () => Promise.reject(new Error('the memory driver builds nothing')),
     pushImage: () => Promise.reject(new Error('the memory driver has no images')),

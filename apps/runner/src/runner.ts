@@ -17,6 +17,7 @@ import { Enrollment } from './enrollment.ts';
 import { resumeJob, runClaimedJob } from './job-run.ts';
 import type { JobRunContext } from './job-run-context.ts';
 import { findLeftAttempts, heldOf, type LeftAttempt } from './left-attempts.ts';
+import { NetworkWatch } from './network-watch.ts';
 import { PodmanWatch } from './podman-watch.ts';
 import { type Connected, Poller } from './poll.ts';
 import { readRegistrationToken } from './registration-token.ts';
@@ -57,6 +58,7 @@ export class Runner {
   readonly #poller: Poller;
   readonly #disk: DiskWatch;
   readonly #podman: PodmanWatch;
+  readonly #networks: NetworkWatch;
   readonly #stop = new AbortController();
   readonly #stopJobs = new AbortController();
   readonly #abandon = new AbortController();
@@ -88,6 +90,7 @@ export class Runner {
       imageMsMax: config.imageMsMax,
       onChange,
     });
+    this.#networks = new NetworkWatch(parts);
     this.#parts = { ...parts, driver: this.#podman.driver };
     this.#slots = new Slots(config.capacity);
     this.#disposal = new Disposal(parts);
@@ -145,6 +148,7 @@ export class Runner {
       await removeLeftovers(this.#state, driver, logger, this.#left);
       const { id, held, askedAt } = await this.#connect();
       await this.#disk.start();
+      this.#networks.start();
       this.#warm = this.#makeWarmPool(this.#state);
       await this.#goOn(held, askedAt);
       this.#warm.start();
@@ -153,7 +157,7 @@ export class Runner {
       this.#polling.catch(() => undefined);
       return id;
     } catch (error) {
-      await Promise.all([this.#disk.stop(), this.#podman.stop()]);
+      await Promise.all([this.#disk.stop(), this.#podman.stop(), this.#networks.stop()]);
       await this.#state.release();
       throw error;
     }
@@ -269,7 +273,7 @@ export class Runner {
     }
     this.#abandon.abort();
     await this.#waitForIdle(STOP_MARGIN_MS);
-    await Promise.all([this.#disk.stop(), this.#podman.stop()]);
+    await Promise.all([this.#disk.stop(), this.#podman.stop(), this.#networks.stop()]);
     await this.#warm?.stop();
     await this.#disposal.settle();
     await this.#state?.release();

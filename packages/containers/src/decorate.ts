@@ -37,6 +37,8 @@ export function decorateDriver(
     removeNamed: (names) => driver.removeNamed(names),
     removeLabelled: (labels) => driver.removeLabelled(labels),
     removeTree: (path) => driver.removeTree(path),
+    listLeftNetworks: () => driver.listLeftNetworks(),
+    removeLeftNetworks: (networks) => driver.removeLeftNetworks(networks),
     storageDirectory: () => driver.storageDirectory(),
     close: () => driver.close(),
     ...changes,

@@ -209,6 +209,18 @@ export interface ContainerDriver extends ImageOperations {
    * Removes a directory with everything in it, also what containers wrote as root or a mapped user.
    */
   removeTree(path: string): Promise<void>;
+  /**
+   * Names of networks that a killed Podman has left on this machine, whoever ran it: nobody is in
+   * them. One that is being made at this moment looks the same, and only for that moment. Empty
+   * where not every process of the machine can be seen.
+   */
+  listLeftNetworks(): Promise<readonly string[]>;
+  /**
+   * Removes those of `networks` that are still left, and that no container will come back to;
+   * returns how many.
+   * @param networks listed long ago
+   */
+  removeLeftNetworks(networks: readonly string[]): Promise<number>;
   /** Where images and containers lie on this machine; undefined when that is not known. */
   storageDirectory(): Promise<string | undefined>;
   close(): Promise<void>;

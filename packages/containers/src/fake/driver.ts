@@ -170,6 +170,8 @@ export function createFakeDriver(options: FakeDriverOptions = {}): FakeDriver {
     async removeTree(path) {
       removedTrees.push(path);
     },
+    listLeftNetworks: async () => [],
+    removeLeftNetworks: async () => 0,
     storageDirectory: async () => undefined,
     async close() {},
   };

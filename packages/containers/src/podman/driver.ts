@@ -40,6 +40,7 @@ import { ImageBuilder } from './image-builder.ts';
 import { ImageIndex } from './image-index.ts';
 import { ImageStore } from './image-store.ts';
 import { ImageUses } from './image-uses.ts';
+import { listLeftNetworks, removeLeftNetworks } from './left-networks.ts';
 import { parseContainerList } from './list.ts';
 import { MachineFlags, machineKey } from './machine-flags.ts';
 import { findNeighbour } from './neighbour.ts';
@@ -327,6 +328,15 @@ class PodmanDriver implements ContainerDriver {
 
   async removeTree(path: string): Promise<void> {
     await removeTree(this.#podman, path);
+  }
+
+  async listLeftNetworks(): Promise<readonly string[]> {
+    return await listLeftNetworks();
+  }
+
+  async removeLeftNetworks(networks: readonly string[]): Promise<number> {
+    await this.#flags.recall();
+    return await removeLeftNetworks(this.#podman, this.#flags.current.global, networks);
   }
 
   async storageDirectory(): Promise<string | undefined> {
