@@ -58,6 +58,7 @@ describe.each(SHELLS.filter(isThere))('the agent in %s (%s, %s)', (_, program, k
       isAlive: async () => agent.running,
       describeEnd: async () => 'the agent ended',
       ranOutOfMemory: async () => false,
+      reachedProcessLimit: () => false,
     };
     const running = runCommand(host, control, { ...spec, ...changes }, (stream, bytes) => {
       text[stream] += Buffer.from(bytes).toString();

@@ -21,6 +21,8 @@ export interface CommandHost {
   describeEnd(): Promise<string>;
   /** Whether the kernel killed a process of it for lack of memory since this was last asked. */
   ranOutOfMemory(): Promise<boolean>;
+  /** Whether a limit has refused its processes another one since the command began. */
+  reachedProcessLimit(): boolean;
 }
 
 /**
@@ -55,6 +57,7 @@ export async function describeExit(host: CommandHost, ended: EndedCommand): Prom
 
 async function findCause(host: CommandHost, directory: string): Promise<CommandExit['cause']> {
   if (await host.ranOutOfMemory()) return 'out-of-memory';
+  if (host.reachedProcessLimit()) return 'process-limit';
   // What it printed about that may be lost: its output lies on the same disk.
   return (await isFull(directory)) ? 'disk-full' : undefined;
 }

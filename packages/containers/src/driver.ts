@@ -94,7 +94,13 @@ export interface CommandExit {
    */
   readonly signal: string | undefined;
   /** Why Rivet knows more than the code says. */
-  readonly cause: 'not-found' | 'not-executable' | 'out-of-memory' | 'disk-full' | undefined;
+  readonly cause:
+    | 'not-found'
+    | 'not-executable'
+    | 'out-of-memory'
+    | 'process-limit'
+    | 'disk-full'
+    | undefined;
   readonly durationMs: number;
 }
 

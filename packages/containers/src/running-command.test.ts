@@ -49,6 +49,7 @@ const host: CommandHost = {
   isEnding: async () => false,
   describeEnd: async () => 'it does not end',
   ranOutOfMemory: async () => false,
+  reachedProcessLimit: () => false,
 };
 
 const start = (sink: OutputSink): Promise<RunningCommand> =>

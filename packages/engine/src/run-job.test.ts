@@ -709,6 +709,16 @@ describe('process.parallel', () => {
     expect(groups).toEqual(['all / 1', 'all / 2', 'all / 3']);
   });
 
+  it('says that a limit of processes was reached, also where the script looks at the exit code', async () => {
+    const job = await run(script('output.set("code", process.run({ "make" }).exit_code)'), {
+      commands: () => ({ exitCode: 2, cause: 'process-limit' }),
+    });
+    expect(job.outputs.get('code')).toBe(2);
+    expect(job.lines.map((line) => line.text).join('\n')).toContain(
+      'make failed after its limit of processes was reached (exit code 2); raise `pids`',
+    );
+  });
+
   it('says that a disk is full, also where the script looks at the exit code', async () => {
     const job = await run(script('output.set("code", process.run({ "fill" }).exit_code)'), {
       commands: () => ({ exitCode: 1, cause: 'disk-full' }),

@@ -13,6 +13,7 @@ import type {
 } from '../driver.ts';
 import type { CommandChannel } from './command-channel.ts';
 import type { ProcessLimit } from './process-limit.ts';
+import { ProcessRefusals } from './process-refusals.ts';
 
 const REMOVED = 'Rivet removed it';
 /** How long the kernel may take to end the processes of a container, in milliseconds. */
@@ -34,7 +35,8 @@ export class PodmanContainer implements Container {
   readonly name: string;
   readonly image: string;
   readonly #options: PodmanContainerOptions;
-  readonly #host: CommandHost;
+  readonly #host: Omit<CommandHost, 'reachedProcessLimit'>;
+  readonly #refusals: ProcessRefusals;
   readonly #commands = new Set<RunningCommand>();
   #removal: Promise<void> | undefined;
   #killing: Promise<void> | undefined;
@@ -45,6 +47,7 @@ export class PodmanContainer implements Container {
     this.name = options.spec.name;
     this.image = options.spec.image;
     this.#options = options;
+    this.#refusals = new ProcessRefusals(options.main.pid);
     this.#host = {
       name: this.name,
       mainPid: options.main.pid,
@@ -65,22 +68,27 @@ export class PodmanContainer implements Container {
   }
 
   async run(command: CommandSpec, sink: OutputSink): Promise<RunningCommand> {
-    return await this.#begin(() => this.#options.channel.run(this.#host, command, sink));
+    return await this.#begin((host) => this.#options.channel.run(host, command, sink));
   }
 
   async attach(command: CommandSpec, sink: OutputSink): Promise<Attachment> {
-    return await this.#begin(() => this.#options.channel.attach(this.#host, command, sink));
+    return await this.#begin((host) => this.#options.channel.attach(host, command, sink));
   }
 
-  async #begin<T extends Attachment>(action: () => Promise<T>): Promise<T> {
+  async #begin<T extends Attachment>(action: (host: CommandHost) => Promise<T>): Promise<T> {
     if (this.#ending) {
       throw RivetError.of('RIVET_CONTAINER_LOST', { container: this.name, reason: REMOVED });
     }
     const { processLimit } = this.#options;
     const begun = processLimit.starting();
+    let refusedBefore = Number.POSITIVE_INFINITY;
+    const reachedProcessLimit = (): boolean => this.#refusals.count() > refusedBefore;
     let running: T | undefined;
     try {
-      running = await action();
+      const beginning = action({ ...this.#host, reachedProcessLimit });
+      // While the command is on its way, not before it.
+      refusedBefore = this.#refusals.count();
+      running = await beginning;
     } finally {
       begun();
       if (typeof running !== 'object') processLimit.ended();

@@ -20,6 +20,33 @@ describe('a limit of processes', () => {
     expect(Number(stdout.trim().split('\n').at(-1))).toBe(pids);
     await container.remove();
   });
+
+  const greedy = 'n=0; while [ $n -lt 20 ]; do sleep 30 & echo $! >>/tmp/pids; n=$((n+1)); done';
+
+  it.for(['its container', 'a command of its own'])(
+    'of %s is why a command failed that was refused a process',
+    async (whose, { skip }) => {
+      skip(!podman.canLimit, 'this machine cannot limit processes');
+      const isOwn = whose !== 'its container';
+      const first = await start(isOwn ? {} : { pids: 6 });
+      const container = isOwn ? await start({ beside: first.name, pids: 6 }) : first;
+      const { exit } = await sh(container, greedy);
+      expect(exit.cause).toBe('process-limit');
+      expect(exit.exitCode).not.toBe(0);
+      await driver.removeNamed([container.name, first.name]);
+    },
+  );
+
+  it('is not why a command failed after one that was refused a process and got along', async ({
+    skip,
+  }) => {
+    skip(!podman.canLimit, 'this machine cannot limit processes');
+    const container = await start({ pids: 6 });
+    const ended = 'while read -r pid; do kill -9 "$pid"; done </tmp/pids; exit 0';
+    expect((await sh(container, `sh -c '${greedy}' || { ${ended}; }`)).exit.exitCode).toBe(0);
+    expect((await sh(container, 'exit 1')).exit.cause).toBeUndefined();
+    await container.remove();
+  });
 });
 
 it('takes one command after another in the least that a container can be given', async ({

@@ -2,6 +2,7 @@
 // cgroup also counts what Rivet's agent needs, which changes with the commands that run.
 import { writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { pidsDirectory } from './process-refusals.ts';
 
 /** The agent's shell, and the one in it that takes requests. */
 const AGENT_PROCESSES = 2;
@@ -37,7 +38,8 @@ export class ProcessLimit {
     const own = AGENT_PROCESSES + (hasEntrypoint ? 1 : 0);
     if (pids === undefined) return new ProcessLimit(0, own, undefined);
     const groups = await readFile(`/proc/${pid}/cgroup`, 'utf8').catch(() => '');
-    return new ProcessLimit(pids, own, limitFile(groups));
+    const directory = pidsDirectory(groups);
+    return new ProcessLimit(pids, own, directory && `${directory}/pids.max`);
   }
 
   /** Makes room for the start of a command; call what it returns when that command has begun. */
@@ -71,14 +73,4 @@ export class ProcessLimit {
       this.#file = undefined;
     }
   }
-}
-
-/** The file with the limit, from the text of /proc/PID/cgroup. */
-function limitFile(groups: string): string | undefined {
-  for (const line of groups.split('\n')) {
-    const [, controllers, path] = /^\d+:([^:]*):(\/.+)$/.exec(line) ?? [];
-    if (controllers === 'pids') return `/sys/fs/cgroup/pids${path}/pids.max`;
-    if (controllers === '') return `/sys/fs/cgroup${path}/pids.max`;
-  }
-  return undefined;
 }

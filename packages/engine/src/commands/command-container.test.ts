@@ -76,6 +76,18 @@ describe('a command with limits', () => {
       'it ran out of memory (exit code 137); raise `limits.memory`',
     );
   });
+
+  it.each([
+    ['', 'pids'],
+    [', limits = { pids = 7 }', 'limits.pids'],
+  ])('is told apart when it reaches a limit of processes%s', async (limits, option) => {
+    const { outcome } = await run(`process.run({ "a", check = true${limits} })`, {
+      commands: () => ({ exitCode: 2, cause: 'process-limit' }),
+    });
+    expect(outcome.message).toContain(
+      `a failed after its limit of processes was reached (exit code 2); raise \`${option}\``,
+    );
+  });
 });
 
 it('a command that may only read has a read-only workspace, the others have not', async () => {

@@ -88,6 +88,7 @@ async function explainEnd(
   const known =
     result.timedOut ||
     result.cause === 'out-of-memory' ||
+    result.cause === 'process-limit' ||
     result.cause === 'disk-full' ||
     result.signal !== undefined;
   if (!known) return;
@@ -111,6 +112,10 @@ function describeEnd(
   switch (result.cause) {
     case 'out-of-memory':
       return `was killed because ${whose} ran out of memory ${code}; raise \`${option}\``;
+    case 'process-limit': {
+      const limit = request.limits.pids === undefined ? 'pids' : 'limits.pids';
+      return `failed after its limit of processes was reached ${code}; raise \`${limit}\``;
+    }
     case 'disk-full':
       return `failed on a full disk ${code}; free space where the runner keeps its jobs, output may be missing`;
     case 'not-found':
