@@ -5,7 +5,7 @@ import { limitHeapGrowth } from './heap-growth.ts';
 
 test('keeps the heap small from the start, and lets it grow only under load', () => {
   const flags: string[] = [];
-  const shares = [0.1, 0.9, 0.9, 0.4, 0.1];
+  const shares = [0.1, 0.3, 0.9, 0.2, 0.1];
   const look = limitHeapGrowth({
     setFlag: (flag) => void flags.push(flag),
     utilization: () => shares.shift() ?? 0,

@@ -6,9 +6,12 @@ import { releaseMemory } from '@rivet/base';
 
 /** How often it is looked how much is to be done. */
 const LOOK_MS = 250;
-/** Shares of the time in which the process works: above the one, and again below the other. */
-const BUSY = 0.5;
-const QUIET = 0.25;
+/**
+ * Shares of the time in which the process works: above the one, and again below the other. A single
+ * job with a large log keeps it busy for a third, as it waits for the database between reports.
+ */
+const BUSY = 0.25;
+const QUIET = 0.15;
 /** So many quiet looks after load, or after the start, what it needed is given back, once. */
 const QUIET_LOOKS = 40;
 /**
