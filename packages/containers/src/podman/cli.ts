@@ -1,8 +1,8 @@
 // Runs podman: with a deadline, without a shell, and with errors a person can act on.
 import { formatDuration, RivetError } from '@rivet/base';
 import { startTurn } from '@rivet/processes';
-import { execa } from 'execa';
-import type { OutputSink, OutputStream } from '../driver.ts';
+import type { OutputSink } from '../driver.ts';
+import { type ProgramEnd, runToEnd } from './run-to-end.ts';
 
 /** Variables of Rivet's own environment that Podman needs to find its storage and registries. */
 const INHERITED =
@@ -10,6 +10,8 @@ const INHERITED =
 /** Variables that change what podman, or the programs that it starts, do. */
 const READ_BY_PODMAN = /^(?:LC_.*|LANG|LD_.*|GO.*|NOTIFY_SOCKET|LISTEN_.*|PODMAN_.*|_.*)$/;
 const OUTPUT_BYTES_MAX = 16 * 1024 * 1024;
+/** How long a question has from TERM to KILL, in milliseconds. */
+const KILL_MS = 2_000;
 /** How long streamed work has from TERM to KILL, in milliseconds. */
 const STREAM_KILL_MS = 10_000;
 /** How much of the end of stderr is kept of streamed work. */
@@ -44,16 +46,6 @@ export interface PodmanCall {
 
 export interface PodmanResult {
   readonly exitCode: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** What execa tells of a program's end. */
-interface Ended {
-  readonly timedOut: boolean;
-  readonly code?: string | undefined;
-  readonly exitCode?: number | undefined;
-  readonly shortMessage?: string | undefined;
   readonly stdout: string;
   readonly stderr: string;
 }
@@ -94,38 +86,44 @@ export class PodmanCli {
     call.signal?.throwIfAborted();
     const { signal, patienceMs = 0 } = call;
     const cancel = signal && delayedSignal(signal, patienceMs);
-    const result = await execa(this.program, call.args, {
-      env: this.#env,
-      extendEnv: false,
-      cwd: call.directory ?? '/',
-      reject: false,
-      stdin: 'ignore',
-      timeout: call.timeoutMs,
-      forceKillAfterDelay: 2_000,
-      maxBuffer: OUTPUT_BYTES_MAX,
-      // Ctrl-C at a terminal reaches Rivet, which ends things in order; not Podman in mid-work.
-      detached: true,
-      ...(cancel === undefined ? {} : { cancelSignal: cancel.signal }),
-    });
-    cancel?.dispose();
-    call.signal?.throwIfAborted();
-    return this.#read(call, result);
+    const kept = { stdout: new KeptText(), stderr: new KeptText() };
+    try {
+      const ended = await runToEnd(
+        {
+          file: this.program,
+          args: call.args,
+          env: this.#env,
+          directory: call.directory ?? '/',
+          timeoutMs: call.timeoutMs,
+          killAfterMs: KILL_MS,
+          signal: cancel?.signal,
+        },
+        (name, bytes) => {
+          if (!kept[name].add(bytes)) throw this.failure(call.action, 'it printed too much');
+        },
+      );
+      signal?.throwIfAborted();
+      return this.#read(call, ended, kept.stdout.text, kept.stderr.text);
+    } finally {
+      cancel?.dispose();
+    }
   }
 
-  #read(call: PodmanCall, result: Ended): PodmanResult {
-    if (result.timedOut) {
+  #read(call: PodmanCall, ended: ProgramEnd, stdout: string, stderr: string): PodmanResult {
+    if (ended.timedOut) {
       throw RivetError.of('RIVET_CONTAINER_PODMAN_TIMEOUT', {
         action: call.action,
         limit: formatDuration(call.timeoutMs),
       });
     }
-    if (result.code === 'ENOENT' || result.code === 'EACCES') {
+    const { code, signal, error } = ended;
+    if (error?.code === 'ENOENT' || error?.code === 'EACCES') {
       throw RivetError.of('RIVET_CONTAINER_PODMAN_MISSING', { program: this.program });
     }
-    if (result.exitCode === undefined) {
-      throw this.failure(call.action, result.shortMessage ?? 'it was killed');
+    if (code === null) {
+      throw this.failure(call.action, error?.message ?? `it was killed by ${signal}`);
     }
-    return { exitCode: result.exitCode, stdout: result.stdout, stderr: result.stderr };
+    return { exitCode: code, stdout, stderr };
   }
 
   /**
@@ -135,44 +133,30 @@ export class PodmanCli {
   async stream(call: PodmanCall, sink: OutputSink): Promise<PodmanResult> {
     await startTurn();
     call.signal?.throwIfAborted();
-    const abort = new AbortController();
-    const signals = call.signal === undefined ? [abort.signal] : [abort.signal, call.signal];
-    const running = execa(this.program, call.args, {
-      env: {
-        ...this.#env,
-        ...(call.temporaryDirectory === undefined ? {} : { TMPDIR: call.temporaryDirectory }),
-        ...call.env,
-      },
-      extendEnv: false,
-      cwd: call.directory ?? '/',
-      reject: false,
-      ...(call.input === undefined ? { stdin: 'ignore' as const } : { input: call.input }),
-      buffer: false,
-      timeout: call.timeoutMs,
-      // A build that is told to end first ends its step.
-      forceKillAfterDelay: STREAM_KILL_MS,
-      detached: true,
-      cancelSignal: AbortSignal.any(signals),
-    });
     let last = '';
-    const pass = async (name: OutputStream, stream: AsyncIterable<Uint8Array>): Promise<void> => {
-      for await (const bytes of stream) {
+    const ended = await runToEnd(
+      {
+        file: this.program,
+        args: call.args,
+        env: {
+          ...this.#env,
+          ...(call.temporaryDirectory === undefined ? {} : { TMPDIR: call.temporaryDirectory }),
+          ...call.env,
+        },
+        directory: call.directory ?? '/',
+        input: call.input,
+        timeoutMs: call.timeoutMs,
+        // A build that is told to end first ends its step.
+        killAfterMs: STREAM_KILL_MS,
+        signal: call.signal,
+      },
+      async (name, bytes) => {
         if (name === 'stderr') last = `${last}${Buffer.from(bytes).toString()}`.slice(-LAST_CHARS);
         await sink(name, bytes);
-      }
-    };
-    const passed = Promise.all([
-      pass('stdout', running.stdout),
-      pass('stderr', running.stderr),
-    ]).catch((error: unknown) => {
-      abort.abort(error);
-      throw error;
-    });
-    const [output, result] = await Promise.allSettled([passed, running]);
+      },
+    );
     call.signal?.throwIfAborted();
-    if (output.status === 'rejected') throw output.reason;
-    if (result.status === 'rejected') throw result.reason;
-    return this.#read(call, { ...result.value, stdout: '', stderr: last });
+    return this.#read(call, ended, '', last);
   }
 
   /** Like `run`, but an exit code other than 0 is RIVET_CONTAINER_PODMAN_FAILED. */
@@ -203,6 +187,26 @@ export class PodmanCli {
       reason,
       ...(full ? { hint: 'The disk is full. Free some space: podman system prune, df -h.' } : {}),
     });
+  }
+}
+
+/** Output that is read when it is complete. */
+class KeptText {
+  readonly #chunks: Uint8Array[] = [];
+  #bytes = 0;
+
+  /** @returns false when it is more than anything that is asked of podman can be */
+  add(chunk: Uint8Array): boolean {
+    this.#chunks.push(chunk);
+    this.#bytes += chunk.byteLength;
+    return this.#bytes <= OUTPUT_BYTES_MAX;
+  }
+
+  /** Without the end of its last line. */
+  get text(): string {
+    return Buffer.concat(this.#chunks)
+      .toString('utf8')
+      .replace(/\r?\n$/, '');
   }
 }
 
