@@ -105,16 +105,17 @@ const CLAIMED = `job_id, attempt, priority, lease_id, request_id, pipeline_id, p
 
 function claimStatement(name: string, search: Search, withReports: boolean): Statement {
   const parts = `slot AS (
-     SELECT s.runner_id, s.request_id, s.lease_id, row_number() OVER (ORDER BY s.n) AS n
+     SELECT s.runner_id, s.request_id, s.lease_id, row_number() OVER (ORDER BY s.n)::int AS n
      FROM unnest($1::uuid[], $2::uuid[], $3::uuid[])
        WITH ORDINALITY AS s(runner_id, request_id, lease_id, n)
      -- One that was revoked or paused while it waited gets nothing any more.
-     JOIN runners ON runners.id = s.runner_id AND runners.revoked_at IS NULL
-       AND (runners.paused_until IS NULL OR runners.paused_until <= now())
+     WHERE (SELECT revoked_at IS NULL AND (paused_until IS NULL OR paused_until <= now())
+       FROM runners WHERE id = s.runner_id)
    ), ${search.parts}, assigned AS (
-     SELECT t.job_id, t.priority, slot.* FROM (
-       SELECT job_id, priority, row_number() OVER (ORDER BY priority DESC, job_id) AS n FROM taken
-     ) t JOIN slot ON slot.n = t.n
+     -- From a list: a join would look through all that was taken for each slot.
+     SELECT t.job_ids[slot.n] AS job_id, slot.*
+     FROM slot, (SELECT array_agg(job_id ORDER BY priority DESC, job_id) AS job_ids FROM taken) t
+     WHERE slot.n <= cardinality(t.job_ids)
    ), dequeued AS (
      DELETE FROM job_queue q USING assigned a WHERE q.job_id = a.job_id
    ), started AS (

@@ -32,8 +32,9 @@ export interface DatabaseOptions {
   /** A statement that takes longer is canceled, in milliseconds; 15,000 when absent. */
   readonly statementTimeoutMs?: number;
   /**
-   * Whether each statement is planned once, whatever its values: for the few that run all the time,
-   * whose plans are tested. Planning anew costs more than they do, the more partitions the more.
+   * Whether each statement is planned once, whatever its values, and finds rows by their keys: for
+   * the few that run all the time, whose plans are tested. Planning anew costs more than they do,
+   * the more partitions the more.
    */
   readonly plannedOnce?: boolean;
 }
@@ -65,6 +66,16 @@ export interface Database extends Queryable {
 /** What the answer of a canceled statement may take on its way, in milliseconds. */
 const ANSWER_MARGIN_MS = 5000;
 const TRIES = 3;
+/**
+ * A plan that is kept may be of a moment at which its tables had next to nothing: it would read
+ * them as a whole, with all that was deleted since and not yet vacuumed.
+ */
+const PLANNED_ONCE = [
+  'plan_cache_mode=force_generic_plan',
+  ...['seqscan', 'hashjoin', 'mergejoin', 'material'].map((way) => `enable_${way}=off`),
+]
+  .map((setting) => `-c ${setting}`)
+  .join(' ');
 const BACKOFF = { baseMs: 50, maxMs: 1000 };
 
 /**
@@ -136,7 +147,7 @@ function sessionConfig(
   return {
     statement_timeout: options.statementTimeoutMs ?? 15_000,
     idle_in_transaction_session_timeout: 30_000,
-    ...(options.plannedOnce === true && { options: '-c plan_cache_mode=force_generic_plan' }),
+    ...(options.plannedOnce === true && { options: PLANNED_ONCE }),
   };
 }
 

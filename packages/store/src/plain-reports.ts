@@ -6,6 +6,7 @@ import {
   boundsOf,
   endParts,
   type ReportedAttempt,
+  sameAs,
 } from './reported-attempts.ts';
 import { type Queryable, repeatable } from './statement.ts';
 
@@ -23,6 +24,11 @@ export interface StoredReport {
   readonly cancel_requested: boolean;
 }
 
+const FENCE = sameAs(
+  'a.runner_id, a.lease_id::text, a.last_seq',
+  'r.runner_id, r.lease_id, r.seq - 1',
+);
+
 /**
  * What stores plain reports, as parts of a WITH; `held` has the jobs of those that were stored.
  * @param from number of the first of the values that `plainReportValues` gives
@@ -38,11 +44,16 @@ export function plainReportParts(from: number, leaseSeconds: string): string {
        AS r(job_id, attempt, runner_id, lease_id, seq, state, reason, message, code)
    ), held AS (
      -- As lockReportedAttempts does; what the fence does not let through is left to that.
-     SELECT r.*, j.cancel_requested
-     FROM r JOIN running_attempts a ON a.job_id = r.job_id AND a.attempt = r.attempt
-       AND a.runner_id = r.runner_id AND a.lease_id::text = r.lease_id AND a.last_seq = r.seq - 1
-     JOIN jobs j ON j.id = r.job_id AND j.id BETWEEN ${first} AND ${last}
-     ORDER BY j.id FOR UPDATE OF j, a SKIP LOCKED
+     SELECT r.*, found.cancel_requested
+     FROM r, LATERAL (
+       SELECT j.cancel_requested, a.attempt
+       FROM running_attempts a JOIN jobs j ON j.id = a.job_id AND j.id BETWEEN ${first} AND ${last}
+       WHERE a.job_id = r.job_id
+         AND ${FENCE}
+       LIMIT 1 FOR UPDATE OF j, a SKIP LOCKED
+     ) found
+     -- Out here: the planner takes this to leave few, and looks up by their keys what follows.
+     WHERE found.attempt = r.attempt
    ), advanced AS (
      UPDATE running_attempts a SET last_seq = h.seq,
        lease_until = now() + make_interval(secs => ${leaseSeconds})

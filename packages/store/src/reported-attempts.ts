@@ -27,18 +27,28 @@ export interface ReportedRow {
   readonly read_at: Date;
 }
 
+/**
+ * SQL: whether two lists of columns and values have the same, none of which is null. Of single
+ * equalities the planner could take one for its index, with all that one runner has left behind.
+ */
+export function sameAs(columns: string, values: string): string {
+  return `ROW(${columns}) IS NOT DISTINCT FROM ROW(${values})`;
+}
+
 const lock = repeatable(
   'lock_reported_attempts',
-  `SELECT j.id, j.pipeline_id, j.pipeline_name, j.version, j.priority, j.state, a.attempt,
-     j.cancel_requested, a.lease_id, a.last_seq, a.log_lines, a.log_bytes::float8,
-     now() AS read_at
-   FROM unnest($1::uuid[], $2::int[], $3::uuid[]) AS r(job_id, attempt, runner_id)
-   JOIN running_attempts a ON a.job_id = r.job_id AND a.attempt = r.attempt
-     AND a.runner_id = r.runner_id
-   -- The bounds say which partitions it is about.
-   JOIN jobs j ON j.id = r.job_id AND j.id BETWEEN $4 AND $5
-   -- One that somebody else has is left out, not waited for: nobody's report waits for it.
-   ORDER BY j.id FOR UPDATE OF j, a SKIP LOCKED`,
+  `SELECT found.*
+   FROM unnest($1::uuid[], $2::int[], $3::uuid[]) AS r(job_id, attempt, runner_id), LATERAL (
+     -- One by one, by their keys: while this is planned there may be next to none of them.
+     SELECT j.id, j.pipeline_id, j.pipeline_name, j.version, j.priority, j.state, a.attempt,
+       j.cancel_requested, a.lease_id, a.last_seq, a.log_lines, a.log_bytes::float8,
+       now() AS read_at
+     -- The bounds say which partitions it is about.
+     FROM running_attempts a JOIN jobs j ON j.id = a.job_id AND j.id BETWEEN $4 AND $5
+     WHERE a.job_id = r.job_id AND ${sameAs('a.attempt, a.runner_id', 'r.attempt, r.runner_id')}
+     -- One that somebody else has is left out, not waited for: nobody's report waits for it.
+     LIMIT 1 FOR UPDATE OF j, a SKIP LOCKED
+   ) found`,
 );
 
 /**

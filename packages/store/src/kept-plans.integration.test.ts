@@ -1,0 +1,137 @@
+// What statements read whose plans were made while their tables had next to nothing.
+import { randomUUID } from 'node:crypto';
+import { silentLogger } from '@rivet/base';
+import { useTestDatabase } from '@rivet/testing';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type ClaimJobsRequest, claimJobs } from './claim-jobs.ts';
+import { createDatabase, type Database } from './database.ts';
+import type { PlainReport } from './plain-reports.ts';
+import { finishAttempts, lockReportedAttempts } from './reported-attempts.ts';
+import { once, type Queryable } from './statement.ts';
+
+const RUNNERS = 500;
+const GONE = 2000;
+const RUNNING = 500;
+/** Of rows that a statement is about there are two: one that runs, and one that waits. */
+const ROWS_MAX = 20;
+const PIPELINE = '00000000-0000-7000-8000-000000000001';
+const RUNNER = '00000000-0000-7000-8000-000000000002';
+const LEASE = '00000000-0000-7000-8000-000000000003';
+
+const testDatabase = useTestDatabase();
+let database: Database;
+
+/** The id of a job, which says when it was launched. */
+const jobId = (n: number) => `01900000-0000-7000-8000-${n.toString(16).padStart(12, '0')}`;
+const run = (text: string) => database.query(once('', text));
+/** SQL: the ids of jobs `n`. */
+const ID = `('01900000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid`;
+
+const report: PlainReport = {
+  ...{ jobId: jobId(GONE + 1), attempt: 1, runnerId: RUNNER, leaseId: LEASE, seq: 1 },
+  end: { state: 'succeeded', reason: null, message: null, code: null },
+};
+const request: ClaimJobsRequest = {
+  slots: [{ runnerId: RUNNER, requestId: randomUUID(), leaseId: randomUUID() }],
+  fulfils: [],
+  pipelines: ['p*'],
+  leaseSeconds: 30,
+  marks: [{ priority: 0, from: jobId(0) }],
+  reports: { reports: [report], onStored: () => undefined },
+};
+
+const statements: [string, (db: Queryable) => Promise<unknown>][] = [
+  ['a claim that stores a report', (db) => claimJobs(db, request)],
+  ['locking what was reported of', (db) => lockReportedAttempts(db, [report])],
+  [
+    'ending an attempt',
+    (db) =>
+      finishAttempts(db, [
+        {
+          ...report,
+          logLines: 0,
+          logBytes: 0,
+          state: 'succeeded',
+          reason: null,
+          message: null,
+          code: null,
+        },
+      ]),
+  ],
+];
+
+beforeAll(async () => {
+  database = createDatabase({
+    url: testDatabase.url,
+    applicationName: 'test',
+    logger: silentLogger,
+    connectionsMax: 1,
+    plannedOnce: true,
+  });
+  // It would have the plans made anew, a minute later.
+  for (const table of ['running_attempts', 'runners', 'job_queue']) {
+    await run(`ALTER TABLE ${table} SET (autovacuum_enabled = off)`);
+  }
+  await run(`INSERT INTO pipelines (id, name, description, version)
+    VALUES ('${PIPELINE}', 'p', '', 1)`);
+  await run(`INSERT INTO pipeline_versions SELECT id, 1, '', '{}', '{}' FROM pipelines`);
+  for (const [, use] of statements) await use(database);
+  await run(`INSERT INTO runners (id, name, session, token_hash, tags, capacity, version)
+    SELECT CASE n WHEN 1 THEN '${RUNNER}' ELSE gen_random_uuid() END, 'r' || n, gen_random_uuid(),
+      sha256(('r' || n)::bytea), '[]', 1, '' FROM generate_series(1, ${RUNNERS}) n`);
+  const attempts = (from: number, to: number) =>
+    run(`INSERT INTO running_attempts (job_id, attempt, runner_id, request_id, lease_id, lease_until)
+      SELECT ${ID}, 1, '${RUNNER}', gen_random_uuid(), '${LEASE}', now() + interval '1 h'
+      FROM generate_series(${from}, ${to}) n`);
+  await attempts(1, GONE);
+  await run('DELETE FROM running_attempts');
+  await attempts(GONE + 1, GONE + RUNNING);
+  await run(`INSERT INTO jobs (id, pipeline_id, version, pipeline_name, inputs, launched_by, tags,
+      event, priority, state, attempt, runner_id, started_at)
+    SELECT job_id, '${PIPELINE}', 1, 'p', '{}', '', '[]', 'api', 0, 'running', 1, runner_id, now()
+    FROM running_attempts`);
+  await run(`INSERT INTO jobs (id, pipeline_id, version, pipeline_name, inputs, launched_by, tags,
+      event, priority)
+    SELECT ${ID}, '${PIPELINE}', 1, 'p', '{}', '', '[]', 'api', 0
+    FROM generate_series(${GONE + RUNNING + 1}, ${GONE + 2 * RUNNING}) n`);
+  await run(`INSERT INTO job_queue (job_id, priority, pipeline_name, needs)
+    SELECT id, 0, 'p', '{}' FROM jobs WHERE state = 'queued'`);
+});
+
+afterAll(() => database.close());
+
+test.each(statements)(
+  '%s looks rows up by their keys, however many there are by now',
+  async (_, use) => {
+    const undone = new Error('undone');
+    let read: Record<string, number> = {};
+    const measuring = database.transaction(
+      async (tx) => {
+        const before = await readRows(tx);
+        await use(tx);
+        const after = await readRows(tx);
+        read = Object.fromEntries(
+          [...after].map(([name, rows]) => [name, rows - (before.get(name) ?? 0)]),
+        );
+        throw undone;
+      },
+      { repeatable: false },
+    );
+    await expect(measuring).rejects.toBe(undone);
+    expect(read.running_attempts).toBeGreaterThan(0);
+    for (const [table, rows] of Object.entries(read)) expect(rows, table).toBeLessThan(ROWS_MAX);
+  },
+);
+
+/** Rows that this session has read of each table: the scan of a whole one counts as 1000. */
+async function readRows(tx: Queryable): Promise<Map<string, number>> {
+  const rows = await tx.query<{ name: string; rows: number }>(
+    once(
+      '',
+      `SELECT relname AS name, (1000 * seq_scan + idx_tup_fetch)::int AS rows
+      FROM pg_stat_xact_user_tables
+      WHERE relname IN ('running_attempts', 'runners', 'job_queue', 'jobs_initial')`,
+    ),
+  );
+  return new Map(rows.map(({ name, rows: read }) => [name, read]));
+}
