@@ -85,7 +85,10 @@ export async function startSystem(): Promise<ChaosSystem> {
       const fault = await member.stop();
       if (fault !== undefined) problems.push(fault);
     }
-    for (const runner of runners) problems.push(...(await leftoversOf(runner.stateDirectory)));
+    for (const { stateDirectory, lastWords } of runners) {
+      const left = await leftoversOf(stateDirectory);
+      if (left.length > 0) problems.push(...left, lastWords);
+    }
     problems.push(...(await connectionsLeft(database.url)));
     for (const proxy of proxies) await proxy.close();
     await database.remove();

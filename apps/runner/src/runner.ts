@@ -10,6 +10,7 @@ import { BundleCache } from './bundle-cache.ts';
 import { checkPlace, removeLeftovers } from './cleanup.ts';
 import type { Clock } from './clock.ts';
 import type { RunnerConfig } from './config.ts';
+import { ContainerWatch } from './container-watch.ts';
 import { type ReadDisk, readDisk } from './disk-space.ts';
 import { DiskWatch } from './disk-watch.ts';
 import { Disposal } from './disposal.ts';
@@ -59,6 +60,7 @@ export class Runner {
   readonly #disk: DiskWatch;
   readonly #podman: PodmanWatch;
   readonly #networks: NetworkWatch;
+  #containers: ContainerWatch | undefined;
   readonly #stop = new AbortController();
   readonly #stopJobs = new AbortController();
   readonly #abandon = new AbortController();
@@ -149,6 +151,8 @@ export class Runner {
       const { id, held, askedAt } = await this.#connect();
       await this.#disk.start();
       this.#networks.start();
+      this.#containers = new ContainerWatch({ driver, state: this.#state, logger });
+      this.#containers.start();
       this.#warm = this.#makeWarmPool(this.#state);
       await this.#goOn(held, askedAt);
       this.#warm.start();
@@ -157,7 +161,7 @@ export class Runner {
       this.#polling.catch(() => undefined);
       return id;
     } catch (error) {
-      await Promise.all([this.#disk.stop(), this.#podman.stop(), this.#networks.stop()]);
+      await this.#stopWatches();
       await this.#state.release();
       throw error;
     }
@@ -273,10 +277,16 @@ export class Runner {
     }
     this.#abandon.abort();
     await this.#waitForIdle(STOP_MARGIN_MS);
-    await Promise.all([this.#disk.stop(), this.#podman.stop(), this.#networks.stop()]);
+    await this.#stopWatches();
     await this.#warm?.stop();
     await this.#disposal.settle();
+    await this.#containers?.removeAll();
     await this.#state?.release();
+  }
+
+  async #stopWatches(): Promise<void> {
+    const watches = [this.#disk, this.#podman, this.#networks, this.#containers];
+    await Promise.all(watches.map((watch) => watch?.stop()));
   }
 
   async #waitForIdle(ms: number, earlier?: AbortSignal): Promise<void> {
