@@ -34,6 +34,8 @@ const TOGETHER = [
 /** What programs start by the place of its source. */
 const YAML = { name: 'yaml', path: 'packages/engine/src/yaml/yaml-main.ts' };
 const children = new Map([[YAML.path, YAML.name]]);
+/** What a runner does before it loads the rest; it waits for days, and is to be small meanwhile. */
+const RUNNER_FIRST = ['packages/base/src/optimised-code.ts', 'packages/processes/src/init.ts'];
 
 await main();
 
@@ -80,7 +82,8 @@ async function buildPrograms(directory: string): Promise<void> {
   const sources = [...(await bundle({ ...options, entries: commandLine, together: TOGETHER }))];
   // Each for itself: a file that two of them share holds what one of them has no use for.
   for (const [name, path] of Object.entries(programSources)) {
-    sources.push(...(await bundle({ ...options, entries: { [name]: path } })));
+    const shape = name === 'runner' ? { byPackage: { without: RUNNER_FIRST } } : {};
+    sources.push(...(await bundle({ ...options, ...shape, entries: { [name]: path } })));
   }
   await writeSurroundings(directory);
   const childPaths = yaml.get(YAML.name) ?? [];

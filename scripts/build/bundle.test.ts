@@ -1,5 +1,5 @@
 // What is built does what its sources do, also what a module does when it is loaded.
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
@@ -46,6 +46,43 @@ it('a module of Node that is to be late is loaded when a function of it is calle
     });
     expect((await child.exit).code).toBe(0);
     expect(JSON.parse(said)).toEqual({ before: false, answers: [true, false], after: true });
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}, 60_000);
+
+it('a runner decides what it is before it loads its packages, and loads no TLS', async () => {
+  await mkdir(join(root, 'build'), { recursive: true });
+  const directory = await mkdtemp(join(root, 'build', 'test-'));
+  try {
+    const without = ['packages/base/src/optimised-code.ts', 'packages/processes/src/init.ts'];
+    const entries = { runner: 'apps/runner/src/main.ts' };
+    await bundle({ root, directory, entries, byPackage: { without } });
+    const text = await readFile(join(directory, 'runner.cjs'), 'utf8');
+    const place = text.indexOf('runUnderInit();optimiseHotCode(false);');
+    expect(place).toBeGreaterThan(0);
+    expect(text.indexOf('require("./')).toBeGreaterThan(place);
+    const files = await readdir(directory);
+    for (const name of ['base', 'containers', 'engine', 'pino', 'typebox']) {
+      expect(files).toContainEqual(expect.stringMatching(`^${name}-[^.]+\\.cjs$`));
+    }
+    // It ends at a wrong setting, with all loaded that it imports.
+    const env = { RIVET_RUNNER_CAPACITY: 'none' };
+    const script = `
+      process.on('exit', () => console.log(process.moduleLoadList.join(';')));
+      require(${JSON.stringify(join(directory, 'runner.cjs'))});`;
+    const args = ['-e', script];
+    const child = startProcess({ file: process.execPath, args, env, stdin: 'ignore' });
+    const said = { stdout: '', stderr: '' };
+    for (const stream of ['stdout', 'stderr'] as const) {
+      child[stream]?.setEncoding('utf8').on('data', (part: string) => {
+        said[stream] += part;
+      });
+    }
+    expect((await child.exit).code).toBe(2);
+    expect(said.stderr).toContain('RIVET_RUNNER_CAPACITY');
+    expect(said.stdout).toContain('NativeModule http;');
+    expect(said.stdout).not.toContain('NativeModule tls');
   } finally {
     await rm(directory, { recursive: true, force: true });
   }

@@ -2,7 +2,7 @@
 // where they were.
 import { globSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
-import { type OutputChunk, type Plugin, rolldown } from 'rolldown';
+import { type CodeSplittingGroup, type OutputChunk, type Plugin, rolldown } from 'rolldown';
 
 export interface BundleOptions {
   readonly root: string;
@@ -21,6 +21,12 @@ export interface BundleOptions {
    * has. Files cost more to load than what is in them.
    */
   readonly together?: readonly string[];
+  /**
+   * Each package goes into a file of its own, for a program that is to be small while it waits: to
+   * compile a file takes ten times its size, which the next one then has again. These paths below
+   * the root stay with the program.
+   */
+  readonly byPackage?: { readonly without: readonly string[] };
   /**
    * Programs that these start by the place of their source, by that path below the root: they start
    * the file of this name beside them instead.
@@ -49,6 +55,7 @@ export async function bundle(options: BundleOptions): Promise<Map<string, string
     entries,
     whole = false,
     together = [],
+    byPackage,
     without = [],
     late = [],
     children = new Map(),
@@ -57,6 +64,8 @@ export async function bundle(options: BundleOptions): Promise<Map<string, string
   const build = await rolldown({
     cwd: root,
     input: { ...entries },
+    // Nobody imports a program.
+    ...(byPackage !== undefined && { preserveEntrySignatures: false as const }),
     platform: 'node',
     external: (id) => (EXTERNAL.test(id) && !late.includes(id)) || without.includes(id),
     // Our own modules do nothing when they are loaded, but for one: what is not used need not be
@@ -78,15 +87,11 @@ export async function bundle(options: BundleOptions): Promise<Map<string, string
     chunkFileNames: '[name]-[hash].cjs',
     // Functions keep their names, for the traces of defects.
     minify: { compress: false, mangle: false, codegen: { removeWhitespace: true } },
-    codeSplitting: whole
-      ? false
-      : {
-          groups: together.map((path, index) => ({
-            name: basename(path, '.ts'),
-            test: (id: string) => id === join(root, path),
-            priority: together.length - index,
-          })),
-        },
+    codeSplitting: !whole && {
+      groups:
+        byPackage === undefined ? groupsOf(root, together) : packagesOf(root, byPackage.without),
+      includeDependenciesRecursively: byPackage === undefined,
+    },
   });
   await build.close();
   const chunks = output.filter((part) => part.type === 'chunk');
@@ -111,6 +116,27 @@ export async function bundle(options: BundleOptions): Promise<Map<string, string
     const modules = [...seen].flatMap(({ moduleIds }) => moduleIds.map((id) => relative(root, id)));
     return [...modules.filter((path) => /^(packages|apps)\//.test(path)), ...lua].sort();
   }
+}
+
+/** A file for each path, with what it imports. */
+function groupsOf(root: string, together: readonly string[]): CodeSplittingGroup[] {
+  return together.map((path, index) => ({
+    name: basename(path, '.ts'),
+    test: (id) => id === join(root, path),
+    priority: together.length - index,
+  }));
+}
+
+const PACKAGE = /^(?:.*node_modules\/((?:@[^/]+\/)?[^/]+)|packages\/([^/]+))\//;
+
+/** A file for each package, without those paths; what is of no package stays with the program. */
+function packagesOf(root: string, without: readonly string[]): CodeSplittingGroup[] {
+  const nameOf = (id: string): string | null => {
+    const path = relative(root, id);
+    const [, library, own] = without.includes(path) ? [] : (PACKAGE.exec(path) ?? []);
+    return (library ?? own)?.replaceAll('/', '-').replace('@', '') ?? null;
+  };
+  return [{ name: nameOf, debugName: 'packages' }];
 }
 
 /** A text with one other character takes twice the memory, for as long as the program runs. */

@@ -17,8 +17,10 @@ async function traceAfter(...calls: boolean[]): Promise<string> {
     for (const on of ${JSON.stringify(calls)}) {
       optimiseHotCode(on);
       for (let i = 0; i < 3000; i++) hotFunction(1000);
+      console.log(on, %ActiveTierIsIgnition(hotFunction) ? 'interpreted' : 'machine code');
     }`;
   const args = [
+    '--allow-natives-syntax',
     '--trace-opt',
     '--no-concurrent-recompilation',
     '--input-type=module',
@@ -31,6 +33,10 @@ async function traceAfter(...calls: boolean[]): Promise<string> {
 
 it('leaves what is hot as it is until it is told otherwise', async () => {
   const compiled = /completed compiling .*hotFunction/;
-  expect(await traceAfter(false)).not.toMatch(compiled);
-  expect(await traceAfter(false, true)).toMatch(compiled);
+  const off = await traceAfter(false);
+  expect(off).not.toMatch(compiled);
+  expect(off).toContain('false interpreted');
+  const onAgain = await traceAfter(false, true);
+  expect(onAgain).toMatch(compiled);
+  expect(onAgain).toContain('true machine code');
 });

@@ -1,5 +1,5 @@
-// Whether V8 optimises code that is hot. Its optimising compilers are large: a program in which
-// they never ran takes 5 to 7 MB less.
+// Whether V8 compiles code that is hot to machine code. Its compilers are large: a program in which
+// they never ran takes 6 to 8 MB less.
 import { setFlagsFromString } from 'node:v8';
 
 /**
@@ -7,5 +7,7 @@ import { setFlagsFromString } from 'node:v8';
  * until it is given something to do. What was optimised already stays so.
  */
 export function optimiseHotCode(on: boolean): void {
-  for (const compiler of ['opt', 'maglev']) setFlagsFromString(`--${on ? '' : 'no-'}${compiler}`);
+  for (const compiler of ['opt', 'maglev', 'sparkplug']) {
+    setFlagsFromString(`--${on ? '' : 'no-'}${compiler}`);
+  }
 }
