@@ -41,6 +41,7 @@ import { forgetOldSessions } from './duties/forget-sessions.ts';
 import { keepPartitions } from './duties/partitions.ts';
 import { rotateSigningKeys } from './duties/rotate-signing-keys.ts';
 import { tendQueue } from './duties/tend-queue.ts';
+import { watchSnapshots } from './duties/watch-snapshots.ts';
 import { createApp } from './http/app.ts';
 import { readCertificate } from './http/certificate.ts';
 import { createHttpService } from './http/http-service.ts';
@@ -251,6 +252,7 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
       forgetAttempts(database),
       forgetOldSessions(database),
       rotateSigningKeys(auth.signingKeys),
+      watchSnapshots({ database, logger, onOldest: metrics.oldestSnapshot }),
       chainAuditLog({ database, keys: auditKeys, logger, onLength: metrics.auditReaches }),
     ],
     logger,

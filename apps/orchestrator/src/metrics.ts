@@ -22,6 +22,8 @@ export interface Metrics {
   finished(state: string): void;
   /** How far the audit log reaches, as this orchestrator has last seen it. */
   auditReaches(position: number): void;
+  /** How long the oldest snapshot has been held, as this orchestrator has last seen it. */
+  oldestSnapshot(seconds: number): void;
   /** The text of all of them, with what was read from the database at that moment. */
   render(installation: InstallationNumbers): Promise<string>;
 }
@@ -74,6 +76,13 @@ export function createMetrics(): Metrics {
   });
   // Not 0 before it is known: that would look like rows that were cut off.
   audited.remove();
+  const snapshot = new Gauge({
+    name: 'rivet_database_oldest_snapshot_seconds',
+    help: 'How long the oldest snapshot of the database has been held at least; its tables grow meanwhile',
+    registers,
+  });
+  // Before it was looked nobody knows.
+  snapshot.remove();
   return {
     observeRequest({ route, method, status, ms }) {
       const key = `${method} ${status} ${route}`;
@@ -83,6 +92,7 @@ export function createMetrics(): Metrics {
     },
     claimed: (jobs) => claims.inc(jobs),
     finished: (state) => ends.inc({ state }),
+    oldestSnapshot: (seconds) => snapshot.set(seconds),
     auditReaches: (position) => audited.set(position),
     async render({ queued, runners: { fit, unfit } }) {
       queue.set(queued);

@@ -68,6 +68,7 @@ export * from './secrets.ts';
 export * from './sessions.ts';
 export * from './setup-tokens.ts';
 export * from './signing-keys.ts';
+export * from './snapshot-holders.ts';
 export type { Queryable } from './statement.ts';
 export * from './teams.ts';
 export * from './user-identities.ts';
