@@ -11,6 +11,7 @@ import { bundle } from './build/bundle.ts';
 import { buildCheckImage, CHECK_IMAGE } from './build/check-image.ts';
 import { leaveOutCodeCache } from './build/code-cache.ts';
 import { rehearsedPrograms } from './build/rehearsed-programs.ts';
+import { buildRunImage, RUN_IMAGE } from './build/run-image.ts';
 import { writeStamp } from './build/stamp.ts';
 import { writeSurroundings } from './build/surroundings.ts';
 
@@ -44,6 +45,7 @@ async function main(): Promise<void> {
     ...Object.keys({ ...commandLine, ...programSources }),
     LUA_IMAGE,
     CHECK_IMAGE,
+    RUN_IMAGE,
   ].some((name) => findBuild(root, name) === undefined);
   if (process.argv.includes('--if-stale') && !stale) return;
   const beganAt = performance.now();
@@ -87,6 +89,7 @@ async function buildPrograms(directory: string): Promise<void> {
   }
   await writeSurroundings(directory);
   const childPaths = yaml.get(YAML.name) ?? [];
+  await buildRunImage(root, directory, { children, childPaths });
   for (const [name, paths] of sources) {
     await writeStamp(root, directory, name, [...new Set([...paths, ...childPaths])]);
   }

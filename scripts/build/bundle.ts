@@ -3,6 +3,7 @@
 import { globSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
 import { type CodeSplittingGroup, type OutputChunk, type Plugin, rolldown } from 'rolldown';
+import { lateModules } from './late-modules.ts';
 
 export interface BundleOptions {
   readonly root: string;
@@ -14,7 +15,7 @@ export interface BundleOptions {
   readonly whole?: boolean;
   /** Packages that are loaded later, and never by these programs: they are left out. */
   readonly without?: readonly string[];
-  /** Modules of Node that are loaded by the first call of one of their functions. */
+  /** Modules of Node that are loaded when something of them is first used. */
   readonly late?: readonly string[];
   /**
    * Paths below the root: each goes into one file with all that it imports and no path before it
@@ -67,14 +68,14 @@ export async function bundle(options: BundleOptions): Promise<Map<string, string
     // Nobody imports a program.
     ...(byPackage !== undefined && { preserveEntrySignatures: false as const }),
     platform: 'node',
-    external: (id) => (EXTERNAL.test(id) && !late.includes(id)) || without.includes(id),
+    external: (id) => EXTERNAL.test(id) || without.includes(id),
     // Our own modules do nothing when they are loaded, but for one: what is not used need not be
     // there.
     treeshake: {
       moduleSideEffects: (id) =>
         started.has(id) || basename(id) === FIRST || !isOwn(relative(root, id)),
     },
-    plugins: [placesOf(root, children), lateModules(late), asciiOutput],
+    plugins: [placesOf(root, children), lateModules(late, whole), asciiOutput],
     onLog: (level, log) => {
       if (level === 'warn') process.stderr.write(`build: ${log.message}\n`);
     },
@@ -151,36 +152,6 @@ const asciiOutput: Plugin = {
 
 function escaped(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
-}
-
-const LATE = '\0late ';
-
-/** Modules of functions that load what they are named after, and call it. */
-function lateModules(names: readonly string[]): Plugin {
-  return {
-    name: 'late-modules',
-    resolveId: {
-      filter: { id: /^node:/ },
-      handler: (id) => (names.includes(id) ? `${LATE}${id}` : null),
-    },
-    load: {
-      filter: { id: /^\0late / },
-      handler: (id) => lateModule(id.slice(LATE.length)),
-    },
-  };
-}
-
-function lateModule(name: string): string {
-  const module = process.getBuiltinModule(name) as Record<string, unknown>;
-  const functions = Object.entries(Object.getOwnPropertyDescriptors(module))
-    .filter(([, { value }]) => typeof value === 'function')
-    .map(([key]) => key);
-  return [
-    `const loaded = () => process.getBuiltinModule(${JSON.stringify(name)});`,
-    ...functions.map((key) => `export const ${key} = (...args) => loaded().${key}(...args);`),
-    `const all = { ${functions.join(', ')} };`,
-    'export { all as default };',
-  ].join('\n');
 }
 
 const PLACE = /new URL\('(\.[^']+)', import\.meta\.url\)/g;

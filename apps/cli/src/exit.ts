@@ -38,6 +38,12 @@ export async function reportError(
   return error.entry.exit;
 }
 
+/** Whether errors are to be told as JSON; words after `--` are no options. */
+export function asksForJson(argv: readonly string[]): boolean {
+  const end = argv.indexOf('--');
+  return (end === -1 ? argv : argv.slice(0, end)).includes('--json');
+}
+
 /**
  * The single mistakes behind an error: those of a pipeline or its inputs, found here or by the
  * server.

@@ -1,5 +1,14 @@
 // The real program: finding commands, help, versions, exit codes, pipes.
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import {
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  symlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -220,6 +229,35 @@ describe('the launcher', () => {
       );
       expect((await child.exit).code).toBe(2);
       await expect.poll(() => readdir(directory), { timeout: 60_000 }).toContain('ended');
+    });
+
+    it.each([
+      ['from its image', 'there is one', 10, ['run', '--help'], {}],
+      ['as it was built', 'the image is older than Node', -10, ['run', '--help'], {}],
+      ['as it was built', 'Node is given options', 10, ['run', '--help'], { NODE_OPTIONS: '--x' }],
+      ['as it was built', 'it is no run', 10, ['plan'], {}],
+    ])('starts rivet %s when %s', async (how, _, youngerS, words, env) => {
+      const at = join(directory, 'image');
+      const write = async (path: string, content: string | Buffer, ageS = 0) => {
+        await mkdir(join(at, dirname(path)), { recursive: true });
+        await writeFile(join(at, path), content, { mode: 0o755 });
+        await utimes(join(at, path), 1e9 + ageS, 1e9 + ageS);
+      };
+      await write('apps/cli/bin/rivet', await readFile(LAUNCHER));
+      await write('node_modules/.bin/node', '#!/bin/sh\necho "$@"\n');
+      await write('build/current/rivet.cjs', '');
+      await write('build/current/run-image.blob', '', youngerS);
+      const file = join(at, 'apps/cli/bin/rivet');
+      const given = { PATH: '/usr/bin:/bin', ...env };
+      const child = startProcess({ file, args: words, env: given, stdin: 'ignore' });
+      const stdout = child.stdout === undefined ? '' : await text(child.stdout);
+      const built = `${at}/build/current`;
+      const started =
+        how === 'from its image'
+          ? `--snapshot-blob ${built}/run-image.blob ${at}`
+          : `${built}/rivet.cjs`;
+      expect(stdout).toBe(`${started} ${words.join(' ')}\n`);
+      expect((await child.exit).code).toBe(0);
     });
 
     it('says what RIVET_BUNDLED can be when it is something else', async () => {

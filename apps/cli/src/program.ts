@@ -1,7 +1,7 @@
 // Finds the command that was asked for, runs it, and turns its end into an exit code.
 import { didYouMean, RivetError } from '@rivet/base';
 import type { Command, CommandContext } from './command.ts';
-import { reportError } from './exit.ts';
+import { asksForJson, reportError } from './exit.ts';
 import { exitCodes } from './exit-codes.ts';
 import { allEntries, entriesOf, firstWords, type RegistryEntry } from './registry.ts';
 
@@ -13,7 +13,7 @@ export async function runProgram(
   try {
     return await dispatch(argv, context);
   } catch (error) {
-    return await reportError(error, context.output, context.env, { json: wantsJson(argv) });
+    return await reportError(error, context.output, context.env, { json: asksForJson(argv) });
   }
 }
 
@@ -77,11 +77,6 @@ function asksForHelp(words: readonly string[]): boolean {
   const end = words.indexOf('--');
   const before = end === -1 ? words : words.slice(0, end);
   return before.includes('--help') || before.includes('-h');
-}
-
-function wantsJson(argv: readonly string[]): boolean {
-  const end = argv.indexOf('--');
-  return (end === -1 ? argv : argv.slice(0, end)).includes('--json');
 }
 
 function usage(problem: string): RivetError {

@@ -38,19 +38,21 @@ export async function makeImage(
 }
 
 /**
- * Makes an image of a process with a Lua VM.
+ * Makes an image of a process, as a rule of one with a Lua VM.
  * @param blob the file to write
  * @param script one file of JavaScript, which says what a process does that starts from the image
+ * @param flags of Node, which that process must have as well
  * @throws when Node cannot make it
  */
 export async function takeImage(
   blob: string,
   script: string,
   args: readonly string[],
+  flags: readonly string[] = PROCESS_FLAGS,
 ): Promise<void> {
   const child = startProcess({
     file: process.execPath,
-    args: [...PROCESS_FLAGS, '--snapshot-blob', blob, '--build-snapshot', script, ...args],
+    args: [...flags, '--snapshot-blob', blob, '--build-snapshot', script, ...args],
     stdin: 'ignore',
     stdout: 'ignore',
   });
