@@ -22,8 +22,8 @@ export interface Member {
   stop(): Promise<string | undefined>;
 }
 
-/** Ends that are no fault of a program: it was told to, it was killed, it gave up its start. */
-const EXPECTED_ENDS: readonly (number | string)[] = [0, 'SIGKILL'];
+/** Ends that are no fault of a program: it was told to, told twice (130), killed. */
+const EXPECTED_ENDS: readonly (number | string)[] = [0, 130, 'SIGKILL'];
 
 /**
  * Starts `start` and again whenever its program ends.
