@@ -7,10 +7,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, encodeLogBlock, type LogBlock } from '@rivet/protocol';
 import { BASE_IMAGE, runCommand } from './command.ts';
 import { type Installation, waitForEnd, withInstallation } from './installation.ts';
+import { LOG_LINE_BYTES, type LogContent, logContents } from './log-contents.ts';
 import {
   alternate,
   type Benchmark,
   oursAtMost,
+  type Pair,
   type Row,
   ratioAtLeast,
   ratioAtMost,
@@ -19,31 +21,18 @@ import {
 import { podmanFlags } from './podman-flags.ts';
 import { registerRunners, SimulatedRunner } from './simulated-runner.ts';
 
-const LINES = 1_000_000;
-const LINE_BYTES = 100;
 const SECRETS = Array.from({ length: 20 }, (_, index) => `bench-secret-${index}-hunter2`);
 const JOBS = 50;
 const JOB_LINES = 20_000;
 const REPORT_BLOCKS = 8;
 const BLOCK_LINES = 1300;
 
-/** Writes the log to a file, in words that compress about as logs of builds do. */
-const WRITE = `BEGIN {
-  srand(7)
-  for (i = 0; i < 500; i++) word[i] = sprintf("%x", rand() * 2147483647)
-  for (i = 1; i <= ${LINES}; i++) {
-    line = sprintf("%08d compiling", i)
-    while (length(line) < ${LINE_BYTES - 1}) line = line " " word[int(rand() * 500)]
-    print substr(line, 1, ${LINE_BYTES - 1})
-  }
-}`;
-
-const source = `
+const pipelineOf = ({ name, program }: LogContent): string => `
 return pipeline.define({
-  name = "bench-logs",
+  name = "bench-logs-${name}",
   stages = {
     { name = "write", script = function()
-        process.sh([==[awk '${WRITE}' > log.txt]==])
+        process.sh([==[awk '${program}' > log.txt]==])
         for index = 0, ${SECRETS.length - 1} do log.mask("bench-secret-" .. index .. "-hunter2") end
       end },
     { name = "print", needs = { "write" }, script = function()
@@ -86,24 +75,72 @@ export const logBenchmark: Benchmark = {
   },
 };
 
+/** Of one content: how long it took, and what the runner had while it printed. */
+interface MeasuredLog extends Pair {
+  /** More than before it printed, at its peak, in bytes. */
+  readonly memory: readonly number[];
+  /** Of its event loop, p99, in milliseconds. */
+  readonly lag: readonly number[];
+}
+
 async function oneLog(
   installation: Installation,
   rounds: number,
   lagDirectory: string,
 ): Promise<Row[]> {
+  const times: Row[] = [];
+  const runner: Row[] = [];
+  for (const content of logContents) {
+    const measured = await measureLog(installation, content, rounds, lagDirectory);
+    const { memory, lag, ...time } = measured;
+    const name = `log of one job, 1,000,000 lines${content.title}`;
+    times.push(
+      row({
+        name,
+        against: 'podman run cat FILE >/dev/null',
+        unit: 'ms',
+        note: `redacted, from the command to the last line in the database; ${content.note}`,
+        ...time,
+        target: ratioAtMost(2),
+      }),
+    );
+    runner.push(
+      row({
+        name: `${name}: memory of the runner`,
+        unit: 'MB',
+        note: 'its peak beside what it had before',
+        ours: memory.map((bytes) => Math.max(0, bytes) / 1e6),
+        target: oursAtMost(32 * 1.048576),
+      }),
+      row({
+        name: `${name}: event loop of the runner, p99`,
+        unit: 'ms',
+        ours: lag,
+        target: oursAtMost(50),
+      }),
+    );
+  }
+  return [...times, ...runner];
+}
+
+async function measureLog(
+  installation: Installation,
+  content: LogContent,
+  rounds: number,
+  lagDirectory: string,
+): Promise<MeasuredLog> {
   const { client, directory, runners, createPipeline } = installation;
   const [runner] = runners;
   if (runner === undefined) throw new Error('no runner was started');
   const { global, run } = await podmanFlags();
-  const podman = (...args: string[]): Promise<string> =>
-    runCommand('podman', [...global, 'run', '--rm', ...run, '-v', `${directory}:/bench`, ...args]);
-  await podman(BASE_IMAGE, 'sh', '-c', `awk '${WRITE}' > /bench/log.txt`);
-  await createPipeline(source);
+  const bare = [...global, 'run', '--rm', ...run, '-v', `${directory}:/bench`, BASE_IMAGE];
+  await runCommand('podman', [...bare, 'sh', '-c', `awk '${content.program}' > /bench/log.txt`]);
+  const ref = await createPipeline(pipelineOf(content));
   const memory: number[] = [];
   const lag: number[] = [];
   let checked = false;
   const ours = async (): Promise<number> => {
-    const { id } = await client.launchPipeline({ ref: 'bench-logs', body: {} });
+    const { id } = await client.launchPipeline({ ref, body: {} });
     const before = await memoryWhenPrinting(client, id, runner.pid);
     runner.kill('SIGUSR2');
     const end = await waitForEnd(client, id);
@@ -122,42 +159,13 @@ async function oneLog(
   };
   const peer = async (): Promise<number> => {
     const start = performance.now();
-    await runCommand('sh', [
-      '-c',
-      'exec "$@" > /dev/null',
-      'sh',
-      'podman',
-      ...[...global, 'run', '--rm', ...run, '-v', `${directory}:/bench`],
-      ...[BASE_IMAGE, 'cat', '/bench/log.txt'],
-    ]);
+    const cat = ['podman', ...bare, 'cat', '/bench/log.txt'];
+    await runCommand('sh', ['-c', 'exec "$@" > /dev/null', 'sh', ...cat]);
     return performance.now() - start;
   };
   const measured = await alternate(rounds, ours, peer);
-  const name = 'log of one job, 1,000,000 lines';
-  return [
-    row({
-      name,
-      against: 'podman run cat FILE >/dev/null',
-      unit: 'ms',
-      note: 'redacted, from the command to the last line in the database',
-      ...measured,
-      target: ratioAtMost(2),
-    }),
-    // Without the warm-up, as above.
-    row({
-      name: `${name}: memory of the runner`,
-      unit: 'MB',
-      note: 'its peak beside what it had before',
-      ours: memory.slice(1).map((bytes) => Math.max(0, bytes) / 1e6),
-      target: oursAtMost(32 * 1.048576),
-    }),
-    row({
-      name: `${name}: event loop of the runner, p99`,
-      unit: 'ms',
-      ours: lag.slice(1),
-      target: oursAtMost(50),
-    }),
-  ];
+  // Without the warm-up, as the times.
+  return { ...measured, memory: memory.slice(1), lag: lag.slice(1) };
 }
 
 /** Waits until the job prints; gives what the runner has then, and lets its peak count from there. */
@@ -242,10 +250,10 @@ function sampleText(): string {
   );
   const lines = Array.from({ length: JOB_LINES }, (_, at) => {
     let line = `${String(at).padStart(8, '0')} compiling`;
-    for (let next = at; line.length < LINE_BYTES - 1; next = (next * 31 + 17) % 10_007) {
+    for (let next = at; line.length < LOG_LINE_BYTES - 1; next = (next * 31 + 17) % 10_007) {
       line += ` ${words[next % words.length]}`;
     }
-    return line.slice(0, LINE_BYTES - 1);
+    return line.slice(0, LOG_LINE_BYTES - 1);
   });
   return `${lines.join('\n')}\n`;
 }
