@@ -53,12 +53,14 @@ const REPORT_MUTATIONS: readonly StatementMutation[] = [
     name: 'a plain report is not fenced',
     seed: 1105,
     changes: [
-      { statements: PLAIN_REPORTS, from: 'AND a.lease_id::text = r.lease_id AND', to: 'AND' },
+      { statements: PLAIN_REPORTS, from: 'r.lease_id, r.seq', to: 'a.lease_id::text, r.seq' },
     ],
   },
   {
     name: 'the sequence of plain reports is not checked',
-    changes: [{ statements: PLAIN_REPORTS, from: 'AND a.last_seq = r.seq - 1', to: '' }],
+    changes: [
+      { statements: PLAIN_REPORTS, from: 'r.lease_id, r.seq - 1', to: 'r.lease_id, a.last_seq' },
+    ],
   },
   {
     name: 'the number of a stored report is not kept',
