@@ -3,6 +3,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { parseArgs } from 'node:util';
+import { MUTATIONS } from '../simulation/src/mutations.ts';
+import {
+  type SimulationServer,
+  startSimulationServer,
+} from '../simulation/src/simulation-server.ts';
+import { findMistakes, type SeedsEnd, simulateSeeds } from '../simulation/src/workers.ts';
 
 const HELP = `Usage: npm run simulate -- [--seed NUMBER] [--seeds NUMBER] [--model]
        npm run simulate -- --mistakes
@@ -56,31 +62,78 @@ function readOptions(): Options | undefined {
   };
 }
 
-async function simulate({ seed, seeds, model, mistakes }: Options): Promise<void> {
-  const begun = performance.now();
-  const directory = model ? 'apps/orchestrator/src/simulation' : 'simulation/src';
-  const file = `${directory}/simulation.integration.test.ts`;
-  const vitest = ['vitest', 'run', '--project', 'integration', file];
-  vitest.push('-t', mistakes ? 'is noticed' : 'keeps every job');
-  const env = mistakes
-    ? { SIMULATION_MISTAKES: 'all' }
-    : { SIMULATION_SEED: String(seed), SIMULATION_SEEDS: String(seeds) };
-  const child = spawn('npx', vitest, { stdio: 'inherit', env: { ...process.env, ...env } });
-  const [code] = (await once(child, 'exit')) as [number | null];
-  const seconds = (performance.now() - begun) / 1000;
-  process.exitCode = code === 0 ? 0 : 1;
-  if (mistakes) return;
-  const rate = (seeds / seconds).toFixed(1);
-  process.stdout.write(
-    `simulate: ${seeds} histories in ${seconds.toFixed(1)} s, ${rate} a second\n`,
-  );
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
 }
 
-try {
-  const options = readOptions();
-  if (options === undefined) process.stdout.write(HELP);
-  else await simulate(options);
-} catch (error) {
-  process.stderr.write(`simulate: ${error instanceof Error ? error.message : error}\n\n${HELP}`);
-  process.exitCode = 2;
+/** Whether nothing went wrong, as in all that follow. */
+async function simulate(options: Options): Promise<boolean> {
+  const { seed, seeds } = options;
+  if (options.mistakes) return await withServer(lookForMistakes);
+  const begun = performance.now();
+  const isWhole = options.model
+    ? await simulateModel(options)
+    : await withServer(async (server) => {
+        const ends = await simulateSeeds(server, { first: seed, count: seeds });
+        return ends.map(isWholeEnd).every((isWhole) => isWhole);
+      });
+  const seconds = (performance.now() - begun) / 1000;
+  const rate = (seeds / seconds).toFixed(1);
+  print(`simulate: ${seeds} histories in ${seconds.toFixed(1)} s, ${rate} a second`);
+  return isWhole;
 }
+
+async function withServer<T>(work: (server: SimulationServer) => Promise<T>): Promise<T> {
+  const server = await startSimulationServer();
+  try {
+    return await work(server);
+  } finally {
+    await server.stop();
+  }
+}
+
+/** Tells what went wrong. */
+function isWholeEnd({ failed, violations }: SeedsEnd): boolean {
+  if (failed !== undefined) {
+    print(`simulate: the history of seed ${failed.seed}:\n${failed.events.join('\n')}`);
+    for (const fault of failed.faults) print(`simulate: seed ${failed.seed}: ${fault}`);
+  }
+  for (const violation of violations) print(`simulate: ${violation}`);
+  return failed === undefined && violations.length === 0;
+}
+
+async function lookForMistakes(server: SimulationServer): Promise<boolean> {
+  const noticed = await findMistakes(server, MUTATIONS);
+  for (const { name } of MUTATIONS) {
+    const by = noticed[name];
+    const [fault] = by?.fault.split('\n') ?? [];
+    print(`${name}: ${by == null ? 'NOT NOTICED' : `seed ${by.seed}: ${fault}`}`);
+  }
+  const missed = MUTATIONS.filter(({ name }) => noticed[name] == null).length;
+  print(`simulate: ${MUTATIONS.length - missed} of ${MUTATIONS.length} mistakes were noticed`);
+  return missed === 0;
+}
+
+async function simulateModel({ seed, seeds }: Options): Promise<boolean> {
+  const file = 'apps/orchestrator/src/simulation/simulation.integration.test.ts';
+  const vitest = ['vitest', 'run', '--project', 'integration', file, '-t', 'keeps every job'];
+  const env = { SIMULATION_SEED: String(seed), SIMULATION_SEEDS: String(seeds) };
+  const child = spawn('npx', vitest, { stdio: 'inherit', env: { ...process.env, ...env } });
+  const [code] = (await once(child, 'exit')) as [number | null];
+  return code === 0;
+}
+
+async function main(): Promise<number> {
+  let options: Options | undefined;
+  try {
+    options = readOptions();
+  } catch (error) {
+    process.stderr.write(`simulate: ${error instanceof Error ? error.message : error}\n\n${HELP}`);
+    return 2;
+  }
+  if (options !== undefined) return (await simulate(options)) ? 0 : 1;
+  process.stdout.write(HELP);
+  return 0;
+}
+
+process.exitCode = await main();

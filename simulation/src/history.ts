@@ -13,6 +13,7 @@ import { realTurn } from './replace-globals.ts';
 import {
   insertSimulatedPipeline,
   insertSimulatedRunner,
+  type JobRow,
   launchSimulatedJob,
   RETRIES,
   readSimulatedJobs,
@@ -80,9 +81,16 @@ export interface HistoryOptions {
 export interface HistoryEnd {
   /** What went wrong: sentences. */
   readonly faults: readonly string[];
-  /** What happened, one event a line; the same for the same seed. */
-  readonly events: readonly string[];
+  /** Tells what happened, one event a line; the same for the same seed. */
+  readonly tell: () => readonly string[];
   readonly endMs: number;
+}
+
+/** Told only where somebody asks: most histories nobody reads. */
+interface HistoryEvent {
+  /** Since the history began. */
+  readonly ms: number;
+  readonly tell: () => string;
 }
 
 /** Of what happened: equal for equal histories. */
@@ -110,7 +118,7 @@ class History {
   readonly #servers = new Map<string, Server>();
   readonly #runners = new Map<string, SimulatedProcess>();
   readonly #faults: string[] = [];
-  readonly #events: string[] = [];
+  readonly #events: HistoryEvent[] = [];
   readonly #launched: string[] = [];
   /** State and attempt of the jobs that had ended when they were looked at. */
   readonly #ended = new Map<string, string>();
@@ -126,7 +134,7 @@ class History {
     this.#time = new SimulatedTime(startMs);
     this.#mistakes = mutation?.make() ?? {};
     filterDisk(this.#mistakes.disk ?? (() => true));
-    const note = (text: string): void => this.#note(text);
+    const note = (tell: () => string): void => this.#note(tell);
     const fault = (text: string): void => void this.#faults.push(text);
     this.#self = this.#makeProcess('the simulation', () => undefined);
     this.#database = new SimulatedDatabase(database, {
@@ -156,15 +164,18 @@ class History {
       this.#scheduleDuty();
       this.#scheduleCancels();
       await this.#pass(CHAOS_MS);
-      await this.#look();
       this.#calmDown();
       const giveUpMs = this.#time.nowMs + CALM_MS;
-      while (this.#faults.length === 0 && !(await this.#look())) {
+      let jobs = await this.#look();
+      while (this.#faults.length === 0 && !this.#isOver()) {
         if (this.#time.nowMs > giveUpMs) this.#faults.push('not everything came to its end');
         await this.#pass(LOOK_MS);
+        jobs = await this.#look();
       }
-      if (this.#faults.length === 0) await this.#compare();
-      return { faults: this.#faults, events: this.#readableEvents(), endMs: this.#time.nowMs };
+      if (this.#faults.length === 0) await this.#compare(jobs);
+      // Without the end of its programs, which is no part of it.
+      const events = [...this.#events];
+      return { faults: this.#faults, tell: () => tellEvents(events), endMs: this.#time.nowMs };
     } finally {
       this.#isCalm = true;
       for (const process of [...this.#runners.values(), ...this.#processes()]) process.kill();
@@ -209,7 +220,7 @@ class History {
 
   #startServer(name: string): void {
     const process = this.#makeProcess(name, () => {
-      this.#note(`${name} dies`);
+      this.#note(() => `${name} dies`);
       this.#servers.delete(name);
       this.#network.serverDied(process);
       this.#restart(() => this.#startServer(name));
@@ -236,16 +247,16 @@ class History {
         }),
     );
     this.#servers.set(name, { process, orchestrator });
-    this.#note(`${name} starts`);
+    this.#note(() => `${name} starts`);
   }
 
   #startRunner(name: string): void {
     const process = this.#makeProcess(name, () => {
-      this.#note(`${name} dies`);
+      this.#note(() => `${name} dies`);
       this.#restart(() => this.#startRunner(name));
     });
     this.#runners.set(name, process);
-    this.#note(`${name} starts`);
+    this.#note(() => `${name} starts`);
     process.run(() => {
       const runner = makeSimulatedRunner({
         ...{ name, capacity: CAPACITY, logger: silentLogger },
@@ -255,7 +266,7 @@ class History {
         runJob: this.#record.runJob,
       });
       const end = (why: unknown): void => {
-        if (process.isAlive) this.#note(`${name} ends: ${String(why)}`);
+        if (process.isAlive) this.#note(() => `${name} ends: ${String(why)}`);
         process.kill();
       };
       runner
@@ -286,7 +297,7 @@ class History {
       if (this.#isCalm) return;
       const name = this.#random.pick([...this.#runners.keys()]);
       const ms = this.#random.between(1, this.#style.cutMs);
-      this.#note(`${name} reaches nobody for ${ms} ms`);
+      this.#note(() => `${name} reaches nobody for ${ms} ms`);
       this.#network.cut(name, this.#time.nowMs + ms);
       this.#scheduleCuts();
     });
@@ -298,7 +309,7 @@ class History {
       const [server] = [...this.#servers.values()];
       if (server !== undefined && this.#random.once(this.#style.cancel)) {
         const id = this.#random.pick(this.#launched);
-        this.#note(`somebody cancels ${id}`);
+        this.#note(() => `somebody cancels ${id}`);
         server.process.run(() => server.orchestrator.cancel(id).catch(() => undefined));
       }
       this.#scheduleCancels();
@@ -313,8 +324,10 @@ class History {
       if (living.length > 0) {
         const { process, orchestrator } = this.#random.pick(living);
         const running = this.#record.running();
-        const done = (): Promise<void> => this.#checkLost(running);
-        process.run(() => void orchestrator.expireLeases().then(done, done));
+        const check = (): Promise<void> => this.#checkLost(running);
+        process.run(() => {
+          orchestrator.expireLeases().then((wasDue) => (wasDue ? check() : undefined), check);
+        });
       }
       this.#scheduleDuty();
     });
@@ -339,7 +352,7 @@ class History {
   }
 
   #calmDown(): void {
-    this.#note('nothing breaks any more');
+    this.#note(() => 'nothing breaks any more');
     this.#isCalm = true;
     this.#network.calmDown();
     for (const process of [...this.#runners.values(), ...this.#processes()]) {
@@ -363,8 +376,8 @@ class History {
     } while (this.#turns.waiting > 0);
   }
 
-  /** What has ended stays as it is. Whether all have. */
-  async #look(): Promise<boolean> {
+  /** What has ended stays as it is. The jobs as they stand. */
+  async #look(): Promise<readonly JobRow[]> {
     const jobs = await readSimulatedJobs(this.#database.plain, this.#pipeline);
     for (const { id, state, reason, attempt } of jobs) {
       const stand = `${state} (${reason}) in attempt ${attempt}`;
@@ -375,12 +388,16 @@ class History {
       }
       if (state !== 'queued' && state !== 'running') this.#ended.set(id, stand);
     }
+    return jobs;
+  }
+
+  /** Whether all had ended when they were looked at. */
+  #isOver(): boolean {
     // A runner may still have to hear of the end that it told.
     return this.#ended.size === this.#launched.length && this.#record.running().length === 0;
   }
 
-  async #compare(): Promise<void> {
-    const jobs = await readSimulatedJobs(this.#database.plain, this.#pipeline);
+  async #compare(jobs: readonly JobRow[]): Promise<void> {
     if (jobs.length !== this.#launched.length) this.#faults.push('a launched job is missing');
     for (const job of jobs) {
       const { id, attempt: last, attempts } = job;
@@ -422,21 +439,23 @@ class History {
     }
   }
 
-  #note(text: string): void {
-    const ms = this.#time.nowMs - this.#options.startMs;
-    this.#events.push(`${(ms / 1000).toFixed(3)} s: ${text}`);
+  #note(tell: () => string): void {
+    this.#events.push({ ms: this.#time.nowMs - this.#options.startMs, tell });
   }
+}
 
-  /** Ids are made of the time, which is another one for each history: here they are numbers. */
-  #readableEvents(): string[] {
-    const known = new Map<string, string>();
-    const short = (id: string): string => {
-      const name = known.get(id) ?? `#${known.size + 1}`;
-      known.set(id, name);
-      return name;
-    };
-    return this.#events.map((event) =>
-      event.replaceAll(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, short),
-    );
-  }
+/** Ids are made of the time, which is another one for each history: here they are numbers. */
+function tellEvents(events: readonly HistoryEvent[]): string[] {
+  const known = new Map<string, string>();
+  const short = (id: string): string => {
+    const name = known.get(id) ?? `#${known.size + 1}`;
+    known.set(id, name);
+    return name;
+  };
+  return events.map(({ ms, tell }) =>
+    `${(ms / 1000).toFixed(3)} s: ${tell()}`.replaceAll(
+      /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g,
+      short,
+    ),
+  );
 }

@@ -37,7 +37,7 @@ export interface JobRecordOptions {
   readonly time: SimulatedTime;
   /** The choices of the history. */
   readonly random: Random;
-  readonly note: (text: string) => void;
+  readonly note: (tell: () => string) => void;
   /** Something that must never happen. */
   readonly fault: (text: string) => void;
 }
@@ -114,7 +114,7 @@ export class JobRecord {
   /** A runner has heard that a report was refused. */
   refused(jobId: string, report: ReportRequest, code: string): void {
     const { note, fault } = this.#options;
-    note(`report ${report.seq} of ${jobId}.${report.attempt} was refused: ${code}`);
+    note(() => `report ${report.seq} of ${jobId}.${report.attempt} was refused: ${code}`);
     if (!LEGAL.has(code)) fault(`a report of ${jobId}.${report.attempt} was refused: ${code}`);
     const runs = this.find(jobId, report.attempt)?.runner?.isAlive === true;
     if (code === 'RIVET_LEASE_LOST' && (runs || this.#isHeld(jobId, report))) {
@@ -136,7 +136,8 @@ export class JobRecord {
       fault(`${process.name} runs ${jobId}.${attempt}, which ${other.runner?.name} runs`);
     }
     const known = this.find(jobId, attempt);
-    note(`${process.name} ${known === undefined ? 'begins' : 'goes on with'} ${jobId}.${attempt}`);
+    const begins = known === undefined ? 'begins' : 'goes on with';
+    note(() => `${process.name} ${begins} ${jobId}.${attempt}`);
     const work = known ?? {
       ...{
         jobId,

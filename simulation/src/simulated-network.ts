@@ -47,7 +47,7 @@ export interface NetworkWorld {
   readonly style: NetworkStyle;
   /** Those that live. */
   servers(): readonly Server[];
-  note(text: string): void;
+  note(tell: () => string): void;
   /** Something that must never happen. */
   fault(text: string): void;
   /** A runner has heard that an attempt is its own, which a server said first at `servedMs`. */
@@ -65,7 +65,7 @@ export interface NetworkWorld {
 
 /** A request that its sender waits for. */
 interface Pending {
-  readonly what: string;
+  readonly what: () => string;
   readonly sender: SimulatedProcess;
   readonly ask: (server: SimulatedOrchestrator, way: AnswerWay) => Promise<unknown>;
   /** Undefined when its sender does not wait any more. */
@@ -111,7 +111,7 @@ export class SimulatedNetwork {
       const text = JSON.stringify(sent.body);
       const { serve } = this.#world.mistakes;
       const answering = this.#call(
-        `${sender.name} ${route} ${job ?? ''} ${summaryOf(sent.body)}`,
+        () => `${sender.name} ${route} ${job ?? ''} ${summaryOf(text)}`,
         sender,
         limits,
         (server, way) => {
@@ -218,7 +218,7 @@ export class SimulatedNetwork {
   }
 
   #call(
-    what: string,
+    what: Pending['what'],
     sender: SimulatedProcess,
     limits: CallLimits,
     ask: Pending['ask'],
@@ -264,7 +264,7 @@ export class SimulatedNetwork {
   #send(pending: Pending, isLast: boolean): void {
     const { random, style, note } = this.#world;
     if (this.#loses(pending)) {
-      note(`the request is lost: ${pending.what}`);
+      note(() => `the request is lost: ${pending.what()}`);
       // Refused at once, or swallowed.
       if (random.once(2)) this.#refuse(pending, 'the connection was refused');
       return;
@@ -320,7 +320,7 @@ export class SimulatedNetwork {
       return;
     }
     const { process, orchestrator } = random.pick(living);
-    note(`${process.name} is asked: ${pending.what}`);
+    note(() => `${process.name} is asked: ${pending.what()}`);
     const way = new AnswerWay();
     pending.ways.push({ way, server: process });
     process.run(() => {
@@ -343,9 +343,15 @@ export class SimulatedNetwork {
   #answerRefusal(pending: Pending, server: SimulatedProcess, way: AnswerWay, error: unknown): void {
     try {
       const problem = JSON.parse(JSON.stringify(refusalOf(error)));
-      this.#sendBack(pending, server, way, `${problem.code}`, () => {
-        throw receivedError(problem);
-      });
+      this.#sendBack(
+        pending,
+        server,
+        way,
+        () => `${problem.code}`,
+        () => {
+          throw receivedError(problem);
+        },
+      );
     } catch (defect) {
       this.#world.fault(`the server broke: ${defect instanceof Error ? defect.stack : defect}`);
     }
@@ -353,14 +359,20 @@ export class SimulatedNetwork {
 
   #answer(pending: Pending, server: SimulatedProcess, way: AnswerWay, answer: unknown): void {
     const text = JSON.stringify(answer) ?? 'null';
-    this.#sendBack(pending, server, way, summaryOf(answer), () => JSON.parse(text));
+    this.#sendBack(
+      pending,
+      server,
+      way,
+      () => summaryOf(text),
+      () => JSON.parse(text),
+    );
   }
 
   #sendBack(
     pending: Pending,
     server: SimulatedProcess,
     way: AnswerWay,
-    what: string,
+    what: () => string,
     answer: () => unknown,
   ): void {
     const { random, note } = this.#world;
@@ -368,7 +380,7 @@ export class SimulatedNetwork {
     if (!server.step() || way.destroyed) return;
     if (this.#loses(pending)) {
       const noticed = random.once(2);
-      note(`the answer is lost, ${noticed ? '' : 'un'}noticed: ${pending.what}: ${what}`);
+      note(() => `the answer is lost, ${noticed ? '' : 'un'}noticed: ${pending.what()}: ${what()}`);
       const close = (): void => void (server.isAlive && server.run(() => way.break()));
       if (!noticed) server.run(() => way.finish());
       else if (random.once(2)) this.#keep(pending.sender, 'claimed', close);
@@ -378,7 +390,7 @@ export class SimulatedNetwork {
     }
     server.run(() => way.finish());
     this.#later(() => {
-      note(`answered: ${pending.what}: ${what}`);
+      note(() => `answered: ${pending.what()}: ${what()}`);
       this.#reach(pending, answer);
     });
   }
@@ -401,8 +413,9 @@ export class SimulatedNetwork {
   }
 }
 
-/** What a message says, for whoever reads the history of a failure. */
-function summaryOf(message: unknown): string {
+/** What a message of JSON says, for whoever reads the history of a failure. */
+function summaryOf(text: string): string {
+  const message: unknown = JSON.parse(text);
   if (typeof message !== 'object' || message === null) return String(message);
   const { lease_id: _, bundle: __, ...rest } = message as Record<string, unknown>;
   return JSON.stringify(rest, (key, value) =>

@@ -188,9 +188,11 @@ export class SimulatedOrchestrator {
     await this.#dispatcher.undo(jobs.map(({ id, attempt }) => ({ job_id: id, attempt })));
   }
 
-  /** What the duty does each second. */
-  async expireLeases(): Promise<void> {
-    if ((await this.#expiry.due?.()) !== false) await this.#expiry.run();
+  /** What the duty does each second. False: no lease had run out. */
+  async expireLeases(): Promise<boolean> {
+    const isDue = (await this.#expiry.due?.()) !== false;
+    if (isDue) await this.#expiry.run();
+    return isDue;
   }
 
   /** Another orchestrator said that jobs can be claimed. */
