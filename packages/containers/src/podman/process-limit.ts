@@ -8,8 +8,11 @@ import { pidsDirectory } from './process-refusals.ts';
 const AGENT_PROCESSES = 2;
 /** A shell that waits for the command, and a process for each of its two outputs. */
 const RUNNING_PROCESSES = 3;
-/** Two more shells, until the command has begun. */
-const STARTING_PROCESSES = 5;
+/**
+ * Two more shells, until the command has begun; and what the one before it had, which may still be
+ * there when its end is known. A fork that is refused here would end the agent.
+ */
+const STARTING_PROCESSES = RUNNING_PROCESSES + 2 + RUNNING_PROCESSES;
 
 /** The limit of one container; does nothing where none was asked for or cgroups cannot be written. */
 export class ProcessLimit {
