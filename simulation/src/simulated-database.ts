@@ -1,5 +1,6 @@
 // The database of a simulated world: the real one, with the clock of the world, whose answers get
 // lost and whose statements are where an orchestrator may die.
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { writeSync } from 'node:fs';
 import { RivetError } from '@rivet/base';
 import type { Database, Queryable } from '@rivet/store';
@@ -9,6 +10,9 @@ import { changeStatement, type StatementChange } from './statement-changes.ts';
 
 /** What becomes of a statement or a transaction: nobody may learn that it was done. */
 export type Fate = 'done' | 'not done' | 'done, and nobody learns of it' | 'done twice';
+
+/** Whether the code that runs now is that of a transaction that goes on. */
+const transactions = new AsyncLocalStorage<{ goesOn: boolean }>();
 
 type TransactionOptions = Parameters<Database['transaction']>[1];
 
@@ -52,13 +56,19 @@ export async function prepareClock(database: Database, clockFile: string): Promi
   );
 }
 
-/** Counts what is asked of the database and not answered yet: meanwhile no time passes. */
+/**
+ * Counts what is asked of the database and not answered yet: meanwhile no time passes. One
+ * statement or transaction after the other, as they were asked for: of two at once the machine
+ * would decide which is first, and not the seed.
+ */
 export class SimulatedDatabase {
   readonly #database: Database;
   readonly #options: SimulatedDatabaseOptions;
   #clockMs = 0;
   #underWay = 0;
   #wake: (() => void) | undefined;
+  /** Resolves when all that was asked before has been done. */
+  #before: Promise<void> = Promise.resolve();
 
   constructor(database: Database, options: SimulatedDatabaseOptions) {
     this.#database = database;
@@ -115,9 +125,15 @@ export class SimulatedDatabase {
 
   #transact<T>(work: (tx: Queryable) => Promise<T>, options: TransactionOptions): Promise<T> {
     const process = SimulatedProcess.current;
-    const within = (tx: Queryable): Promise<T> => {
-      if (process === undefined) return work(tx);
-      return process.run(() => work(this.#through(tx)));
+    const within = async (tx: Queryable): Promise<T> => {
+      const transaction = { goesOn: true };
+      const inside = (): Promise<T> =>
+        transactions.run(transaction, () => work(process === undefined ? tx : this.#through(tx)));
+      try {
+        return await (process === undefined ? inside() : process.run(inside));
+      } finally {
+        transaction.goesOn = false;
+      }
     };
     return SimulatedProcess.outside(() => this.#database.transaction(within, options));
   }
@@ -141,10 +157,18 @@ export class SimulatedDatabase {
 
   async #wait<T>(ask: () => Promise<T>): Promise<T> {
     this.#underWay += 1;
+    const { promise: done, resolve } = Promise.withResolvers<void>();
     try {
+      // What a transaction asks beside itself would wait for its own end.
+      if (transactions.getStore()?.goesOn !== true) {
+        const before = this.#before;
+        this.#before = done;
+        await before;
+      }
       this.#setClock();
       return await ask();
     } finally {
+      resolve();
       this.#underWay -= 1;
       if (this.#underWay === 0) this.#wake?.();
     }
