@@ -51,7 +51,7 @@ export interface StatementMutation {
 const REPORT_MUTATIONS: readonly StatementMutation[] = [
   {
     name: 'a plain report is not fenced',
-    seed: 1105,
+    seed: 4100,
     changes: [
       { statements: PLAIN_REPORTS, from: 'r.lease_id, r.seq', to: 'a.lease_id::text, r.seq' },
     ],

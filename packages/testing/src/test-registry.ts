@@ -36,7 +36,7 @@ export async function startRegistry(htpasswd?: string): Promise<TestRegistry> {
   const registry = startProcess({
     file: 'docker-registry',
     args: ['serve', join(directory, 'config.yml')],
-    env: { PATH: '/usr/bin:/bin' },
+    env: { PATH: process.env.PATH },
     stdin: 'ignore',
     stdout: 'ignore',
     stderr: 'ignore',

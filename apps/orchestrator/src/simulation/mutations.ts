@@ -43,15 +43,21 @@ export const MUTATIONS: readonly Mutation[] = [
     sql: [
       {
         statement: 'store_plain_reports',
-        from: 'AND a.lease_id::text = r.lease_id AND',
-        to: 'AND',
+        from: 'r.lease_id, r.seq',
+        to: 'a.lease_id::text, r.seq',
       },
     ],
   },
   {
     name: 'the sequence of plain reports is not checked',
     seed: 25,
-    sql: [{ statement: 'store_plain_reports', from: 'AND a.last_seq = r.seq - 1', to: '' }],
+    sql: [
+      {
+        statement: 'store_plain_reports',
+        from: 'r.lease_id, r.seq - 1',
+        to: 'r.lease_id, a.last_seq',
+      },
+    ],
   },
   { name: 'a report is taken for whatever attempt is current', takesAnyAttempt: true },
   { name: 'the sequence of reports is not checked', takesAnySequence: true },
