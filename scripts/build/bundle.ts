@@ -2,7 +2,13 @@
 // where they were.
 import { globSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
-import { type CodeSplittingGroup, type OutputChunk, type Plugin, rolldown } from 'rolldown';
+import {
+  type CodeSplittingGroup,
+  type CodeSplittingOptions,
+  type OutputChunk,
+  type Plugin,
+  rolldown,
+} from 'rolldown';
 import { lateModules } from './late-modules.ts';
 
 export interface BundleOptions {
@@ -55,7 +61,6 @@ export async function bundle(options: BundleOptions): Promise<Map<string, string
     directory,
     entries,
     whole = false,
-    together = [],
     byPackage,
     without = [],
     late = [],
@@ -88,11 +93,7 @@ export async function bundle(options: BundleOptions): Promise<Map<string, string
     chunkFileNames: '[name]-[hash].cjs',
     // Functions keep their names, for the traces of defects.
     minify: { compress: false, mangle: false, codegen: { removeWhitespace: true } },
-    codeSplitting: !whole && {
-      groups:
-        byPackage === undefined ? groupsOf(root, together) : packagesOf(root, byPackage.without),
-      includeDependenciesRecursively: byPackage === undefined,
-    },
+    codeSplitting: !whole && splittingOf(options),
   });
   await build.close();
   const chunks = output.filter((part) => part.type === 'chunk');
@@ -117,6 +118,12 @@ export async function bundle(options: BundleOptions): Promise<Map<string, string
     const modules = [...seen].flatMap(({ moduleIds }) => moduleIds.map((id) => relative(root, id)));
     return [...modules.filter((path) => /^(packages|apps)\//.test(path)), ...lua].sort();
   }
+}
+
+/** Of what becomes more than one file. */
+function splittingOf({ root, together = [], byPackage }: BundleOptions): CodeSplittingOptions {
+  if (byPackage === undefined) return { groups: groupsOf(root, together) };
+  return { groups: packagesOf(root, byPackage.without), includeDependenciesRecursively: false };
 }
 
 /** A file for each path, with what it imports. */
