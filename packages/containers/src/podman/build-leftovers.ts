@@ -13,6 +13,7 @@ const REMOVE_TIMEOUT_MS = 2 * 60_000;
 const TERM_WAIT_MS = 10_000;
 const POLL_MS = 100;
 const BATCH = 50;
+const LISTS_MAX = 10;
 
 type Labels = Readonly<Record<string, string>>;
 
@@ -58,12 +59,7 @@ async function removeWorkingContainers(
   globalFlags: readonly string[],
   labels: Labels,
 ): Promise<void> {
-  const listed = await podman.expect({
-    action: 'list working containers',
-    args: [...globalFlags, 'ps', '--all', '--external', '--format={{.ID}} {{.Names}}'],
-    timeoutMs: QUERY_TIMEOUT_MS,
-  });
-  for (const line of listed.split('\n')) {
+  for (const line of await listContainers(podman, globalFlags)) {
     const [id = '', name = ''] = line.split(' ');
     const key = name.includes('-working-container') ? keyOfName(name) : undefined;
     if (key === undefined || !isKeyOf(key, labels)) continue;
@@ -75,6 +71,25 @@ async function removeWorkingContainers(
       args: [...globalFlags, 'rm', '--force', '--ignore', '--', id],
       timeoutMs: REMOVE_TIMEOUT_MS,
     });
+  }
+}
+
+/** Lines of id and name, of everybody's containers and of those that builds work in. */
+async function listContainers(
+  podman: PodmanCli,
+  globalFlags: readonly string[],
+): Promise<readonly string[]> {
+  const action = 'list working containers';
+  for (let look = 1; ; look += 1) {
+    const result = await podman.run({
+      action,
+      args: [...globalFlags, 'ps', '--all', '--external', '--format={{.ID}} {{.Names}}'],
+      timeoutMs: QUERY_TIMEOUT_MS,
+    });
+    if (result.exitCode === 0) return result.stdout.split('\n');
+    // Podman lists nothing when one is removed, by whomever, while it looks at it.
+    const isGone = /container not known|no such container/i.test(result.stderr);
+    if (!isGone || look === LISTS_MAX) throw podman.failure(action, essence(result));
   }
 }
 
