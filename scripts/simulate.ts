@@ -1,7 +1,5 @@
 // `npm run simulate -- --seed S --seeds N`: histories of the protocol between runners and
 // orchestrators, each decided by its seed; see docs/operating/faults.md.
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { parseArgs } from 'node:util';
 import { MUTATIONS } from '../simulation/src/mutations.ts';
 import {
@@ -10,7 +8,7 @@ import {
 } from '../simulation/src/simulation-server.ts';
 import { findMistakes, type SeedsEnd, simulateSeeds } from '../simulation/src/workers.ts';
 
-const HELP = `Usage: npm run simulate -- [--seed NUMBER] [--seeds NUMBER] [--model]
+const HELP = `Usage: npm run simulate -- [--seed NUMBER] [--seeds NUMBER]
        npm run simulate -- --mistakes
 
 Drives the code of runners and orchestrators, on a real database, through short histories in which
@@ -19,7 +17,6 @@ die; and checks that every job stays whole.
 
   --seed NUMBER    the first seed, 1 when absent
   --seeds NUMBER   how many histories, 5000 when absent; spread over the processors
-  --model          runners that only keep to the protocol, and one orchestrator
   --mistakes       instead: that each deliberate mistake is noticed, those too that few notice
   --help           prints this
 
@@ -36,7 +33,6 @@ function readNumber(name: string, text: string): number {
 interface Options {
   readonly seed: number;
   readonly seeds: number;
-  readonly model: boolean;
   readonly mistakes: boolean;
 }
 
@@ -45,19 +41,14 @@ function readOptions(): Options | undefined {
   const options = {
     seed: { type: 'string', default: '1' },
     seeds: { type: 'string', default: '5000' },
-    model: { type: 'boolean', default: false },
     mistakes: { type: 'boolean', default: false },
     help: { type: 'boolean', short: 'h', default: false },
   } as const;
   const { values } = parseArgs({ options });
   if (values.help) return undefined;
-  if (values.model && values.mistakes) {
-    throw new Error('--mistakes looks for those of real runners: leave out --model');
-  }
   return {
     seed: readNumber('seed', values.seed),
     seeds: readNumber('seeds', values.seeds),
-    model: values.model,
     mistakes: values.mistakes,
   };
 }
@@ -71,12 +62,8 @@ async function simulate(options: Options): Promise<boolean> {
   const { seed, seeds } = options;
   if (options.mistakes) return await withServer(lookForMistakes);
   const begun = performance.now();
-  const isWhole = options.model
-    ? await simulateModel(options)
-    : await withServer(async (server) => {
-        const ends = await simulateSeeds(server, { first: seed, count: seeds });
-        return ends.map(isWholeEnd).every((isWhole) => isWhole);
-      });
+  const ends = await withServer((server) => simulateSeeds(server, { first: seed, count: seeds }));
+  const isWhole = ends.map(isWholeEnd).every((isWhole) => isWhole);
   const seconds = (performance.now() - begun) / 1000;
   const rate = (seeds / seconds).toFixed(1);
   print(`simulate: ${seeds} histories in ${seconds.toFixed(1)} s, ${rate} a second`);
@@ -112,15 +99,6 @@ async function lookForMistakes(server: SimulationServer): Promise<boolean> {
   const missed = MUTATIONS.filter(({ name }) => noticed[name] == null).length;
   print(`simulate: ${MUTATIONS.length - missed} of ${MUTATIONS.length} mistakes were noticed`);
   return missed === 0;
-}
-
-async function simulateModel({ seed, seeds }: Options): Promise<boolean> {
-  const file = 'apps/orchestrator/src/simulation/simulation.integration.test.ts';
-  const vitest = ['vitest', 'run', '--project', 'integration', file, '-t', 'keeps every job'];
-  const env = { SIMULATION_SEED: String(seed), SIMULATION_SEEDS: String(seeds) };
-  const child = spawn('npx', vitest, { stdio: 'inherit', env: { ...process.env, ...env } });
-  const [code] = (await once(child, 'exit')) as [number | null];
-  return code === 0;
 }
 
 async function main(): Promise<number> {

@@ -3,14 +3,6 @@
 export { type DatabaseServer, startDatabaseServer } from './database-server.ts';
 export { askDatabase } from './faults/ask-database.ts';
 export { createMovingClock, type MovingClock } from './faults/moving-clock.ts';
-export {
-  insertSimulatedRunner,
-  launchSimulatedJob,
-  passSimulatedTime,
-  readCurrentAttempt,
-  readSimulatedJobs,
-  type SimulatedJob,
-} from './faults/simulated-rows.ts';
 export { mountSmallDisk, type SmallDisk } from './faults/small-disk.ts';
 export { startTcpProxy, type TcpProxy } from './faults/tcp-proxy.ts';
 export { violationsIn } from './faults/violations.ts';
