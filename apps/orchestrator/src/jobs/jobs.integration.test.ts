@@ -268,15 +268,29 @@ describe('a claim', () => {
     expect(await server.client.getJob({ id: job!.id })).toMatchObject({ state: 'succeeded' });
   });
 
-  test('whose runner gives it up after somebody wanted its end is canceled', async () => {
+  test.each(['runner_lost', 'infrastructure', 'interrupted'] as const)(
+    'that is lost (%s) after somebody wanted its end is canceled',
+    async (reason) => {
+      const { id } = await launch({ retry: { max: 1, on: [reason] } });
+      const [job] = await runner.claim();
+      await server.client.cancelJob({ id });
+      await runner.finish(job!, { state: 'failed', reason, message: 'out of reach' });
+      expect(await server.client.getJob({ id })).toMatchObject({
+        state: 'canceled',
+        reason: null,
+        message: 'out of reach',
+      });
+    },
+  );
+
+  test('whose command failed after somebody wanted its end has failed', async () => {
     const { id } = await launch();
     const [job] = await runner.claim();
     await server.client.cancelJob({ id });
-    await runner.finish(job!, { state: 'failed', reason: 'runner_lost', message: 'out of reach' });
+    await runner.finish(job!, { state: 'failed', reason: 'stage_failed', message: 'exit code 1' });
     expect(await server.client.getJob({ id })).toMatchObject({
-      state: 'canceled',
-      reason: null,
-      message: 'out of reach',
+      state: 'failed',
+      reason: 'stage_failed',
     });
   });
 

@@ -171,9 +171,17 @@ export function toPlainReport({ outcome, ...report }: PlainEnd): PlainReport {
   return { ...report, end: outcome && { state: outcome.state, ...textsOf(outcome) } };
 }
 
-/** A job that somebody wanted to end, and whose runner gave it up, has ended as that one wanted. */
+/** Nobody's commands are at fault: the job would have been given another attempt. */
+const LOSSES: ReadonlySet<FailureReason> = new Set([
+  'runner_lost',
+  'infrastructure',
+  'interrupted',
+]);
+
+/** A job that was lost after somebody had wanted its end has ended as that one wanted. */
 function asWanted(job: RunningJob, outcome: JobOutcome): JobOutcome {
-  if (!job.cancel_requested || outcome.reason !== 'runner_lost') return outcome;
+  const { reason } = outcome;
+  if (!job.cancel_requested || reason === undefined || !LOSSES.has(reason)) return outcome;
   return { state: 'canceled', ...(outcome.message !== undefined && { message: outcome.message }) };
 }
 
