@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { silentLogger } from '@rivet/base';
 import type { ContainerSummary } from '@rivet/containers';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { ContainerWatch } from './container-watch.ts';
+import { removeAllContainers, watchContainers } from './container-watch.ts';
 import { openStateDirectory, type StateDirectory } from './state-directory.ts';
 
 let directory: string;
@@ -39,7 +39,7 @@ function watchOf(...there: (readonly string[])[]) {
     },
   };
   return {
-    watch: new ContainerWatch({ driver, state, logger: silentLogger }),
+    watch: watchContainers({ driver, state, logger: silentLogger }),
     driver,
     removed,
     asked,
@@ -81,9 +81,10 @@ it('looks again after a look that failed', async () => {
 });
 
 it('removes all at the end, and bears that it cannot', async () => {
-  const { watch, driver, removed } = watchOf();
-  await watch.removeAll();
+  const { driver, removed } = watchOf();
+  const own = { driver, state, logger: silentLogger };
+  await removeAllContainers(own);
   expect(removed).toContain(state.owner);
   driver.removeLabelled = () => Promise.reject(new Error('Podman is ill'));
-  await watch.removeAll();
+  await removeAllContainers(own);
 });

@@ -1,7 +1,7 @@
 // Which of the networks that look left a runner removes, and when.
 import { silentLogger } from '@rivet/base';
 import { expect, it } from 'vitest';
-import { NetworkWatch } from './network-watch.ts';
+import { watchNetworks } from './network-watch.ts';
 
 function watchOf(looks: readonly (readonly string[])[]) {
   const left = looks[Symbol.iterator]();
@@ -13,7 +13,7 @@ function watchOf(looks: readonly (readonly string[])[]) {
       return networks.length;
     },
   };
-  return { watch: new NetworkWatch({ driver, logger: silentLogger }), driver, removed };
+  return { watch: watchNetworks({ driver, logger: silentLogger }), driver, removed };
 }
 
 it('removes a network that is left at one look and the next, and none that was being made', async () => {

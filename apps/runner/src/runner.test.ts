@@ -182,6 +182,8 @@ describe('a runner', () => {
     await test.runner.stop();
     expect(test.driver.removedNames).toEqual(['kept']);
     expect(await readdir(join(test.directory, 'jobs'))).toEqual([]);
+    // When it started, and now.
+    expect(test.driver.removed).toHaveLength(2);
   });
 
   it('runs as many jobs at once as its capacity, and not one more', async () => {
@@ -637,6 +639,10 @@ describe('a start', () => {
     made.push(test);
     await expect(test.runner.start()).rejects.toMatchObject({ code: 'RIVET_SERVER_UNREACHABLE' });
     expect(await readdir(join(test.directory, 'locks'))).toEqual([]);
+    // Another one may have the directory by now, and go on with the containers of it.
+    const removed = [...test.driver.removed];
+    await test.runner.stop();
+    expect(test.driver.removed).toEqual(removed);
   });
 
   it('fails with what the machine lacks when it cannot run containers', async () => {

@@ -10,7 +10,7 @@ import { BundleCache } from './bundle-cache.ts';
 import { checkPlace, removeLeftovers } from './cleanup.ts';
 import type { Clock } from './clock.ts';
 import type { RunnerConfig } from './config.ts';
-import { ContainerWatch } from './container-watch.ts';
+import { removeAllContainers, watchContainers } from './container-watch.ts';
 import { type ReadDisk, readDisk } from './disk-space.ts';
 import { DiskWatch } from './disk-watch.ts';
 import { Disposal } from './disposal.ts';
@@ -18,7 +18,8 @@ import { Enrollment } from './enrollment.ts';
 import { resumeJob, runClaimedJob } from './job-run.ts';
 import type { JobRunContext } from './job-run-context.ts';
 import { findLeftAttempts, heldOf, type LeftAttempt } from './left-attempts.ts';
-import { NetworkWatch } from './network-watch.ts';
+import type { LeftoverWatch } from './leftover-watch.ts';
+import { watchNetworks } from './network-watch.ts';
 import { PodmanWatch } from './podman-watch.ts';
 import { type Connected, Poller } from './poll.ts';
 import { readRegistrationToken } from './registration-token.ts';
@@ -59,8 +60,8 @@ export class Runner {
   readonly #poller: Poller;
   readonly #disk: DiskWatch;
   readonly #podman: PodmanWatch;
-  readonly #networks: NetworkWatch;
-  #containers: ContainerWatch | undefined;
+  /** None until it has connected. */
+  #leftovers: readonly LeftoverWatch[] = [];
   readonly #stop = new AbortController();
   readonly #stopJobs = new AbortController();
   readonly #abandon = new AbortController();
@@ -92,7 +93,6 @@ export class Runner {
       imageMsMax: config.imageMsMax,
       onChange,
     });
-    this.#networks = new NetworkWatch(parts);
     this.#parts = { ...parts, driver: this.#podman.driver };
     this.#slots = new Slots(config.capacity);
     this.#disposal = new Disposal(parts);
@@ -150,9 +150,9 @@ export class Runner {
       await removeLeftovers(this.#state, driver, logger, this.#left);
       const { id, held, askedAt } = await this.#connect();
       await this.#disk.start();
-      this.#networks.start();
-      this.#containers = new ContainerWatch({ driver, state: this.#state, logger });
-      this.#containers.start();
+      const watched = { driver, state: this.#state, logger };
+      this.#leftovers = [watchNetworks(watched), watchContainers(watched)];
+      for (const watch of this.#leftovers) watch.start();
       this.#warm = this.#makeWarmPool(this.#state);
       await this.#goOn(held, askedAt);
       this.#warm.start();
@@ -162,7 +162,10 @@ export class Runner {
       return id;
     } catch (error) {
       await this.#stopWatches();
-      await this.#state.release();
+      // What is left there is for the next process to go on with.
+      const state = this.#state;
+      this.#state = undefined;
+      await state.release();
       throw error;
     }
   }
@@ -261,7 +264,7 @@ export class Runner {
   }
 
   async #stopInOrder(): Promise<void> {
-    const { config, logger } = this.#parts;
+    const { config, driver, logger } = this.#parts;
     this.#stop.abort();
     await this.#starting?.catch(() => undefined);
     await this.#polling?.catch((error: unknown) => logger.error({ err: error }, 'polling failed'));
@@ -280,13 +283,14 @@ export class Runner {
     await this.#stopWatches();
     await this.#warm?.stop();
     await this.#disposal.settle();
-    await this.#containers?.removeAll();
-    await this.#state?.release();
+    if (this.#state === undefined) return;
+    await removeAllContainers({ driver, state: this.#state, logger });
+    await this.#state.release();
   }
 
   async #stopWatches(): Promise<void> {
-    const watches = [this.#disk, this.#podman, this.#networks, this.#containers];
-    await Promise.all(watches.map((watch) => watch?.stop()));
+    const watches = [this.#disk, this.#podman, ...this.#leftovers];
+    await Promise.all(watches.map((watch) => watch.stop()));
   }
 
   async #waitForIdle(ms: number, earlier?: AbortSignal): Promise<void> {
