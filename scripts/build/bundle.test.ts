@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
-import { startProcess } from '../../packages/processes/src/index.ts';
+import { outcomeOf, startProcess } from '../../packages/processes/src/index.ts';
 import { bundle } from './bundle.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
@@ -73,16 +73,11 @@ it('a runner decides what it is before it loads its packages, and loads no TLS',
       require(${JSON.stringify(join(directory, 'runner.cjs'))});`;
     const args = ['-e', script];
     const child = startProcess({ file: process.execPath, args, env, stdin: 'ignore' });
-    const said = { stdout: '', stderr: '' };
-    for (const stream of ['stdout', 'stderr'] as const) {
-      child[stream]?.setEncoding('utf8').on('data', (part: string) => {
-        said[stream] += part;
-      });
-    }
-    expect((await child.exit).code).toBe(2);
-    expect(said.stderr).toContain('RIVET_RUNNER_CAPACITY');
-    expect(said.stdout).toContain('NativeModule http;');
-    expect(said.stdout).not.toContain('NativeModule tls');
+    const { code, stdout, stderr } = await outcomeOf(child);
+    expect(code).toBe(2);
+    expect(stderr).toContain('RIVET_RUNNER_CAPACITY');
+    expect(stdout).toContain('NativeModule http;');
+    expect(stdout).not.toContain('NativeModule tls');
   } finally {
     await rm(directory, { recursive: true, force: true });
   }

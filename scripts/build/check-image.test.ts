@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { startProcess } from '@rivet/processes';
+import { outcomeOf, startProcess } from '@rivet/processes';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { buildCheckImage } from './check-image.ts';
 import { writeSurroundings } from './surroundings.ts';
@@ -50,14 +50,8 @@ async function fromImage(
 async function run(file: string, args: readonly string[]): Promise<Answer> {
   const env = { PATH: process.env.PATH, HOME: files, RIVET_BUNDLED: 'off' };
   const child = startProcess({ file, args, env, cwd: files, stdin: 'ignore' });
-  const texts = ['', ''];
-  for (const [at, stream] of [child.stdout, child.stderr].entries()) {
-    stream?.on('data', (chunk: Buffer) => {
-      texts[at] += chunk.toString('utf8');
-    });
-  }
-  const { code } = await child.exit;
-  return { code, stdout: texts[0] ?? '', stderr: texts[1] ?? '' };
+  const { code, stdout, stderr } = await outcomeOf(child);
+  return { code, stdout, stderr };
 }
 
 async function write(name: string, source: string): Promise<string> {

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { startProcess } from '@rivet/processes';
+import { outcomeOf, startProcess } from '@rivet/processes';
 import { afterAll, beforeAll, expect, it, onTestFinished, vi } from 'vitest';
 import { buildRunImage } from './run-image.ts';
 import { writeSurroundings } from './surroundings.ts';
@@ -58,14 +58,8 @@ async function start(args: readonly string[]): Promise<Answer> {
     cwd: files,
     stdin: 'ignore',
   });
-  const texts = ['', ''];
-  for (const [at, stream] of [child.stdout, child.stderr].entries()) {
-    stream?.on('data', (chunk: Buffer) => {
-      texts[at] += chunk.toString('utf8');
-    });
-  }
-  const { code } = await child.exit;
-  return { code, stdout: texts[0] ?? '', stderr: texts[1] ?? '' };
+  const { code, stdout, stderr } = await outcomeOf(child);
+  return { code, stdout, stderr };
 }
 
 async function write(script: string, allowed: readonly string[] = []): Promise<string> {

@@ -11,8 +11,7 @@ import {
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { text } from 'node:stream/consumers';
-import { startProcess } from '@rivet/processes';
+import { outcomeOf, startProcess } from '@rivet/processes';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { exitCodeMeanings } from './exit-codes.ts';
 import { allEntries } from './registry.ts';
@@ -106,11 +105,7 @@ describe('rivet', () => {
       args: ['-c', script, LAUNCHER],
       env: { PATH: process.env.PATH, HOME: directory },
     });
-    const [stdout, stderr] = await Promise.all([
-      shell.stdout === undefined ? '' : text(shell.stdout),
-      shell.stderr === undefined ? '' : text(shell.stderr),
-      shell.exit,
-    ]);
+    const { stdout, stderr } = await outcomeOf(shell);
     expect(stdout).toMatch(/^rivet: .*\ndone\n$/);
     expect(stderr).toBe('');
   });
@@ -150,12 +145,8 @@ describe('every command', () => {
 describe('the launcher', () => {
   const launch = async (file: string, path: string | undefined, env = {}) => {
     const child = startProcess({ file, args: ['--version'], env: { ...env, PATH: path } });
-    const [stdout, stderr, exit] = await Promise.all([
-      child.stdout === undefined ? '' : text(child.stdout),
-      child.stderr === undefined ? '' : text(child.stderr),
-      child.exit,
-    ]);
-    return { code: exit.code, stdout, stderr };
+    const { code, stdout, stderr } = await outcomeOf(child);
+    return { code, stdout, stderr };
   };
 
   it('starts through a chain of links', async () => {
@@ -214,9 +205,9 @@ describe('the launcher', () => {
         "console.log(process.env.RIVET_DEFINITION_PIPE, require('fs').readFileSync(8, 'utf8'))",
         'shift 3; echo "told $*"',
       );
-      const stdout = child.stdout === undefined ? '' : await text(child.stdout);
+      const { code, stdout } = await outcomeOf(child);
       expect(stdout).toBe(`${directory}/rivet-${child.pid} told ${directory} run a.lua\n\n`);
-      expect((await child.exit).code).toBe(0);
+      expect(code).toBe(0);
       await expect
         .poll(() => readdir(directory), { timeout: 60_000 })
         .not.toContain(`rivet-${child.pid}`);
@@ -250,14 +241,14 @@ describe('the launcher', () => {
       const file = join(at, 'apps/cli/bin/rivet');
       const given = { PATH: '/usr/bin:/bin', ...env };
       const child = startProcess({ file, args: words, env: given, stdin: 'ignore' });
-      const stdout = child.stdout === undefined ? '' : await text(child.stdout);
+      const { code, stdout } = await outcomeOf(child);
       const built = `${at}/build/current`;
       const started =
         how === 'from its image'
           ? `--snapshot-blob ${built}/run-image.blob ${at}`
           : `${built}/rivet.cjs`;
       expect(stdout).toBe(`${started} ${words.join(' ')}\n`);
-      expect((await child.exit).code).toBe(0);
+      expect(code).toBe(0);
     });
 
     it('says what RIVET_BUNDLED can be when it is something else', async () => {

@@ -1,7 +1,8 @@
 // Ends the database of a process that was killed, so that its data directory can be used again.
-import { readdir, readFile, readlink, realpath, rm } from 'node:fs/promises';
+import { readFile, readlink, realpath, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Logger, sleep } from '@rivet/base';
+import { otherProcesses, type ProcessIdentity, signalProcess } from '@rivet/processes';
 
 /** How to ask a postmaster to end, from the gentlest: fast, immediate, killed. */
 const LADDER = [
@@ -34,31 +35,23 @@ export async function stopLeftover(cluster: string, logger: Logger): Promise<voi
  * waits for something, and no other postmaster starts as long as it holds the shared memory.
  */
 export async function killBackends(cluster: string): Promise<void> {
+  if (process.platform !== 'linux') return;
+  const directory = await realpath(cluster);
   const until = performance.now() + BACKENDS_MS_MAX;
   while (performance.now() < until) {
-    const backends = await backendsOf(cluster);
-    if (backends.length === 0) return;
-    for (const pid of backends) {
-      try {
-        process.kill(pid, 'SIGKILL');
-      } catch {
-        // It has ended by itself.
-      }
+    let found = false;
+    for await (const one of otherProcesses()) {
+      if (!(await isBackendIn(one, directory))) continue;
+      found = true;
+      await signalProcess(one, 'SIGKILL');
     }
+    if (!found) return;
     await sleep(25);
   }
 }
 
-async function backendsOf(cluster: string): Promise<number[]> {
-  if (process.platform !== 'linux') return [];
-  const directory = await realpath(cluster);
-  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
-  const theirs = await Promise.all(pids.map((pid) => isBackendIn(pid, directory)));
-  return pids.filter((_, index) => theirs[index]);
-}
-
 /** Somebody may look around in the directory with a shell: the program's name counts too. */
-async function isBackendIn(pid: number, directory: string): Promise<boolean> {
+async function isBackendIn({ pid }: ProcessIdentity, directory: string): Promise<boolean> {
   try {
     if ((await readlink(`/proc/${pid}/cwd`)) !== directory) return false;
     return (await readFile(`/proc/${pid}/comm`, 'utf8')).trim() === 'postgres';

@@ -1,7 +1,7 @@
 // Telling processes apart: by id, start time and boot.
 import { readFile } from 'node:fs/promises';
 import { expect, it } from 'vitest';
-import { identifyProcess, isProcessAlive, parseStat } from './identity.ts';
+import { identifyProcess, isProcessAlive, otherProcesses, parseStat } from './identity.ts';
 import { startProcess } from './spawn.ts';
 
 const FIELDS = Array.from({ length: 49 }, (_, index) => String(index + 4));
@@ -34,6 +34,16 @@ it('sees the end of a process', async () => {
   expect(await isProcessAlive(identity)).toBe(true);
   await child.stop(5_000);
   expect(await isProcessAlive(identity)).toBe(false);
+});
+
+it('finds all others, and not this one', async () => {
+  const child = startProcess({ file: 'sleep', args: ['60'], env: { PATH: '/usr/bin:/bin' } });
+  const identity = await identifyProcess(child.pid!);
+  const others: unknown[] = [];
+  for await (const other of otherProcesses()) others.push(other);
+  expect(others).toContainEqual(identity);
+  expect(others).not.toContainEqual(await identifyProcess(process.pid));
+  await child.stop(5_000);
 });
 
 it.each([0, -1, 1.5, Number.NaN, 2 ** 31])('finds no process with the id %d', async (pid) => {

@@ -1,5 +1,5 @@
 // Who a process is: its id is reused, its id together with its start time and the boot is not.
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 
 /** Identifies a process for as long as the machine's clock ticks are counted. */
 export interface ProcessIdentity {
@@ -28,6 +28,18 @@ export async function isProcessAlive(identity: ProcessIdentity): Promise<boolean
   return (
     now !== undefined && now.startTicks === identity.startTicks && now.bootId === identity.bootId
   );
+}
+
+/**
+ * All processes that are seen from here but this one. Who each is was noted before it is given:
+ * what is signalled then is what was read of it.
+ */
+export async function* otherProcesses(): AsyncGenerator<ProcessIdentity> {
+  for (const entry of readdirSync('/proc')) {
+    if (!/^\d+$/.test(entry) || Number(entry) === process.pid) continue;
+    const identity = await identifyProcess(Number(entry));
+    if (identity !== undefined) yield identity;
+  }
 }
 
 /**

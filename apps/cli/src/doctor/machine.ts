@@ -1,9 +1,8 @@
 // Node, npm, git, the operating system and the disk.
 import { access, constants, mkdir, readFile, statfs } from 'node:fs/promises';
 import { arch, platform, release } from 'node:os';
-import { text } from 'node:stream/consumers';
 import { describeThrown, formatSize } from '@rivet/base';
-import { startProcess } from '@rivet/processes';
+import { outcomeOf, startProcess } from '@rivet/processes';
 import type { Environment } from '../config.ts';
 import type { DoctorInput, Finding } from './findings.ts';
 
@@ -70,16 +69,13 @@ async function programFinding(
     stderr: 'ignore',
   });
   const timer = setTimeout(() => child.kill('SIGKILL'), PROGRAM_MS);
-  const [output, exit] = await Promise.all([
-    child.stdout === undefined ? '' : text(child.stdout),
-    child.exit,
-  ]);
+  const { code, stdout } = await outcomeOf(child);
   clearTimeout(timer);
-  if (exit.code === 0) {
+  if (code === 0) {
     return {
       subject: name,
       level: 'ok',
-      seen: output.trim().split('\n', 1)[0] ?? '',
+      seen: stdout.trim().split('\n', 1)[0] ?? '',
       fix: undefined,
     };
   }

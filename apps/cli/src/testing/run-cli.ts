@@ -2,9 +2,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import { startProcess } from '@rivet/processes';
+import { outcomeOf, startProcess } from '@rivet/processes';
 import { expect } from 'vitest';
 
 /** What users start: it runs what was built, unless a source has changed since. */
@@ -77,12 +76,8 @@ export class CliRun {
         stdin: this.#stdin === undefined ? 'ignore' : 'pipe',
       });
       child.stdin?.on('error', () => undefined).end(this.#stdin);
-      const [stdout, stderr, exit] = await Promise.all([
-        child.stdout === undefined ? '' : text(child.stdout),
-        child.stderr === undefined ? '' : text(child.stderr),
-        child.exit,
-      ]);
-      const result = { code: exit.code, stdout, stderr };
+      const { code, stdout, stderr } = await outcomeOf(child);
+      const result = { code, stdout, stderr };
       for (const expectation of this.#expectations) expectation(result);
       expect(stderr, 'no stack trace').not.toMatch(/^\s+at .*:\d+:\d+\)?$/m);
       return result;

@@ -1,8 +1,8 @@
 // Removes what jobs built, and what builds that were killed left: processes, working containers,
 // names.
-import { readdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { sleep } from '@rivet/base';
-import { identifyProcess, type ProcessIdentity, signalProcess } from '@rivet/processes';
+import { otherProcesses, type ProcessIdentity, signalProcess } from '@rivet/processes';
 import { BUILD_REPOSITORY, isKeyOf, keyOfName } from './build-names.ts';
 import { essence, type PodmanCli } from './cli.ts';
 import { mountPoint } from './mount-point.ts';
@@ -119,17 +119,6 @@ async function killFoundBelow(root: string): Promise<number> {
     await signalProcess(one, 'SIGKILL');
   }
   return found;
-}
-
-/**
- * Who they are is noted before anything is read of them: what is then signalled is what was read.
- */
-async function* otherProcesses(): AsyncGenerator<ProcessIdentity> {
-  for (const entry of await readdir('/proc')) {
-    if (!/^\d+$/.test(entry) || Number(entry) === process.pid) continue;
-    const identity = await identifyProcess(Number(entry));
-    if (identity !== undefined) yield identity;
-  }
 }
 
 /** Empty when it has ended, or is none of ours. */

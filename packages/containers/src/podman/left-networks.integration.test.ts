@@ -2,9 +2,8 @@
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { uuidv7 } from '@rivet/base';
-import { startProcess } from '@rivet/processes';
+import { outcomeOf, startProcess } from '@rivet/processes';
 import { beforeAll, expect, it } from 'vitest';
 import { usePodman } from '../testing/use-podman.ts';
 
@@ -23,8 +22,7 @@ beforeAll(async () => {
 async function run(args: readonly string[], env: Record<string, string> = {}): Promise<string> {
   const { PATH = '' } = process.env;
   const child = startProcess({ file: 'podman', args, env: { PATH, ...env }, stdin: 'ignore' });
-  const [said] = await Promise.all([text(child.stdout!), text(child.stderr!), child.exit]);
-  return said.trim();
+  return (await outcomeOf(child)).stdout.trim();
 }
 
 async function networkOf(name: string): Promise<string> {

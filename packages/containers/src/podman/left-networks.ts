@@ -3,10 +3,9 @@
 // them.
 import { readdir, readFile, readlink, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { RivetError } from '@rivet/base';
-import { startProcess } from '@rivet/processes';
 import { essence, type PodmanCli } from './cli.ts';
+import { runToEnd } from './run-to-end.ts';
 
 /** Where Podman keeps the networks of root's containers; an ordinary user's end with its session. */
 const DIRECTORY = '/run/netns';
@@ -15,6 +14,7 @@ const NAME = /^netns-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12
 /** The process ids of the whole machine, in which all processes are seen; the kernel's number. */
 const MACHINE_PIDS = 'pid:[4026531836]';
 const QUERY_TIMEOUT_MS = 30_000;
+const UMOUNT_TIMEOUT_MS = 10_000;
 const INSPECT_BATCH = 100;
 
 /** See ContainerDriver.listLeftNetworks. */
@@ -112,17 +112,20 @@ async function recordedNetworks(
 
 /** Its end in a bridge goes with it. */
 async function removeNetwork(searchPath: string, path: string): Promise<void> {
-  const umount = startProcess({
-    file: 'umount',
-    args: ['--', path],
-    env: { PATH: searchPath, LC_ALL: 'C' },
-    stdin: 'ignore',
-    stdout: 'ignore',
-  });
-  const [said] = await Promise.all([
-    umount.stderr === undefined ? '' : text(umount.stderr),
-    umount.exit,
-  ]);
+  let said = '';
+  await runToEnd(
+    {
+      file: 'umount',
+      args: ['--', path],
+      env: { PATH: searchPath, LC_ALL: 'C' },
+      directory: '/',
+      timeoutMs: UMOUNT_TIMEOUT_MS,
+      killAfterMs: 0,
+    },
+    (_, bytes) => {
+      said += Buffer.from(bytes).toString('utf8');
+    },
+  );
   try {
     // A name under which nothing was mounted yet is removed as well.
     await unlink(path);
