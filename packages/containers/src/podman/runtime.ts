@@ -56,14 +56,14 @@ export function adaptFlags(
     return {
       ...flags,
       run: [...flags.run, NO_NETWORK],
-      reasons: [...flags.reasons, `containers have no network: ${firstLineOf(stderr)}`],
+      reasons: [...flags.reasons, `containers have no network: ${complaintIn(stderr)}`],
     };
   }
   if (/crun/i.test(stderr) && machine.hasRunc && !flags.global.includes('--runtime=runc')) {
     return {
       ...flags,
       global: [...flags.global, '--runtime=runc'],
-      reasons: [...flags.reasons, `crun does not work here: ${firstLineOf(stderr)}`],
+      reasons: [...flags.reasons, `crun does not work here: ${complaintIn(stderr)}`],
     };
   }
   const manager = '--cgroup-manager=cgroupfs';
@@ -71,7 +71,7 @@ export function adaptFlags(
     return {
       ...flags,
       global: [...flags.global, manager],
-      reasons: [...flags.reasons, `systemd does not manage cgroups here: ${firstLineOf(stderr)}`],
+      reasons: [...flags.reasons, `systemd does not manage cgroups here: ${complaintIn(stderr)}`],
     };
   }
   const disabled = '--cgroups=disabled';
@@ -155,7 +155,12 @@ function isStored(value: unknown): value is { key: string; flags: RuntimeFlags }
   });
 }
 
-function firstLineOf(text: string): string {
-  const line = text.trim().split('\n').at(-1) ?? '';
-  return line.replace(/^Error:\s*/, '').slice(0, 200);
+/** What the last line says, without the warnings in what it quotes of a helper of Podman's. */
+function complaintIn(text: string): string {
+  const line = (text.trim().split('\n').at(-1) ?? '').replace(/^Error:\s*/, '');
+  const [, who, quoted] = /^(.* failed: )"(.*)"$/.exec(line) ?? [];
+  if (who === undefined || quoted === undefined) return line.slice(0, 200);
+  const said = quoted.replaceAll('\\"', '"').split('\\n');
+  const complaints = said.filter((part) => part !== '' && !part.startsWith('WARNING:'));
+  return `${who}${complaints.join('; ')}`.slice(0, 200);
 }
