@@ -51,11 +51,16 @@ export async function runChaos(
     const load = startLoad(system.client, ref, seed);
     faults.push(...(await strikeAll(system, strikes, say)));
     await system.mend();
-    await load.stop();
-    jobs = load.jobs.length;
-    say(`quiet; ${jobs} jobs were launched`);
+    const quietAt = performance.now();
+    const stopped = load.stop();
     const open = await openJobs(system.observer, load.jobs);
-    const ms = await untilEnded(system.observer, open, DRAIN_MS);
+    say(`quiet; ${open.length} jobs are open`);
+    await untilEnded(system.observer, open, DRAIN_MS);
+    const ms = performance.now() - quietAt;
+    await stopped;
+    // Those too whose launch was acknowledged only now.
+    await untilEnded(system.observer, load.jobs, DRAIN_MS);
+    jobs = load.jobs.length;
     verdict = await verifyJobs(system.observer, load.jobs);
     const undisturbedMs =
       minutes < MEASURED_MINUTES_MIN

@@ -32,20 +32,18 @@ export async function openJobs(
   return open;
 }
 
-/** Waits until all have ended, at most `msMax`; resolves with how long it took. */
+/** Waits until all have ended, at most `msMax`. */
 export async function untilEnded(
   client: Client,
   jobs: readonly Launched[],
   msMax: number,
-): Promise<number> {
-  const begun = performance.now();
-  const passedMs = (): number => performance.now() - begun;
+): Promise<void> {
+  const until = performance.now() + msMax;
   let open = jobs;
-  while (open.length > 0 && passedMs() < msMax) {
+  while (open.length > 0 && performance.now() < until) {
     open = await openJobs(client, open);
     if (open.length > 0) await sleep(LOOK_MS);
   }
-  return passedMs();
 }
 
 /** Runs the same jobs together while nothing disturbs them; resolves with how long they took. */
