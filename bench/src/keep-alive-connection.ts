@@ -54,19 +54,27 @@ export class KeepAliveConnection {
 
   /** Sends one request and reads its answer. @throws when another one is still under way */
   post(path: string, token: string, body: object): Promise<JsonAnswer> {
-    if (this.#waiting !== undefined) throw new Error('one request at a time');
-    if (this.#ended !== undefined) return Promise.reject(this.#ended);
     const text = JSON.stringify(body);
-    const head = [
-      `POST ${this.#prefix}${path} HTTP/1.1`,
-      `host: ${this.#host}`,
-      `authorization: Bearer ${token}`,
-      'content-type: application/json',
-      `content-length: ${Buffer.byteLength(text)}`,
-    ].join('\r\n');
-    this.#socket.write(`${head}\r\n\r\n${text}`);
-    return new Promise((resolve, reject) => {
-      this.#waiting = { resolve, reject };
+    const length = Buffer.byteLength(text);
+    return this.#ask(() => {
+      this.#socket.write(`${this.#head(path, token, 'application/json', length)}${text}`);
+    });
+  }
+
+  /** The same with a body of another kind, in pieces. */
+  send(
+    path: string,
+    token: string,
+    contentType: string,
+    pieces: readonly Uint8Array[],
+  ): Promise<JsonAnswer> {
+    const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+    return this.#ask(() => {
+      // They leave together.
+      this.#socket.cork();
+      this.#socket.write(this.#head(path, token, contentType, length));
+      for (const piece of pieces) this.#socket.write(piece);
+      this.#socket.uncork();
     });
   }
 
@@ -74,6 +82,26 @@ export class KeepAliveConnection {
     if (this.#socket.closed) return;
     this.#socket.destroy();
     await once(this.#socket, 'close');
+  }
+
+  #head(path: string, token: string, contentType: string, length: number): string {
+    return [
+      `POST ${this.#prefix}${path} HTTP/1.1`,
+      `host: ${this.#host}`,
+      `authorization: Bearer ${token}`,
+      `content-type: ${contentType}`,
+      `content-length: ${length}`,
+      '\r\n',
+    ].join('\r\n');
+  }
+
+  #ask(write: () => void): Promise<JsonAnswer> {
+    if (this.#waiting !== undefined) throw new Error('one request at a time');
+    if (this.#ended !== undefined) return Promise.reject(this.#ended);
+    write();
+    return new Promise((resolve, reject) => {
+      this.#waiting = { resolve, reject };
+    });
   }
 
   #receive(chunk: Buffer): void {

@@ -4,7 +4,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Client, encodeLogBlock, type LogBlock } from '@rivet/protocol';
+import { BlockBytes, type Client, encodeLogBlock, type LogBlock } from '@rivet/protocol';
 import { BASE_IMAGE, runCommand } from './command.ts';
 import { type Installation, waitForEnd, withInstallation } from './installation.ts';
 import { LOG_LINE_BYTES, type LogContent, logContents } from './log-contents.ts';
@@ -269,7 +269,7 @@ function blocksOf(lines: readonly string[]): LogBlock[] {
       first_line: at + 1,
       line_count: part.length,
       bytes: text.length,
-      data: data.toString('base64'),
+      data: new BlockBytes(data),
     });
   }
   return blocks;

@@ -8,10 +8,12 @@ import {
   type Client,
   type ConnectResponse,
   createClient,
+  PACKED_REPORT_TYPE,
+  packReport,
   type ReportRequest,
   type ReportResponse,
 } from '@rivet/protocol';
-import { KeepAliveConnection } from './keep-alive-connection.ts';
+import { type JsonAnswer, KeepAliveConnection } from './keep-alive-connection.ts';
 
 /** How many register with one token, and at the same time. */
 const USES_MAX = 1000;
@@ -116,7 +118,12 @@ export class SimulatedRunner {
     content: Partial<ReportRequest> = {},
   ): Promise<ReportResponse> {
     const path = `/api/runner/jobs/${job.id}/report`;
-    return (await this.#post(path, reportOf(job, seq, content))) as ReportResponse;
+    const report = reportOf(job, seq, content);
+    if (report.log_blocks === undefined) return (await this.#post(path, report)) as ReportResponse;
+    const { token } = this.#options;
+    const pieces = packReport(report);
+    const answer = await this.#connection().send(path, token, PACKED_REPORT_TYPE, pieces);
+    return resultOf(path, answer) as ReportResponse;
   }
 
   /** Any other call of a runner. @throws when the server refuses it */
@@ -129,9 +136,7 @@ export class SimulatedRunner {
   }
 
   async #post(path: string, body: object): Promise<unknown> {
-    const answer = await this.#connection().post(path, this.#options.token, body);
-    if (answer.status < 300) return answer.body;
-    throw new Error(`${path} was answered ${answer.status}: ${JSON.stringify(answer.body)}`);
+    return resultOf(path, await this.#connection().post(path, this.#options.token, body));
   }
 
   #connection(): KeepAliveConnection {
@@ -141,6 +146,11 @@ export class SimulatedRunner {
     this.#connections.push(made);
     return made;
   }
+}
+
+function resultOf(path: string, { status, body }: JsonAnswer): unknown {
+  if (status < 300) return body;
+  throw new Error(`${path} was answered ${status}: ${JSON.stringify(body)}`);
 }
 
 /** A report with nothing but what `content` says; renews the lease. */

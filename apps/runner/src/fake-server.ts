@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import {
+  bytesOfBlock,
   type ClaimedJob,
   type ClaimRequest,
   type ConnectRequest,
@@ -13,9 +14,13 @@ import {
   type JobOutcome,
   type JobReport,
   type LogLine,
+  PACKED_REPORT_TYPE,
+  type PackedReport,
   PROTOCOL_VERSION,
+  partPackedReport,
   type RegisterRequest,
   type ReportRequest,
+  unpackReport,
 } from '@rivet/protocol';
 
 /**
@@ -163,7 +168,7 @@ export class FakeServer {
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
-    const body: unknown = JSON.parse(Buffer.concat(chunks).toString('utf8'));
+    const body = readBody(Buffer.concat(chunks), request.headers['content-type']);
     const path = request.url ?? '';
     const name = path.split('/').at(-1) as CallName;
     const call: Call = { name, body, at: performance.now() };
@@ -304,7 +309,7 @@ export class FakeServer {
     if (job.outcomes.length > 0) this.violations.push('a report came after the outcome');
     job.lastSeq = body.seq;
     const blocks = (body.log_blocks ?? []).flatMap(({ first_line: first, data }) =>
-      decodeLogBlock(first, Buffer.from(data, 'base64')),
+      decodeLogBlock(first, bytesOfBlock({ data })),
     );
     for (const line of [...body.logs, ...blocks]) {
       if (line.n !== job.lines.length + 1) this.violations.push(`line ${line.n} is out of order`);
@@ -315,6 +320,13 @@ export class FakeServer {
     if (body.summary !== undefined) job.summaries.push(body.summary);
     if (body.outcome !== undefined) job.outcomes.push(body.outcome);
   }
+}
+
+/** What was sent, whichever of the two ways it came. */
+function readBody(bytes: Buffer, contentType: string | undefined): unknown {
+  if (contentType !== PACKED_REPORT_TYPE) return JSON.parse(bytes.toString('utf8'));
+  const { json, blocks } = partPackedReport(bytes);
+  return unpackReport(JSON.parse(json.toString('utf8')) as PackedReport, blocks);
 }
 
 function refuse(response: ServerResponse, answer: object): void {

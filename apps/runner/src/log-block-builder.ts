@@ -1,5 +1,6 @@
 // Collects lines of a job's log until there are enough of them for a block, or somebody wants it.
 import {
+  BlockBytes,
   encodeLogBlock,
   type LogBlock,
   type LogLines,
@@ -80,7 +81,7 @@ export class LogBlockBuilder {
       line_count: this.#lineCount,
       bytes: this.#bytes,
     };
-    const blockOf = (packed: Buffer): LogBlock => ({ ...facts, data: packed.toString('base64') });
+    const blockOf = (packed: Buffer): LogBlock => ({ ...facts, data: new BlockBytes(packed) });
     this.#bytes = 0;
     this.#lineCount = 0;
     this.#originsLength = 0;

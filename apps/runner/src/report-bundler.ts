@@ -14,7 +14,7 @@ import type { CallLimits, ServerApi } from './server-api.ts';
 
 /** Between the beginnings of two requests, so that reports of many jobs meet, in milliseconds. */
 const INTERVAL_MS = 20;
-/** A report whose log has more than this many characters has a request of its own. */
+/** A report whose blocks have more bytes has a request of its own. */
 const LARGE_LENGTH_MIN = 128 * 1024;
 /** So many of those are under way at once: each is a megabyte here and more on the server. */
 const LARGE_MAX = 2;

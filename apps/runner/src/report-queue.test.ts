@@ -1,9 +1,8 @@
 // What waits between a job and its reports: in order and complete, in memory or on disk.
-import { randomBytes } from 'node:crypto';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { decodeLogBlock, type LogLine } from '@rivet/protocol';
+import { bytesOfBlock, decodeLogBlock, type LogLine } from '@rivet/protocol';
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, it, onTestFinished, vi } from 'vitest';
 import { ReportQueue } from './report-queue.ts';
@@ -41,10 +40,17 @@ const lines = (first: number, texts: readonly string[], stage = 'build') => ({
 
 const linesOf = (entries: readonly SpoolEntry[]): LogLine[] =>
   entries.flatMap((entry) =>
-    entry.kind === 'block'
-      ? decodeLogBlock(entry.block.first_line, Buffer.from(entry.block.data, 'base64'))
-      : [],
+    entry.kind === 'block' ? decodeLogBlock(entry.block.first_line, bytesOfBlock(entry.block)) : [],
   );
+
+/** Tells of lines, and of what packing makes no smaller, until whoever tells has to wait. */
+function fill(queue: ReportQueue): { waited: Promise<void>; lineCount: number } {
+  for (let lineCount = 1; ; lineCount += 1) {
+    void queue.addLines(lines(lineCount, ['told']));
+    const waited = queue.add({ kind: 'summary', markdown: 'x'.repeat(50_000) });
+    if (waited !== undefined) return { waited, lineCount };
+  }
+}
 
 async function takeAll(queue: ReportQueue, weightMax = 1e6): Promise<SpoolEntry[]> {
   const all: SpoolEntry[] = [];
@@ -128,20 +134,15 @@ it('gives the same again until it is dropped, and says when that is not all', as
 
 it('makes a job wait for a server that takes its time, and goes to disk when nothing is taken', async () => {
   const { queue } = await open();
-  let waited: Promise<void> | undefined;
-  let first = 1;
-  while (waited === undefined) {
-    waited = queue.addLines(lines(first, [randomBytes(50_000).toString('base64')]));
-    first += 1;
-  }
+  const { waited, lineCount } = fill(queue);
   const reading = await queue.peek(300_000, 1000);
   await waited;
   expect(await readdir(directory)).toHaveLength(1);
-  void queue.addLines(lines(first, ['after']));
+  void queue.addLines(lines(lineCount + 1, ['after']));
   await queue.drop(reading);
   const rest = await takeAll(queue, 300_000);
   const numbers = linesOf([...reading.entries, ...rest]).map(({ n }) => n);
-  expect(numbers).toEqual(Array.from({ length: first }, (_, index) => index + 1));
+  expect(numbers).toEqual(Array.from({ length: lineCount + 1 }, (_, index) => index + 1));
 });
 
 it('counts a large block by its text until a thread has packed it', async () => {
@@ -159,10 +160,7 @@ it('counts a large block by its text until a thread has packed it', async () => 
 
 it('lets everybody go when it is closed, and forgets what comes then', async () => {
   const { queue } = await open();
-  let waited: Promise<void> | undefined;
-  for (let first = 1; waited === undefined; first += 1) {
-    waited = queue.addLines(lines(first, [randomBytes(50_000).toString('base64')]));
-  }
+  const { waited } = fill(queue);
   queue.close();
   await waited;
   const before = queue.pendingWeight;
@@ -173,11 +171,7 @@ it('lets everybody go when it is closed, and forgets what comes then', async () 
 it('says so when the disk does not take it, and lets the job go', async () => {
   const { queue, failures } = await open();
   await rm(directory, { recursive: true });
-  let waited: Promise<void> | undefined;
-  for (let first = 1; waited === undefined; first += 1) {
-    waited = queue.addLines(lines(first, [randomBytes(50_000).toString('base64')]));
-  }
-  await waited;
+  await fill(queue).waited;
   await queue.settled();
   expect(failures).toMatchObject([{ code: 'ENOENT' }]);
 });

@@ -14,6 +14,7 @@ export * from './api/secrets.ts';
 export * from './api/system.ts';
 export * from './api/users.ts';
 export * from './audit-actions.ts';
+export { BlockBytes, bytesOfBlock } from './block-bytes.ts';
 export { PRIORITY_MAX } from './bounds.ts';
 export {
   type CallOptions,
@@ -44,6 +45,12 @@ export {
   runOf,
 } from './log-block.ts';
 export { type LogLines, readLogLines, splitText } from './log-lines.ts';
+export {
+  PACKED_REPORT_TYPE,
+  packReport,
+  partPackedReport,
+  unpackReport,
+} from './packed-report.ts';
 export * from './protocol-version.ts';
 export * from './route-shapes.ts';
 export * from './routes/route.ts';

@@ -1,6 +1,6 @@
 // The HTTP server: serves exactly the route table, refuses everything else with a problem document.
 import type { IncomingMessage } from 'node:http';
-import { freeBytes, type Logger, RivetError, uuidv7 } from '@rivet/base';
+import { type Logger, RivetError, uuidv7 } from '@rivet/base';
 import {
   createValidator,
   PROTOCOL_HEADER,
@@ -31,9 +31,9 @@ import type { CertificateOptions } from './certificate.ts';
 import { createClaimFront, putInFront } from './claim-front.ts';
 import { type Call, type Handlers, LaterAnswer } from './handler.ts';
 import { createHostCheck } from './host-check.ts';
-import { parseJsonBody } from './json-body.ts';
 import { sendProblemPage, servePages, wantsPage } from './pages/serve-pages.ts';
 import { answerBrokenRequest, clientError, sendProblem } from './problem.ts';
+import { addBodyParsers, bodyOf } from './request-body.ts';
 import { addSecurityHeaders, answerHeaders, securityHeaders } from './security-headers.ts';
 
 declare module 'fastify' {
@@ -120,18 +120,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     },
   });
   addSecurityHeaders(app);
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_, body, done) => {
-    const bytes = body as Buffer;
-    try {
-      const value = parseJsonBody(bytes);
-      // A copy of what came; those of large reports would have the heap collected again and again.
-      freeBytes(bytes);
-      done(null, value);
-    } catch (error) {
-      done(error as Error);
-    }
-  });
+  addBodyParsers(app);
   app.setErrorHandler((error: Error, request, reply) => {
     const told = clientError(error, request, logger);
     refusals.note(request.principal, `${request.method} ${request.routeOptions.url}`, told);
@@ -197,13 +186,14 @@ function tlsOptions(
 /** What the parts of a request to a route are held against. */
 async function validatorsOf(
   name: RouteName,
-): Promise<Partial<Record<'params' | 'query' | 'body', Validate>>> {
+): Promise<Partial<Record<'params' | 'query' | 'body' | 'packed', Validate>>> {
   const route: Route = routes[name];
   const anyText = REPORTING.has(name);
   return {
     ...(route.params && { params: await createValidator(route.params, 'path', { anyText }) }),
     ...(route.query && { query: await createValidator(route.query, 'query', { anyText }) }),
     ...(route.body && { body: await createValidator(route.body, 'body', { anyText }) }),
+    ...(route.packed && { packed: await createValidator(route.packed, 'body', { anyText }) }),
   };
 }
 
@@ -240,7 +230,7 @@ async function register<Name extends RouteName>(
       const parts = {
         params: validators.params?.(request.params),
         query: validators.query?.(request.query),
-        body: validators.body?.(request.body),
+        body: bodyOf(request, validators),
       };
       // Many wait for long: each keeps no more than it needs.
       request.body = undefined;

@@ -1,5 +1,5 @@
 // This API as an OpenAPI 3.1 document, made from the route table.
-import { Problem, type Route, routePath, routes } from '@rivet/protocol';
+import { PACKED_REPORT_TYPE, Problem, type Route, routePath, routes } from '@rivet/protocol';
 import { BROWSER_COOKIE } from './browser-cookie.ts';
 
 interface ObjectShape {
@@ -49,9 +49,7 @@ function operation(name: string, route: Route): Record<string, unknown> {
     'x-permission': route.permission,
     security: securityOf(route),
     ...(parameters.length > 0 && { parameters }),
-    ...(route.body && {
-      requestBody: { required: true, content: { 'application/json': { schema: route.body } } },
-    }),
+    ...(route.body && { requestBody: { required: true, content: contentOf(route) } }),
     responses: {
       ...success(route),
       default: {
@@ -69,6 +67,15 @@ function securityOf({ permission }: Route): object[] {
   if (permission === 'public') return [];
   const ofPrograms = permission === 'runner' || permission === 'registration';
   return ofPrograms ? [{ bearer: [] }] : [{ bearer: [] }, { browser: [] }];
+}
+
+/** What a body may be sent as; OpenAPI has no word for bytes behind JSON. */
+function contentOf({ body, packed }: Route): Record<string, object> {
+  const bytes = { type: 'string', format: 'binary' };
+  return {
+    'application/json': { schema: body },
+    ...(packed && { [PACKED_REPORT_TYPE]: { schema: bytes, 'x-json': packed } }),
+  };
 }
 
 function success(route: Route): Record<string, unknown> {

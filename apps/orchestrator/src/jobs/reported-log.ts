@@ -2,6 +2,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { formatSize, RivetError } from '@rivet/base';
 import {
+  bytesOfBlock,
   encodeLogBlock,
   inspectLogBlock,
   type LogBlock,
@@ -110,7 +111,7 @@ interface CheckedBlock {
 
 function openBlock(block: LogBlock, index: number): CheckedBlock {
   const place = `body.log_blocks[${index}]`;
-  const content = Buffer.from(block.data, 'base64');
+  const content = bytesOfBlock(block);
   try {
     const facts = inspectLogBlock(content, block.bytes);
     const { runs, lineCount, textBytes, bytes: openedBytes } = facts;

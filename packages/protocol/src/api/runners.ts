@@ -1,5 +1,6 @@
 // The resource "runners", and what a runner itself calls: register, claim, report.
 import { type Static, Type } from 'typebox';
+import type { BlockBytes } from '../block-bytes.ts';
 import { count, SUMMARY_LENGTH_MAX } from '../bounds.ts';
 import { InputValues, PipelineBundle, PipelineDefinition, RunnerTag } from '../definition.ts';
 import { JobOutcome, LogLine, OutputValue, StageChange } from '../job-events.ts';
@@ -187,23 +188,29 @@ export type ConnectRequest = Static<typeof ConnectRequest>;
 export const ChangeTokenRequest = Type.Object({ token_sha256: Sha256 });
 export type ChangeTokenRequest = Static<typeof ChangeTokenRequest>;
 
-/**
- * Lines of a log, packed by `encodeLogBlock`: what `logs` of a report says, in a fraction of the
- * bytes.
- */
-export const LogBlock = Type.Object({
+const block = {
   /** Number of the first line. */
   first_line: count(1),
   line_count: count(1),
   /** Bytes of the text of the lines with their line feeds. */
   bytes: count(1),
-  /** Base64. */
-  data: Type.String({ minLength: 1 }),
+};
+
+/**
+ * Lines of a log, packed by `encodeLogBlock`: what `logs` of a report says, in a fraction of the
+ * bytes.
+ */
+export const LogBlock = Type.Object({
+  ...block,
+  /** Base64; of a packed report, and where it was made, the bytes themselves. */
+  data: Type.Unsafe<string | BlockBytes>(Type.String({ minLength: 1 })),
 });
 export type LogBlock = Static<typeof LogBlock>;
 
 /** The whole id of a job: a runner knows it. */
 export const ReportRef = Type.Object({ id: Type.String({ format: 'uuid' }) });
+
+const BLOCKS_MAX = 1000;
 
 /**
  * Log lines, stage changes, outputs, heartbeat and outcome in one call. `(job, attempt, seq)` is
@@ -216,7 +223,7 @@ const report = {
   seq: count(1),
   logs: Type.Array(LogLine, { maxItems: 10_000 }),
   /** More lines, behind those of `logs`, in blocks that follow each other without gaps. */
-  log_blocks: Type.Optional(Type.Array(LogBlock, { maxItems: 1000 })),
+  log_blocks: Type.Optional(Type.Array(LogBlock, { maxItems: BLOCKS_MAX })),
   stages: Type.Array(StageChange, { maxItems: 10_000 }),
   /** Outputs set since the last report; null clears. */
   outputs: Type.Record(Type.String(), OutputValue),
@@ -226,6 +233,17 @@ const report = {
 };
 export const ReportRequest = Type.Object(report);
 export type ReportRequest = Static<typeof ReportRequest>;
+
+/** The JSON of a report whose blocks follow it as bytes (`packed-report.ts`). */
+export const PackedReport = Type.Object({
+  ...report,
+  /** Each with the length of what follows of it, in bytes. */
+  log_blocks: Type.Array(Type.Object({ ...block, length: count(1) }), {
+    minItems: 1,
+    maxItems: BLOCKS_MAX,
+  }),
+});
+export type PackedReport = Static<typeof PackedReport>;
 
 const reportResponse = {
   /** Seconds that the lease now lasts, from the moment the answer was made. */

@@ -3,7 +3,9 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { isRivetError } from '@rivet/base';
 import { afterEach, expect, test } from 'vitest';
+import { PACKED_REPORT_TYPE, packReport } from '../packed-report.ts';
 import { createClient } from './client.ts';
+import { createHttpFetch } from './http-fetch.ts';
 
 const open: Server[] = [];
 
@@ -46,6 +48,32 @@ const failure = (promise: Promise<unknown>): Promise<unknown> =>
     () => 'no error',
     (error: unknown) => error,
   );
+
+test.each([
+  ['the global fetch', undefined],
+  ['one over node:http', createHttpFetch()],
+])('a report with blocks is packed, one without is JSON: by %s', async (_, fetch) => {
+  const seen: unknown[] = [];
+  const url = await serve(async (request, response) => {
+    const pieces: Buffer[] = [];
+    for await (const piece of request) pieces.push(piece as Buffer);
+    seen.push(request.headers['content-type'], Buffer.concat(pieces));
+    json(response, { lease_seconds: 1, cancel: false });
+  });
+  const client = createClient({ url, ...(fetch && { fetch }) });
+  const id = '00000000-0000-7000-8000-000000000001';
+  const plain = { attempt: 1, lease_id: 'l', seq: 1, logs: [], stages: [], outputs: {} };
+  const block = { first_line: 1, line_count: 1, bytes: 2, data: 'eA==' };
+  const packed = { ...plain, log_blocks: [block] };
+  await client.reportJob({ id, body: plain });
+  await client.reportJob({ id, body: packed });
+  expect(seen).toEqual([
+    'application/json',
+    Buffer.from(JSON.stringify(plain)),
+    PACKED_REPORT_TYPE,
+    Buffer.concat(packReport(packed)),
+  ]);
+});
 
 test('path parameters are escaped, queries and bodies are sent', async () => {
   const seen: string[] = [];

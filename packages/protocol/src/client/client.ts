@@ -1,11 +1,13 @@
 // The client of the HTTP API: one method for each entry of the route table, typed from it.
 import { RivetError } from '@rivet/base';
 import type { Static, TSchema } from 'typebox';
+import type { ReportRequest } from '../api/runners.ts';
+import { PACKED_REPORT_TYPE, packReport } from '../packed-report.ts';
 import { PROTOCOL_HEADER } from '../protocol-version.ts';
 import type { Route } from '../routes/route.ts';
 import { type RouteName, routePath, routes } from '../routes.ts';
 import { followEvents } from './event-stream.ts';
-import type { Answer, Fetch } from './fetch.ts';
+import { type Answer, type Fetch, type FetchInit, globalFetch } from './fetch.ts';
 import { originOf, type Request, send } from './send.ts';
 
 export interface ClientOptions {
@@ -89,7 +91,7 @@ export function createClient(options: ClientOptions): Client {
 
 function call(route: Route, args: AnyArguments, base: string, options: ClientOptions): unknown {
   const url = base + fillPath(routePath(route), args) + queryString(args.query);
-  const fetch = options.fetch ?? globalThis.fetch;
+  const fetch = options.fetch ?? globalFetch;
   const request = makeRequest(route, args, url, options);
   if (route.stream === 'sse') {
     return followEvents({
@@ -118,20 +120,36 @@ function makeRequest(
   if (options.token !== undefined) headers.authorization = `Bearer ${options.token}`;
   if (options.protocol !== undefined) headers[PROTOCOL_HEADER] = String(options.protocol);
   if (args.idempotencyKey !== undefined) headers['idempotency-key'] = args.idempotencyKey;
-  const body = route.body === undefined ? undefined : JSON.stringify(args.body ?? {});
-  if (body !== undefined) headers['content-type'] = 'application/json';
+  const content = contentOf(route, args.body);
+  if (content !== undefined) headers['content-type'] = content.type;
   const waitMs = (args.body as { wait_ms?: unknown } | undefined)?.wait_ms;
   return {
     method: route.method,
     url,
     headers,
-    body,
+    body: content?.body,
     timeoutMs: (args.timeoutMs ?? 30_000) + (typeof waitMs === 'number' ? waitMs : 0),
     signal: args.signal,
     repeatable:
       route.method === 'GET' || route.repeatable === true || args.idempotencyKey !== undefined,
     triesMax: options.triesMax ?? 3,
   };
+}
+
+/** What is sent of a body, and as what. */
+function contentOf(
+  route: Route,
+  body: object | undefined,
+): { readonly type: string; readonly body: FetchInit['body'] } | undefined {
+  if (route.body === undefined) return undefined;
+  if (route.packed !== undefined && hasBlocks(body as ReportRequest)) {
+    return { type: PACKED_REPORT_TYPE, body: packReport(body as ReportRequest) };
+  }
+  return { type: 'application/json', body: JSON.stringify(body ?? {}) };
+}
+
+function hasBlocks({ log_blocks: blocks = [] }: ReportRequest): boolean {
+  return blocks.length > 0;
 }
 
 function withLastEventId(request: Request, id: string | undefined): Request {

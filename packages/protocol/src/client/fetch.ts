@@ -1,6 +1,6 @@
 // What the client asks of the function that sends its requests: the part of `fetch` that it uses.
 
-/** A request; `body` is JSON text. */
+/** A request; `body` is JSON text, or pieces that are sent one behind the other. */
 export interface FetchInit {
   readonly method: string;
   readonly headers: Readonly<Record<string, string>>;
@@ -8,7 +8,7 @@ export interface FetchInit {
   readonly redirect: 'error';
   /** Ends the request, and the reading of its answer. */
   readonly signal: AbortSignal;
-  readonly body?: string;
+  readonly body?: string | readonly Uint8Array[];
 }
 
 /** An answer, as soon as its head is there; a `Response` is one. */
@@ -25,5 +25,12 @@ export interface Answer {
   json(): Promise<unknown>;
 }
 
-/** Rejects when there is no answer; Node's own `fetch` is one. */
+/** Rejects when there is no answer. */
 export type Fetch = (url: string, init: FetchInit) => Promise<Answer>;
+
+/** Node's own, which takes a body in one piece. */
+export const globalFetch: Fetch = (url, { body, ...init }) =>
+  fetch(url, {
+    ...init,
+    ...(body !== undefined && { body: typeof body === 'string' ? body : Buffer.concat(body) }),
+  });

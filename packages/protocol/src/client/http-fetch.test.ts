@@ -53,6 +53,21 @@ describe('a fetch over node:http', () => {
     expect(await answer.json()).toEqual(['POST', '/a?b=c', 'yes', '8', '{"ä":1}']);
   });
 
+  it('sends a body in pieces as one, on a new connection and on one that is kept', async () => {
+    const { url } = await serve(async (request, response) => {
+      const pieces: Buffer[] = [];
+      for await (const piece of request) pieces.push(piece as Buffer);
+      const { 'content-length': length, 'transfer-encoding': encoding } = request.headers;
+      response.end(JSON.stringify([length, encoding ?? null, [...Buffer.concat(pieces)]]));
+    });
+    const fetch = createHttpFetch();
+    const body = [Uint8Array.of(0, 255), Buffer.alloc(0), Buffer.from('ä')];
+    for (const _ of ['new', 'kept']) {
+      const answer = await fetch(url, get({ method: 'POST', body }));
+      expect(await answer.json()).toEqual(['4', null, [0, 255, 0xc3, 0xa4]]);
+    }
+  });
+
   it('uses a connection again', async () => {
     let connections = 0;
     const { url, server } = await serve((_, response) => response.end('x'));

@@ -15,7 +15,7 @@ interface Transport {
 }
 
 /**
- * Makes a `fetch` that takes what this package's client sends: text bodies, plain headers, no
+ * Makes a `fetch` that takes what this package's client sends: text, bytes, plain headers, no
  * redirects. It keeps connections open, as long as the server lets it.
  * @param ca trusted instead of the usual authorities, and then only https is: one or more
  *   certificates
@@ -57,8 +57,9 @@ function send(
   { method, headers, body, signal }: FetchInit,
 ): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    const content = body === undefined ? undefined : Buffer.from(body);
-    const length = content === undefined ? {} : { 'content-length': String(content.length) };
+    const pieces = typeof body === 'string' ? [Buffer.from(body)] : body;
+    const bytes = pieces?.reduce((sum, { length }) => sum + length, 0);
+    const length = bytes === undefined ? {} : { 'content-length': String(bytes) };
     const request = start(url, {
       agent,
       method,
@@ -68,7 +69,9 @@ function send(
     request.once('response', resolve);
     // Also when it breaks after the answer has begun: then the body says so.
     request.on('error', reject);
-    request.end(content);
+    // They leave together: what is written before there is a connection waits for it.
+    for (const piece of pieces ?? []) request.write(piece);
+    request.end();
   });
 }
 

@@ -8,16 +8,16 @@ import {
   retryPauseMs,
   sleep,
 } from '@rivet/base';
-import type { Answer, Fetch } from './fetch.ts';
+import type { Answer, Fetch, FetchInit } from './fetch.ts';
 import { problemError } from './problem-error.ts';
 import { readRetryAfter } from './retry-after.ts';
 
-/** A request with everything decided; `body` is JSON text. */
+/** A request with everything decided. */
 export interface Request {
   readonly method: string;
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: string | undefined;
+  readonly body: FetchInit['body'] | undefined;
   /** Until the head of the answer has come, in milliseconds. */
   readonly timeoutMs: number;
   readonly signal: AbortSignal | undefined;

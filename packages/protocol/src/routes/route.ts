@@ -55,6 +55,8 @@ export interface Route {
   readonly params?: TSchema;
   readonly query?: TSchema;
   readonly body?: TSchema;
+  /** Of a report that may also come packed (`packed-report.ts`): the shape of its JSON then. */
+  readonly packed?: TSchema;
   /** Absent: no content, or a stream. */
   readonly response?: TSchema;
   /** `redirect`: answers with a Location instead of a body. */

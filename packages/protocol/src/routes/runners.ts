@@ -137,6 +137,7 @@ export const runnerRoutes = {
     summary: 'Report log lines, stage changes, outputs and the outcome; renews the lease',
     params: runners.ReportRef,
     body: runners.ReportRequest,
+    packed: runners.PackedReport,
     response: runners.ReportResponse,
     repeatable: true,
   }),
