@@ -40,16 +40,18 @@ export class Waiter {
   /** Whether a statement that serves it is still to end: what it gives must not be thrown away. */
   served: 'not yet' | 'now' | 'before' = 'not yet';
   /** Whether its time is up. */
-  due = false;
+  due: boolean;
   readonly #claimant: Claimant;
   readonly #place: WaitingPlace;
-  readonly #timer: NodeJS.Timeout;
+  readonly #timer: NodeJS.Timeout | undefined;
 
   constructor(poll: ClaimPoll, claimant: Claimant, place: WaitingPlace) {
     this.poll = poll;
     this.#claimant = claimant;
     this.#place = place;
-    this.#timer = setTimeout(endWaiter, poll.waitMs, this);
+    // One that does not wait is answered by the first look, which needs no timer.
+    this.due = poll.waitMs <= 0;
+    this.#timer = this.due ? undefined : setTimeout(endWaiter, poll.waitMs, this);
     claimant.waiter = this;
   }
 
