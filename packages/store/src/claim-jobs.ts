@@ -8,6 +8,7 @@ import {
   type PlainReport,
   plainReportParts,
   plainReportValues,
+  reportedBounds,
   type StoredReport,
 } from './plain-reports.ts';
 import { once, type Queryable, type Statement } from './statement.ts';
@@ -104,6 +105,7 @@ const CLAIMED = `job_id, attempt, priority, lease_id, request_id, pipeline_id, p
      version, inputs, launched_by, event, created_at`;
 
 function claimStatement(name: string, search: Search, withReports: boolean): Statement {
+  const reportsFrom = 9 + search.valueCount;
   const parts = `slot AS (
      SELECT s.runner_id, s.request_id, s.lease_id, row_number() OVER (ORDER BY s.n)::int AS n
      FROM unnest($1::uuid[], $2::uuid[], $3::uuid[])
@@ -118,14 +120,7 @@ function claimStatement(name: string, search: Search, withReports: boolean): Sta
      WHERE slot.n <= cardinality(t.job_ids)
    ), dequeued AS (
      DELETE FROM job_queue q USING assigned a WHERE q.job_id = a.job_id
-   ), started AS (
-     UPDATE jobs j SET state = 'running', attempt = j.attempt + 1, runner_id = a.runner_id,
-       started_at = COALESCE(j.started_at, now()), message = NULL
-     -- The bound says which partitions it is about.
-     FROM assigned a WHERE j.id = a.job_id AND j.id >= $8
-     RETURNING j.id AS job_id, j.attempt, j.priority, j.pipeline_id, j.pipeline_name, j.version,
-       j.inputs, j.launched_by, j.event, j.created_at, a.runner_id, a.request_id, a.lease_id, a.n
-   ), attempted AS (
+   ), ${withReports ? startedAndEnded(reportsFrom) : STARTED}, attempted AS (
      INSERT INTO running_attempts (job_id, attempt, runner_id, request_id, lease_id, lease_until)
      SELECT job_id, attempt, runner_id, request_id, lease_id, now() + make_interval(secs => $6)
      FROM started
@@ -135,12 +130,53 @@ function claimStatement(name: string, search: Search, withReports: boolean): Sta
   // the one runs, the other waits.
   return once(
     `${name}_reporting`,
-    `WITH ${plainReportParts(9 + search.valueCount, '$6')}, ${parts}
+    `WITH ${plainReportParts(reportsFrom, '$6')}, ${parts}
    SELECT ${CLAIMED}, NULL::boolean AS cancel_requested, n FROM started
    UNION ALL SELECT job_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
      cancel_requested, 0 FROM held
    ORDER BY n`,
   );
+}
+
+/** SQL: what a claim tells of a job `j` that it has started, and of the slot that got it. */
+function startedJob(slot: string): string {
+  const ofSlot = ['runner_id', 'request_id', 'lease_id', 'n'].map((name) => `${slot}.${name}`);
+  return `j.id AS job_id, j.attempt, j.priority, j.pipeline_id, j.pipeline_name, j.version,
+       j.inputs, j.launched_by, j.event, j.created_at, ${ofSlot.join(', ')}`;
+}
+
+const STARTED = `started AS (
+     UPDATE jobs j SET state = 'running', attempt = j.attempt + 1, runner_id = a.runner_id,
+       started_at = COALESCE(j.started_at, now()), message = NULL
+     -- The bound says which partitions it is about.
+     FROM assigned a WHERE j.id = a.job_id AND j.id >= $8
+     RETURNING ${startedJob('a')}
+   )`;
+
+/**
+ * What starts the jobs that were assigned, and ends those whose end was reported, in one change of
+ * the table: for each, PostgreSQL reads its constraints and triggers anew, which takes as long as
+ * three jobs do.
+ */
+function startedAndEnded(reportsFrom: number): string {
+  const [first] = reportedBounds(reportsFrom);
+  return `changed AS (
+     UPDATE jobs j SET state = c.state, reason = c.reason, message = c.message,
+       attempt = j.attempt + c.starts, runner_id = COALESCE(c.runner_id, j.runner_id),
+       started_at = COALESCE(j.started_at, now()),
+       finished_at = CASE c.starts WHEN 0 THEN now() END
+     FROM (
+       SELECT job_id, 'running' AS state, NULL AS reason, NULL AS message, 1 AS starts, runner_id,
+         request_id, lease_id, n
+       FROM assigned
+       UNION ALL
+       SELECT job_id, state, reason, message, 0, NULL, NULL, NULL, NULL FROM ended
+     ) c
+     WHERE j.id = c.job_id AND j.id >= LEAST($8, ${first})
+     RETURNING ${startedJob('c')}, c.starts
+   ), started AS (
+     SELECT * FROM changed WHERE starts = 1
+   )`;
 }
 
 /**

@@ -5,6 +5,7 @@ import {
   type AttemptProgress,
   boundsOf,
   endParts,
+  finishedPart,
   type ReportedAttempt,
   sameAs,
 } from './reported-attempts.ts';
@@ -29,14 +30,23 @@ const FENCE = sameAs(
   'r.runner_id, r.lease_id, r.seq - 1',
 );
 
+/** Values of `plainReportParts`, of which the last two are the bounds of the ids. */
+const VALUE_COUNT = 11;
+
+/** The values with the smallest and the greatest id of reported jobs. */
+export function reportedBounds(from: number): readonly [first: string, last: string] {
+  return [`$${from + VALUE_COUNT - 2}`, `$${from + VALUE_COUNT - 1}`];
+}
+
 /**
- * What stores plain reports, as parts of a WITH; `held` has the jobs of those that were stored.
+ * What stores plain reports, as parts of a WITH; `held` has the jobs of those that were stored, and
+ * `ended` those whose rows in `jobs` are left to be ended.
  * @param from number of the first of the values that `plainReportValues` gives
  * @param leaseSeconds the value with the length of a lease
  */
 export function plainReportParts(from: number, leaseSeconds: string): string {
   const value = (index: number): string => `$${from + index}`;
-  const [first, last] = [value(9), value(10)];
+  const [first, last] = reportedBounds(from);
   return `r AS (
      SELECT * FROM unnest(${value(0)}::uuid[], ${value(1)}::int[], ${value(2)}::uuid[],
        ${value(3)}::text[], ${value(4)}::int[], ${value(5)}::text[], ${value(6)}::text[],
@@ -84,7 +94,8 @@ export function plainReportValues(reports: readonly PlainReport[]): unknown[] {
 // Twice is once: the fence lets the second time through nothing.
 const storePlain = repeatable(
   'store_plain_reports',
-  `WITH ${plainReportParts(1, '$12')} SELECT job_id, cancel_requested FROM held`,
+  `WITH ${plainReportParts(1, '$12')}, ${finishedPart(reportedBounds(1))}
+   SELECT job_id, cancel_requested FROM held`,
 );
 
 /**

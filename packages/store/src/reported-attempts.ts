@@ -105,13 +105,14 @@ export interface AttemptEnd extends AttemptProgress {
   readonly code: string | null;
 }
 
+/** Of values: the smallest and the greatest id, which say which partitions it is about. */
+type Bounds = readonly [from: string, to: string];
+
 /**
- * What keeps attempts and ends their jobs and open stages, as parts of a WITH, for the rows of its
- * part `ended`: what was deleted from `running_attempts`, and how it ended.
- * @param bounds the values with the smallest and the greatest id, which say which partitions it is
- *   about
+ * What keeps attempts and ends their open stages, as parts of a WITH, for the rows of its part
+ * `ended`: what was deleted from `running_attempts`, and how it ended.
  */
-export function endParts([from, to]: readonly [from: string, to: string]): string {
+export function endParts([from, to]: Bounds): string {
   return `kept AS (
      INSERT INTO job_attempts (job_id, attempt, runner_id, lease_id, last_seq, log_lines, log_bytes,
        started_at, summary, ended_at, result, reason, message, code)
@@ -123,7 +124,12 @@ export function endParts([from, to]: readonly [from: string, to: string]): strin
        state = CASE s.state WHEN 'pending' THEN 'skipped' ELSE 'canceled' END
      FROM ended e WHERE s.job_id = e.job_id AND s.attempt = e.attempt
        AND s.job_id BETWEEN ${from} AND ${to} AND s.state IN ('pending', 'running')
-   ), finished AS (
+   )`;
+}
+
+/** The part that ends the jobs of `ended`. */
+export function finishedPart([from, to]: Bounds): string {
+  return `finished AS (
      UPDATE jobs j SET state = e.state, reason = e.reason, message = e.message, finished_at = now()
      FROM ended e WHERE j.id = e.job_id AND j.id BETWEEN ${from} AND ${to}
    )`;
@@ -138,7 +144,7 @@ const finish = once(
    ), ended AS (
      DELETE FROM running_attempts a USING e WHERE a.job_id = e.job_id AND a.attempt = e.attempt
      RETURNING a.runner_id, a.lease_id, a.started_at, a.summary, e.*
-   ), ${endParts(['$10', '$11'])}
+   ), ${endParts(['$10', '$11'])}, ${finishedPart(['$10', '$11'])}
    SELECT FROM ended`,
 );
 
