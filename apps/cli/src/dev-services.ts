@@ -1,6 +1,7 @@
 // The services of `rivet dev`: the database, and the orchestrator and the runner as child
 // processes.
 import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { createService, type Program, RivetError, type Service, withDeadline } from '@rivet/base';
 import type { HostProcess } from '@rivet/processes';
@@ -31,6 +32,8 @@ interface ProgramOptions {
   readonly stopMs: number;
   /** A second signal: it gets another TERM, which means hurry. */
   readonly force: AbortSignal;
+  /** Told of each line of its log, which goes to standard error as it is when this is absent. */
+  readonly onLog?: ((line: string) => void) | undefined;
 }
 
 /**
@@ -48,8 +51,11 @@ export function createProgramService(options: ProgramOptions): ProgramService {
   failed.catch(() => undefined);
   const service = createService(options.program, {
     async start() {
-      const started = startGuarded(options.program, options.env(), { stdout: 'pipe' });
+      const { onLog } = options;
+      const stderr = onLog === undefined ? 'inherit' : 'pipe';
+      const started = startGuarded(options.program, options.env(), { stdout: 'pipe', stderr });
       child = started;
+      if (onLog !== undefined) onLines(started.stderr, onLog);
       const ended = started.exit.then((exit) => {
         const ending = RivetError.of('RIVET_CLI_PROGRAM_ENDED', {
           program: options.program,
@@ -138,12 +144,15 @@ export function createPreparationService(
  */
 function readyLine(child: HostProcess, event: string): Promise<ReadyEvent> {
   return new Promise((resolve) => {
-    if (child.stdout === undefined) return;
-    createInterface({ input: child.stdout }).on('line', (line) => {
+    onLines(child.stdout, (line) => {
       const value = parseEvent(line);
       if (value?.event === event) resolve(value);
     });
   });
+}
+
+function onLines(stream: Readable | undefined, told: (line: string) => void): void {
+  if (stream !== undefined) createInterface({ input: stream }).on('line', told);
 }
 
 function parseEvent(line: string): ReadyEvent | undefined {

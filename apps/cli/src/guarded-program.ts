@@ -38,12 +38,17 @@ function signalName(number: number): string {
 
 /**
  * @param options.stdout `pipe` to read it, `inherit` where it is the user's
+ * @param options.stderr as `stdout`; the user's when absent
  * @param options.args of the program
  */
 export function startGuarded(
   program: Program,
   env: Readonly<Record<string, string | undefined>>,
-  options: { stdout: 'pipe' | 'inherit'; args?: readonly string[] },
+  options: {
+    stdout: 'pipe' | 'inherit';
+    stderr?: 'pipe' | 'inherit';
+    args?: readonly string[];
+  },
 ): HostProcess {
   const child = startProcess({
     file: '/bin/sh',
@@ -55,7 +60,7 @@ export function startGuarded(
     env,
     stdin: 'pipe',
     stdout: options.stdout,
-    stderr: 'inherit',
+    stderr: options.stderr ?? 'inherit',
     group: true,
   });
   child.stdin?.on('error', () => undefined);

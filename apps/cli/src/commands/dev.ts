@@ -23,6 +23,7 @@ import {
 } from '../dev-services.ts';
 import { type DevSignIn, devSignIn, keepDevKey, readDevKey } from '../dev-sign-in.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { describeLogLine } from '../log-line.ts';
 import type { Output } from '../output.ts';
 import { refuseUsedPort } from '../port.ts';
 
@@ -33,7 +34,8 @@ export const dev = defineCommand({
     'For one person: real PostgreSQL in a data directory that is kept, one orchestrator on 127.0.0.1, one runner.',
     'It makes an administrator and signs you in as that for as long as it runs: see `rivet context list`.',
     'Ctrl-C stops them in order, after the running jobs; a second one cancels those. Nothing is restarted silently:',
-    'when one of them ends, all are stopped, and the exit code says so.',
+    'when one of them ends, all are stopped, and the exit code says so. What they log goes to standard error, in words or,',
+    'with --json, as the JSON that it is elsewhere; `log_level` of the configuration says from which level on.',
   ].join('\n'),
   examples: [
     { command: 'rivet dev', what: 'On port 7450, data in ~/.rivet/data' },
@@ -72,6 +74,9 @@ export const dev = defineCommand({
         masterKey,
         apiKey: await readDevKey(directory),
         force: interrupt.force,
+        onLog: options.json
+          ? undefined
+          : (line) => output.note(describeLogLine(line, output.noteStyle)),
       },
     );
     const services = [parts.database, parts.preparation, parts.orchestrator, parts.runner];
@@ -117,6 +122,8 @@ interface Surroundings {
   /** Of an earlier run; used again while it is valid. */
   readonly apiKey: string | undefined;
   readonly force: AbortSignal;
+  /** Undefined where a program reads what the programs log. */
+  readonly onLog: ((line: string) => void) | undefined;
 }
 
 interface Parts {
@@ -131,7 +138,7 @@ interface Parts {
 function createParts(
   directory: string,
   options: { port: number; image: string | undefined; capacity: number | undefined },
-  { config, env, masterKey, apiKey, force }: Surroundings,
+  { config, env, masterKey, apiKey, force, onLog }: Surroundings,
 ): Parts {
   const logger = createLogger({ name: 'rivet', level: config.logLevel });
   let database: EmbeddedDatabase | undefined;
@@ -153,6 +160,7 @@ function createParts(
     readyMs: 60_000,
     stopMs: 20_000,
     force,
+    onLog,
   });
   return {
     database: createService('database', {
@@ -190,6 +198,7 @@ function createParts(
       readyMs: 60_000,
       stopMs: 60_000,
       force,
+      onLog,
     }),
   };
 }

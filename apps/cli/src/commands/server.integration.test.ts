@@ -396,8 +396,13 @@ describe('an installation', () => {
     process.kill(await runnerPid(place), 'SIGKILL');
     expect(await second.exit).toBe(1);
     expect(second.stderr()).toMatch(/the runner ended by signal SIGKILL/);
-    const third = start('dev', '--port', '0', '--data-dir', place, '--json');
-    await third.waitFor(/"event":"ready"/);
+    // To a person it tells in words what the programs log.
+    const third = startCli(['dev', '--port', '0', '--data-dir', place], {
+      env: { ...env, RIVET_LOG_LEVEL: 'info' },
+      cwd: directory,
+    });
+    await third.waitFor(/^Ready at http/m);
+    await expect.poll(third.stderr, { timeout: 60_000 }).toMatch(/^runner: online at http/m);
     process.kill(await databasePid(place), 'SIGQUIT');
     expect(await third.exit).toBe(1);
     expect(third.stderr()).toMatch(/the database ended/);
