@@ -5,6 +5,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createRandom, type Random, silentLogger, uuidv7 } from '@rivet/base';
 import { SimulatedOrchestrator } from '@rivet/orchestrator/simulation';
+import type { JobOutcome } from '@rivet/protocol';
 import { keepRunnerToken, makeSimulatedRunner } from '@rivet/runner/simulation';
 import { type Database, readLog } from '@rivet/store';
 import { JobRecord } from './job-record.ts';
@@ -120,6 +121,8 @@ class History {
   readonly #faults: string[] = [];
   readonly #events: HistoryEvent[] = [];
   readonly #launched: string[] = [];
+  /** Jobs whose end somebody asked for. */
+  readonly #canceled = new Set<string>();
   /** State and attempt of the jobs that had ended when they were looked at. */
   readonly #ended = new Map<string, string>();
   #pipeline = '';
@@ -310,6 +313,7 @@ class History {
       if (server !== undefined && this.#random.once(this.#style.cancel)) {
         const id = this.#random.pick(this.#launched);
         this.#note(() => `somebody cancels ${id}`);
+        this.#canceled.add(id);
         server.process.run(() => server.orchestrator.cancel(id).catch(() => undefined));
       }
       this.#scheduleCancels();
@@ -410,14 +414,16 @@ class History {
       for (const { attempt, result } of attempts) {
         await this.#compareLog(id, attempt);
         const accepted = this.#record.find(id, attempt)?.accepted;
-        if (accepted !== undefined && accepted.reason !== 'runner_lost') {
-          if (accepted.state === result) continue;
-          this.#faults.push(
-            `${id}.${attempt}: ${accepted.state} was accepted, and it is ${result}`,
-          );
-        }
+        if (accepted === undefined || this.#isEndOf(id, accepted, result)) continue;
+        this.#faults.push(`${id}.${attempt}: ${accepted.state} was accepted, and it is ${result}`);
       }
     }
+  }
+
+  /** What was lost after somebody had canceled it ends as that one wanted. */
+  #isEndOf(jobId: string, { state, reason }: JobOutcome, result: string): boolean {
+    if (state === result || reason === 'runner_lost') return true;
+    return reason === 'infrastructure' && result === 'canceled' && this.#canceled.has(jobId);
   }
 
   /** What is stored is what was printed, from the first line on; what was acknowledged is there. */
