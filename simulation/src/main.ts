@@ -9,7 +9,7 @@ import { createDatabase, type Database, findViolations } from '@rivet/store';
 import { hashOfEvents, runHistory } from './history.ts';
 import { MUTATIONS, type Mutation } from './mutations.ts';
 import { replaceGlobals } from './replace-globals.ts';
-import { forgetSimulatedJobs } from './rows.ts';
+import { forgetHistories } from './rows.ts';
 import { prepareClock } from './simulated-database.ts';
 
 /** A history in which something went wrong. */
@@ -20,7 +20,7 @@ interface Failed {
 }
 
 /** What has ended makes statements slower. */
-const HISTORIES_KEPT = 50;
+const HISTORIES_KEPT = 25;
 
 const { values } = parseArgs({
   options: {
@@ -67,8 +67,8 @@ async function goThrough(
     if (end.faults.length > 0) failed = { seed, faults: end.faults, events: end.tell() };
     const isFull = histories % HISTORIES_KEPT === 0;
     if (!isFull && seed < last && failed === undefined) continue;
-    if (failed === undefined) violations.push(...(await findViolations(database)));
-    await forgetSimulatedJobs(database);
+    if (failed === undefined) violations.push(...(await findViolations(asking)));
+    await forgetHistories(asking);
   }
   const hash = values.hash ? hashOfEvents(hashes) : undefined;
   return { histories, hash, failed, violations };
@@ -92,13 +92,17 @@ async function simulate(database: Database, root: string): Promise<object> {
   return { noticed };
 }
 
-const open = (): Database =>
-  createDatabase({
+/** @param plannedOnce as programs have it, not for statements that read whole tables */
+function open(plannedOnce: boolean): Database {
+  const applicationName = 'simulation';
+  return createDatabase({
     url: values.database,
-    applicationName: 'simulation',
+    applicationName,
     logger: silentLogger,
-    plannedOnce: true,
+    plannedOnce,
   });
+}
+
 // Memory where there is some: what is written there does not outlive this process.
 const root = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'rivet-simulation-'));
 // The database runs as another user, who must get to its clock.
@@ -106,7 +110,7 @@ chmodSync(root, 0o711);
 const clockPath = join(root, 'clock');
 writeFileSync(clockPath, String(Date.now()), { mode: 0o644 });
 const clockFile = openSync(clockPath, 'r+');
-const preparing = open();
+const preparing = open(false);
 await prepareClock(preparing, clockPath);
 await preparing.close();
 replaceGlobals();
@@ -114,10 +118,12 @@ replaceGlobals();
 process.on('unhandledRejection', (reason) => {
   if (!(reason instanceof Error) || !reason.message.includes('was killed')) throw reason;
 });
-const database = open();
+const database = open(true);
+const asking = open(false);
 try {
   process.stdout.write(`${JSON.stringify(await simulate(database, root))}\n`);
 } finally {
   await database.close();
+  await asking.close();
   rmSync(root, { recursive: true, force: true });
 }

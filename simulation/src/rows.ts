@@ -1,7 +1,7 @@
 // The rows of a history: its runners and jobs as they stand.
 import { uuidv7 } from '@rivet/base';
 import { bundleDigest } from '@rivet/engine';
-import { insertPipeline, insertPipelineVersion, type Queryable } from '@rivet/store';
+import { type Database, insertPipeline, insertPipelineVersion, type Queryable } from '@rivet/store';
 
 /** Attempts of a job that its pipeline allows besides the first. */
 export const RETRIES = 2;
@@ -98,10 +98,22 @@ export async function readCurrentAttempt(
   return (await run<CurrentAttempt>(db, 'current_attempt', text, [jobId]))[0];
 }
 
-/** What a history with a mistake has left is not for the next one. */
-export async function forgetSimulatedJobs(db: Queryable): Promise<void> {
-  const text = 'TRUNCATE jobs, job_queue, running_attempts, job_attempts, job_logs';
-  await run(db, 'forget', text, []);
+/** What histories write to. */
+const WRITTEN = [
+  ...['jobs', 'job_queue', 'running_attempts', 'job_attempts', 'job_logs'],
+  ...['runners', 'pipeline_versions', 'pipelines'],
+];
+
+/** Leaves nothing of histories: statements of the next ones would read past it. */
+export async function forgetHistories(db: Database): Promise<void> {
+  const forget = async (tx: Queryable): Promise<void> => {
+    // Without triggers: some keep others from deleting anything.
+    await run(tx, 'forget_all', 'SET LOCAL session_replication_role = replica', []);
+    for (const table of WRITTEN) await run(tx, `forget_${table}`, `DELETE FROM ${table}`, []);
+  };
+  await db.transaction(forget, { repeatable: true });
+  // The server does not by itself, and what is deleted would be read past as well.
+  await run(db, 'vacuum', `VACUUM ${WRITTEN.join(', ')}`, []);
 }
 
 function run<Row extends object>(
