@@ -2,9 +2,15 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { zstdCompressSync } from 'node:zlib';
-import { decodeLogBlock, encodeLogBlock, type LogBlock, type LogLine } from '@rivet/protocol';
+import {
+  BlockBytes,
+  decodeLogBlock,
+  encodeLogBlock,
+  type LogBlock,
+  type LogLine,
+} from '@rivet/protocol';
 import { describe, expect, it } from 'vitest';
-import { readReportedLog } from './reported-log.ts';
+import { freeBlocks, readReportedLog } from './reported-log.ts';
 
 const readAt = { read_at: new Date('2026-06-01T12:00:00.000Z') };
 const line = (n: number, t: string, text = 'x'): LogLine => ({
@@ -93,6 +99,15 @@ describe('blocks', () => {
   ])('%s are refused', async (_, blocks, code) => {
     await expect(read(blocks)).rejects.toMatchObject({ code });
   });
+});
+
+it('gives back what the blocks of a packed report lie in, and leaves those of JSON alone', () => {
+  const body = Buffer.alloc(200_000, 1);
+  const parts = [body.subarray(0, 50_000), body.subarray(50_000)];
+  const packed = parts.map((bytes) => ({ ...block(1, 'a\n'), data: new BlockBytes(bytes) }));
+  freeBlocks({ log_blocks: [...packed, block(1, 'b\n')] });
+  expect(parts.map(({ length }) => length)).toEqual([0, 0]);
+  freeBlocks({});
 });
 
 describe('lines one by one', () => {

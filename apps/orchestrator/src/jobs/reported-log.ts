@@ -1,6 +1,6 @@
 // The log lines of a report: checked before anything is locked, stored as the runner packed them.
 import { setImmediate } from 'node:timers/promises';
-import { formatSize, RivetError } from '@rivet/base';
+import { formatSize, freeBytes, RivetError } from '@rivet/base';
 import {
   bytesOfBlock,
   encodeLogBlock,
@@ -95,6 +95,14 @@ export async function readReportedLog(
       return [{ firstLine: first.n, lineCount: logs.length, bytes: stored }, ...chunks];
     },
   };
+}
+
+/**
+ * Gives back at once what a packed report came in, which is as large as its blocks; to be called
+ * when nobody will read them any more.
+ */
+export function freeBlocks({ log_blocks: blocks = [] }: Pick<ReportRequest, 'log_blocks'>): void {
+  for (const { data } of blocks) if (typeof data !== 'string') freeBytes(data.bytes);
 }
 
 /** A block whose content was looked at: all of it that is kept is what came. */

@@ -8,6 +8,7 @@ import type { ReportsOfClaim } from '../../jobs/brought-reports.ts';
 import { ClaimCall } from '../../jobs/claim-call.ts';
 import { findHeldJob } from '../../jobs/held-lease.ts';
 import { clean } from '../../jobs/report-content.ts';
+import { freeBlocks } from '../../jobs/reported-log.ts';
 import { connect } from '../../runners/connect.ts';
 import { registerRunner } from '../../runners/register.ts';
 import type { Services } from '../../services.ts';
@@ -102,8 +103,13 @@ export function runnerCallRoutes(services: Services): Handlers<Names> {
       const job = await findHeldJob(database, runnerOf(principal).runnerId, lease);
       return (await services.versions.of(database, job.pipeline_id, job.version)).bundle;
     },
-    reportJob: ({ params, body, principal }) =>
-      services.reports.take(runnerOf(principal).runnerId, params.id, body),
+    reportJob: async ({ params, body, principal }) => {
+      const answer = await services.reports.take(runnerOf(principal).runnerId, params.id, body);
+      // Stored, and told to those who follow the log. Of large logs the heap would have to be
+      // collected again and again.
+      freeBlocks(body);
+      return answer;
+    },
     reportJobs: async ({ body, principal, request }) => ({
       results: await takeReports(services, request, runnerOf(principal), body.reports),
     }),
