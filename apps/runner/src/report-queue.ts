@@ -27,8 +27,8 @@ export interface ReportQueueOptions {
   readonly spool: Spool;
   /** Bytes on disk above which `add` makes its caller wait. */
   readonly spoolBytesMax: number;
-  /** Called when there is something new. */
-  readonly onEntry: () => void;
+  /** Called when there is something new; whether all is due sooner by it than it was. */
+  readonly onEntry: (isSooner: boolean) => void;
   /** Called once when the disk does not take an entry; what was told before can still be read. */
   readonly onFailure: (cause: unknown) => void;
 }
@@ -193,8 +193,9 @@ export class ReportQueue {
 
   #told(companyMs: number): Promise<void> | undefined {
     this.#nextDueAt = Math.min(this.#nextDueAt, performance.now() + companyMs);
-    this.#dueAt = Math.min(this.#dueAt ?? Number.POSITIVE_INFINITY, this.#nextDueAt);
-    this.#options.onEntry();
+    const before = this.#dueAt ?? Number.POSITIVE_INFINITY;
+    this.#dueAt = Math.min(before, this.#nextDueAt);
+    this.#options.onEntry(this.#dueAt < before);
     if (!this.#full()) return undefined;
     this.#watchStall();
     return new Promise((resolve) => this.#waiting.push(resolve));

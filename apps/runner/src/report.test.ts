@@ -11,8 +11,8 @@ import { Spool } from './spool.ts';
 
 const HOUR_MS = 3_600_000;
 
-/** A job of an hour, `lines` a second, whose reports are answered after `answerMs`. */
-async function reportForAnHour(lines: number, leaseSeconds: number, answerMs: number) {
+/** A reporter whose reports are answered after `answerMs`, on timers of the test. */
+async function makeReporter(leaseSeconds: number, answerMs: number) {
   const directory = await mkdtemp(join(tmpdir(), 'rivet-report-test-'));
   const spool = await Spool.open(directory);
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
@@ -21,7 +21,7 @@ async function reportForAnHour(lines: number, leaseSeconds: number, answerMs: nu
     await spool.close();
     await rm(directory, { recursive: true, force: true });
   });
-  const clock = () => performance.now();
+  const clock = vi.fn(() => performance.now());
   const lease = new Lease(leaseSeconds, clock(), clock);
   const sent: ReportRequest[] = [];
   const reporter = new Reporter({
@@ -39,12 +39,19 @@ async function reportForAnHour(lines: number, leaseSeconds: number, answerMs: nu
     ...{ onCancel: () => undefined, onLost: () => undefined },
     onFailure: () => ({ state: 'failed', reason: 'infrastructure', message: 'it failed' }),
   });
+  return { reporter, lease, clock, sent };
+}
+
+const ORIGIN = { stage: 'build', group: '', level: 'info', stream: 'stdout' } as const;
+
+/** A job of an hour, `lines` a second, whose reports are answered after `answerMs`. */
+async function reportForAnHour(lines: number, leaseSeconds: number, answerMs: number) {
+  const { reporter, lease, sent } = await makeReporter(leaseSeconds, answerMs);
   const ended = reporter.run();
-  const origin = { stage: 'build', group: '', level: 'info', stream: 'stdout' } as const;
   const text = Buffer.from('line\n'.repeat(lines));
   for (let second = 0; second < HOUR_MS / 1000 && !lease.expired.aborted; second += 1) {
     const first = second * lines + 1;
-    if (lines > 0) void reporter.addLines({ ...origin, first, count: lines, timeMs: 0, text });
+    if (lines > 0) void reporter.addLines({ ...ORIGIN, first, count: lines, timeMs: 0, text });
     await vi.advanceTimersByTimeAsync(1000);
   }
   const isExpired = lease.expired.aborted;
@@ -67,3 +74,22 @@ it.each([
     expect(sent.map(({ seq }) => seq)).toEqual(sent.map((_, index) => index + 1));
   },
 );
+
+it('is woken by the first of the lines that wait for company, and by none of the others', async () => {
+  const { reporter, lease, clock, sent } = await makeReporter(60, 1);
+  const ended = reporter.run();
+  await vi.advanceTimersByTimeAsync(100);
+  const before = clock.mock.calls.length;
+  const text = Buffer.from('line\n');
+  for (let first = 1; first <= 1000; first += 1) {
+    void reporter.addLines({ ...ORIGIN, first, count: 1, timeMs: 0, text });
+    await vi.advanceTimersByTimeAsync(0);
+  }
+  expect(clock.mock.calls.length - before).toBeLessThan(10);
+  await vi.advanceTimersByTimeAsync(50);
+  expect(sent.at(-1)?.log_blocks).toMatchObject([{ first_line: 1, line_count: 1000 }]);
+  reporter.finish({ state: 'succeeded' });
+  await vi.advanceTimersByTimeAsync(50);
+  lease.close();
+  expect(await ended).toBe('delivered');
+});

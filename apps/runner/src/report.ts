@@ -94,7 +94,7 @@ export class Reporter {
     this.#queue = new ReportQueue({
       spool: options.spool,
       spoolBytesMax: options.spoolBytesMax,
-      onEntry: () => this.#wakeup.notify(),
+      onEntry: (isSooner) => this.#noteEntry(isSooner),
       onFailure: (cause) => this.#fail('spool', cause),
     });
   }
@@ -143,6 +143,11 @@ export class Reporter {
       this.#queue.close();
       this.#confirmed.resolve(false);
     }
+  }
+
+  /** A job prints thousands of lines a second: whoever waits wakes up only where it is to send. */
+  #noteEntry(isSooner: boolean): void {
+    if (isSooner || this.#queue.pendingWeight >= this.#batchWeight) this.#wakeup.notify();
   }
 
   async #run(): Promise<ReportEnd> {

@@ -20,6 +20,17 @@ const STALL_MS = 2_000;
 /** How long a file is read before everything else has its turn, in milliseconds. */
 const TURN_MS = 10;
 /**
+ * Between two reads of an output, for each output that is followed by this process, and at most, in
+ * milliseconds. Where many commands print, a read for every line takes more of the processor than
+ * all that is done with the line; what waits meanwhile is read at once.
+ */
+const GAP_MS_EACH = 0.1;
+const GAP_MS_MAX = 20;
+/** Timers are no finer. */
+const GAP_MS_MIN = 1;
+/** How many outputs are followed just now. */
+let followed = 0;
+/**
  * Bytes that can wait in a file: commands are held back long before. A file that is ahead by more
  * has holes, which cost nobody anything but its reader.
  */
@@ -30,6 +41,8 @@ export interface FollowOptions {
   /** Ends the output; its first byte occurs in it once. */
   readonly mark: Buffer;
   readonly wakeup: Wakeup;
+  /** Is told when `state` has changed; so is `wakeup`. */
+  readonly stateChange: Wakeup;
   /** `exited`: the mark is on its way. `gone`: nothing comes any more. */
   readonly state: () => 'running' | 'exited' | 'gone';
   /** Is awaited before more is read; the bytes may be overwritten then. */
@@ -46,24 +59,33 @@ export interface FollowOptions {
  * @throws RIVET_CONTAINER_OUTPUT_FORGED
  */
 export async function followOutput(options: FollowOptions): Promise<void> {
-  const place = { offset: 0 };
+  const place = { offset: 0, isAtEnd: false };
   const { backlog } = options;
   const watch = setInterval(() => {
-    backlog?.(Math.max(0, options.file.size - place.offset));
+    backlog?.(place.isAtEnd ? 0 : Math.max(0, options.file.size - place.offset));
   }, BACKLOG_INTERVAL_MS);
+  followed += 1;
   try {
     await follow(options, place);
   } finally {
+    followed -= 1;
     clearInterval(watch);
   }
 }
 
-async function follow(options: FollowOptions, place: { offset: number }): Promise<void> {
-  const { file, mark, wakeup, state, sink } = options;
+/** How far a file was read, and whether nothing but more output is waited for. */
+interface Place {
+  offset: number;
+  isAtEnd: boolean;
+}
+
+async function follow(options: FollowOptions, place: Place): Promise<void> {
+  const { file, mark, state, sink } = options;
   let held: Buffer = Buffer.alloc(0);
   /** For an output that is large: a copy of each piece would be as large together. */
   let own: Buffer | undefined;
   let exitedAt: number | undefined;
+  let readAt = Number.NEGATIVE_INFINITY;
   let turnEndsAt = performance.now() + TURN_MS;
   const give = async (bytes: Uint8Array): Promise<void> => {
     if (bytes.length > 0) await sink(bytes);
@@ -76,8 +98,11 @@ async function follow(options: FollowOptions, place: { offset: number }): Promis
     const bytesRead = file.read(target.subarray(held.length), place.offset);
     if (bytesRead > 0) {
       place.offset += bytesRead;
+      readAt = performance.now();
       if (exitedAt !== undefined) exitedAt = performance.now();
       const filled = target.subarray(0, held.length + bytesRead);
+      // A file gives less than there is room for only where it ends.
+      const isAtEnd = filled.length < target.length;
       const bytes = own === undefined ? Buffer.from(filled) : filled;
       if (filled.length === shared.length) own ??= Buffer.allocUnsafe(LARGE_READ_BYTES_MAX);
       const end = findMark(bytes, mark);
@@ -90,6 +115,7 @@ async function follow(options: FollowOptions, place: { offset: number }): Promis
         await setImmediate();
         turnEndsAt = performance.now() + TURN_MS;
       }
+      if (isAtEnd && now === 'running') await waitForMore(options, place, readAt);
       continue;
     }
     if (now === 'exited') exitedAt ??= performance.now();
@@ -98,8 +124,23 @@ async function follow(options: FollowOptions, place: { offset: number }): Promis
     if (now === 'gone' || stalled) return await give(held);
     // Something in the container cut the file: what comes next is at its new end.
     place.offset = Math.min(place.offset, file.size);
-    await wakeup.wait(POLL_MS);
+    await waitForMore(options, place, readAt);
   }
+}
+
+/** Until there may be something to read, and it is time for it. */
+async function waitForMore(
+  { wakeup, state, stateChange }: FollowOptions,
+  place: Place,
+  readAt: number,
+): Promise<void> {
+  place.isAtEnd = true;
+  await wakeup.wait(POLL_MS);
+  const gapMs = Math.min(GAP_MS_MAX, followed * GAP_MS_EACH);
+  const restMs = readAt + gapMs - performance.now();
+  // Whoever waits for the end of a command waits for nothing else.
+  if (restMs >= GAP_MS_MIN && state() === 'running') await stateChange.wait(restMs);
+  place.isAtEnd = false;
 }
 
 function refuseForged(aheadBytes: number): void {

@@ -1,6 +1,6 @@
 // Follows one command of a container from the request to its exit.
 import { constants } from 'node:os';
-import { formatDuration, isRivetError, RivetError } from '@rivet/base';
+import { formatDuration, isRivetError, RivetError, Wakeup } from '@rivet/base';
 import { type CommandHost, checkSignal, describeExit } from './command-end.ts';
 import { type CommandFiles, printfMark } from './command-files.ts';
 import type { CommandRecord } from './command-record.ts';
@@ -183,6 +183,7 @@ class CommandFollower implements RunningCommand {
   #startedAt: number | undefined;
   #exitedAt: number | undefined;
   #state: 'running' | 'exited' | 'gone' = 'running';
+  readonly #stateChanges = { stdout: new Wakeup(), stderr: new Wakeup() };
 
   /** @param askedAt as `performance.now()` counts */
   constructor(
@@ -249,6 +250,7 @@ class CommandFollower implements RunningCommand {
         mark: this.#files.mark,
         wakeup: this.#control.wakeup(this.#files.name, stream),
         state: () => this.#state,
+        stateChange: this.#stateChanges[stream],
         sink: (bytes) => this.#sink(stream, bytes),
         backlog: (bytes) => void this.#brake(stream, bytes).catch(() => undefined),
       }).catch((error: unknown) => {
@@ -403,6 +405,7 @@ class CommandFollower implements RunningCommand {
   #setState(state: 'exited' | 'gone'): void {
     this.#state = state;
     for (const stream of ['stdout', 'stderr'] as const) {
+      this.#stateChanges[stream].notify();
       this.#control.wakeup(this.#files.name, stream).notify();
     }
   }
