@@ -37,14 +37,20 @@ export class EventStream {
     reply.hijack();
     const response = reply.raw;
     this.#response = response;
-    response.once('close', () => this.#close());
-    response.on('error', () => this.#close());
-    response.on('drain', () => this.#tell());
+    // One for all three: each stream has its own.
+    const heard = (error?: Error): void => {
+      if (error === undefined && !this.#response.destroyed) this.#tell();
+      else this.#close();
+    };
+    response.on('close', heard).on('error', heard).on('drain', heard);
     response.writeHead(200, {
       ...(reply.getHeaders() as OutgoingHttpHeaders),
       'content-type': 'text/event-stream; charset=utf-8',
       'x-accel-buffering': 'no',
     });
+    // Node keeps the head for as long as the stream is open: as some sixty pieces of text when it
+    // is sent together with others, as one when it is sent by itself.
+    response.flushHeaders();
     // Those that end together do not come back together.
     response.write(`retry: ${RETRY_MS + Math.floor(Math.random() * RETRY_MS)}\n\n`);
   }

@@ -11,11 +11,14 @@ export interface SentEvent {
 /** As much of a response as a stream uses. What is written while it is held waits. */
 class FakeResponse extends EventEmitter {
   writableLength = 0;
+  destroyed = false;
   readonly socket = { bytesWritten: 0 };
   text = '';
   #held: Buffer[] | undefined;
 
   writeHead(): void {}
+
+  flushHeaders(): void {}
 
   write(bytes: Buffer | string): void {
     const buffer = Buffer.from(bytes);
@@ -29,10 +32,11 @@ class FakeResponse extends EventEmitter {
   }
 
   end(): void {
-    this.emit('close');
+    this.destroy();
   }
 
   destroy(): void {
+    this.destroyed = true;
     this.emit('close');
   }
 

@@ -14,27 +14,36 @@ export interface JobStreamCall {
 
 /**
  * Streams what `write` sends about a job that the caller was allowed to see when the call began.
- * Ends soon after that is no longer so: signed out, disabled, role or grant taken away. An error
- * ends the stream: its client connects again and is then told.
+ * Returns at once: a stream is open for hours, and what was needed to open it is to be gone.
+ * The stream ends soon after the caller may not see the job any more: signed out, disabled, role or
+ * grant taken away. An error ends it too: its client connects again and is then told.
+ * @param write kept for as long as the stream is open, with all that it knows
  * @throws RIVET_WEB_STREAMS
  */
-export async function streamJob(
+export function streamJob(
   { streamSlots, streams }: Pick<Services, 'streamSlots' | 'streams'>,
   { request, reply, person }: JobStreamCall,
   job: JobRow,
   write: (stream: EventStream) => Promise<void>,
-): Promise<void> {
+): void {
   const giveBack = streamSlots.take(person());
+  const stream = new EventStream(reply);
+  const leave = streams.keep(stream, request, job.pipeline_name);
+  void writeToEnd(stream, write, [leave, giveBack]);
+}
+
+async function writeToEnd(
+  stream: EventStream,
+  write: (stream: EventStream) => Promise<void>,
+  [leave, giveBack]: readonly [leave: () => void, giveBack: () => void],
+): Promise<void> {
   try {
-    const stream = new EventStream(reply);
-    const leave = streams.keep(stream, request, job.pipeline_name);
-    try {
-      await write(stream);
-    } finally {
-      leave();
-      stream.end();
-    }
+    await write(stream);
+  } catch {
+    // Its client is told when it connects again.
   } finally {
+    leave();
+    stream.end();
     giveBack();
   }
 }

@@ -8,6 +8,12 @@ import { framesBehind, type LogPiece, type LogPosition, piecesOf } from './log-f
 /** Why somebody follows it no longer: the job has ended, or it must read by itself. */
 export type Parting = 'ended' | 'behind' | 'gone';
 
+/** That somebody follows it no longer, and the last line that it was sent. */
+export interface Parted {
+  readonly why: Parting;
+  readonly position: LogPosition;
+}
+
 /** So many are sent a piece in one turn: others must get theirs. */
 const SENT_AT_ONCE = 500;
 
@@ -16,20 +22,22 @@ class Follower {
   readonly stream: EventStream;
   attempt: number;
   after: number;
-  readonly parting: Promise<Parting>;
-  readonly #resolve: (parting: Parting) => void;
+  readonly parted: Promise<Parted>;
+  readonly #resolve: (parted: Parted) => void;
 
   constructor(stream: EventStream, { attempt, after }: LogPosition) {
     this.stream = stream;
     this.attempt = attempt;
     this.after = after;
-    const { promise, resolve } = Promise.withResolvers<Parting>();
-    this.parting = promise;
+    const { promise, resolve } = Promise.withResolvers<Parted>();
+    this.parted = promise;
     this.#resolve = resolve;
   }
 
+  /** Follows no longer, and says why. */
   part(why: Parting): void {
-    this.#resolve(why);
+    this.stream.listen(undefined);
+    this.#resolve({ why, position: { attempt: this.attempt, after: this.after } });
   }
 
   /** Sends what it does not have yet. False when it lacks something before, or does not read. */
@@ -76,15 +84,12 @@ export class LogFeed {
   }
 
   /** Sends a stream all lines behind `position`, until the promise says why no longer. */
-  async join(
-    stream: EventStream,
-    position: LogPosition,
-  ): Promise<{ why: Parting; position: LogPosition }> {
-    if (isBehind(position, this.#position)) return { why: 'behind', position };
+  join(stream: EventStream, position: LogPosition): Promise<Parted> {
+    if (isBehind(position, this.#position)) return Promise.resolve({ why: 'behind', position });
     const follower = new Follower(stream, position);
     this.#followers.add(follower);
     const listen = (): void => {
-      if (stream.closed) follower.part('gone');
+      if (stream.closed) this.#part(follower, 'gone');
       else stream.listen(listen);
     };
     listen();
@@ -93,14 +98,7 @@ export class LogFeed {
       // Its followers read by themselves then, and are told there what is wrong.
       this.#run().catch(() => this.#partAll('behind'));
     }
-    try {
-      const why = await follower.parting;
-      return { why, position: { attempt: follower.attempt, after: follower.after } };
-    } finally {
-      stream.listen(undefined);
-      this.#followers.delete(follower);
-      if (this.#followers.size === 0) this.#close();
-    }
+    return follower.parted;
   }
 
   /**
@@ -146,7 +144,7 @@ export class LogFeed {
   async #send(piece: LogPiece): Promise<void> {
     let sent = 0;
     for (const follower of this.#followers) {
-      if (!follower.take(piece)) follower.part('behind');
+      if (!follower.take(piece)) this.#part(follower, 'behind');
       sent += 1;
       if (sent % SENT_AT_ONCE === 0) await new Promise((resolve) => setImmediate(resolve));
     }
@@ -154,7 +152,7 @@ export class LogFeed {
 
   #sendNow(piece: LogPiece): void {
     for (const follower of this.#followers) {
-      if (!follower.take(piece)) follower.part('behind');
+      if (!follower.take(piece)) this.#part(follower, 'behind');
     }
   }
 
@@ -169,9 +167,15 @@ export class LogFeed {
     }
   }
 
+  #part(follower: Follower, why: Parting): void {
+    this.#followers.delete(follower);
+    follower.part(why);
+    if (this.#followers.size === 0) this.#close();
+  }
+
   #partAll(why: Parting): void {
     this.#close();
-    for (const follower of this.#followers) follower.part(why);
+    for (const follower of this.#followers) this.#part(follower, why);
   }
 
   #close(): void {

@@ -40,7 +40,8 @@ export function jobLogRoutes(services: Services): Handlers<Names> {
         job,
         header === undefined ? header : String(header),
       );
-      await streamJob(services, call, job, (stream) => logFollowers.follow(stream, job.id, from));
+      const { id } = job;
+      streamJob(services, call, job, (stream) => logFollowers.follow(stream, id, from));
       return undefined;
     },
   };

@@ -58,9 +58,8 @@ export function jobRoutes(services: Services): Handlers<Names> {
     },
     streamJobEvents: async (call) => {
       const job = await findJob(database, call.person(), call.params.id, 'pipelines.view');
-      await streamJob(services, call, job, (stream) =>
-        services.jobFollowers.follow(stream, job.id),
-      );
+      const { id } = job;
+      streamJob(services, call, job, (stream) => services.jobFollowers.follow(stream, id));
       return undefined;
     },
   };
