@@ -10,10 +10,12 @@ import type { RunnerConfig } from './config.ts';
 import { Runner } from './runner.ts';
 import { createServerApi } from './server-api.ts';
 import { createServerSecrets } from './server-secrets.ts';
+import { growYoungGeneration } from './young-generation.ts';
 
 /** Loaded with the first job: it is most of this program, and a runner may wait for days. */
 const runJob: RunJob = async (...job) => {
   optimiseHotCode(true);
+  growYoungGeneration(true);
   const engine = await import('@rivet/engine');
   return await engine.runJob(...job);
 };
