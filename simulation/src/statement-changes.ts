@@ -14,6 +14,8 @@ export interface StatementChange {
 /** PostgreSQL cuts longer names. */
 const NAME_LENGTH_MAX = 50;
 const CLAIMS = /^claim_jobs/;
+const REPORTING_CLAIMS = /^claim_jobs.*_reporting$/;
+const PLAIN_CLAIMS = /^claim_jobs(?!.*_reporting$)/;
 const PLAIN_REPORTS = /^store_plain_reports$|^claim_jobs.*_reporting$/;
 
 /** @throws when the statement has not what is to be replaced */
@@ -107,8 +109,13 @@ const CLAIM_MUTATIONS: readonly StatementMutation[] = [
     name: 'a claim begins no new attempt',
     changes: [
       {
-        statements: CLAIMS,
+        statements: PLAIN_CLAIMS,
         from: 'attempt = j.attempt + 1',
+        to: 'attempt = greatest(1, j.attempt)',
+      },
+      {
+        statements: REPORTING_CLAIMS,
+        from: 'attempt = j.attempt + c.starts',
         to: 'attempt = greatest(1, j.attempt)',
       },
     ],
