@@ -3,6 +3,7 @@
 import { type Logger, sleep, uuidv7 } from '@rivet/base';
 import type { Client } from 'pg';
 import type { Database } from './database.ts';
+import { NotifyPace } from './notify-pace.ts';
 import { HELLO_MS, OtherListeners } from './other-listeners.ts';
 
 /** Jobs can be claimed. */
@@ -43,15 +44,6 @@ export interface NotifierOptions {
 
 /** A payload of PostgreSQL holds 8000 bytes: the sender and 200 ids of 36 characters. */
 const IDS_MAX = 200;
-/**
- * Two statements begin so far apart at least; what comes meanwhile is one statement. The first
- * after a pause goes at once. Where one follows the other without a pause the gap grows: each costs
- * as much as a claim, here and where it is heard.
- */
-const GAP_MS = 5;
-const GAP_MS_MAX = 40;
-/** After a failure: the database has other worries. */
-const FAILED_GAP_MS = 500;
 const SEND_MS_MAX = 5000;
 
 const NOTIFY = `SELECT pg_notify(channel, payload)
@@ -78,26 +70,26 @@ export function createNotifier(
 ): Notifier {
   const sender = uuidv7();
   const connection = createSender(database);
+  const pace = new NotifyPace();
   let waiting = nothing();
-  let nextAtMs = 0;
   let sending: Promise<void> | undefined;
   let closing = false;
   let hello: NodeJS.Timeout | undefined;
 
   const sendAll = async (): Promise<void> => {
-    for (let gapMs = GAP_MS; ; gapMs = Math.min(GAP_MS_MAX, 2 * gapMs)) {
+    for (let isFirst = true; ; isFirst = false) {
       // What the same turn brings goes with it.
       await Promise.resolve();
-      const pauseMs = nextAtMs - performance.now();
-      if (pauseMs > 0 && !closing) await sleep(pauseMs);
+      const waitMs = closing ? 0 : pace.waitMs(performance.now());
+      if (waitMs > 0) await sleep(waitMs);
       const [channels, payloads] = messagesOf(waiting, sender);
       if (channels.length === 0) return;
       waiting = nothing();
-      nextAtMs = performance.now() + gapMs;
+      pace.sent(performance.now(), waitMs > 0 || !isFirst);
       try {
         await connection.send(channels, payloads);
       } catch (error) {
-        nextAtMs = performance.now() + FAILED_GAP_MS;
+        pace.failed(performance.now());
         logger.debug({ err: error }, 'a notification was lost');
       }
     }
