@@ -1,10 +1,11 @@
 // What statements read whose plans were made while their tables had next to nothing.
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { silentLogger } from '@rivet/base';
 import { useTestDatabase } from '@rivet/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type ClaimJobsRequest, claimJobs } from './claim-jobs.ts';
 import { createDatabase, type Database } from './database.ts';
+import { findKnownRunner, listChangedRunners, runnerMarks, touchRunners } from './known-runners.ts';
 import type { PlainReport } from './plain-reports.ts';
 import { finishAttempts, lockReportedAttempts } from './reported-attempts.ts';
 import { once, type Queryable } from './statement.ts';
@@ -40,11 +41,24 @@ const request: ClaimJobsRequest = {
   reports: { reports: [report], onStored: () => undefined },
 };
 
-const statements: [string, (db: Queryable) => Promise<unknown>][] = [
-  ['a claim that stores a report', (db) => claimJobs(db, request)],
-  ['locking what was reported of', (db) => lockReportedAttempts(db, [report])],
+/** What they are called, a table in which they find something, and their use. */
+const statements: [string, string, (db: Queryable) => Promise<unknown>][] = [
+  ['a claim that stores a report', 'running_attempts', (db) => claimJobs(db, request)],
+  ['locking what was reported of', 'running_attempts', (db) => lockReportedAttempts(db, [report])],
+  [
+    'finding who has a token',
+    'runners',
+    (db) => findKnownRunner(db, createHash('sha256').update('r2').digest(), 60),
+  ],
+  ['noting that a runner is there', 'runners', (db) => touchRunners(db, [RUNNER])],
+  [
+    'asking which runners have changed',
+    'runners',
+    (db) => listChangedRunners(db, runnerMarks([{ id: RUNNER, mark: '1' }])),
+  ],
   [
     'ending an attempt',
+    'running_attempts',
     (db) =>
       finishAttempts(db, [
         {
@@ -75,7 +89,7 @@ beforeAll(async () => {
   await run(`INSERT INTO pipelines (id, name, description, version)
     VALUES ('${PIPELINE}', 'p', '', 1)`);
   await run(`INSERT INTO pipeline_versions SELECT id, 1, '', '{}', '{}' FROM pipelines`);
-  for (const [, use] of statements) await use(database);
+  for (const [, , use] of statements) await use(database);
   await run(`INSERT INTO runners (id, name, session, token_hash, tags, capacity, version)
     SELECT CASE n WHEN 1 THEN '${RUNNER}' ELSE gen_random_uuid() END, 'r' || n, gen_random_uuid(),
       sha256(('r' || n)::bytea), '[]', 1, '' FROM generate_series(1, ${RUNNERS}) n`);
@@ -102,7 +116,7 @@ afterAll(() => database.close());
 
 test.each(statements)(
   '%s looks rows up by their keys, however many there are by now',
-  async (_, use) => {
+  async (_, table, use) => {
     const undone = new Error('undone');
     let read: Record<string, number> = {};
     const measuring = database.transaction(
@@ -118,8 +132,8 @@ test.each(statements)(
       { repeatable: false },
     );
     await expect(measuring).rejects.toBe(undone);
-    expect(read.running_attempts).toBeGreaterThan(0);
-    for (const [table, rows] of Object.entries(read)) expect(rows, table).toBeLessThan(ROWS_MAX);
+    expect(read[table]).toBeGreaterThan(0);
+    for (const [name, rows] of Object.entries(read)) expect(rows, name).toBeLessThan(ROWS_MAX);
   },
 );
 
