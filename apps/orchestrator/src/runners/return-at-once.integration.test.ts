@@ -61,7 +61,7 @@ test('two hundred that come back to another orchestrator wait there soon, over a
     );
     const claims = returned.map(async (runner) => {
       for (;;) {
-        const [job] = await runner.claim({ waitMs: 20_000 });
+        const [job] = await insist(() => runner.claim({ waitMs: 20_000 }));
         if (job !== undefined) return { runner, job };
       }
     });
