@@ -124,7 +124,9 @@ it(
 
 async function expectWhole(client: Client, id: string): Promise<void> {
   const job = await waitForEnd(client, id, DEADLINE_MS);
-  expect(job, job.message ?? '').toMatchObject({ state: 'succeeded', attempt: 1 });
+  const { causes } = await client.explainJob({ id });
+  const why = causes?.map(({ text }) => text).join('\n');
+  expect(job, why).toMatchObject({ state: 'succeeded', attempt: 1 });
   const lines = await allLines(client, id);
   expect(numberingFault(lines)).toBeUndefined();
   const counted = Array.from({ length: LINES }, (_, index) => `line ${index + 1}`);

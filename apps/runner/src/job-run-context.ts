@@ -40,6 +40,8 @@ export interface JobRunContext {
   readonly outageMsMax: number;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Called when all is on disk that the next process needs to go on with a claimed job. */
+  readonly onRecorded: (job: ClaimedJob) => void;
   /** The runner stops: jobs that run may end. */
   readonly stopping: AbortSignal;
   /**

@@ -113,7 +113,9 @@ async function makePlace(job: ClaimedJob, context: JobRunContext, logger: Logger
     toldCount: 0,
     deaths: 0,
   });
-  return { directory, slot, ledger: Ledger.create(directory.ledger), isLeft: false };
+  const ledger = Ledger.create(directory.ledger);
+  context.onRecorded(job);
+  return { directory, slot, ledger, isLeft: false };
 }
 
 async function makeDirectory(

@@ -1,6 +1,6 @@
 // The runner against a server that fails in every way that the protocol allows for.
 import { randomBytes } from 'node:crypto';
-import { readdir, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RivetError } from '@rivet/base';
 import type { ClaimRequest, JobOutcome, ReportRequest } from '@rivet/protocol';
@@ -616,6 +616,19 @@ describe('stopping', () => {
     await until(() => test.started.length === 1);
     await test.runner.stop();
     expect(job.outcomes).toHaveLength(1);
+  });
+
+  it('hands over a job that is claimed at the same moment: it is on disk before the end', async () => {
+    const test = await start(untilCanceled);
+    await until(() => server.count('claim') > 0);
+    const job = server.launch(1);
+    await test.runner.handOver();
+    const [attempt = ''] = await readdir(join(test.directory, 'jobs'));
+    const record = await readFile(join(test.directory, 'jobs', attempt, 'attempt.json'), 'utf8');
+    expect(JSON.parse(record)).toMatchObject({ attempt: 1, toldCount: 0 });
+    // A process that was told to hand over is ended at once; this one is not.
+    test.runner.hurry();
+    await until(() => job.outcomes.length > 0);
   });
 
   it('gives the state directory free for the next runner', async () => {

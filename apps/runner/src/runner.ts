@@ -33,8 +33,11 @@ import { WarmPool } from './warm/warm-pool.ts';
 
 /** What jobs that were canceled by a stop may take beyond their graces, in milliseconds. */
 const STOP_MARGIN_MS = 15_000;
-/** What a claim that is under way may take when the runner leaves, in milliseconds. */
-const LEAVE_MS = 800;
+/**
+ * What a claim that is under way may take when the runner leaves, until what it was given is on
+ * disk; in milliseconds. What comes later is given to a runner once more, as nothing of it ran.
+ */
+const LEAVE_MS = 3000;
 /** So much of a lease may pass before what it is for must end, as in lease.ts. */
 const LEASE_PART = 0.75;
 
@@ -71,6 +74,8 @@ export class Runner {
   /** Attempts of an earlier process that nobody has gone on with yet. */
   #left: readonly LeftAttempt[] = [];
   readonly #jobs = new Set<ClaimedJob>();
+  /** Claimed, and not on disk yet. */
+  readonly #unrecorded = new Map<ClaimedJob, PromiseWithResolvers<void>>();
   /** Each has one attempt report at once. */
   readonly #askers = new Set<() => void>();
   #warm: WarmPool | undefined;
@@ -126,8 +131,10 @@ export class Runner {
       onNews: () => {
         for (const ask of this.#askers) ask();
       },
-      onJob: (job, answeredAt) =>
-        void this.#run(job, () => runClaimedJob(job, answeredAt, this.#context())),
+      onJob: (job, answeredAt) => {
+        this.#unrecorded.set(job, Promise.withResolvers());
+        void this.#run(job, () => runClaimedJob(job, answeredAt, this.#context()));
+      },
     });
   }
 
@@ -260,7 +267,15 @@ export class Runner {
     this.#parts.logger.info({ running }, 'the jobs are left to the next process');
     // A claim that is under way may have been given jobs: they are asked for once more.
     const taken = this.#starting?.then(() => this.#polling).catch(() => undefined);
-    await Promise.race([taken, sleep(LEAVE_MS)]);
+    const recorded = taken?.then(() =>
+      Promise.all([...this.#unrecorded.values()].map(({ promise }) => promise)),
+    );
+    await Promise.race([recorded, sleep(LEAVE_MS)]);
+  }
+
+  #noteRecorded(job: ClaimedJob): void {
+    this.#unrecorded.get(job)?.resolve();
+    this.#unrecorded.delete(job);
   }
 
   async #stopInOrder(): Promise<void> {
@@ -308,6 +323,7 @@ export class Runner {
       this.#parts.logger.error({ err: error, job: job.id }, 'running a job failed');
     } finally {
       this.#jobs.delete(job);
+      this.#noteRecorded(job);
       this.#slots.give();
     }
   }
@@ -358,6 +374,7 @@ export class Runner {
       outageMsMax: config.outageMsMax,
       clock,
       logger,
+      onRecorded: (job) => this.#noteRecorded(job),
       stopping: this.#stop.signal,
       stopJobs: this.#stopJobs.signal,
       abandon: this.#abandon.signal,
