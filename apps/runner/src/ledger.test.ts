@@ -148,6 +148,27 @@ it('believes the last report of a number: one that was refused was sent again wi
   expect(await unsent(later, { seq: 3, lines: 0 })).toEqual(['x=1', 'x=2', 'x=3']);
 });
 
+it('believes a report without entries that has the number of one that got lost', async () => {
+  const ledger = create();
+  for (const value of [1, 2]) ledger.addEntry(output(value));
+  ledger.sending({ seq: 4, entries: 1 });
+  ledger.sending({ seq: 5, entries: 2 });
+  // The process died before that came to the server; the next one says first that it is there.
+  const second = await reopen();
+  second.sending({ seq: 5, entries: second.entriesStored({ seq: 4 }) });
+  const third = await reopen();
+  expect(await unsent(third, { seq: 5, lines: 0 })).toEqual(['x=2']);
+});
+
+it('writes nothing of a report that brings no entries', async () => {
+  const ledger = create();
+  ledger.addEntry(output(1));
+  ledger.sending({ seq: 1, entries: 1 });
+  const { size } = await stat(join(directory, '00000001'));
+  ledger.sending({ seq: 2, entries: 1 });
+  expect((await stat(join(directory, '00000001'))).size).toBe(size);
+});
+
 it('takes nothing more once the disk did not take something', async () => {
   const ledger = create();
   ledger.addEntry(output(1));

@@ -132,8 +132,13 @@ export class Ledger {
     this.#write({ kind: 'outcome', outcome });
   }
 
-  /** To be called before a report is sent that brings entries. */
+  /**
+   * To be called before each report is sent, with the number of the last entry that the server has
+   * then. Is written where it would be taken for another one: also a report without entries, when
+   * one of the same number that brought some has got lost.
+   */
   sending({ seq, entries }: SentMark): void {
+    if (this.entriesStored({ seq }) === entries) return;
     this.#write({ kind: 'sent', sent: { seq, entries } });
   }
 
@@ -147,7 +152,7 @@ export class Ledger {
   }
 
   /** The number of the last entry that a server with these reports has. */
-  entriesStored({ seq }: Stored): number {
+  entriesStored({ seq }: Pick<Stored, 'seq'>): number {
     return Math.max(0, ...this.#sent.filter((mark) => mark.seq <= seq).map((mark) => mark.entries));
   }
 

@@ -157,7 +157,7 @@ export class Reporter {
       await this.#waitUntilDue();
       const { body, batch } = await this.#nextReport(stored.seq + 1);
       const sent = { ...stored, seq: body.seq, ...reach(stored, batch.entries) };
-      if (sent.entries > stored.entries) ledger.sending(sent);
+      ledger.sending(sent);
       const delivery = await this.#deliver(body);
       if (delivery === 'lost' || delivery === 'given-up') return delivery;
       if (delivery instanceof RivetError) {
