@@ -18,6 +18,7 @@ import {
   launchSimulatedJob,
   RETRIES,
   readSimulatedJobs,
+  readSimulatedOutputs,
 } from './rows.ts';
 import { type Fate, SimulatedDatabase } from './simulated-database.ts';
 import { filterDisk } from './simulated-disk.ts';
@@ -31,6 +32,8 @@ const CAPACITY = 2;
 const CHAOS_MS = 13_000;
 const CALM_MS = 600_000;
 const LOOK_MS = 4000;
+/** Jobs have outputs in one history of so many: reports with any are stored in another way. */
+const WITH_OUTPUTS = 4;
 /** Claims that nobody heard of count against no rule. */
 const RETURNS_MAX = 100;
 
@@ -146,7 +149,10 @@ class History {
       chooseFate: () => this.#chooseFate(),
       changes: this.#mistakes.statements,
     });
-    this.#record = new JobRecord({ time: this.#time, random: this.#random, note, fault });
+    this.#record = new JobRecord({
+      ...{ time: this.#time, random: this.#random, note, fault },
+      withOutputs: seed % WITH_OUTPUTS === 0,
+    });
     this.#network = new SimulatedNetwork({
       ...{ time: this.#time, random: this.#random, style: this.#style, note, fault },
       mistakes: this.#mistakes,
@@ -413,6 +419,7 @@ class History {
       if (spent > RETRIES + 1) this.#faults.push(`${id} was tried ${spent} times`);
       for (const { attempt, result } of attempts) {
         await this.#compareLog(id, attempt);
+        await this.#compareOutputs(id, attempt);
         const accepted = this.#record.find(id, attempt)?.accepted;
         if (accepted === undefined || this.#isEndOf(id, accepted, result)) continue;
         this.#faults.push(`${id}.${attempt}: ${accepted.state} was accepted, and it is ${result}`);
@@ -443,6 +450,16 @@ class History {
     if (lines.length < least) {
       this.#faults.push(`${jobId}.${attempt}: ${lines.length} lines of ${least} are there`);
     }
+  }
+
+  /** Of an attempt whose end was accepted every output is there. */
+  async #compareOutputs(jobId: string, attempt: number): Promise<void> {
+    const work = this.#record.find(jobId, attempt);
+    if (work?.accepted === undefined || work.outputs.size === 0) return;
+    const stored = await readSimulatedOutputs(this.#database.plain, jobId, attempt);
+    const missing = [...work.outputs].filter((name) => !stored.includes(name));
+    if (missing.length === 0) return;
+    this.#faults.push(`${jobId}.${attempt}: its outputs ${missing.join(', ')} are missing`);
   }
 
   #note(tell: () => string): void {

@@ -1,6 +1,7 @@
 // What the jobs of a history do, and what they really did: who runs which attempt, what it has
 // printed, and what its runner was told about it.
 import { type Random, sleep } from '@rivet/base';
+import type { JobHost } from '@rivet/engine';
 import type { ClaimedJob, JobOutcome, LogLine, ReportRequest } from '@rivet/protocol';
 import type { SimulatedJobRun } from '@rivet/runner/simulation';
 import { never, SimulatedProcess } from './simulated-process.ts';
@@ -17,6 +18,8 @@ export interface Work {
   printed: number;
   /** Lines that its runner has written down: those must not be missing in the end. */
   told: number;
+  /** Its outputs that its runner has written down. */
+  readonly outputs: Set<string>;
   /** Lines that its runner was told to be stored. */
   acknowledged: number;
   /** The outcome that its runner was told to be stored. */
@@ -24,6 +27,9 @@ export interface Work {
   /** Runs it at this moment. */
   runner: SimulatedProcess | undefined;
 }
+
+/** Lines from one output to the next, where jobs have any. */
+const OUTPUT_EVERY = 3;
 
 /** Codes with which a report may be refused: all others mean that somebody made a mistake. */
 const LEGAL = new Set([
@@ -34,6 +40,8 @@ const LEGAL = new Set([
 ]);
 
 export interface JobRecordOptions {
+  /** Whether jobs have outputs. */
+  readonly withOutputs: boolean;
   readonly time: SimulatedTime;
   /** The choices of the history. */
   readonly random: Random;
@@ -78,6 +86,8 @@ export class JobRecord {
     const work = this.#begin(spec.id, spec.attempt, process);
     try {
       let n = host.resume?.lastLine ?? 0;
+      // A job that goes on tells everything again, in the same order.
+      for (let line = 1; line <= n; line += 1) await this.#setOutput(work, line, host);
       while (n < work.linesMax && !signal.aborted) {
         await sleep(work.paceMs, signal);
         if (signal.aborted) break;
@@ -87,6 +97,7 @@ export class JobRecord {
         const told = host.observer.line(line, { origin: 'job', end: n });
         work.told = Math.max(work.told, n);
         await told;
+        await this.#setOutput(work, n, host);
       }
       if (!signal.aborted) await sleep(work.paceMs, signal);
       return signal.aborted ? { state: 'canceled' } : work.outcome;
@@ -144,6 +155,7 @@ export class JobRecord {
         attempt,
         printed: 0,
         told: 0,
+        outputs: new Set(),
         acknowledged: 0,
         accepted: undefined,
         runner: undefined,
@@ -160,6 +172,14 @@ export class JobRecord {
     this.#works.set(`${jobId}.${attempt}`, work);
     work.runner = process;
     return work;
+  }
+
+  async #setOutput(work: Work, line: number, { observer }: JobHost): Promise<void> {
+    if (!this.#options.withOutputs || line % OUTPUT_EVERY !== 0) return;
+    const name = `line${line}`;
+    const told = observer.output(name, line);
+    work.outputs.add(name);
+    await told;
   }
 
   #print(work: Work, n: number): void {

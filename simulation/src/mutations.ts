@@ -200,6 +200,10 @@ const RUNNER_MUTATIONS: readonly Mutation[] = [
     make: () => changeRepeated(() => ({ log_blocks: [] })),
   },
   {
+    name: 'a runner forgets outputs before they were acknowledged',
+    make: () => changeRepeated(() => ({ outputs: {} })),
+  },
+  {
     name: 'a runner takes a report for stored before it was answered',
     make: () => ({
       send: (route, body) =>

@@ -83,6 +83,18 @@ export function readSimulatedJobs(db: Queryable, pipeline: string): Promise<JobR
   );
 }
 
+/** The names of the outputs of an attempt. */
+export async function readSimulatedOutputs(
+  db: Queryable,
+  jobId: string,
+  attempt: number,
+): Promise<readonly string[]> {
+  const text = 'SELECT name FROM job_outputs WHERE job_id = $1 AND attempt = $2';
+  return (await run<{ name: string }>(db, 'outputs', text, [jobId, attempt])).map(
+    ({ name }) => name,
+  );
+}
+
 interface CurrentAttempt {
   readonly attempt: number;
   readonly lease_id: string;
@@ -100,7 +112,7 @@ export async function readCurrentAttempt(
 
 /** What histories write to. */
 const WRITTEN = [
-  ...['jobs', 'job_queue', 'running_attempts', 'job_attempts', 'job_logs'],
+  ...['jobs', 'job_queue', 'running_attempts', 'job_attempts', 'job_logs', 'job_outputs'],
   ...['runners', 'pipeline_versions', 'pipelines'],
 ];
 
