@@ -69,7 +69,7 @@ export interface ImageOperations {
   pullImage(image: string, options: PullOptions): Promise<ImageFacts>;
   /**
    * Builds an image; what the build prints goes to the sink. It has no name.
-   * @throws RIVET_CONTAINER_BUILD_FAILED
+   * @throws RIVET_CONTAINER_BUILD_FAILED, RIVET_CONTAINER_LIMIT_UNSUPPORTED
    */
   buildImage(spec: BuildSpec, sink: OutputSink, signal?: AbortSignal): Promise<ImageFacts>;
   /**

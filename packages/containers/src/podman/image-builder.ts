@@ -12,6 +12,7 @@ import type { ImageStore } from './image-store.ts';
 import { pullError } from './pull-error.ts';
 import type { RegistrySettings } from './registry-settings.ts';
 import type { RuntimeFlags } from './runtime.ts';
+import { stepLimit } from './start-error.ts';
 
 /** The job's own deadline ends a build before; this only bounds one that nobody waits for. */
 const BUILD_TIMEOUT_MS = 24 * 3_600_000;
@@ -60,7 +61,9 @@ export class ImageBuilder {
         );
         if (result.exitCode === 0) return await images.facts(name, signal);
         const reason = essence(result);
-        if (losses >= NAME_LOSSES_MAX || !isNameLost(reason, bases)) throw buildError(spec, reason);
+        if (losses >= NAME_LOSSES_MAX || !isNameLost(reason, bases)) {
+          throw stepLimit(spec, result.stderr) ?? buildError(spec, reason);
+        }
       }
     } finally {
       await this.#untag([...bases.values()]);

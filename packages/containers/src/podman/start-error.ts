@@ -2,6 +2,8 @@
 import { RivetError } from '@rivet/base';
 import type { ContainerSpec } from '../driver.ts';
 
+type Limits = Pick<ContainerSpec, 'memoryBytes' | 'cpus' | 'pids'>;
+
 /**
  * The error for `reason` and all that Podman wrote; undefined when it is none of the container's.
  */
@@ -81,7 +83,25 @@ export function ignoredLimit(
     : RivetError.of('RIVET_CONTAINER_LIMIT_UNSUPPORTED', { limit, reason });
 }
 
-function limitOf(spec: ContainerSpec, stderr: string): string | undefined {
+/** The error for a build whose steps cannot be held to its limits, by all that Podman wrote. */
+export function stepLimit(
+  limits: Pick<Limits, 'memoryBytes' | 'cpus'>,
+  stderr: string,
+): RivetError | undefined {
+  // The words of the runtime alone: the command of the step is told before and after them.
+  const [told = ''] = stderr.split(/^Error: building at STEP /m, 1);
+  const said = /^error running container: .* creating container for \[.*\]: (.*)/ms.exec(told);
+  for (const line of said?.[1]?.split('\n') ?? []) {
+    const limit = limitOf({ ...limits, pids: undefined }, line);
+    const reason = line.replace(/^.*msg="?|"$/g, '');
+    if (limit !== undefined) {
+      return RivetError.of('RIVET_CONTAINER_LIMIT_UNSUPPORTED', { limit, reason });
+    }
+  }
+  return undefined;
+}
+
+function limitOf(spec: Limits, stderr: string): string | undefined {
   if (!/cgroup|not supported|does not support|no such file/i.test(stderr)) return undefined;
   if (spec.memoryBytes !== undefined && /memory|memsw/i.test(stderr)) return 'the memory';
   if (spec.cpus !== undefined && /\bcpu|cfs/i.test(stderr)) return 'the cpus';
