@@ -42,14 +42,16 @@ interface Inputs {
 }
 
 /**
- * @throws RIVET_CONTAINER_BUILD_FAILED, RIVET_CONTAINER_CONTAINERFILE, RIVET_POLICY_DENIED, the
- *   errors of the workspace and of fetching images
+ * @throws RIVET_CONTAINER_BUILD_FAILED, RIVET_CONTAINER_LIMIT_UNSUPPORTED,
+ *   RIVET_CONTAINER_CONTAINERFILE, RIVET_POLICY_DENIED, the errors of the workspace and of
+ *   fetching images
  */
 export async function buildImage(call: ModuleCall, request: BuildRequest): Promise<ImageFacts> {
   const { job, branch } = call;
   const buildArgs = plainArguments(call, request);
   const directory = join(job.host.stateDirectory, 'builds', String(job.nextId()));
-  await mkdir(join(directory, 'temporary'), { recursive: true, mode: 0o700 });
+  const temporary = join(directory, 'temporary');
+  await mkdir(temporary, { recursive: true, mode: 0o700 });
   try {
     const inputs = await copyInputs(call, request, directory);
     const images = await fetchImages(call, request, inputs, buildArgs);
@@ -74,7 +76,7 @@ export async function buildImage(call: ModuleCall, request: BuildRequest): Promi
           contextDirectory: inputs.context,
           containerfile: inputs.containerfile,
           containerfileName: inputs.containerfileName,
-          temporaryDirectory: join(directory, 'temporary'),
+          temporaryDirectory: temporary,
           images,
           buildArgs,
           secrets: inputs.secrets,
@@ -95,6 +97,8 @@ export async function buildImage(call: ModuleCall, request: BuildRequest): Promi
       await output.end();
     }
   } finally {
+    // A build that was cut off leaves directories there that are closed to an ordinary user.
+    await job.host.driver.removeTree(temporary);
     await rm(directory, { recursive: true, force: true });
   }
 }
