@@ -1,12 +1,15 @@
 // Runs every pipeline of examples/ with real containers and compares with its expected.json.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { uuidv7 } from '@rivet/base';
 import { attemptLabels, createPodmanDriver } from '@rivet/containers';
 import { createLuaEngine } from '@rivet/lua';
 import { checkPipeline, createInputChecker, readBundle } from '@rivet/pipeline';
 import type { InputValues } from '@rivet/protocol';
-import { afterAll, describe, expect, it } from 'vitest';
+import { canLimit } from '@rivet/testing';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { coreModules, globalAliases } from './modules/registry.ts';
 import { recordJob } from './testing/job-recorder.ts';
 
@@ -26,6 +29,8 @@ interface Expected {
   /** What is in no line of the log, nor in the summary. */
   readonly hidden?: string[];
   readonly summary?: string;
+  /** Whether it has limits, which not every machine can hold it to. */
+  readonly limited?: boolean;
 }
 
 const directory = resolve(import.meta.dirname, '../../../examples');
@@ -34,6 +39,14 @@ const examples = readdirSync(directory).filter((name) =>
 );
 const driver = createPodmanDriver();
 const lua = createLuaEngine();
+let hasLimits: boolean;
+
+beforeAll(async () => {
+  const place = await mkdtemp(join(tmpdir(), 'rivet-examples-'));
+  const labels = { 'dev.rivet.test': uuidv7() };
+  hasLimits = canLimit(await driver.check({ labels, directory: join(place, 'check') }));
+  await driver.removeTree(place);
+});
 
 afterAll(async () => {
   await lua.close();
@@ -41,10 +54,11 @@ afterAll(async () => {
 });
 
 describe.concurrent('the example', () => {
-  it.each(examples)('%s ends as its expected.json says', async (name) => {
+  it.for(examples)('%s ends as its expected.json says', async (name, { skip }) => {
     const expected = JSON.parse(
       readFileSync(join(directory, name, 'expected.json'), 'utf8'),
     ) as Expected;
+    skip(expected.limited === true && !hasLimits, 'this machine cannot hold it to its limits');
     const bundle = await readBundle(join(directory, name, 'pipeline.lua'));
     const evaluation = { modules: coreModules(), globals: globalAliases };
     const checked = await checkPipeline(lua, bundle, evaluation);

@@ -1,5 +1,6 @@
 // What integration tests have in common: databases, our programs as processes, a check for what is
 // left behind.
+export { canLimit } from './can-limit.ts';
 export { type DatabaseServer, startDatabaseServer } from './database-server.ts';
 export { askDatabase } from './faults/ask-database.ts';
 export { createMovingClock, type MovingClock } from './faults/moving-clock.ts';
