@@ -1,5 +1,5 @@
 // The check for leaks finds what it is there for.
-import { mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type HostProcess, startProcess } from '@rivet/processes';
@@ -26,6 +26,12 @@ test('an empty directory that nobody uses is no leak', async () => {
 test('a file that was left behind is named', async () => {
   await writeFile(join(directory, 'left'), '');
   expect(await findLeaks(directory, 0)).toEqual([`file ${join(directory, 'left')}`]);
+});
+
+test('what the Podman of an ordinary user keeps is no leak', async () => {
+  await mkdir(join(directory, 'podman-run-1000'));
+  await mkdir(join(directory, 'containers-user-1000'));
+  expect(await findLeaks(directory, 0)).toEqual([]);
 });
 
 test('a process that still works in the directory is named, until it ends', async () => {

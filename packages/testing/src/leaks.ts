@@ -6,6 +6,12 @@ import { sleep } from '@rivet/base';
 import { startProcess } from '@rivet/processes';
 
 /**
+ * What is there for whatever comes next: of vitest, of Node, and of the Podman of an ordinary user
+ * who has no directory for the session.
+ */
+const KEPT = /^(?:vitest|node-compile-cache|v8-compile-cache|(?:podman-run|containers-user)-\d+$)/;
+
+/**
  * One line for each thing that still uses `directory`.
  * @param patienceMs how long to wait for what is just ending
  */
@@ -25,10 +31,7 @@ export async function findLeaks(directory: string, patienceMs: number): Promise<
 
 async function leakedFiles(directory: string): Promise<string[]> {
   const names = await readdir(directory).catch(() => []);
-  // What vitest and Node keep there is theirs.
-  return names
-    .filter((name) => !/^(vitest|node-compile-cache|v8-compile-cache)/.test(name))
-    .map((name) => `file ${join(directory, name)}`);
+  return names.filter((name) => !KEPT.test(name)).map((name) => `file ${join(directory, name)}`);
 }
 
 /** Processes that work in the directory or were started with a path in it. */
