@@ -1,6 +1,6 @@
 // A runner for tests: real directories and real HTTP, a driver that only remembers, and an engine
 // that the test plays.
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLogger } from '@rivet/base';
@@ -74,10 +74,24 @@ export function memoryDriver(): MemoryDriver {
     },
     pruneImages: async () => 0,
     storageDirectory: async () => undefined,
-    removeTree: (path) => rm(path, { recursive: true, force: true }),
+    removeTree,
     close: async () => undefined,
   };
   return driver;
+}
+
+/** Takes along what is closed even to its owner, as a driver has to. */
+async function removeTree(path: string): Promise<void> {
+  // What cannot be opened is told of by the removal.
+  await openDirectories(path).catch(() => undefined);
+  await rm(path, { recursive: true, force: true });
+}
+
+async function openDirectories(path: string): Promise<void> {
+  await chmod(path, 0o700);
+  for (const entry of await readdir(path, { withFileTypes: true })) {
+    if (entry.isDirectory()) await openDirectories(join(path, entry.name));
+  }
 }
 
 /** A container as the engine asks for it where a pipeline says nothing special. */
