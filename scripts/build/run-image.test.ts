@@ -1,5 +1,5 @@
 // `rivet run` from its image: the same answers as without, also of what an image cannot hold.
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -27,9 +27,20 @@ beforeAll(async () => {
 }, 120_000);
 
 afterAll(async () => {
+  // What is removed behind a run is removed with Podman, which may write to its home.
+  await vi.waitFor(async () => expect(await sweepers()).toEqual([]), { timeout: 60_000 });
   await rm(build, { recursive: true, force: true });
   await rm(files, { recursive: true, force: true });
 });
+
+/** Processes that remove what runs left; they are given the directory of the runs. */
+async function sweepers(): Promise<string[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+  const commands = await Promise.all(
+    pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')),
+  );
+  return commands.filter((words) => words.split('\0').includes(join(files, '.rivet/data')));
+}
 
 interface Answer {
   readonly code: number | null;
