@@ -21,7 +21,8 @@ local function hostile()
   end
   output.set("results", json.encode(results))
   -- Whatever was written anywhere but below out, and what refused archives left there.
-  output.set("elsewhere", read("find / -xdev -newer /tmp/marker -not -path '/proc/*' -not -path '*/__pycache__/*' -not -type d; find /workspace /tmp -newer /tmp/marker -not -path '/workspace/out*' -type f"))
+  -- /workspace and /.rivet may be of the same file system as all else.
+  output.set("elsewhere", read("find / -xdev -newer /tmp/marker -not -path '/workspace/*' -not -path '/.rivet/*' -not -path '/proc/*' -not -path '*/__pycache__/*' -not -type d; find /workspace /tmp -newer /tmp/marker -not -path '/workspace/out*' -type f"))
   output.set("left", read("find out -mindepth 1 -not -path 'out/good*'"))
   output.set("tree", read("cd out/good.tar && find . | sort && cat a/b.txt && readlink a/link"))
   output.set("modes", read("stat -c %a out/good.zip/a/b.txt"))
