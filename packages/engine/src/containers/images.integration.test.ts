@@ -202,6 +202,18 @@ describe('a job that builds an image', () => {
     expect(job.outputs.get('memory')).toBe('67108864\n');
   });
 
+  it('ends as it is told to in the middle of a step, and leaves nothing', async () => {
+    const stop = new AbortController();
+    const job = await run('container.build({ tag = "x" })', {
+      files: { Containerfile: `FROM ${BASE}\nRUN echo begun; sleep 1000\n` },
+      signal: stop.signal,
+      onLine({ text }) {
+        if (text === 'begun') stop.abort();
+      },
+    });
+    expect(job.outcome).toMatchObject({ state: 'canceled' });
+  });
+
   it.each([
     ['FROM $NONE\n', 'container.build: Containerfile:1: FROM $NONE needs a value for NONE'],
     ['FROM localhost/rivet-build/x-x-x-x:1\n', 'what a job built is seen by that job alone'],
