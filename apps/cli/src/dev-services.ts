@@ -3,7 +3,14 @@
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import { createService, type Program, RivetError, type Service, withDeadline } from '@rivet/base';
+import {
+  createService,
+  type Program,
+  parseJsonObject,
+  RivetError,
+  type Service,
+  withDeadline,
+} from '@rivet/base';
 import type { HostProcess } from '@rivet/processes';
 import { describeEnd, startGuarded } from './guarded-program.ts';
 
@@ -156,11 +163,6 @@ function onLines(stream: Readable | undefined, told: (line: string) => void): vo
 }
 
 function parseEvent(line: string): ReadyEvent | undefined {
-  try {
-    const value: unknown = JSON.parse(line);
-    const isEvent = typeof value === 'object' && value !== null && 'event' in value;
-    return isEvent ? (value as ReadyEvent) : undefined;
-  } catch {
-    return undefined;
-  }
+  const value = parseJsonObject(line);
+  return value !== undefined && 'event' in value ? (value as ReadyEvent) : undefined;
 }

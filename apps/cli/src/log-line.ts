@@ -1,4 +1,5 @@
 // What programs log, for somebody who reads it: they write JSON for machines.
+import { parseJsonObject } from '@rivet/base';
 import type { Style } from './output.ts';
 
 /** A value that is no longer than this stands beside the message. */
@@ -30,16 +31,10 @@ interface Entry {
 }
 
 function parseEntry(line: string): Entry | undefined {
-  try {
-    const value: unknown = JSON.parse(line);
-    if (typeof value !== 'object' || value === null) return undefined;
-    const { level, name, msg } = value as Partial<Entry>;
-    const isEntry =
-      typeof level === 'number' && typeof name === 'string' && typeof msg === 'string';
-    return isEntry ? (value as Entry) : undefined;
-  } catch {
-    return undefined;
-  }
+  const value = parseJsonObject(line);
+  const { level, name, msg } = (value ?? {}) as Partial<Entry>;
+  const isEntry = typeof level === 'number' && typeof name === 'string' && typeof msg === 'string';
+  return isEntry ? (value as unknown as Entry) : undefined;
 }
 
 /** The levels of pino. */

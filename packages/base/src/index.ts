@@ -44,6 +44,7 @@ export {
   parseIpNetwork,
   specialAddress,
 } from './ip-address.ts';
+export { parseJsonObject } from './json-object.ts';
 export { createLimiter } from './limiter.ts';
 export { createLogger, type Logger, type LogLevel, silentLogger } from './logger.ts';
 export { didYouMean, nearest } from './nearest.ts';

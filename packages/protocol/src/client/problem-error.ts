@@ -1,5 +1,11 @@
 // Turns the answer to a refused request into the error that the server raised.
-import { type Detail, type ErrorCode, findErrorEntry, RivetError } from '@rivet/base';
+import {
+  type Detail,
+  type ErrorCode,
+  findErrorEntry,
+  parseJsonObject,
+  RivetError,
+} from '@rivet/base';
 import type { Problem } from '../api/problem.ts';
 import type { Answer } from './fetch.ts';
 import { readRetryAfter } from './retry-after.ts';
@@ -49,14 +55,9 @@ export function receivedError(
 }
 
 function parseProblem(text: string): Problem | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value !== 'object' || value === null) return undefined;
-    const { code, detail, status } = value as Partial<Problem>;
-    const whole =
-      typeof code === 'string' && typeof detail === 'string' && typeof status === 'number';
-    return whole ? (value as Problem) : undefined;
-  } catch {
-    return undefined;
-  }
+  const value = parseJsonObject(text);
+  const { code, detail, status } = (value ?? {}) as Partial<Problem>;
+  const whole =
+    typeof code === 'string' && typeof detail === 'string' && typeof status === 'number';
+  return whole ? (value as unknown as Problem) : undefined;
 }
