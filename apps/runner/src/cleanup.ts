@@ -1,5 +1,5 @@
-// What a runner that died left behind and nobody goes on with, removed when the next one starts on
-// the same state directory.
+// What a runner left behind and nobody goes on with, removed when the next one starts on the same
+// state directory, and what is still there when a runner stops.
 import { join } from 'node:path';
 import { describeThrown, type Logger } from '@rivet/base';
 import type { CheckPlace, ContainerDriver } from '@rivet/containers';
@@ -41,6 +41,20 @@ export async function removeLeftovers(
     } catch (error) {
       logger.error({ err: error, path }, `a directory stays: ${describeThrown(error)}`);
     }
+  }
+}
+
+/** At the end of the runner none of its containers is anybody's. Never rejects. */
+export async function removeAllContainers(
+  state: Pick<StateDirectory, 'owner'>,
+  driver: Pick<ContainerDriver, 'removeLabelled'>,
+  logger: Logger,
+): Promise<void> {
+  try {
+    const containers = await driver.removeLabelled(ownerLabels(state.owner));
+    if (containers > 0) logger.warn({ containers }, 'removed containers that no job had');
+  } catch (error) {
+    logger.error({ err: error }, `containers may be left: ${describeThrown(error)}`);
   }
 }
 

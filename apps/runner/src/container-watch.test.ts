@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { silentLogger } from '@rivet/base';
 import type { ContainerSummary } from '@rivet/containers';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { removeAllContainers, watchContainers } from './container-watch.ts';
+import { removeAllContainers } from './cleanup.ts';
+import { watchContainers } from './container-watch.ts';
 import { openStateDirectory, type StateDirectory } from './state-directory.ts';
 
 let directory: string;
@@ -82,9 +83,8 @@ it('looks again after a look that failed', async () => {
 
 it('removes all at the end, and bears that it cannot', async () => {
   const { driver, removed } = watchOf();
-  const own = { driver, state, logger: silentLogger };
-  await removeAllContainers(own);
+  await removeAllContainers(state, driver, silentLogger);
   expect(removed).toContain(state.owner);
   driver.removeLabelled = () => Promise.reject(new Error('Podman is ill'));
-  await removeAllContainers(own);
+  await removeAllContainers(state, driver, silentLogger);
 });

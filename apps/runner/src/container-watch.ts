@@ -1,7 +1,7 @@
 // Removes containers of this runner that no attempt and no slot of it knows: an earlier process was
 // killed while it started them, and they came after its successor had looked, or could not be
 // removed then.
-import { describeThrown, type Logger } from '@rivet/base';
+import type { Logger } from '@rivet/base';
 import type { ContainerDriver } from '@rivet/containers';
 import { ownerLabels } from './labels.ts';
 import { containersOf } from './left-attempts.ts';
@@ -37,20 +37,4 @@ export function watchContainers({ driver, state, logger }: ContainerWatchOptions
       logger.warn({ containers: left }, 'removed containers that no job has');
     },
   });
-}
-
-export interface OwnContainers {
-  readonly driver: Pick<ContainerDriver, 'removeLabelled'>;
-  readonly state: Pick<StateDirectory, 'owner'>;
-  readonly logger: Logger;
-}
-
-/** At the end of the runner none of its containers is anybody's. Never rejects. */
-export async function removeAllContainers({ driver, state, logger }: OwnContainers): Promise<void> {
-  try {
-    const containers = await driver.removeLabelled(ownerLabels(state.owner));
-    if (containers > 0) logger.warn({ containers }, 'removed containers that no job had');
-  } catch (error) {
-    logger.error({ err: error }, `containers may be left: ${describeThrown(error)}`);
-  }
 }

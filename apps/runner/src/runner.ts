@@ -7,10 +7,10 @@ import type { InstallationPolicy, RunJob } from '@rivet/engine';
 import type { LuaEngine } from '@rivet/lua';
 import type { ClaimedJob, ConnectRequest, HeldJob } from '@rivet/protocol';
 import { BundleCache } from './bundle-cache.ts';
-import { checkPlace, removeLeftovers } from './cleanup.ts';
+import { checkPlace, removeAllContainers, removeLeftovers } from './cleanup.ts';
 import type { Clock } from './clock.ts';
 import type { RunnerConfig } from './config.ts';
-import { removeAllContainers, watchContainers } from './container-watch.ts';
+import { watchContainers } from './container-watch.ts';
 import { type ReadDisk, readDisk } from './disk-space.ts';
 import { DiskWatch } from './disk-watch.ts';
 import { Disposal } from './disposal.ts';
@@ -299,7 +299,7 @@ export class Runner {
     await this.#warm?.stop();
     await this.#disposal.settle();
     if (this.#state === undefined) return;
-    await removeAllContainers({ driver, state: this.#state, logger });
+    await removeAllContainers(this.#state, driver, logger);
     await this.#state.release();
   }
 
