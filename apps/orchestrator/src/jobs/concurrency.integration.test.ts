@@ -32,8 +32,11 @@ afterEach(async () => {
 
 afterAll(() => database.close());
 
-async function count(text: string): Promise<number> {
-  const rows = await database.query<{ count: number }>({ name: text, text, repeatable: true });
+async function count(text: string, values: readonly unknown[] = []): Promise<number> {
+  const rows = await database.query<{ count: number }>(
+    { name: '', text, repeatable: true },
+    values,
+  );
   return rows[0]?.count ?? -1;
 }
 
@@ -166,6 +169,6 @@ test('jobs end once, with whole logs, while an orchestrator is killed repeatedly
     expect(complete).toBe(true);
   }
   const succeeded = `SELECT count(*)::int FROM job_attempts a JOIN jobs j ON j.id = a.job_id
-    WHERE a.result = 'succeeded' AND j.pipeline_name = '${ref}'`;
-  expect(await count(succeeded)).toBe(jobs);
+    WHERE a.result = 'succeeded' AND j.pipeline_name = $1`;
+  expect(await count(succeeded, [ref])).toBe(jobs);
 }, 180_000);
