@@ -2,6 +2,7 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { bytesOfBlock, decodeLogBlock, type LogLine } from '@rivet/protocol';
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, it, onTestFinished, vi } from 'vitest';
@@ -143,6 +144,37 @@ it('makes a job wait for a server that takes its time, and goes to disk when not
   const rest = await takeAll(queue, 300_000);
   const numbers = linesOf([...reading.entries, ...rest]).map(({ n }) => n);
   expect(numbers).toEqual(Array.from({ length: lineCount + 1 }, (_, index) => index + 1));
+});
+
+it('gives what is on disk while the job goes on telling without a pause', async () => {
+  const { queue } = await open();
+  const { waited, lineCount } = fill(queue);
+  const reading = await queue.peek(300_000, 1000);
+  await waited;
+  await queue.drop(reading);
+  const most = 20_000;
+  let told = lineCount;
+  let isEnough = false;
+  const telling = (async () => {
+    while (!isEnough && told < most) {
+      told += 1;
+      void queue.addLines(lines(told, ['told']));
+      await queue.add({ kind: 'summary', markdown: 'x'.repeat(1000) });
+      // Something comes with every turn, so also while something is being written.
+      await setImmediate();
+    }
+  })();
+  const taken = [...reading.entries];
+  while (taken.length < 100) {
+    const batch = await queue.peek(300_000, 1000);
+    taken.push(...batch.entries);
+    await queue.drop(batch);
+  }
+  expect(told).toBeLessThan(most);
+  isEnough = true;
+  await telling;
+  const numbers = linesOf([...taken, ...(await takeAll(queue))]).map(({ n }) => n);
+  expect(numbers).toEqual(Array.from({ length: told }, (_, index) => index + 1));
 });
 
 it('counts a large block by its text until a thread has packed it', async () => {

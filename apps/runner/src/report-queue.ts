@@ -57,6 +57,8 @@ export class ReportQueue {
   #reading = 0;
   readonly #toWrite = new WaitingEntries();
   #writing: Promise<void> | undefined;
+  /** Resolves with the next write to the disk, or with the end of writing. */
+  #written = Promise.withResolvers<void>();
   #closed = false;
   #waiting: (() => void)[] = [];
   #stall: NodeJS.Timeout | undefined;
@@ -113,10 +115,11 @@ export class ReportQueue {
     this.#nextDueAt = Number.POSITIVE_INFINITY;
     if (this.#memory.length > 0) return await this.#peekMemory(weightMax, entriesMax);
     if (!this.#onDisk) return EMPTY;
-    await this.settled();
     const { spool } = this.#options;
+    // Not until all of it is there: a job that talks without a pause never lets the queue settle.
+    while (spool.pendingBytes === 0 && this.#writing !== undefined) await this.#written.promise;
     const { entries, bytes } = await spool.peek(weightMax, entriesMax);
-    const isAll = bytes === spool.pendingBytes && this.#toWrite.length === 0;
+    const isAll = bytes === spool.pendingBytes && this.#toWrite.weight === 0;
     const weight = entries.reduce((sum, entry) => sum + weightOf(entry), 0);
     return { entries, weight, isAll: isAll && this.#isEmpty, place: { kind: 'disk', bytes } };
   }
@@ -227,6 +230,7 @@ export class ReportQueue {
         await this.#options.spool.append(taken.flatMap(({ entry }) => entry ?? []));
         // Only now: an entry on its way to the disk is still one that waits.
         for (const entry of taken) entry.moveTo(undefined);
+        this.#noteWritten();
         this.#letIn();
       }
     } catch (error) {
@@ -238,7 +242,13 @@ export class ReportQueue {
       this.#options.onFailure(error);
     } finally {
       this.#writing = undefined;
+      this.#noteWritten();
     }
+  }
+
+  #noteWritten(): void {
+    this.#written.resolve();
+    this.#written = Promise.withResolvers<void>();
   }
 
   #full(): boolean {
