@@ -190,28 +190,31 @@ function between(priority: string, mark: string): string {
 
 const WHOLE: Search = { parts: `taken AS (${firstJobs('')})`, valueCount: 0 };
 /**
- * The highest priority that has something. Of priorities without a mark nothing was given out yet,
- * so there is nothing to walk over between two that have one.
+ * From the first job of the highest priority that has something: what lies before it was looked at
+ * to find it. Of priorities without a mark nothing was given out yet, so there is nothing to walk
+ * over between two that have one.
  */
 const FROM_MARKS: Search = {
   parts: `first AS (
-     SELECT found.priority, found.mark
+     SELECT found.priority, found.job_id
      FROM unnest($9::int[], $10::uuid[], $11::int[])
          WITH ORDINALITY AS m(priority, mark, higher, n),
        LATERAL (
-         (SELECT q.priority, '${NO_ID}'::uuid AS mark FROM job_queue q
+         (SELECT q.priority, q.job_id FROM job_queue q
           WHERE (-q.priority, q.job_id) > (-m.higher, '${LAST_ID}')
             AND (-q.priority, q.job_id) < (-m.priority, '${NO_ID}') AND ${CLAIMABLE}
           ORDER BY -q.priority, q.job_id LIMIT 1)
          UNION ALL
-         (SELECT m.priority, m.mark FROM job_queue q
+         (SELECT q.priority, q.job_id FROM job_queue q
           WHERE ${between('m.priority', 'm.mark')} AND ${CLAIMABLE}
           ORDER BY -q.priority, q.job_id LIMIT 1)
          ORDER BY priority DESC LIMIT 1
        ) AS found
      ORDER BY m.n LIMIT 1
    ), taken AS (
-     ${firstJobs(`AND ${between('(SELECT priority FROM first)', '(SELECT mark FROM first)')}`)}
+     ${firstJobs(`AND ${between('(SELECT priority FROM first)', '(SELECT job_id FROM first)')}
+       -- One before all marks goes first, and is left to a claim without marks.
+       AND (SELECT job_id FROM first) >= $8`)}
    )`,
   valueCount: 3,
 };

@@ -80,6 +80,35 @@ function counting(): { db: Queryable; names: string[] } {
   return { db, names };
 }
 
+/** Counts the entries of the queue's index that each statement reads, dead ones too. */
+function countingEntries() {
+  const read = new Map<string, { claims: number; entries: number }>();
+  const db: Queryable = {
+    query: (statement, values) =>
+      database.transaction(
+        async (tx) => {
+          const before = await readEntries(tx);
+          const rows = await tx.query(statement, values);
+          const { claims, entries } = read.get(statement.name) ?? { claims: 0, entries: 0 };
+          const more = (await readEntries(tx)) - before;
+          read.set(statement.name, { claims: claims + 1, entries: entries + more });
+          return rows as never;
+        },
+        { repeatable: false },
+      ),
+  };
+  return { db, read };
+}
+
+/** Of this session, since statistics were last sent off: never within a transaction. */
+async function readEntries(tx: Queryable): Promise<number> {
+  const name = 'job_queue_order';
+  const [row] = await tx.query<{ entries: number }>(
+    once('', `SELECT pg_stat_get_xact_tuples_returned('${name}'::regclass)::int AS entries`),
+  );
+  return row?.entries ?? 0;
+}
+
 test('jobs come by priority and then by age, whichever statement finds them', async () => {
   const ids = [];
   for (const [ago, priority] of [
@@ -98,6 +127,17 @@ test('jobs come by priority and then by age, whichever statement finds them', as
   expect(claimed).toEqual([ids[1], ids[3], ids[0], ids[2], ids[4]]);
 });
 
+test('jobs of a priority that was never seen come by age, also those before all marks', async () => {
+  const urgent = await queue(4000, 5);
+  const ids = [];
+  for (const ago of [5000, 3000, 2000, 1000]) ids.push(await queue(ago));
+  const search = new QueueSearch(() => {});
+  const claimed: string[] = [];
+  const all = async (): Promise<number> => claimed.push(...(await claim(search, 1)));
+  await expect.poll(all, { timeout: 30_000, interval: 5 }).toBe(5);
+  expect(claimed).toEqual([urgent, ...ids]);
+});
+
 test('a backlog is taken by statements that begin where the one before ended', async () => {
   const ids = [];
   for (let ago = 30; ago > 0; ago -= 1) ids.push(await queue(ago * 1000));
@@ -108,6 +148,43 @@ test('a backlog is taken by statements that begin where the one before ended', a
   expect(claimed).toEqual(ids);
   expect(names[0]).toBe('claim_jobs');
   expect(names.filter((name) => name === 'claim_jobs_from').length).toBeGreaterThanOrEqual(7);
+});
+
+test('under an old snapshot a claim walks over none of what was launched and taken a moment ago', async () => {
+  // By a clock that is ahead: these are all of that moment.
+  const jobs = 600;
+  await run(
+    `INSERT INTO jobs (id, pipeline_id, version, pipeline_name, inputs, launched_by, tags, priority,
+       event) SELECT id, $1, 1, 'p', '{}', '', '[]', 0, 'api' FROM unnest($2::uuid[]) AS id`,
+    [pipelineId, Array.from({ length: jobs }, () => uuidv7(Date.now() + 3_600_000))],
+  );
+  await run(`INSERT INTO job_queue (job_id, priority, needs, pipeline_name)
+    SELECT id, 0, '{}', 'p' FROM jobs WHERE state = 'queued'`);
+  const holder = await database.connect();
+  try {
+    await holder.query('BEGIN ISOLATION LEVEL REPEATABLE READ');
+    await holder.query('SELECT FROM job_queue');
+    const search = new QueueSearch(() => {});
+    const [{ db, read }, claimed] = [countingEntries(), new Set<string>()];
+    while (claimed.size < jobs) for (const id of await claim(search, 20, db)) claimed.add(id);
+    const from = read.get('claim_jobs_from');
+    expect(from?.claims).toBeGreaterThan(0);
+    // Walking over half of them each time would be 300.
+    expect(from!.entries / from!.claims).toBeLessThan(100);
+  } finally {
+    await holder.end();
+  }
+});
+
+test('a job that was launched a moment ago waits for few claims of a backlog, wherever it lies', async () => {
+  // By a clock that is ahead: they stay of that moment.
+  for (let count = 0; count < 60; count += 1) await queue(-3_600_000 - count * 100);
+  const search = new QueueSearch(() => {});
+  for (let claims = 0; claims < 10; claims += 1) await claim(search, 1);
+  const late = await queue(-3_000_000);
+  const claimed = [];
+  for (let claims = 0; claims < 20; claims += 1) claimed.push(...(await claim(search, 1)));
+  expect(claimed).toContain(late);
 });
 
 test('a job of a priority that was never seen comes first, also between two looks at the whole queue', async () => {

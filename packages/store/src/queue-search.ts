@@ -1,9 +1,10 @@
 // Where claims begin to look, so that one never walks over what others have taken long ago: under
 // an old snapshot, which a backup may hold for hours, PostgreSQL cannot forget those entries.
 import { performance } from 'node:perf_hooks';
-import { type ClaimedRow, type ClaimJobsRequest, claimJobs, type QueueMark } from './claim-jobs.ts';
-import { earlier, launchedBefore } from './launch-bound.ts';
+import { type ClaimedRow, type ClaimJobsRequest, claimJobs } from './claim-jobs.ts';
+import { launchedBefore } from './launch-bound.ts';
 import { PipelineTurns, withoutFilled } from './pipeline-turns.ts';
+import { QueueMarks } from './queue-marks.ts';
 import type { Queryable } from './statement.ts';
 
 export type ClaimRequest = Omit<ClaimJobsRequest, 'marks' | 'turns'>;
@@ -13,12 +14,10 @@ const WHOLE_EVERY_MS = 900;
 /** Before that it is left alone for so many times as long as the last look took. */
 const WHOLE_PAUSE = 4;
 const GROUPS_MAX = 1000;
-const PRIORITIES_MAX = 16;
 
 /** What is known for runners with the same tags and pipelines. */
 interface Group {
-  /** By priority: nothing before it was left for them the last time. */
-  readonly marks: Map<number, string>;
+  readonly marks: QueueMarks;
   readonly turns: PipelineTurns;
   wholeAtMs: number;
   wholeTookMs: number;
@@ -55,13 +54,18 @@ export class QueueSearch {
   }
 
   async #claimInOrder(db: Queryable, request: ClaimRequest, group: Group): Promise<ClaimedRow[]> {
-    const sinceMs = performance.now() - group.wholeAtMs;
-    if (group.marks.size === 0 || sinceMs >= WHOLE_EVERY_MS) return whole(db, request, group);
-    const rows = await claimJobs(db, { ...request, marks: marksOf(group) });
-    const last = rows.at(-1);
-    if (last !== undefined) raise(group, last.priority, earlier(last.job_id, launchedBefore()));
-    if (rows.length >= request.slots.length) return rows;
-    const pauseMs = group.wholeAtMs + group.wholeTookMs * WHOLE_PAUSE - performance.now();
+    const { marks, wholeAtMs, wholeTookMs } = group;
+    const sinceMs = performance.now() - wholeAtMs;
+    if (marks.isEmpty || sinceMs >= WHOLE_EVERY_MS) return whole(db, request, group);
+    const { isClose } = marks;
+    const before = launchedBefore();
+    const rows = await claimJobs(db, { ...request, marks: marks.list() });
+    const filled = rows.length >= request.slots.length;
+    marks.noteTaken({ rows, filled, before });
+    if (filled) return rows;
+    // It may have left out what was launched a moment ago.
+    if (isClose) return claimRest(rows, request, (rest) => this.#claimInOrder(db, rest, group));
+    const pauseMs = wholeAtMs + wholeTookMs * WHOLE_PAUSE - performance.now();
     if (pauseMs > 0) {
       this.#timer ??= setTimeout(() => {
         this.#timer = undefined;
@@ -79,7 +83,10 @@ export class QueueSearch {
     if (known !== undefined) return known;
     const [oldest] = this.#groups.keys();
     if (this.#groups.size >= GROUPS_MAX && oldest !== undefined) this.#groups.delete(oldest);
-    const group = { marks: new Map(), turns: new PipelineTurns(), wholeAtMs: 0, wholeTookMs: 0 };
+    const group = {
+      ...{ marks: new QueueMarks(), turns: new PipelineTurns() },
+      ...{ wholeAtMs: 0, wholeTookMs: 0 },
+    };
     this.#groups.set(key, group);
     return group;
   }
@@ -101,38 +108,13 @@ async function claimRest(
 }
 
 async function whole(db: Queryable, request: ClaimRequest, group: Group): Promise<ClaimedRow[]> {
-  const { marks } = group;
   const startMs = performance.now();
   const before = launchedBefore();
   const rows = await claimJobs(db, request);
   group.wholeAtMs = performance.now();
   group.wholeTookMs = group.wholeAtMs - startMs;
-  const last = rows.at(-1);
-  if (last !== undefined) setMark(marks, last.priority, marks.get(last.priority) ?? '');
-  const allTaken = rows.length < request.slots.length;
-  for (const priority of marks.keys()) {
-    // Nothing is left of the priorities above that of the last one.
-    if (allTaken || last === undefined || priority > last.priority) marks.set(priority, before);
-    else if (priority === last.priority) marks.set(priority, earlier(last.job_id, before));
-  }
+  group.marks.noteWhole({ rows, filled: rows.length >= request.slots.length, before });
   return rows;
-}
-
-function marksOf({ marks }: Group): QueueMark[] {
-  return [...marks]
-    .map(([priority, from]) => ({ priority, from }))
-    .sort((a, b) => b.priority - a.priority);
-}
-
-function raise({ marks }: Group, priority: number, from: string): void {
-  const mark = marks.get(priority);
-  if (mark === undefined || mark < from) setMark(marks, priority, from);
-}
-
-function setMark(marks: Map<number, string>, priority: number, from: string): void {
-  marks.set(priority, from);
-  const [oldest] = marks.keys();
-  if (marks.size > PRIORITIES_MAX && oldest !== undefined) marks.delete(oldest);
 }
 
 function inOrder(a: ClaimedRow, b: ClaimedRow): number {

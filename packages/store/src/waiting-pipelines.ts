@@ -13,7 +13,6 @@ export interface WaitingPipeline {
   readonly first: string;
 }
 
-const NO_ID = '00000000-0000-0000-0000-000000000000';
 const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 /** The index `job_queue_shares`. */
 const ORDER = 'q.pipeline_name COLLATE "C", -q.priority, q.job_id';
@@ -30,11 +29,11 @@ export function isOfPipeline(priority: string, name: string, from: string): stri
 /** Jumps from pipeline to pipeline in the index, however many jobs each of them has. */
 const list = repeatable(
   'list_waiting_pipelines',
-  `WITH RECURSIVE waiting(priority, name, n) AS (
-     (SELECT q.priority, q.pipeline_name, 1 FROM job_queue q ORDER BY ${ORDER} LIMIT 1)
+  `WITH RECURSIVE waiting(priority, name, job_id, n) AS (
+     (SELECT q.priority, q.pipeline_name, q.job_id, 1 FROM job_queue q ORDER BY ${ORDER} LIMIT 1)
      UNION ALL
-     SELECT next.priority, next.name, w.n + 1 FROM waiting w, LATERAL (
-       SELECT q.priority, q.pipeline_name AS name FROM job_queue q
+     SELECT next.*, w.n + 1 FROM waiting w, LATERAL (
+       SELECT q.priority, q.pipeline_name, q.job_id FROM job_queue q
        WHERE (${ORDER}) > (w.name COLLATE "C", -w.priority, '${LAST_ID}'::uuid)
        ORDER BY ${ORDER} LIMIT 1) next
      WHERE w.n <= $3
@@ -43,7 +42,7 @@ const list = repeatable(
      (SELECT count(*) FROM waiting)::int AS walked
    FROM waiting w CROSS JOIN LATERAL (
      SELECT q.job_id AS first FROM job_queue q
-     WHERE ${isOfPipeline('w.priority', 'w.name', `'${NO_ID}'`)}
+     WHERE ${isOfPipeline('w.priority', 'w.name', 'w.job_id')}
        AND ${isClaimable('$1::text[]', '$2::text[]')}
      ORDER BY ${ORDER} LIMIT 1) f
    ${joinVersions('w.name')}
