@@ -219,15 +219,23 @@ function heapArguments(memoryBytes: number): string[] {
   return [`--max-old-space-size=${Math.ceil(slack(memoryBytes) / MEGABYTE)}`];
 }
 
-/** CPU time of a process so far in milliseconds, undefined when it cannot be read. */
-export function cpuTimeMs(pid: number): number | undefined {
+/** What a process has used, and has. */
+export interface ProcessUsage {
+  /** CPU time so far, in milliseconds. */
+  readonly cpuMs: number;
+  readonly residentBytes: number;
+}
+
+/** Undefined when it cannot be read. */
+export function usageOf(pid: number): ProcessUsage | undefined {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    const stat = readProcFile(`/proc/${pid}/stat`);
     // The name in parentheses may have spaces; utime and stime are the 12th and 13th field after
-    // it.
+    // it, and its pages in memory the 22nd.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    const ticks = Number(fields[11]) + Number(fields[12]);
-    return Number.isFinite(ticks) ? ticks * 10 : undefined;
+    const cpuMs = (Number(fields[11]) + Number(fields[12])) * 10;
+    const residentBytes = Number(fields[21]) * 4096;
+    return Number.isFinite(cpuMs + residentBytes) ? { cpuMs, residentBytes } : undefined;
   } catch {
     return undefined;
   }
@@ -236,19 +244,17 @@ export function cpuTimeMs(pid: number): number | undefined {
 /** Private writable memory of a process in bytes (VmData), undefined when it cannot be read. */
 export function dataBytes(pid: number): number | undefined {
   try {
-    const kilobytes = /^VmData:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'));
+    const kilobytes = /^VmData:\s+(\d+) kB/m.exec(readProcFile(`/proc/${pid}/status`));
     return kilobytes === null ? undefined : Number(kilobytes[1]) * 1024;
   } catch {
     return undefined;
   }
 }
 
-/** Resident memory of a process in bytes, undefined when it cannot be read. */
-export function residentBytes(pid: number): number | undefined {
-  try {
-    const pages = Number(readFileSync(`/proc/${pid}/statm`, 'latin1').split(' ')[1]);
-    return Number.isFinite(pages) ? pages * 4096 : undefined;
-  } catch {
-    return undefined;
-  }
+/**
+ * As UTF-8, which needs no buffer: anything else of a file without a size is read into 64 KB, with
+ * many programs so often that V8 collects its heap for nothing else.
+ */
+function readProcFile(path: string): string {
+  return readFileSync(path, 'utf8');
 }

@@ -3,7 +3,7 @@
 import { describeThrown, RivetError } from '@rivet/base';
 import { knownNames } from './known-names.ts';
 import { LuaFailures } from './lua-failure.ts';
-import { cpuTimeMs, type LuaPeer, type ProcessEnd, residentBytes } from './lua-process.ts';
+import { type LuaPeer, type ProcessEnd, usageOf } from './lua-process.ts';
 import { SourceLines } from './source-lines.ts';
 import type { LuaFunction, LuaValue, SourcePosition } from './values.ts';
 import type { LuaEvaluation, LuaHost, LuaLimits, LuaProgram, LuaVm } from './vm.ts';
@@ -73,7 +73,7 @@ export class ProcessVm implements LuaVm {
     this.#watch = setInterval(() => this.#look(), WATCH_INTERVAL_MS);
     this.#watch.unref();
     this.ended = process.exited();
-    this.#idleBytes = process.pid === undefined ? undefined : residentBytes(process.pid);
+    this.#idleBytes = process.pid === undefined ? undefined : usageOf(process.pid)?.residentBytes;
     process.attach({
       message: (message, bytes) => this.#receive(message, bytes),
       end: (end) => this.#ended(end),
@@ -265,15 +265,17 @@ export class ProcessVm implements LuaVm {
     this.#noting ??= setImmediate(() => {
       this.#noting = undefined;
       const { pid } = this.#process;
-      if (pid !== undefined && this.#over === undefined) this.#cpuMsAtMessage = cpuTimeMs(pid);
+      if (pid === undefined || this.#over !== undefined) return;
+      this.#cpuMsAtMessage = usageOf(pid)?.cpuMs;
     });
   }
 
   #look(): void {
     const { pid } = this.#process;
     if (pid === undefined || this.#over !== undefined) return;
-    const cpuMs = cpuTimeMs(pid);
-    const usedMs = (cpuMs ?? 0) - (this.#cpuMsAtMessage ?? cpuMs ?? 0);
+    const usage = usageOf(pid);
+    if (usage === undefined) return;
+    const usedMs = usage.cpuMs - (this.#cpuMsAtMessage ?? usage.cpuMs);
     for (const hurried of this.#hurried) {
       if (usedMs > hurried.cpuMs) {
         this.#end(hurried.error);
@@ -284,9 +286,8 @@ export class ProcessVm implements LuaVm {
       this.#end(this.#limit('cpu'));
       return;
     }
-    const bytes = residentBytes(pid);
-    if (bytes === undefined || this.#idleBytes === undefined) return;
-    if (bytes - this.#idleBytes > this.#limits.memoryBytes + MEMORY_MARGIN_BYTES) {
+    if (this.#idleBytes === undefined) return;
+    if (usage.residentBytes - this.#idleBytes > this.#limits.memoryBytes + MEMORY_MARGIN_BYTES) {
       this.#end(this.#limit('memory'));
     }
   }
