@@ -2,17 +2,13 @@
 import { formatSize, RivetError } from '@rivet/base';
 import type { OutputSink, OutputStream } from '@rivet/containers';
 import type { LuaValue } from '@rivet/lua';
-import { splitText } from '@rivet/protocol';
 import { type CutLines, createLineSplitter } from '../log/line-splitter.ts';
 import type { LinePlace, LogWriter } from '../log/log-writer.ts';
 import type { CommandRequest } from './command-request.ts';
+import { RecentLines } from './recent-lines.ts';
 
 /** Bytes of each stream that a script can capture. */
 const CAPTURE_BYTES_MAX = 10 * 1024 * 1024;
-/** Lines kept of both streams, for failure messages and `handle:logs()`. */
-const RECENT_LINES_MAX = 1000;
-/** Characters of them together; the last line is kept however long it is. */
-const RECENT_LENGTH_MAX = 256 * 1024;
 
 export interface CommandOutput {
   readonly sink: OutputSink;
@@ -46,7 +42,7 @@ export function createCommandOutput(
   const { redactor } = log;
   const redaction = { stdout: redactor.stream(), stderr: redactor.stream() };
   const splitters = { stdout: createLineSplitter(), stderr: createLineSplitter() };
-  const recent = createRecentLines();
+  const recent = new RecentLines();
   let overflow: RivetError | undefined;
   let givenUp: 'no' | 'asked' | 'said' = 'no';
 
@@ -94,60 +90,6 @@ export function createCommandOutput(
     recent: (count, stream) => recent.last(count, stream),
     get overflow() {
       return overflow;
-    },
-  };
-}
-
-/**
- * The last lines of a command. They are kept as they came, in few pieces: of most commands nobody
- * asks for them.
- */
-function createRecentLines() {
-  const pieces: { stream: OutputStream; lines: CutLines; buffer: Buffer }[] = [];
-  /** Of a piece that was left out: the next one goes there. */
-  let spare: Buffer = Buffer.alloc(0);
-  let count = 0;
-  let bytes = 0;
-  const shrink = (): void => {
-    for (let [first] = pieces; first !== undefined && pieces.length > 1; [first] = pieces) {
-      const { lines } = first;
-      const enough =
-        count - lines.count >= RECENT_LINES_MAX || bytes - lines.text.length >= RECENT_LENGTH_MAX;
-      if (!enough) return;
-      count -= lines.count;
-      bytes -= lines.text.length;
-      pieces.shift();
-      if (first.buffer.length > spare.length) spare = first.buffer;
-    }
-  };
-  return {
-    add(stream: OutputStream, lines: CutLines): void {
-      const { length } = lines.text;
-      const buffer = spare.length >= length ? spare : Buffer.allocUnsafe(length);
-      if (buffer === spare) spare = Buffer.alloc(0);
-      buffer.set(lines.text);
-      const text = buffer.subarray(0, length);
-      pieces.push({ stream, lines: { count: lines.count, text }, buffer });
-      count += lines.count;
-      bytes += lines.text.length;
-      shrink();
-    },
-    last(wanted: number, of: OutputStream | undefined): string[] {
-      const all = pieces.flatMap(({ stream, lines }) =>
-        splitText(lines.text).map((line) => ({ stream, line })),
-      );
-      let length = 0;
-      const kept = all.slice(-RECENT_LINES_MAX).reverse();
-      const end = kept.findIndex(({ line }, index) => {
-        length += line.length;
-        return index > 0 && length > RECENT_LENGTH_MAX;
-      });
-      return kept
-        .slice(0, end === -1 ? kept.length : end)
-        .reverse()
-        .filter(({ stream }) => of === undefined || stream === of)
-        .slice(-wanted)
-        .map(({ line }) => line);
     },
   };
 }
