@@ -335,7 +335,7 @@ const luaK_patchclose = function(fs, list, level) {
 */
 const luaK_code = function(fs, i) {
     let f = fs.f;
-    dischargejpc(fs);  /* 'pc' will change */
+    if (fs.jpc !== NO_JUMP) dischargejpc(fs);  /* 'pc' will change */
     /* put new instruction in code array */
     f.code[fs.pc] = i;
     f.lineinfo[fs.pc] = fs.ls.lastline;
@@ -344,13 +344,9 @@ const luaK_code = function(fs, i) {
 };
 
 /*
-** Format and emit an 'iABC' instruction. (Assertions check consistency
-** of parameters versus opcode.)
+** Format and emit an 'iABC' instruction.
 */
 const luaK_codeABC = function(fs, o, a, b, c) {
-    lua_assert(lopcodes.getOpMode(o) === lopcodes.iABC);
-    lua_assert(lopcodes.getBMode(o) !== lopcodes.OpArgN || b === 0);
-    lua_assert(lopcodes.getCMode(o) !== lopcodes.OpArgN || c === 0);
     lua_assert(a <= lopcodes.MAXARG_A && b <= lopcodes.MAXARG_B && c <= lopcodes.MAXARG_C);
     return luaK_code(fs, lopcodes.CREATE_ABC(o, a, b, c));
 };
@@ -359,8 +355,6 @@ const luaK_codeABC = function(fs, o, a, b, c) {
 ** Format and emit an 'iABx' instruction.
 */
 const luaK_codeABx = function(fs, o, a, bc) {
-    lua_assert(lopcodes.getOpMode(o) === lopcodes.iABx || lopcodes.getOpMode(o) === lopcodes.iAsBx);
-    lua_assert(lopcodes.getCMode(o) === lopcodes.OpArgN);
     lua_assert(a <= lopcodes.MAXARG_A && bc <= lopcodes.MAXARG_Bx);
     return luaK_code(fs, lopcodes.CREATE_ABx(o, a, bc));
 };

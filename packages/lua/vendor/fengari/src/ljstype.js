@@ -68,6 +68,8 @@ const lislalnum = function(c) {
     return (luai_ctype_[c+1] & ((1<<ALPHABIT)|(1<<DIGITBIT))) !== 0;
 };
 
+module.exports.ALNUM      = (1<<ALPHABIT)|(1<<DIGITBIT);
+module.exports.ctype      = luai_ctype_; /* of each byte, and of EOZ in front of them */
 module.exports.lisdigit   = lisdigit;
 module.exports.lislalnum  = lislalnum;
 module.exports.lislalpha  = lislalpha;

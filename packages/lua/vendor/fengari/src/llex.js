@@ -13,6 +13,8 @@ const {
 const ldebug   = require('./ldebug.js');
 const ldo      = require('./ldo.js');
 const {
+    ALNUM,
+    ctype,
     lisdigit,
     lislalnum,
     lislalpha,
@@ -24,6 +26,7 @@ const {
     luaS_bless,
     luaS_hash,
     luaS_hashlongstr,
+    luaS_hashpart,
     luaS_new
 } = require('./lstring.js');
 const {
@@ -161,6 +164,8 @@ class LexState {
         this.L = null;
         this.z = null; /* input stream */
         this.buff = null;  /* buffer for tokens */
+        this.from = -1;  /* where the token lies that was taken without the buffer, -1: it was not */
+        this.to = -1;
         this.h = null;  /* to reuse constants */
         this.strings = null;  /* to reuse strings */
         this.dyd = null;  /* dynamic structures used by the parser */
@@ -219,6 +224,72 @@ const luaX_newstring = function(ls, str) {
     if (known === undefined) ls.strings.set(hash, ts);  /* not in use yet? */
     else ts = known;  /* re-use value previously stored */
     return ts;
+};
+
+/*
+** Rivet: what lies in the input as a whole is taken from there, without a copy of each byte. Skips
+** the bytes between the current one and 'to', which becomes the current one.
+*/
+const skip_to = function(ls, to) {
+    let z = ls.z;
+    ls.offset += to + 1 - z.off;
+    z.n -= to + 1 - z.off;
+    z.off = to + 1;
+    ls.current = z.buffer[to];
+};
+
+/*
+** Rivet: takes the token from the current byte up to 'to', and the string in it, which 'quotes'
+** bytes at both ends are no part of.
+*/
+const take_to = function(ls, to, quotes) {
+    let bytes = ls.z.buffer;
+    ls.from = ls.z.off - 1;
+    ls.to = to;
+    let first = ls.from + quotes, end = to - quotes;
+    skip_to(ls, to);
+    let hash = luaS_hashpart(bytes, first, end);
+    let ts = ls.strings.get(hash);
+    if (ts === undefined) {
+        ts = luaS_new(ls.L, bytes.subarray(first, end));
+        ts.hash = hash;
+        ls.strings.set(hash, ts);
+    }
+    return ts;
+};
+
+/* the end of the run of blanks after the current byte; the last byte of the input is left alone */
+const blanks_end = function(z) {
+    let bytes = z.buffer, end = z.off + z.n - 1, i = z.off;
+    while (i < end && bytes[i] === 32 /* (' ').charCodeAt(0) */) i++;
+    return i;
+};
+
+/* the end of the name that the current byte begins, -1 when the input may end before it does */
+const name_end = function(z) {
+    let bytes = z.buffer, end = z.off + z.n, i = z.off;
+    while (i < end && (ctype[bytes[i] + 1] & ALNUM) !== 0) i++;
+    return i < end ? i : -1;
+};
+
+/* the byte after a string without escapes, -1 when it has some, or has no end here */
+const string_end = function(z, del) {
+    let bytes = z.buffer, end = z.off + z.n - 1;
+    for (let i = z.off; i < end; i++) {
+        let c = bytes[i];
+        if (c === del) return i + 1;
+        if (c === 92 /* ('\\').charCodeAt(0) */ || c === 10 /* ('\n').charCodeAt(0) */ || c === 13 /* ('\r').charCodeAt(0) */) break;
+    }
+    return -1;
+};
+
+/* what a name is to the parser */
+const token_of = function(ts) {
+    if (ts.token === 0) {
+        let kidx = token_to_index[luaS_hashlongstr(ts)];
+        ts.token = kidx !== void 0 && kidx <= 22 ? kidx + FIRST_RESERVED : TK_NAME;
+    }
+    return ts.token;
 };
 
 /*
@@ -312,7 +383,8 @@ const txtToken = function(ls, token) {
         case TK_NAME: case TK_STRING:
         case TK_FLT: case TK_INT:
             // save(ls, 0);
-            return lobject.luaO_pushfstring(ls.L, to_luastring("'%s'", true), luaZ_buffer(ls.buff));
+            return lobject.luaO_pushfstring(ls.L, to_luastring("'%s'", true),
+                ls.from < 0 ? luaZ_buffer(ls.buff) : ls.z.buffer.subarray(ls.from, ls.to));
         default:
             return luaX_token2str(ls, token);
     }
@@ -453,6 +525,11 @@ const readdecesc = function(ls) {
 };
 
 const read_string = function(ls, del, seminfo) {
+    let end = string_end(ls.z, del);
+    if (end >= 0) {
+        seminfo.ts = take_to(ls, end, 1);
+        return;
+    }
     save_and_next(ls);  /* keep delimiter (for error messages) */
 
     while (ls.current !== del) {
@@ -525,12 +602,12 @@ const token_to_index = Object.create(null); /* don't want to return true for e.g
 luaX_tokens.forEach((e, i)=>token_to_index[luaS_hash(e)] = i);
 
 const isreserved = function(w) {
-    let kidx = token_to_index[luaS_hashlongstr(w)];
-    return kidx !== void 0 && kidx <= 22;
+    return token_of(w) !== TK_NAME;
 };
 
 const llex = function(ls, seminfo, token) {
     luaZ_resetbuffer(ls.buff);
+    ls.from = -1;
     for (;;) {
         token.line = ls.linenumber;
         token.column = ls.offset - ls.linestart + 1;
@@ -546,7 +623,8 @@ const llex = function(ls, seminfo, token) {
             case 12 /* ('\f').charCodeAt(0) */:
             case 9 /* ('\t').charCodeAt(0) */:
             case 11 /* ('\v').charCodeAt(0) */: {  /* spaces */
-                next(ls);
+                if (ls.z.n > 1) skip_to(ls, blanks_end(ls.z));
+                else next(ls);
                 break;
             }
             case 45 /* ('-').charCodeAt(0) */: {  /* '-' or '--' (comment) */
@@ -634,16 +712,16 @@ const llex = function(ls, seminfo, token) {
             }
             default: {
                 if (lislalpha(ls.current)) {  /* identifier or reserved word? */
-                    do {
-                        save_and_next(ls);
-                    } while (lislalnum(ls.current));
-                    let ts = luaX_newstring(ls, luaZ_buffer(ls.buff));
-                    seminfo.ts = ts;
-                    let kidx = token_to_index[luaS_hashlongstr(ts)];
-                    if (kidx !== void 0 && kidx <= 22)  /* reserved word? */
-                        return kidx + FIRST_RESERVED;
-                    else
-                        return TK_NAME;
+                    let end = name_end(ls.z);
+                    if (end >= 0) {
+                        seminfo.ts = take_to(ls, end, 0);
+                    } else {
+                        do {
+                            save_and_next(ls);
+                        } while (lislalnum(ls.current));
+                        seminfo.ts = luaX_newstring(ls, luaZ_buffer(ls.buff));
+                    }
+                    return token_of(seminfo.ts);
                 } else {  /* single-char tokens (+ - / ...) */
                     let c = ls.current;
                     next(ls);

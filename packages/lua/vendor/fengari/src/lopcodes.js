@@ -207,6 +207,7 @@ const MAXARG_Ax  = ((1<<SIZE_Ax)-1);
 const MAXARG_A   = ((1 << SIZE_A) - 1);
 const MAXARG_B   = ((1 << SIZE_B) - 1);
 const MAXARG_C   = ((1 << SIZE_C) - 1);
+const MASK_OP    = ((1 << SIZE_OP) - 1);
 
 /* this bit 1 means constant (0 means register) */
 const BITRK      = (1 << (SIZE_B - 1));
@@ -234,27 +235,16 @@ const RKASK = function(x) {
 };
 
 
-/* creates a mask with 'n' 1 bits at position 'p' */
-const MASK1 = function(n, p) {
-    return ((~((~0)<<(n)))<<(p));
-};
-
-/* creates a mask with 'n' 0 bits at position 'p' */
-const MASK0 = function(n, p) {
-    return (~MASK1(n, p));
-};
-
 const GET_OPCODE = function(i) {
     return i.opcode;
 };
 
 const SET_OPCODE = function(i, o) {
-    i.code = (i.code & MASK0(SIZE_OP, POS_OP)) | ((o << POS_OP) & MASK1(SIZE_OP, POS_OP));
-    return fullins(i);
+    return setarg(i, o, POS_OP, MASK_OP);
 };
 
-const setarg = function(i, v, pos, size) {
-    i.code = (i.code & MASK0(size, pos)) | ((v << pos) & MASK1(size, pos));
+const setarg = function(i, v, pos, mask) {
+    i.code = (i.code & ~(mask << pos)) | ((v & mask) << pos);
     return fullins(i);
 };
 
@@ -263,7 +253,7 @@ const GETARG_A = function(i) {
 };
 
 const SETARG_A = function(i,v) {
-    return setarg(i, v, POS_A, SIZE_A);
+    return setarg(i, v, POS_A, MAXARG_A);
 };
 
 const GETARG_B = function(i) {
@@ -271,7 +261,7 @@ const GETARG_B = function(i) {
 };
 
 const SETARG_B = function(i,v) {
-    return setarg(i, v, POS_B, SIZE_B);
+    return setarg(i, v, POS_B, MAXARG_B);
 };
 
 const GETARG_C = function(i) {
@@ -279,7 +269,7 @@ const GETARG_C = function(i) {
 };
 
 const SETARG_C = function(i,v) {
-    return setarg(i, v, POS_C, SIZE_C);
+    return setarg(i, v, POS_C, MAXARG_C);
 };
 
 const GETARG_Bx = function(i) {
@@ -287,7 +277,7 @@ const GETARG_Bx = function(i) {
 };
 
 const SETARG_Bx = function(i,v) {
-    return setarg(i, v, POS_Bx, SIZE_Bx);
+    return setarg(i, v, POS_Bx, MAXARG_Bx);
 };
 
 const GETARG_Ax = function(i) {
@@ -295,7 +285,7 @@ const GETARG_Ax = function(i) {
 };
 
 const SETARG_Ax = function(i,v) {
-    return setarg(i, v, POS_Ax, SIZE_Ax);
+    return setarg(i, v, POS_Ax, MAXARG_Ax);
 };
 
 const GETARG_sBx = function(i) {
@@ -313,23 +303,23 @@ const fullins = function(ins) {
     if (typeof ins === "number") {
         return {
             code:   ins,
-            opcode: (ins >> POS_OP) & MASK1(SIZE_OP, 0),
-            A:      (ins >> POS_A)  & MASK1(SIZE_A,  0),
-            B:      (ins >> POS_B)  & MASK1(SIZE_B,  0),
-            C:      (ins >> POS_C)  & MASK1(SIZE_C,  0),
-            Bx:     (ins >> POS_Bx) & MASK1(SIZE_Bx, 0),
-            Ax:     (ins >> POS_Ax) & MASK1(SIZE_Ax, 0),
-            sBx:    ((ins >> POS_Bx) & MASK1(SIZE_Bx, 0)) - MAXARG_sBx
+            opcode: (ins >> POS_OP) & MASK_OP,
+            A:      (ins >> POS_A)  & MAXARG_A,
+            B:      (ins >> POS_B)  & MAXARG_B,
+            C:      (ins >> POS_C)  & MAXARG_C,
+            Bx:     (ins >> POS_Bx) & MAXARG_Bx,
+            Ax:     (ins >> POS_Ax) & MAXARG_Ax,
+            sBx:    ((ins >> POS_Bx) & MAXARG_Bx) - MAXARG_sBx
         };
     } else {
         let i = ins.code;
-        ins.opcode = (i >> POS_OP) & MASK1(SIZE_OP, 0);
-        ins.A      = (i >> POS_A)  & MASK1(SIZE_A,  0);
-        ins.B      = (i >> POS_B)  & MASK1(SIZE_B,  0);
-        ins.C      = (i >> POS_C)  & MASK1(SIZE_C,  0);
-        ins.Bx     = (i >> POS_Bx) & MASK1(SIZE_Bx, 0);
-        ins.Ax     = (i >> POS_Ax) & MASK1(SIZE_Ax, 0);
-        ins.sBx    = ((i >> POS_Bx) & MASK1(SIZE_Bx, 0)) - MAXARG_sBx;
+        ins.opcode = (i >> POS_OP) & MASK_OP;
+        ins.A      = (i >> POS_A)  & MAXARG_A;
+        ins.B      = (i >> POS_B)  & MAXARG_B;
+        ins.C      = (i >> POS_C)  & MAXARG_C;
+        ins.Bx     = (i >> POS_Bx) & MAXARG_Bx;
+        ins.Ax     = (i >> POS_Ax) & MAXARG_Ax;
+        ins.sBx    = ((i >> POS_Bx) & MAXARG_Bx) - MAXARG_sBx;
         return ins;
     }
 };

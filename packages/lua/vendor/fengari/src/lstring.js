@@ -12,6 +12,7 @@ class TString {
     constructor(L, str) {
         this.hash = null;
         this.realstring = str;
+        this.token = 0;  /* what it is as a word of a source; 0: nobody has asked yet */
     }
 
     getstr() {
@@ -34,7 +35,11 @@ const luaS_eqlngstr = function(a, b) {
    make sure this doesn't conflict with any of the anti-collision strategies in ltable */
 const luaS_hash = function(str) {
     lua_assert(is_luastring(str));
-    return "|" + Buffer.prototype.latin1Slice.call(str, 0, str.length);
+    return luaS_hashpart(str, 0, str.length);
+};
+
+const luaS_hashpart = function(bytes, from, to) {
+    return "|" + Buffer.prototype.latin1Slice.call(bytes, from, to);
 };
 
 const luaS_hashlongstr = function(ts) {
@@ -65,6 +70,7 @@ const luaS_newliteral = function(L, str) {
 module.exports.luaS_eqlngstr    = luaS_eqlngstr;
 module.exports.luaS_hash        = luaS_hash;
 module.exports.luaS_hashlongstr = luaS_hashlongstr;
+module.exports.luaS_hashpart    = luaS_hashpart;
 module.exports.luaS_bless       = luaS_bless;
 module.exports.luaS_new         = luaS_new;
 module.exports.luaS_newliteral  = luaS_newliteral;
