@@ -1,9 +1,10 @@
 // Claims from marks on: they leave nothing out for longer than a look at the whole queue is away,
 // and keep to the order of priority and age.
 import { randomBytes, randomUUID } from 'node:crypto';
+import { performance } from 'node:perf_hooks';
 import { silentLogger, uuidv7 } from '@rivet/base';
 import { useTestDatabase } from '@rivet/testing';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { createDatabase, type Database } from './database.ts';
 import { QueueSearch } from './queue-search.ts';
 import { insertRunner } from './runner-tokens.ts';
@@ -39,6 +40,10 @@ beforeAll(async () => {
 
 beforeEach(async () => {
   await run('DELETE FROM job_queue');
+});
+
+afterEach(() => {
+  vi.restoreAllMocks();
 });
 
 afterAll(() => database.close());
@@ -230,6 +235,37 @@ test('a job that comes to lie before the mark waits for a second at most, also b
     expect(before).toBeLessThan(150);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
+});
+
+test('the whole queue is looked at more seldom where that takes long each time', async () => {
+  let clockMs = 1_000_000;
+  vi.spyOn(performance, 'now').mockImplementation(() => clockMs);
+  for (let count = 0; count < 100; count += 1) await queue(60_000 - count);
+  let wholeMs = 200;
+  let looks = 0;
+  const slow: Queryable = {
+    query(statement, values) {
+      if (statement.name === 'claim_jobs') {
+        clockMs += wholeMs;
+        looks += 1;
+      }
+      return database.query(statement, values);
+    },
+  };
+  const search = new QueueSearch(() => {});
+  /** Claims every half second for so many seconds; how often the whole queue was looked at. */
+  const claimFor = async (seconds: number): Promise<number> => {
+    looks = 0;
+    const endMs = clockMs + seconds * 1000;
+    for (; clockMs < endMs; clockMs += 500) expect(await claim(search, 1, slow)).toHaveLength(1);
+    return looks;
+  };
+  await claimFor(3);
+  expect(await claimFor(12)).toBe(3);
+  // One that took long may have had bad luck.
+  wholeMs = 0;
+  await claimFor(5);
+  expect(await claimFor(12)).toBe(12);
 });
 
 test('a priority that was never seen is found as soon as the others have nothing', async () => {

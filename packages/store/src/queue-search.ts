@@ -11,6 +11,11 @@ export type ClaimRequest = Omit<ClaimJobsRequest, 'marks' | 'turns'>;
 
 /** The whole queue is looked at as often as this, in milliseconds. */
 const WHOLE_EVERY_MS = 900;
+/**
+ * Under an old snapshot it takes long, and no more than this part of the time is spent on what it
+ * takes longer than a claim from marks on.
+ */
+const WHOLE_SHARE_MAX = 1 / 20;
 /** Before that it is left alone for so many times as long as the last look took. */
 const WHOLE_PAUSE = 4;
 const GROUPS_MAX = 1000;
@@ -21,11 +26,14 @@ interface Group {
   readonly turns: PipelineTurns;
   wholeAtMs: number;
   wholeTookMs: number;
+  /** By how much the last two looks at the whole queue took longer than a claim from marks on. */
+  wholeExtraMs: readonly [number, number];
+  fromMarksTookMs: number;
 }
 
 /**
- * Claims by looking from a mark on, and at the whole queue once a second or when that gave too
- * little. A mark is only a hint: what comes to lie before it (a job that is tried again, one whose
+ * Claims by looking from a mark on, and at the whole queue once a second, more seldom where that
+ * takes long, or when a mark gave too little. A mark is only a hint: what comes to lie before it (a job that is tried again, one whose
  * launch took long, one by a slow clock) is found by the next look at the whole queue.
  */
 export class QueueSearch {
@@ -55,11 +63,14 @@ export class QueueSearch {
 
   async #claimInOrder(db: Queryable, request: ClaimRequest, group: Group): Promise<ClaimedRow[]> {
     const { marks, wholeAtMs, wholeTookMs } = group;
-    const sinceMs = performance.now() - wholeAtMs;
-    if (marks.isEmpty || sinceMs >= WHOLE_EVERY_MS) return whole(db, request, group);
+    const startMs = performance.now();
+    // The smaller one: the machine may have been busy with something else.
+    const everyMs = Math.max(WHOLE_EVERY_MS, Math.min(...group.wholeExtraMs) / WHOLE_SHARE_MAX);
+    if (marks.isEmpty || startMs - wholeAtMs >= everyMs) return whole(db, request, group);
     const { isClose } = marks;
     const before = launchedBefore();
     const rows = await claimJobs(db, { ...request, marks: marks.list() });
+    group.fromMarksTookMs = performance.now() - startMs;
     const filled = rows.length >= request.slots.length;
     marks.noteTaken({ rows, filled, before });
     if (filled) return rows;
@@ -84,8 +95,8 @@ export class QueueSearch {
     const [oldest] = this.#groups.keys();
     if (this.#groups.size >= GROUPS_MAX && oldest !== undefined) this.#groups.delete(oldest);
     const group = {
-      ...{ marks: new QueueMarks(), turns: new PipelineTurns() },
-      ...{ wholeAtMs: 0, wholeTookMs: 0 },
+      ...{ marks: new QueueMarks(), turns: new PipelineTurns(), fromMarksTookMs: 0 },
+      ...{ wholeAtMs: 0, wholeTookMs: 0, wholeExtraMs: [0, 0] as const },
     };
     this.#groups.set(key, group);
     return group;
@@ -113,6 +124,8 @@ async function whole(db: Queryable, request: ClaimRequest, group: Group): Promis
   const rows = await claimJobs(db, request);
   group.wholeAtMs = performance.now();
   group.wholeTookMs = group.wholeAtMs - startMs;
+  const extraMs = Math.max(0, group.wholeTookMs - group.fromMarksTookMs);
+  group.wholeExtraMs = [group.wholeExtraMs[1], extraMs];
   group.marks.noteWhole({ rows, filled: rows.length >= request.slots.length, before });
   return rows;
 }
