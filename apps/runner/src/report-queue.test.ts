@@ -63,6 +63,25 @@ async function takeAll(queue: ReportQueue, weightMax = 1e6): Promise<SpoolEntry[
   }
 }
 
+it('lets what a job prints all the time wait for company only since its last report', async () => {
+  vi.useFakeTimers({ toFake: ['performance'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const { queue } = await open();
+  const report = async (n: number): Promise<number | undefined> => {
+    void queue.addLines(lines(n, ['printed']));
+    const untilDueMs = queue.untilDueMs;
+    await queue.drop(await queue.peek(1e6, 1000));
+    return untilDueMs;
+  };
+  expect(await report(1)).toBe(15);
+  vi.advanceTimersByTime(5);
+  expect(await report(2)).toBe(10);
+  vi.advanceTimersByTime(25);
+  expect(await report(3)).toBe(0);
+  vi.advanceTimersByTime(60);
+  expect(await report(4)).toBe(15);
+});
+
 it('lets lines that Rivet writes itself wait longer for company than what a job prints', async () => {
   vi.useFakeTimers({ toFake: ['performance'] });
   onTestFinished(() => void vi.useRealTimers());

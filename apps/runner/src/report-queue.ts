@@ -12,6 +12,11 @@ import { WaitingEntries, WaitingEntry } from './waiting-entries.ts';
  */
 const COMPANY_MS = 15;
 /**
+ * Where a job has reported so short a time ago it talks all the time: what it told since has had
+ * company for as long as the last report is ago.
+ */
+const PAUSE_MS = 60;
+/**
  * The same of lines that Rivet writes itself, such as that a command begins: a report costs more
  * than a short command.
  */
@@ -69,6 +74,8 @@ export class ReportQueue {
   #dueAt: number | undefined;
   /** The same of what came since the last batch was read. */
   #nextDueAt = Number.POSITIVE_INFINITY;
+  /** When the last batch was read. */
+  #readAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: ReportQueueOptions) {
     this.#options = options;
@@ -97,7 +104,7 @@ export class ReportQueue {
     if (this.#closed) return undefined;
     this.#closeBlock();
     this.#push(WaitingEntry.of(entry));
-    return this.#told(COMPANY_MS);
+    return this.#told(this.#companyMs);
   }
 
   /** Takes lines, which are copied; the same goes for what it returns. */
@@ -106,13 +113,14 @@ export class ReportQueue {
     if (!this.#builder.hasRoomFor(lines)) this.#closeBlock();
     this.#builder.add(lines);
     if (this.#builder.isFull) this.#closeBlock();
-    return this.#told(lines.stream === 'system' ? OWN_LINES_COMPANY_MS : COMPANY_MS);
+    return this.#told(lines.stream === 'system' ? OWN_LINES_COMPANY_MS : this.#companyMs);
   }
 
   /** Reads entries from the front without taking them out: at least one when there are some. */
   async peek(weightMax: number, entriesMax: number): Promise<ReportBatch> {
     this.#closeBlock();
     this.#nextDueAt = Number.POSITIVE_INFINITY;
+    this.#readAt = performance.now();
     if (this.#memory.length > 0) return await this.#peekMemory(weightMax, entriesMax);
     if (!this.#onDisk) return EMPTY;
     const { spool } = this.#options;
@@ -159,6 +167,12 @@ export class ReportQueue {
 
   get #isEmpty(): boolean {
     return this.#memory.length === 0 && this.#builder.bytes === 0;
+  }
+
+  /** How long what is told now waits for company. */
+  get #companyMs(): number {
+    const agoMs = performance.now() - this.#readAt;
+    return agoMs < PAUSE_MS ? Math.max(0, COMPANY_MS - agoMs) : COMPANY_MS;
   }
 
   async #peekMemory(weightMax: number, entriesMax: number): Promise<ReportBatch> {

@@ -235,4 +235,23 @@ describe('on timers of the test', () => {
     for (const other of silent) other.become('gone');
     await Promise.all(silent.map(({ done }) => done));
   });
+
+  it('reads many outputs that are written to all the time in the same turns', async () => {
+    const outputs = Array.from({ length: 200 }, () => new FakeOutput());
+    const turns = new Set<number>();
+    let before = 0;
+    for (let ms = 0; ms < 1000; ms += 1) {
+      // Each at its own time, every 10 ms.
+      for (const output of outputs.filter((_, index) => index % 10 === ms % 10)) output.write('.');
+      await vi.advanceTimersByTimeAsync(1);
+      const read = outputs.reduce((sum, { text }) => sum + text.length, 0);
+      if (read > before && ms >= 500) turns.add(ms);
+      before = read;
+    }
+    expect(turns.size).toBeGreaterThanOrEqual(15);
+    expect(turns.size).toBeLessThanOrEqual(25);
+    for (const output of outputs) output.become('gone');
+    await Promise.all(outputs.map(({ done }) => done));
+    expect(outputs.map(({ text }) => text.length)).toEqual(outputs.map(() => 100));
+  });
 });

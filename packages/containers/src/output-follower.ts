@@ -3,6 +3,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { formatSize, RivetError, type Wakeup } from '@rivet/base';
 import type { OutputFile } from './command-files.ts';
+import { SharedTurn } from './shared-turn.ts';
 
 const READ_BYTES_MAX = 64 * 1024;
 /** Of an output that is large: fewer reads, of which each goes the whole way to the log. */
@@ -24,12 +25,14 @@ const TURN_MS = 10;
  * milliseconds. Where many commands print, a read for every line takes more of the processor than
  * all that is done with the line; what waits meanwhile is read at once.
  */
-const GAP_MS_EACH = 0.1;
-const GAP_MS_MAX = 20;
+const GAP_MS_EACH = 0.125;
+const GAP_MS_MAX = 25;
 /** Timers are no finer. */
 const GAP_MS_MIN = 1;
 /** How many outputs are followed just now. */
 let followed = 0;
+/** In which they are read where they are many: what was read together is reported together. */
+const turn = new SharedTurn();
 /**
  * Bytes that can wait in a file: commands are held back long before. A file that is ahead by more
  * has holes, which cost nobody anything but its reader.
@@ -139,7 +142,7 @@ async function waitForMore(
   const gapMs = Math.min(GAP_MS_MAX, followed * GAP_MS_EACH);
   const restMs = readAt + gapMs - performance.now();
   // Whoever waits for the end of a command waits for nothing else.
-  if (restMs >= GAP_MS_MIN && state() === 'running') await stateChange.wait(restMs);
+  if (restMs >= GAP_MS_MIN && state() === 'running') await turn.wait(stateChange, restMs);
   place.isAtEnd = false;
 }
 
