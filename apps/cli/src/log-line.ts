@@ -37,7 +37,7 @@ function parseEntry(line: string): Entry | undefined {
   return isEntry ? (value as unknown as Entry) : undefined;
 }
 
-/** The levels of pino. */
+/** Levels as our programs write them: the higher, the worse. */
 function kindOf(level: number, style: Style): string {
   if (level >= 50) return style.red('error: ');
   if (level >= 40) return style.yellow('warning: ');

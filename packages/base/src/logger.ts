@@ -1,6 +1,7 @@
 // The programs' own log: structured lines for operators, on standard error so that output stays
 // clean.
-import { pino } from 'pino';
+import { writeSync } from 'node:fs';
+import { hostname } from 'node:os';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
@@ -14,13 +15,79 @@ export interface Logger {
   child(fields: Record<string, unknown>): Logger;
 }
 
+/** As programs that read such logs know them. */
+const LEVELS = { debug: 20, info: 30, warn: 40, error: 50, silent: Number.POSITIVE_INFINITY };
+const STDERR = 2;
+/** How deep errors are looked for behind errors. */
+const CAUSES_MAX = 10;
+/** How long a pipe is left alone that is full, in milliseconds. */
+const FULL_PIPE_MS = 5;
+
 /** A logger that writes JSON lines to standard error. */
 export function createLogger(options: { name: string; level: LogLevel }): Logger {
-  return pino(
-    { name: options.name, level: options.level },
-    pino.destination({ fd: 2, sync: true }),
-  );
+  const { name, level } = options;
+  return loggerOf(LEVELS[level], { pid: process.pid, hostname: hostname(), name });
 }
 
 /** A logger that writes nothing. */
-export const silentLogger: Logger = pino({ level: 'silent' });
+export const silentLogger: Logger = loggerOf(LEVELS.silent, {});
+
+function loggerOf(least: number, own: Readonly<Record<string, unknown>>): Logger {
+  const lineOf = (level: number) => (fields: object, message: string) => {
+    if (level < least) return;
+    const time = Date.now();
+    writeLine(textOf({ level, time, ...own, ...fields, msg: message }));
+  };
+  return {
+    debug: lineOf(LEVELS.debug),
+    info: lineOf(LEVELS.info),
+    warn: lineOf(LEVELS.warn),
+    error: lineOf(LEVELS.error),
+    child: (fields) => loggerOf(least, { ...own, ...fields }),
+  };
+}
+
+/** A line as JSON; of fields that JSON cannot hold their names. */
+function textOf(line: Readonly<Record<string, unknown>>): string {
+  try {
+    return JSON.stringify(line, plain);
+  } catch {
+    const { level, time, pid, hostname: host, name, msg, ...fields } = line;
+    const unwritable = Object.keys(fields);
+    return JSON.stringify({ level, time, pid, hostname: host, name, unwritable, msg });
+  }
+}
+
+/** Errors have nothing that JSON shows, and large integers throw. */
+function plain(_key: string, value: unknown): unknown {
+  if (value instanceof Error) return describeError(value, CAUSES_MAX);
+  return typeof value === 'bigint' ? String(value) : value;
+}
+
+/** What happened, where, what else the error says of itself, and what it came from. */
+function describeError(error: Error, depth: number): object {
+  const { cause, ...facts } = error;
+  const { message, stack } = error;
+  return {
+    type: error.constructor.name,
+    ...facts,
+    message,
+    stack,
+    ...(error instanceof AggregateError && { errors: error.errors }),
+    ...(cause instanceof Error && depth > 0 && { cause: describeError(cause, depth - 1) }),
+  };
+}
+
+/** At once: the program may end with the next statement. */
+function writeLine(text: string): void {
+  const bytes = Buffer.from(`${text}\n`);
+  for (let offset = 0; offset < bytes.length; ) {
+    try {
+      offset += writeSync(STDERR, bytes, offset);
+    } catch (error) {
+      // Whoever read it is gone: there is nobody left to tell.
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') return;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, FULL_PIPE_MS);
+    }
+  }
+}
