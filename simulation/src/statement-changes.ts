@@ -16,6 +16,7 @@ const NAME_LENGTH_MAX = 50;
 const CLAIMS = /^claim_jobs/;
 const REPORTING_CLAIMS = /^claim_jobs.*_reporting$/;
 const PLAIN_CLAIMS = /^claim_jobs(?!.*_reporting$)/;
+const STORE_LINES = /^store_lines$/;
 const PLAIN_REPORTS = /^store_plain_reports$|^claim_jobs.*_reporting$/;
 
 /** @throws when the statement has not what is to be replaced */
@@ -59,6 +60,13 @@ const REPORT_MUTATIONS: readonly StatementMutation[] = [
     ],
   },
   {
+    name: 'reported lines are not fenced',
+    seed: 104,
+    changes: [
+      { statements: STORE_LINES, from: 'r.lease_id, r.seq', to: 'a.lease_id::text, r.seq' },
+    ],
+  },
+  {
     name: 'the sequence of plain reports is not checked',
     changes: [
       { statements: PLAIN_REPORTS, from: 'r.lease_id, r.seq - 1', to: 'r.lease_id, a.last_seq' },
@@ -66,11 +74,17 @@ const REPORT_MUTATIONS: readonly StatementMutation[] = [
   },
   {
     name: 'the number of a stored report is not kept',
-    changes: [{ statements: /^advance_attempts$/, from: 'last_seq = p.seq,', to: '' }],
+    changes: [
+      { statements: /^advance_attempts$/, from: 'last_seq = p.seq,', to: '' },
+      { statements: STORE_LINES, from: 'last_seq = h.seq,', to: '' },
+    ],
   },
   {
     name: 'the number of stored lines is not kept',
-    changes: [{ statements: /^advance_attempts$/, from: 'log_lines = p.log_lines,', to: '' }],
+    changes: [
+      { statements: /^advance_attempts$/, from: 'log_lines = p.log_lines,', to: '' },
+      { statements: STORE_LINES, from: 'log_lines = h.first_line + h.line_count - 1,', to: '' },
+    ],
   },
   {
     name: 'a report does not renew the lease',
@@ -78,6 +92,11 @@ const REPORT_MUTATIONS: readonly StatementMutation[] = [
       {
         statements: /^advance_attempts$|^store_plain_reports$|^claim_jobs.*_reporting$/,
         from: 'lease_until = now() + make_interval(',
+        to: 'lease_until = a.lease_until + 0 * make_interval(',
+      },
+      {
+        statements: STORE_LINES,
+        from: 'lease_until = clock_timestamp() + make_interval(',
         to: 'lease_until = a.lease_until + 0 * make_interval(',
       },
     ],
@@ -89,6 +108,11 @@ const REPORT_MUTATIONS: readonly StatementMutation[] = [
         statements: /^append_logs$/,
         from: 'SELECT job_id, attempt, first_line, line_count',
         to: 'SELECT job_id, attempt, first_line + 1, line_count',
+      },
+      {
+        statements: STORE_LINES,
+        from: 'SELECT job_id, attempt, first_line, line_count, substring',
+        to: 'SELECT job_id, attempt, first_line + 1, line_count, substring',
       },
     ],
   },

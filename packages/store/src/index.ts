@@ -57,6 +57,7 @@ export * from './queue-search.ts';
 export { createReader, type Reader } from './reader.ts';
 export * from './registration-tokens.ts';
 export * from './reported-attempts.ts';
+export * from './reported-lines.ts';
 export * from './restore.ts';
 export * from './runner-tokens.ts';
 export * from './runners.ts';

@@ -8,6 +8,7 @@ import { createDatabase, type Database } from './database.ts';
 import { findKnownRunner, listChangedRunners, runnerMarks, touchRunners } from './known-runners.ts';
 import type { PlainReport } from './plain-reports.ts';
 import { finishAttempts, lockReportedAttempts } from './reported-attempts.ts';
+import { type LinesReport, storeReportedLines } from './reported-lines.ts';
 import { once, type Queryable } from './statement.ts';
 
 const RUNNERS = 500;
@@ -32,6 +33,12 @@ const report: PlainReport = {
   ...{ jobId: jobId(GONE + 1), attempt: 1, runnerId: RUNNER, leaseId: LEASE, seq: 1 },
   end: { state: 'succeeded', reason: null, message: null, code: null },
 };
+const lines: LinesReport = {
+  ...report,
+  chunk: { firstLine: 1, lineCount: 1, bytes: Buffer.from('x') },
+  ...{ logBytes: 1, latestMs: 0 },
+};
+const LIMITS = { leaseSeconds: 30, logBytesMax: 1000, aheadMsMax: 1000 };
 const request: ClaimJobsRequest = {
   slots: [{ runnerId: RUNNER, requestId: randomUUID(), leaseId: randomUUID() }],
   fulfils: [],
@@ -45,6 +52,7 @@ const request: ClaimJobsRequest = {
 const statements: [string, string, (db: Queryable) => Promise<unknown>][] = [
   ['a claim that stores a report', 'running_attempts', (db) => claimJobs(db, request)],
   ['locking what was reported of', 'running_attempts', (db) => lockReportedAttempts(db, [report])],
+  ['storing reported lines', 'running_attempts', (db) => storeReportedLines(db, [lines], LIMITS)],
   [
     'finding who has a token',
     'runners',

@@ -11,6 +11,7 @@ import type { LogFollowers } from './log-follower.ts';
 import type { IncomingReport } from './report.ts';
 import { checkReport } from './report-content.ts';
 import { readReportedLog } from './reported-log.ts';
+import { isLines, storeLines } from './store-lines.ts';
 import { isPlain, storePlain } from './store-plain-reports.ts';
 import {
   ReportRefused,
@@ -146,10 +147,11 @@ export class ReportBatcher {
     // Of a lease that goes on nothing is shown.
     const shown = result.ending !== undefined || (result.kind === 'stored' && !isHeartbeat);
     if (shown) {
-      const { log } = incoming;
+      const lines = result.kind === 'stored' ? result.lines : undefined;
+      const blocks = lines === undefined ? incoming.log.blocks : [lines];
       // What ends a job is read with it.
       const isLogTold =
-        result.ending === undefined && followers?.stored(jobId, report.attempt, log.blocks);
+        result.ending === undefined && followers?.stored(jobId, report.attempt, blocks);
       notifier.jobChanged(jobId, isLogTold);
     }
     if (result.ending !== undefined) onEnd(runnerId);
@@ -203,19 +205,34 @@ export class ReportBatcher {
   async #run(lane: Lane, batch: readonly Waiting[]): Promise<void> {
     const apart = batch.filter(({ runnerId }) => this.#isApart(runnerId));
     const together = batch.filter((waiting) => !apart.includes(waiting));
-    const left = await this.#storePlain(lane, together);
-    await this.#storeTogether(lane, left);
+    await this.#storeTogether(lane, await this.#storeSimple(lane, together));
     for (const waiting of apart) this.#settleAlone(waiting);
   }
 
-  /** Stores what one statement can store; the result is what is left. Never throws. */
-  async #storePlain(lane: Lane, batch: readonly Waiting[]): Promise<readonly Waiting[]> {
-    const plain = batch.filter(isPlain);
-    if (plain.length === 0) return batch;
+  /** Stores what takes one statement of each kind; the result is what is left. Never throws. */
+  async #storeSimple(lane: Lane, batch: readonly Waiting[]): Promise<readonly Waiting[]> {
+    const { leaseSeconds } = this.#services;
+    const left = await this.#storeOfKind(batch, isPlain, (reports) =>
+      storePlain(lane.database, reports, leaseSeconds),
+    );
+    // The others are large, and a round trip more is nothing beside what they bring.
+    if (lane !== this.#small) return left;
+    return this.#storeOfKind(left, isLines, (reports) =>
+      storeLines(lane.database, reports, this.#services),
+    );
+  }
+
+  async #storeOfKind(
+    batch: readonly Waiting[],
+    isOfKind: (incoming: IncomingReport) => boolean,
+    store: (reports: readonly Waiting[]) => Promise<(ReportResult | undefined)[]>,
+  ): Promise<readonly Waiting[]> {
+    const ofKind = batch.filter(isOfKind);
+    if (ofKind.length === 0) return batch;
     try {
-      const results = await storePlain(lane.database, plain, this.#services.leaseSeconds);
+      const results = await store(ofKind);
       const stored = new Set<Waiting>();
-      for (const [index, waiting] of plain.entries()) {
+      for (const [index, waiting] of ofKind.entries()) {
         const result = results[index];
         if (result === undefined) continue;
         stored.add(waiting);

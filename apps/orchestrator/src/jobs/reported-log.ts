@@ -17,7 +17,7 @@ import { type AttemptRow, encodeLogChunk, type LogChunk } from '@rivet/store';
 /** A line's other fields and what stores it, in bytes. */
 const LINE_OVERHEAD_BYTES = 48;
 /** A clock may be wrong by this much before the time of a line is not believed, in milliseconds. */
-const AHEAD_MS_MAX = 24 * 3600 * 1000;
+export const AHEAD_MS_MAX = 24 * 3600 * 1000;
 /** Of the blocks of a report when they are open, in bytes; the runner sends a tenth of this. */
 const OPENED_BYTES_MAX = 48 * 1024 * 1024;
 /** After so many bytes other requests have their turn. */
@@ -34,6 +34,8 @@ export interface ReportedLog {
   chunks(attempt: Pick<AttemptRow, 'read_at'>): Promise<LogChunk[]>;
   /** What `chunks` gave last, where all of it are blocks: empty when it was not asked. */
   readonly blocks: readonly LogChunk[];
+  /** All of it, as it came, where that is one block; with the latest time of its lines. */
+  readonly only: { readonly chunk: LogChunk; readonly latestMs: number } | undefined;
 }
 
 /** Of a report that has none. */
@@ -43,6 +45,7 @@ export const NO_LOG: ReportedLog = {
   bytes: 0,
   chunks: async () => [],
   blocks: [],
+  only: undefined,
 };
 
 /**
@@ -77,6 +80,8 @@ export async function readReportedLog(
     if (turnOf(before) !== turnOf(opened)) await setImmediate();
   }
   let given: readonly LogChunk[] = [];
+  const [first, ...others] = blocks;
+  const isOnly = first !== undefined && others.length === 0 && logs.length === 0;
   return {
     firstLine,
     lineCount: next - (firstLine ?? next),
@@ -84,6 +89,7 @@ export async function readReportedLog(
     get blocks() {
       return given;
     },
+    only: isOnly ? { chunk: asItCame(first), latestMs: first.latestMs } : undefined,
     async chunks({ read_at }) {
       const chunks = blocks.map((block) => blockChunk(block, read_at));
       const [first] = logs;
@@ -147,10 +153,14 @@ function blockBytes({ runs, lineCount, textBytes }: LogBlockFacts): number {
   return textBytes - lineCount + lineCount * LINE_OVERHEAD_BYTES + origins;
 }
 
+function asItCame({ firstLine, lineCount, content }: CheckedBlock): LogChunk {
+  return { firstLine, lineCount, bytes: content };
+}
+
 function blockChunk(block: CheckedBlock, readAt: Date): LogChunk {
   const { firstLine, lineCount, content, latestMs } = block;
   const latest = readAt.getTime() + AHEAD_MS_MAX;
-  if (latestMs <= latest) return { firstLine, lineCount, bytes: content };
+  if (latestMs <= latest) return asItCame(block);
   const { runs, text } = openLogBlock(content);
   const believed = runs.map((run) =>
     run.timeMs > latest ? { ...run, timeMs: readAt.getTime() } : run,

@@ -6,6 +6,7 @@ import {
   advanceAttempts,
   appendLogs,
   applyStageChanges,
+  type LogChunk,
   lockReportedAttempts,
   lockReportedJob,
   type Queryable,
@@ -30,7 +31,13 @@ export interface StoreServices {
 
 /** What became of a report. */
 export type ReportResult =
-  | { readonly kind: 'stored'; readonly cancel: boolean; readonly ending: Ending }
+  | {
+      readonly kind: 'stored';
+      readonly cancel: boolean;
+      readonly ending: Ending;
+      /** All that was stored of the log, where it was stored as it came. */
+      readonly lines?: LogChunk;
+    }
   /** Its job has ended all the same, where `ending` says so. */
   | { readonly kind: 'refused'; readonly error: RivetError; readonly ending: Ending }
   /** Nothing was done: it needs a transaction of its own. */
