@@ -195,8 +195,9 @@ class History {
   }
 
   async #prepare(): Promise<void> {
-    // Ids are made from a store of random bytes, which may be left from another history.
-    for (let n = 0; n < 256; n += 1) uuidv7();
+    // Ids are made from a store of random bytes, of which another history has left some: when it
+    // is filled again, and by whose chance, must not depend on that one.
+    while (this.#self.refills === 0) uuidv7();
     const db = this.#database.plain;
     this.#pipeline = await insertSimulatedPipeline(db);
     for (const name of ['server one', 'server two']) this.#startServer(name);

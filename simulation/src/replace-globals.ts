@@ -161,7 +161,9 @@ function replaceChance(): void {
     },
     randomFillSync: (bytes: Buffer) => {
       const process = SimulatedProcess.current;
-      return process === undefined ? randomFillSync(bytes) : fill(process, bytes);
+      if (process === undefined) return randomFillSync(bytes);
+      process.refills += 1;
+      return fill(process, bytes);
     },
     randomUUID: () => {
       const process = SimulatedProcess.current;

@@ -27,6 +27,8 @@ export class SimulatedProcess {
   readonly world: ProcessWorld;
   /** Descriptors that it has open. */
   readonly files = new Set<number>();
+  /** How often a store of random bytes was filled for it. */
+  refills = 0;
   readonly #onDeath: () => void;
   #isAlive = true;
   /** Steps until it dies; undefined: it lives. */

@@ -1,8 +1,8 @@
 // Histories in processes of their own, where no other code has their time: as many at once as keep
 // the processors busy, each with a database of its own.
-import { execFile } from 'node:child_process';
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
-import { promisify } from 'node:util';
 import type { Mutation } from './mutations.ts';
 import type { SimulationServer } from './simulation-server.ts';
 
@@ -13,9 +13,10 @@ const PROCESSORS = Math.max(2, availableParallelism());
 const WORKERS_MAX = Math.min(16, 2 * PROCESSORS);
 /** A worker needs as long to start as for so many histories. */
 const HISTORIES_MIN = 20;
+/** A worker is given so many histories at a time, so that all of them end at about the same time. */
+const HISTORIES_GIVEN = 25;
 /** Room for what is made and forgotten: histories leave nothing. */
 const NODE_OPTIONS = ['--max-semi-space-size=64'];
-const OUTPUT_BYTES_MAX = 64 * 1024 ** 2;
 /** Of a worker that hangs: it does not outlive its run. */
 const START_MS_MAX = 200_000;
 const HISTORY_MS_MAX = 3000;
@@ -27,7 +28,15 @@ export interface SeedRange {
   readonly count: number;
 }
 
-/** What came of the histories that one worker went through: until one failed. */
+/** What a worker is given to do. */
+export interface Task extends SeedRange {
+  /** Whether its end has the hash of what happened, to compare it by. */
+  readonly isHashed?: boolean;
+  /** A deliberate mistake in each of the histories, by its name. */
+  readonly mutation?: string;
+}
+
+/** What came of histories that a worker went through: until one failed. */
 export interface SeedsEnd {
   readonly histories: number;
   /** Of what happened in all of them, where it was asked for. */
@@ -49,24 +58,34 @@ export function seedsMsMax(count: number): number {
   return START_MS_MAX + count * HISTORY_MS_MAX;
 }
 
-/** Goes through the histories of these seeds, in several workers. */
+/** Goes through the histories of these seeds, in several workers, until one fails. */
 export async function simulateSeeds(
   server: SimulationServer,
   { first, count }: SeedRange,
 ): Promise<SeedsEnd[]> {
+  const last = first + count - 1;
+  const tasks: Task[] = [];
+  for (let from = first; from <= last; from += HISTORIES_GIVEN) {
+    tasks.push({ first: from, count: Math.min(HISTORIES_GIVEN, last - from + 1) });
+  }
+  const ends: SeedsEnd[] = [];
   const workers = Math.min(WORKERS_MAX, Math.ceil(count / HISTORIES_MIN));
-  return await Promise.all(
-    Array.from({ length: workers }, (_, index) => {
-      const from = first + Math.floor((count * index) / workers);
-      const to = first + Math.floor((count * (index + 1)) / workers);
-      return runSeeds(server, { first: from, count: to - from });
-    }),
-  );
+  await share(server, workers, tasks, (_, end) => {
+    ends.push(end);
+    if (end.failed !== undefined) tasks.length = 0;
+  });
+  return ends;
 }
 
-/** Goes through the histories of these seeds one after the other, with a hash of what happened. */
-export function hashSeeds(server: SimulationServer, range: SeedRange): Promise<SeedsEnd> {
-  return runSeeds(server, range, ['--hash']);
+/** Goes through these histories one after the other. A hash of what happened for each range. */
+export async function hashSeeds(
+  server: SimulationServer,
+  ranges: readonly SeedRange[],
+): Promise<(string | undefined)[]> {
+  const hashes: (string | undefined)[] = [];
+  const tasks = ranges.map((range) => ({ ...range, isHashed: true }));
+  await share(server, 1, tasks, (_, { hash }) => void hashes.push(hash));
+  return hashes;
 }
 
 /** Looks for a history that notices each of these mistakes. */
@@ -74,38 +93,57 @@ export async function findMistakes(
   server: SimulationServer,
   mistakes: readonly Mutation[],
 ): Promise<Noticed> {
-  const parts = await Promise.all(
-    Array.from({ length: PROCESSORS }, (_, worker) => {
-      const mine = mistakes.filter((__, index) => index % PROCESSORS === worker);
-      const names = mine.flatMap(({ name }) => ['--mutation', name]);
-      const arguments_ = ['--seeds', String(TRIES), ...names];
-      return runWorker<{ noticed: Noticed }>(server, arguments_, MISTAKES_MS_MAX);
-    }),
-  );
-  return Object.assign({}, ...parts.map(({ noticed }) => noticed));
-}
-
-function runSeeds(
-  server: SimulationServer,
-  { first, count }: SeedRange,
-  options: readonly string[] = [],
-): Promise<SeedsEnd> {
-  const arguments_ = ['--seed', String(first), '--seeds', String(count), ...options];
-  return runWorker<SeedsEnd>(server, arguments_, seedsMsMax(count));
-}
-
-async function runWorker<End>(
-  server: SimulationServer,
-  arguments_: readonly string[],
-  msMax: number,
-): Promise<End> {
-  return await server.withDatabase(async (url) => {
-    const main = new URL('main.ts', import.meta.url).pathname;
-    const { stdout } = await promisify(execFile)(
-      process.execPath,
-      [...NODE_OPTIONS, main, '--database', url, ...arguments_],
-      { maxBuffer: OUTPUT_BYTES_MAX, timeout: msMax, killSignal: 'SIGKILL' },
-    );
-    return JSON.parse(stdout) as End;
+  const tasks = mistakes.map(({ name, seed: first = 1 }) => ({
+    ...{ first, count: TRIES, mutation: name },
+  }));
+  const noticed: Record<string, Noticed[string]> = {};
+  await share(server, PROCESSORS, tasks, ({ mutation }, { failed }) => {
+    const [fault = ''] = failed?.faults ?? [];
+    noticed[mutation] = failed === undefined ? null : { seed: failed.seed, fault };
   });
+  return noticed;
+}
+
+/** Has workers do these tasks, each the next one that is left; `heard` may take some away. */
+async function share<T extends Task>(
+  server: SimulationServer,
+  workers: number,
+  tasks: T[],
+  heard: (task: T, end: SeedsEnd) => void,
+): Promise<void> {
+  const work = (): Promise<void> =>
+    server.withDatabase(async (url) => {
+      const main = new URL('main.ts', import.meta.url).pathname;
+      const worker = fork(main, ['--database', url], { execArgv: NODE_OPTIONS });
+      const exit = once(worker, 'exit');
+      try {
+        for (let task = tasks.shift(); task !== undefined; task = tasks.shift()) {
+          heard(task, await perform(worker, task));
+        }
+      } finally {
+        if (worker.connected) worker.disconnect();
+        await exit;
+      }
+    });
+  await Promise.all(Array.from({ length: workers }, work));
+}
+
+async function perform(worker: ChildProcess, task: Task): Promise<SeedsEnd> {
+  const { first, count, mutation } = task;
+  const msMax = mutation === undefined ? seedsMsMax(count) : MISTAKES_MS_MAX;
+  const timer = setTimeout(() => worker.kill('SIGKILL'), msMax);
+  try {
+    return await new Promise((resolve, reject) => {
+      const exited = (code: number | null, signal: string | null): void =>
+        reject(new Error(`a worker ended (${signal ?? code}) in the ${count} from seed ${first}`));
+      worker.once('exit', exited);
+      worker.once('message', (end) => {
+        worker.off('exit', exited);
+        resolve(end as SeedsEnd);
+      });
+      worker.send(task);
+    });
+  } finally {
+    clearTimeout(timer);
+  }
 }
