@@ -31,7 +31,8 @@ const CAPACITY = 2;
 /** How long things break, and until when everything must have ended then, in milliseconds. */
 const CHAOS_MS = 13_000;
 const CALM_MS = 600_000;
-const LOOK_MS = 4000;
+/** How long after a change its job is looked at, when nothing breaks any more. */
+const LOOK_MS = 1000;
 /** Jobs have outputs in one history of so many: reports with any are stored in another way. */
 const WITH_OUTPUTS = 4;
 /** Claims that nobody heard of count against no rule. */
@@ -130,7 +131,10 @@ class History {
   readonly #ended = new Map<string, string>();
   #pipeline = '';
   #isCalm = false;
+  /** Whether an orchestrator said that a job has changed, since lost ones were looked for. */
   #jobChanged = false;
+  /** The same since all were looked at. */
+  #changedSinceLook = false;
 
   constructor(options: HistoryOptions) {
     const { seed, startMs, database, mutation } = options;
@@ -175,13 +179,13 @@ class History {
       await this.#pass(CHAOS_MS);
       this.#calmDown();
       const giveUpMs = this.#time.nowMs + CALM_MS;
-      let jobs = await this.#look();
+      await this.#look();
       while (this.#faults.length === 0 && !this.#isOver()) {
         if (this.#time.nowMs > giveUpMs) this.#faults.push('not everything came to its end');
         await this.#pass(LOOK_MS);
-        jobs = await this.#look();
+        if (this.#changedSinceLook) await this.#look();
       }
-      if (this.#faults.length === 0) await this.#compare(jobs);
+      if (this.#faults.length === 0) await this.#compare(await this.#look());
       // Without the end of its programs, which is no part of it.
       const events = [...this.#events];
       return { faults: this.#faults, tell: () => tellEvents(events), endMs: this.#time.nowMs };
@@ -252,6 +256,7 @@ class History {
           onQueue: () => tell((other) => other.wake()),
           onJob: () => {
             this.#jobChanged = true;
+            this.#changedSinceLook = true;
           },
           onRunner: (id) => tell((other) => other.runnerChanged(id)),
         }),
@@ -366,6 +371,7 @@ class History {
     this.#note(() => 'nothing breaks any more');
     this.#isCalm = true;
     this.#network.calmDown();
+    this.#record.calmDown();
     for (const process of [...this.#runners.values(), ...this.#processes()]) {
       process.dieAfter(Number.POSITIVE_INFINITY);
     }
@@ -389,6 +395,7 @@ class History {
 
   /** What has ended stays as it is. The jobs as they stand. */
   async #look(): Promise<readonly JobRow[]> {
+    this.#changedSinceLook = false;
     const jobs = await readSimulatedJobs(this.#database.plain, this.#pipeline);
     for (const { id, state, reason, attempt } of jobs) {
       const stand = `${state} (${reason}) in attempt ${attempt}`;

@@ -28,6 +28,8 @@ export interface Work {
   runner: SimulatedProcess | undefined;
 }
 
+/** Milliseconds from line to line when nothing breaks any more: what is left only has to end. */
+const CALM_PACE_MS = 2;
 /** Lines from one output to the next, where jobs have any. */
 const OUTPUT_EVERY = 3;
 
@@ -55,6 +57,7 @@ export class JobRecord {
   readonly #works = new Map<string, Work>();
   /** Who was given an attempt last, and how long its lease lasts at least. */
   readonly #given = new Map<string, { runner: SimulatedProcess; untilMs: number }>();
+  #isCalm = false;
 
   constructor(options: JobRecordOptions) {
     this.#options = options;
@@ -62,6 +65,11 @@ export class JobRecord {
 
   get works(): Iterable<Work> {
     return this.#works.values();
+  }
+
+  /** Nothing breaks any more: jobs hurry. */
+  calmDown(): void {
+    this.#isCalm = true;
   }
 
   find(jobId: string, attempt: number): Work | undefined {
@@ -89,7 +97,7 @@ export class JobRecord {
       // A job that goes on tells everything again, in the same order.
       for (let line = 1; line <= n; line += 1) await this.#setOutput(work, line, host);
       while (n < work.linesMax && !signal.aborted) {
-        await sleep(work.paceMs, signal);
+        await sleep(this.#paceOf(work), signal);
         if (signal.aborted) break;
         n += 1;
         this.#print(work, n);
@@ -99,7 +107,7 @@ export class JobRecord {
         await told;
         await this.#setOutput(work, n, host);
       }
-      if (!signal.aborted) await sleep(work.paceMs, signal);
+      if (!signal.aborted) await sleep(this.#paceOf(work), signal);
       return signal.aborted ? { state: 'canceled' } : work.outcome;
     } finally {
       if (work.runner === process) work.runner = undefined;
@@ -172,6 +180,10 @@ export class JobRecord {
     this.#works.set(`${jobId}.${attempt}`, work);
     work.runner = process;
     return work;
+  }
+
+  #paceOf({ paceMs }: Work): number {
+    return this.#isCalm ? Math.min(paceMs, CALM_PACE_MS) : paceMs;
   }
 
   async #setOutput(work: Work, line: number, { observer }: JobHost): Promise<void> {
