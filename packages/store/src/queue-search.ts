@@ -33,8 +33,9 @@ interface Group {
 
 /**
  * Claims by looking from a mark on, and at the whole queue once a second, more seldom where that
- * takes long, or when a mark gave too little. A mark is only a hint: what comes to lie before it (a job that is tried again, one whose
- * launch took long, one by a slow clock) is found by the next look at the whole queue.
+ * takes long, or when a mark gave too little. A mark is only a hint: what comes to lie before it (a
+ * job that is tried again, one whose launch took long, one by a slow clock) is found by the next
+ * look at the whole queue.
  */
 export class QueueSearch {
   readonly #groups = new Map<string, Group>();
