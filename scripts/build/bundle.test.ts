@@ -59,7 +59,7 @@ it('a runner decides what it is before it loads its packages, and loads no TLS',
     const entries = { runner: 'apps/runner/src/main.ts' };
     await bundle({ root, directory, entries, byPackage: { without } });
     const text = await readFile(join(directory, 'runner.cjs'), 'utf8');
-    const place = text.indexOf('runUnderInit();optimiseHotCode(false);');
+    const place = text.indexOf('runUnderInit();startWithFlags();optimiseHotCode(false);');
     expect(place).toBeGreaterThan(0);
     expect(text.indexOf('require("./')).toBeGreaterThan(place);
     const files = await readdir(directory);
