@@ -23,7 +23,7 @@ interface Passing {
   readonly database: Database;
 }
 
-export type Route = 'connect' | 'claim' | 'report' | 'reports' | 'bundle';
+export type Route = 'connect' | 'claim' | 'report' | 'reports' | 'leases' | 'bundle';
 
 /** What is changed. Nothing of it is set in a simulation without a mistake. */
 export interface Mutation {

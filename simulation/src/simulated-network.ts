@@ -187,6 +187,8 @@ export class SimulatedNetwork {
         this.#noteReports(body.reports, answer.results);
         return answer;
       },
+      renewLeases: (body, limits) =>
+        call('leases', body, limits, (server, sent) => server.renewLeases(token, sent)),
       bundle: (id, query, limits) =>
         call('bundle', query, limits, (server, sent) => server.bundle(token, id, sent), id),
     };

@@ -91,7 +91,7 @@ const REPORT_MUTATIONS: readonly StatementMutation[] = [
     changes: [
       {
         statements: /^advance_attempts$|^store_plain_reports$|^claim_jobs.*_reporting$/,
-        from: 'lease_until = now() + make_interval(',
+        from: 'lease_until = clock_timestamp() + make_interval(',
         to: 'lease_until = a.lease_until + 0 * make_interval(',
       },
       {

@@ -67,6 +67,7 @@ import { createStreamSlots } from './http/stream-slots.ts';
 import { ClaimDispatcher } from './jobs/claim-dispatcher.ts';
 import { createJobFollowers } from './jobs/job-feed.ts';
 import { createJobWatcher } from './jobs/job-watcher.ts';
+import { LeaseRenewals } from './jobs/lease-renewals.ts';
 import { createLogFollowers } from './jobs/log-follower.ts';
 import { ReportBatcher } from './jobs/report-batcher.ts';
 import { createVersionCache } from './jobs/version-cache.ts';
@@ -132,6 +133,7 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
     logBytesMax: config.logBytesMax,
     batching: config.batching,
   });
+  const leases = new LeaseRenewals({ database, reserved, databaseWatch, leaseSeconds });
   const sealing = createSealing({
     database,
     current: config.masterKey,
@@ -169,6 +171,7 @@ export async function createOrchestrator(config: Config, logger: Logger): Promis
     jobFollowers: createJobFollowers({ database, versions }, watcher),
     streams,
     reports,
+    leases,
     versions,
     metrics,
     sealer: sealing.sealer,

@@ -12,6 +12,7 @@ import type { StreamSlots } from './http/stream-slots.ts';
 import type { ClaimDispatcher } from './jobs/claim-dispatcher.ts';
 import type { JobFollowers } from './jobs/job-feed.ts';
 import type { JobWatcher } from './jobs/job-watcher.ts';
+import type { LeaseRenewals } from './jobs/lease-renewals.ts';
 import type { LogFollowers } from './jobs/log-follower.ts';
 import type { ReportBatcher } from './jobs/report-batcher.ts';
 import type { VersionCache } from './jobs/version-cache.ts';
@@ -46,6 +47,8 @@ export interface Services {
   readonly streams: StreamKeeper;
   /** Takes what runners report. */
   readonly reports: ReportBatcher;
+  /** Renews leases where reports take long. */
+  readonly leases: LeaseRenewals;
   readonly versions: VersionCache;
   readonly metrics: Metrics;
   /** Works once the orchestrator has started. */

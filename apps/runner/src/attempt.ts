@@ -55,6 +55,7 @@ export class Attempt {
    * Ends its containers at once: another runner may have the job soon, or nobody can hear of it.
    */
   readonly #fence = new AbortController();
+  #hasEnded = false;
   /** Why this runner, not a person, ended the job. */
   #cause: RivetError | undefined;
 
@@ -109,16 +110,34 @@ export class Attempt {
     ];
     const { pipeline, version } = this.#job;
     logger.info({ pipeline, version }, isLeft ? 'the job goes on' : 'the job starts');
-    const reporting = this.#reporter.run();
+    const reporting = this.#report();
     if (isLeft) await this.#sendAgain();
     const outcome = ledger.outcome ?? (await this.#runWhenConfirmed());
     // Nothing of a job runs any more when its end is told; its files go a little later.
     await this.#endContainers();
     this.#noteEnd(outcome);
     for (const dispose of disposers) dispose();
+    this.#hasEnded = true;
     this.#reporter.finish(outcome);
     logger.info({ state: outcome.state, reason: outcome.reason }, 'the job has ended');
     return reporting;
+  }
+
+  /** The lease is held until the end of the job is told: until then nobody else may have it. */
+  async #report(): Promise<ReportEnd> {
+    const { id: job, attempt, lease_id: leaseId } = this.#job;
+    const release = this.#context.leases.hold({
+      ...{ job, attempt, leaseId },
+      lease: this.#lease,
+      onCancel: () => this.#cancel.abort(),
+      // Also when its end has come through already, and nobody has heard of that yet.
+      onLost: () => this.#hasEnded || this.#fenceBecause(this.#lostError()),
+    });
+    try {
+      return await this.#reporter.run();
+    } finally {
+      release();
+    }
   }
 
   /** What an earlier process was told by the job, and the server was not told by that. */

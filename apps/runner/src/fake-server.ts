@@ -19,6 +19,7 @@ import {
   PROTOCOL_VERSION,
   partPackedReport,
   type RegisterRequest,
+  type RenewLeasesRequest,
   type ReportRequest,
   unpackReport,
 } from '@rivet/protocol';
@@ -38,7 +39,7 @@ export type Fault =
   | 'cut-after'
   | { readonly delayMs: number };
 
-export type CallName = 'register' | 'connect' | 'token' | 'claim' | 'report' | 'reports';
+export type CallName = 'register' | 'connect' | 'token' | 'claim' | 'report' | 'reports' | 'leases';
 
 /** Good for one runner. */
 export const REGISTRATION_TOKEN = `rvg_${'r'.repeat(43)}`;
@@ -216,7 +217,18 @@ export class FakeServer {
       const { reports } = body as { reports: JobReport[] };
       return { results: reports.map((report) => this.#reportBeside(report)) };
     }
+    if (name === 'leases') return this.#renewLeases(body as RenewLeasesRequest);
     return this.#report(path.split('/').at(-2) ?? '', body as ReportRequest);
+  }
+
+  #renewLeases({ leases }: RenewLeasesRequest): object {
+    const results = leases.map(({ job_id, lease_id }) => {
+      const job = this.#jobs.get(job_id);
+      const isHeld = job?.claimed.lease_id === lease_id && !job.lost && job.outcomes.length === 0;
+      if (!isHeld) return { job_id, problem: problemOf(409, 'RIVET_LEASE_LOST') };
+      return { job_id, lease_seconds: this.leaseSeconds, cancel: job.cancel };
+    });
+    return { results };
   }
 
   #hold(held: NonNullable<ConnectRequest['held']>): HeldJob[] {

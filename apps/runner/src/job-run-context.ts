@@ -7,6 +7,7 @@ import type { ClaimedJob } from '@rivet/protocol';
 import type { BundleCache } from './bundle-cache.ts';
 import type { Clock } from './clock.ts';
 import type { Disposal } from './disposal.ts';
+import type { LeaseRenewals } from './lease-renewals.ts';
 import type { ReportBundler } from './report-bundler.ts';
 import type { ServerApi } from './server-api.ts';
 import type { PipelineNeeds } from './stage-needs.ts';
@@ -20,6 +21,8 @@ export interface JobRunContext {
   readonly api: ServerApi;
   /** The way of the reports of all its attempts. */
   readonly reports: ReportBundler;
+  /** Renews their leases where reports take long. */
+  readonly leases: LeaseRenewals;
   readonly driver: ContainerDriver;
   readonly lua: LuaEngine;
   readonly runJob: RunJob;

@@ -2,20 +2,30 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { silentLogger } from '@rivet/base';
-import type { ReportRequest } from '@rivet/protocol';
+import { RivetError, silentLogger } from '@rivet/base';
+import type { RenewLeasesRequest, ReportRequest } from '@rivet/protocol';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { Lease } from './lease.ts';
+import { LeaseRenewals } from './lease-renewals.ts';
 import { Reporter } from './report.ts';
 import { Spool } from './spool.ts';
 
+// Pauses between two tries are on the timers of the test too.
+vi.mock('node:timers/promises', async (importOriginal) => ({
+  ...(await importOriginal<typeof import('node:timers/promises')>()),
+  setTimeout: (ms: number) => new Promise((resolve) => setTimeout(resolve, ms)),
+}));
+
 const HOUR_MS = 3_600_000;
+const MINUTES = 10;
 
 /** A reporter whose reports are answered after `answerMs`, on timers of the test. */
 async function makeReporter(leaseSeconds: number, answerMs: number) {
   const directory = await mkdtemp(join(tmpdir(), 'rivet-report-test-'));
   const spool = await Spool.open(directory);
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+  vi.useFakeTimers({
+    toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance'],
+  });
   onTestFinished(async () => {
     vi.useRealTimers();
     await spool.close();
@@ -32,7 +42,10 @@ async function makeReporter(leaseSeconds: number, answerMs: number) {
     send: async (body, { timeoutMs }) => {
       sent.push(body);
       await new Promise((resolve) => setTimeout(resolve, Math.min(answerMs, timeoutMs)));
-      if (answerMs >= timeoutMs) throw new Error('no answer in time');
+      if (answerMs >= timeoutMs) {
+        const reason = `no answer within ${timeoutMs} ms`;
+        throw RivetError.of('RIVET_SERVER_UNREACHABLE', { url: 'u', reason });
+      }
       return { lease_seconds: leaseSeconds, cancel: false };
     },
     abandon: new AbortController().signal,
@@ -42,21 +55,46 @@ async function makeReporter(leaseSeconds: number, answerMs: number) {
   return { reporter, lease, clock, sent };
 }
 
+interface Reported {
+  readonly lines: number;
+  readonly leaseSeconds: number;
+  readonly answerMs: number;
+  /** Whether the lease is renewed apart from reports. */
+  readonly isRenewed?: boolean;
+}
+
 const ORIGIN = { stage: 'build', group: '', level: 'info', stream: 'stdout' } as const;
 
-/** A job of an hour, `lines` a second, whose reports are answered after `answerMs`. */
-async function reportForAnHour(lines: number, leaseSeconds: number, answerMs: number) {
+/** Renewals apart from reports, which are answered at once. */
+function renewLease(lease: Lease, leaseSeconds: number): void {
+  const renewLeases = async ({ leases }: RenewLeasesRequest) => ({
+    results: leases.map(({ job_id }) => ({ job_id, lease_seconds: leaseSeconds, cancel: false })),
+  });
+  const abandon = new AbortController().signal;
+  const renewals = new LeaseRenewals({
+    ...{ api: { renewLeases }, clock: () => performance.now(), outageMsMax: 0, abandon },
+  });
+  const heard = { onCancel: () => undefined, onLost: () => undefined };
+  renewals.hold({ job: 'job', attempt: 1, leaseId: 'lease', lease, ...heard });
+}
+
+/** A job that lasts so long, `lines` a second, whose reports are answered after `answerMs`. */
+async function reportFor(
+  durationMs: number,
+  { lines, leaseSeconds, answerMs, isRenewed = false }: Reported,
+) {
   const { reporter, lease, sent } = await makeReporter(leaseSeconds, answerMs);
+  if (isRenewed) renewLease(lease, leaseSeconds);
   const ended = reporter.run();
   const text = Buffer.from('line\n'.repeat(lines));
-  for (let second = 0; second < HOUR_MS / 1000 && !lease.expired.aborted; second += 1) {
+  for (let second = 0; second < durationMs / 1000 && !lease.expired.aborted; second += 1) {
     const first = second * lines + 1;
     if (lines > 0) void reporter.addLines({ ...ORIGIN, first, count: lines, timeMs: 0, text });
     await vi.advanceTimersByTimeAsync(1000);
   }
   const isExpired = lease.expired.aborted;
   reporter.finish({ state: 'succeeded' });
-  await vi.advanceTimersByTimeAsync(60_000);
+  await vi.advanceTimersByTimeAsync(5 * 60_000);
   lease.close();
   return { isExpired, end: await ended, sent };
 }
@@ -69,9 +107,29 @@ it.each([
 ])(
   'while a job %s (%i lines a second) its lease of %i s lasts where answers take %i ms',
   async (_, lines, leaseSeconds, answerMs) => {
-    const { isExpired, end, sent } = await reportForAnHour(lines, leaseSeconds, answerMs);
+    const reported = { lines, leaseSeconds, answerMs };
+    const { isExpired, end, sent } = await reportFor(HOUR_MS, reported);
     expect([isExpired, end]).toEqual([false, 'delivered']);
     expect(sent.map(({ seq }) => seq)).toEqual(sent.map((_, index) => index + 1));
+  },
+);
+
+it.each([
+  ['is silent', 0, 15, 6000],
+  ['talks', 10, 15, 20_000],
+  ['talks', 10, 15, 59_000],
+  ['is silent', 0, 60, 59_000],
+])(
+  'while a job %s (%i lines a second) its lease of %i s lasts where only renewals are answered in time, and reports after %i ms',
+  async (_, lines, leaseSeconds, answerMs) => {
+    const reported = { lines, leaseSeconds, answerMs, isRenewed: true };
+    const { isExpired, end, sent } = await reportFor(MINUTES * 60_000, reported);
+    expect([isExpired, end]).toEqual([false, 'delivered']);
+    const numbers = [...new Set(sent.map(({ seq }) => seq))];
+    expect(numbers).toEqual(numbers.map((_seq, index) => index + 1));
+    const told = new Map(sent.map(({ seq, log_blocks: blocks }) => [seq, blocks]));
+    const count = [...told.values()].flatMap((blocks) => blocks ?? []);
+    expect(count.reduce((sum, block) => sum + block.line_count, 0)).toBe(lines * MINUTES * 60);
   },
 );
 

@@ -22,8 +22,11 @@ const BATCH_WEIGHT_MIN = 8 * 1024;
 const BATCH_WEIGHT_FIRST = 256 * 1024;
 const BATCH_WEIGHT_MAX = 1024 ** 2;
 const BATCH_ENTRIES_MAX = 1000;
-const REQUEST_MS_MIN = 2000;
-const REQUEST_MS_MAX = 20_000;
+/** What a report may take at first until it is answered: a third of the lease, within bounds. */
+const FIRST_ANSWER_MS_MIN = 2000;
+const FIRST_ANSWER_MS_MAX = 20_000;
+/** Servers read no longer. */
+const ANSWER_MS_MAX = 60_000;
 const BACKOFF_BASE_MS = 200;
 const BACKOFF_MS_MAX = 5000;
 /** A report that took less may grow, one that took more must shrink, in milliseconds. */
@@ -82,6 +85,8 @@ export class Reporter {
   /** Set when the server refused what the job told: from then on only the outcome is reported. */
   #muted = false;
   #canceled = false;
+  /** How long the next report may take until it is answered, in milliseconds. */
+  #answerMs: number;
   #acceptedAt: number;
   /** The first heartbeat is due at once: it shows that the attempt is really ours. */
   #heartbeatAt: number;
@@ -89,6 +94,7 @@ export class Reporter {
 
   constructor(options: ReporterOptions) {
     this.#options = options;
+    this.#answerMs = firstAnswerMs(options.lease);
     this.#acceptedAt = options.clock();
     this.#heartbeatAt = this.#acceptedAt;
     this.#queue = new ReportQueue({
@@ -218,14 +224,15 @@ export class Reporter {
     for (let tried = 1; ; tried += 1) {
       if (abandon.aborted) return 'given-up';
       const sentAt = clock();
+      const timeoutMs = this.#answerMs;
       try {
-        const wantedMs = Math.max(REQUEST_MS_MIN, Math.round(lease.lengthMs / 3));
-        const timeoutMs = Math.min(REQUEST_MS_MAX, wantedMs);
         const answer = await this.#options.send(body, { timeoutMs, signal: abandon });
         this.#accepted(answer, sentAt);
         return 'accepted';
       } catch (thrown) {
         const error = toRivetError(thrown);
+        // What is only slow must get through at last; the lease is renewed beside it.
+        if (clock() - sentAt >= timeoutMs) this.#answerMs = Math.min(ANSWER_MS_MAX, 2 * timeoutMs);
         const refusal = refusalOf(error);
         if (refusal === 'lost') {
           logger.warn({ code: error.code }, error.message);
@@ -249,6 +256,7 @@ export class Reporter {
     this.#heartbeatAt = onGrid(sentAt, Math.min(HEARTBEAT_MS_MAX, lease.lengthMs / 4));
     this.#confirmed.resolve(true);
     const tookMs = this.#acceptedAt - sentAt;
+    this.#answerMs = Math.min(ANSWER_MS_MAX, Math.max(firstAnswerMs(lease), 2 * tookMs));
     if (tookMs < QUICK_MS) this.#batchWeight = Math.min(BATCH_WEIGHT_MAX, this.#batchWeight * 2);
     if (tookMs > SLOW_MS) this.#batchWeight = Math.max(BATCH_WEIGHT_MIN, this.#batchWeight / 2);
     if (answer.cancel && !this.#canceled) {
@@ -279,6 +287,10 @@ export class Reporter {
 }
 
 const NOTHING: ReportBatch = { entries: [], weight: 0, isAll: true, place: { kind: 'memory' } };
+
+function firstAnswerMs({ lengthMs }: Lease): number {
+  return Math.min(FIRST_ANSWER_MS_MAX, Math.max(FIRST_ANSWER_MS_MIN, Math.round(lengthMs / 3)));
+}
 
 /** The last time of the grid that is not later than `afterMs` from now; that, when there is none. */
 function onGrid(nowMs: number, afterMs: number): number {

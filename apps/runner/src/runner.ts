@@ -17,6 +17,7 @@ import { Disposal } from './disposal.ts';
 import { Enrollment } from './enrollment.ts';
 import { resumeJob, runClaimedJob } from './job-run.ts';
 import type { JobRunContext } from './job-run-context.ts';
+import { LeaseRenewals } from './lease-renewals.ts';
 import { findLeftAttempts, heldOf, type LeftAttempt } from './left-attempts.ts';
 import type { LeftoverWatch } from './leftover-watch.ts';
 import { watchNetworks } from './network-watch.ts';
@@ -60,6 +61,7 @@ export class Runner {
   readonly #parts: RunnerParts;
   readonly #slots: Slots;
   readonly #reports: ReportBundler;
+  readonly #leases: LeaseRenewals;
   readonly #poller: Poller;
   readonly #disk: DiskWatch;
   readonly #podman: PodmanWatch;
@@ -106,6 +108,11 @@ export class Runner {
       api: parts.api,
       bundling: config.reportBundling,
       carry: (reports, timeoutMs) => this.#poller.carry(reports, timeoutMs),
+    });
+    this.#leases = new LeaseRenewals({
+      ...parts,
+      outageMsMax: config.outageMsMax,
+      abandon: this.#abandon.signal,
     });
     this.#poller = new Poller({
       api: parts.api,
@@ -356,6 +363,7 @@ export class Runner {
       askers: this.#askers,
       api,
       reports: this.#reports,
+      leases: this.#leases,
       driver,
       lua,
       runJob,

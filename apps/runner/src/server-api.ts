@@ -23,6 +23,8 @@ import {
   PROTOCOL_VERSION,
   type RegisterRequest,
   type RegisterResponse,
+  type RenewLeasesRequest,
+  type RenewLeasesResponse,
   type ReportRequest,
   type ReportResponse,
   type ReportsRequest,
@@ -55,6 +57,7 @@ export interface ServerApi {
   report(job: string, body: ReportRequest, limits: CallLimits): Promise<ReportResponse>;
   /** Several of them at once; each has its own answer. */
   reports(body: ReportsRequest, limits: CallLimits): Promise<ReportsResponse>;
+  renewLeases(body: RenewLeasesRequest, limits: CallLimits): Promise<RenewLeasesResponse>;
   bundle(job: string, query: JobBundleQuery, limits: CallLimits): Promise<PipelineBundle>;
   secrets(job: string, body: JobSecretsRequest, limits: CallLimits): Promise<JobSecretsResponse>;
   idToken(job: string, body: IdTokenRequest, limits: CallLimits): Promise<IdTokenResponse>;
@@ -112,6 +115,8 @@ export function createServerApi({ url, userAgent, fetch }: ServerApiOptions): Se
       withToken(limits, (as, options) => as.reportJob({ id, body, ...options })),
     reports: (body, limits) =>
       withToken(limits, (as, options) => as.reportJobs({ body, ...options })),
+    renewLeases: (body, limits) =>
+      withToken(limits, (as, options) => as.renewLeases({ body, ...options })),
     bundle: (id, query, limits) =>
       withToken(limits, (as, options) => as.fetchJobBundle({ id, query, ...options })),
     secrets: (id, body, limits) =>

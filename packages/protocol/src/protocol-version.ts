@@ -3,7 +3,9 @@
 /**
  * Of this program. One more whenever a runner begins to say, or to need, what orchestrators of
  * before do not know: those are updated first, so runners of before are understood by newer
- * orchestrators, and never the other way round. 1 did not say its version, 2 had no packed reports.
+ * orchestrators, and never the other way round. What a runner does without where it is not known,
+ * as renewing leases apart from reports, does not count. 1 did not say its version, 2 had no packed
+ * reports.
  */
 export const PROTOCOL_VERSION = 3;
 

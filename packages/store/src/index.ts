@@ -56,6 +56,7 @@ export * from './plain-reports.ts';
 export * from './queue-search.ts';
 export { createReader, type Reader } from './reader.ts';
 export * from './registration-tokens.ts';
+export * from './renewed-leases.ts';
 export * from './reported-attempts.ts';
 export * from './reported-lines.ts';
 export * from './restore.ts';

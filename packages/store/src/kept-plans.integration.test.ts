@@ -7,6 +7,7 @@ import { type ClaimJobsRequest, claimJobs } from './claim-jobs.ts';
 import { createDatabase, type Database } from './database.ts';
 import { findKnownRunner, listChangedRunners, runnerMarks, touchRunners } from './known-runners.ts';
 import type { PlainReport } from './plain-reports.ts';
+import { renewLeases } from './renewed-leases.ts';
 import { finishAttempts, lockReportedAttempts } from './reported-attempts.ts';
 import { type LinesReport, storeReportedLines } from './reported-lines.ts';
 import { once, type Queryable } from './statement.ts';
@@ -52,6 +53,7 @@ const request: ClaimJobsRequest = {
 const statements: [string, string, (db: Queryable) => Promise<unknown>][] = [
   ['a claim that stores a report', 'running_attempts', (db) => claimJobs(db, request)],
   ['locking what was reported of', 'running_attempts', (db) => lockReportedAttempts(db, [report])],
+  ['renewing a lease', 'running_attempts', (db) => renewLeases(db, [report], 30)],
   ['storing reported lines', 'running_attempts', (db) => storeReportedLines(db, [lines], LIMITS)],
   [
     'finding who has a token',

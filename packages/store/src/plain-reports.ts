@@ -66,7 +66,7 @@ export function plainReportParts(from: number, leaseSeconds: string): string {
      WHERE found.attempt = r.attempt
    ), advanced AS (
      UPDATE running_attempts a SET last_seq = h.seq,
-       lease_until = now() + make_interval(secs => ${leaseSeconds})
+       lease_until = clock_timestamp() + make_interval(secs => ${leaseSeconds})
      FROM held h WHERE a.job_id = h.job_id AND h.state IS NULL
    ), ended AS (
      DELETE FROM running_attempts a USING held h WHERE a.job_id = h.job_id AND h.state IS NOT NULL

@@ -81,7 +81,8 @@ export interface AttemptProgress {
 const advance = once(
   'advance_attempts',
   `UPDATE running_attempts a SET last_seq = p.seq, log_lines = p.log_lines, log_bytes = p.log_bytes,
-     lease_until = now() + make_interval(secs => $6)
+     -- Not of the beginning of the transaction: it may have been renewed since.
+     lease_until = clock_timestamp() + make_interval(secs => $6)
    FROM unnest($1::uuid[], $2::int[], $3::int[], $4::int[], $5::bigint[])
      AS p(job_id, attempt, seq, log_lines, log_bytes)
    WHERE a.job_id = p.job_id AND a.attempt = p.attempt`,

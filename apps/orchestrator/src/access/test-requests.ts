@@ -216,6 +216,12 @@ export const recipes: Readonly<Record<RouteName, Recipe>> = {
       return { body: { reports: [{ job_id: job.id, ...reportOf(job, {}) }] } };
     },
   },
+  renewLeases: {
+    make: async (world, sender) => {
+      const { id, attempt, lease_id } = await held(world, sender);
+      return { body: { leases: [{ job_id: id, attempt, lease_id }] } };
+    },
+  },
   issueIdToken: {
     make: async (world, sender) => {
       const { id, attempt, lease_id } = await held(world, sender);

@@ -45,6 +45,7 @@ export const unrecorded: Readonly<Partial<Record<RouteName, string>>> = {
   claimJobs: 'the job has it: attempts with their runners',
   reportJob: 'the job has it: its course',
   reportJobs: 'the job has it: its course',
+  renewLeases: 'changes nothing but how long a lease lasts',
 };
 
 const unique = (): string => randomUUID().slice(0, 13);

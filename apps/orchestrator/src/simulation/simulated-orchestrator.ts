@@ -14,6 +14,8 @@ import type {
   JobReportResult,
   PipelineBundle,
   Problem,
+  RenewLeasesRequest,
+  RenewLeasesResponse,
   ReportRequest,
   ReportResponse,
 } from '@rivet/protocol';
@@ -26,6 +28,7 @@ import { LaterAnswer, type WaitingCall } from '../http/handler.ts';
 import { clientError, toProblem } from '../http/problem.ts';
 import { runnerCallRoutes } from '../http/routes/runner.ts';
 import { ClaimDispatcher } from '../jobs/claim-dispatcher.ts';
+import { LeaseRenewals } from '../jobs/lease-renewals.ts';
 import { ReportBatcher } from '../jobs/report-batcher.ts';
 import { cancel, hasEnded } from '../jobs/transitions.ts';
 import { createVersionCache } from '../jobs/version-cache.ts';
@@ -109,10 +112,10 @@ export class SimulatedOrchestrator {
     });
     const versions = createVersionCache();
     const waitMs = leaseSeconds * 100;
+    const databaseWatch = new DatabaseWatch({ database, patienceMs: waitMs, answerMs: waitMs });
     this.#reports = new ReportBatcher({
-      ...{ database, notifier, metrics, versions, leaseSeconds },
+      ...{ database, notifier, metrics, versions, leaseSeconds, databaseWatch },
       reserved: database,
-      databaseWatch: new DatabaseWatch({ database, patienceMs: waitMs, answerMs: waitMs }),
       onEnd: (runnerId) => this.#knownRunners.ended(runnerId),
       logBytesMax: 1024 * 1024,
       batching: true,
@@ -123,6 +126,7 @@ export class SimulatedOrchestrator {
       ...{ database, reserved: database, notifier, metrics, versions, leaseSeconds, pollMsMax },
       ...{ logger, dispatcher: this.#dispatcher, knownRunners: this.#knownRunners },
       reports: this.#reports,
+      leases: new LeaseRenewals({ database, reserved: database, databaseWatch, leaseSeconds }),
       sealer: { mac: () => key },
     } as unknown as Services;
     this.#routes = runnerCallRoutes(services);
@@ -159,6 +163,10 @@ export class SimulatedOrchestrator {
     body: { reports: JobReport[] },
   ): Promise<{ results: JobReportResult[] }> {
     return this.#routes.reportJobs(await this.#call(tokenHash, { body }));
+  }
+
+  async renewLeases(tokenHash: Buffer, body: RenewLeasesRequest): Promise<RenewLeasesResponse> {
+    return this.#routes.renewLeases(await this.#call(tokenHash, { body }));
   }
 
   async bundle(

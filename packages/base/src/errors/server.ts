@@ -348,6 +348,13 @@ export const serverErrors = defineErrors({
     exit: 1,
     fault: 'operator',
   },
+  RIVET_LEASE_BUSY: {
+    message: 'attempt {attempt} of job {id} is being reported on: its lease was not renewed',
+    solve: 'Nothing has to be done: what is reported renews the lease, and the runner asks again.',
+    status: 503,
+    exit: 3,
+    fault: 'operator',
+  },
   RIVET_REPORT_GAP: {
     message: 'the {what} of the report begins with {found}; expected {expected}',
     solve: 'The runner sends again from the expected number; nothing of the report was stored.',

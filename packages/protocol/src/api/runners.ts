@@ -258,7 +258,10 @@ export type ReportResponse = Static<typeof ReportResponse>;
 export const JobReport = Type.Object({ job_id: Type.String({ format: 'uuid' }), ...report });
 export type JobReport = Static<typeof JobReport>;
 
-/** What became of a report beside others: it was stored, or why not. None keeps another from it. */
+/**
+ * What became of a report, or of a lease, beside others: it was stored or renewed, or why not. None
+ * keeps another from it.
+ */
 export const JobReportResult = Type.Union([
   Type.Object({ job_id: Type.String(), ...reportResponse }),
   Type.Object({ job_id: Type.String(), problem: Problem }),
@@ -271,6 +274,24 @@ export const ReportsRequest = Type.Object({ reports: JobReports });
 export type ReportsRequest = Static<typeof ReportsRequest>;
 export const ReportsResponse = Type.Object({ results: Type.Array(JobReportResult) });
 export type ReportsResponse = Static<typeof ReportsResponse>;
+
+/** The lease under which a runner works on an attempt. */
+export const AttemptLease = Type.Object({
+  job_id: Type.String({ format: 'uuid' }),
+  attempt: count(1),
+  lease_id: Type.String({ format: 'uuid' }),
+});
+export type AttemptLease = Static<typeof AttemptLease>;
+
+/** So many leases are renewed in one call. */
+export const LEASES_MAX = 1000;
+
+export const RenewLeasesRequest = Type.Object({
+  leases: Type.Array(AttemptLease, { maxItems: LEASES_MAX }),
+});
+export type RenewLeasesRequest = Static<typeof RenewLeasesRequest>;
+export const RenewLeasesResponse = Type.Object({ results: Type.Array(JobReportResult) });
+export type RenewLeasesResponse = Static<typeof RenewLeasesResponse>;
 
 /** A long poll: answered when there are jobs, or with none after `wait_ms`. */
 export const ClaimRequest = Type.Object({

@@ -150,4 +150,13 @@ export const runnerRoutes = {
     response: runners.ReportsResponse,
     repeatable: true,
   }),
+  renewLeases: route({
+    method: 'POST',
+    path: '/runner/leases',
+    permission: 'runner',
+    summary: 'Renew leases, and nothing else: what is reported meanwhile may take long',
+    body: runners.RenewLeasesRequest,
+    response: runners.RenewLeasesResponse,
+    repeatable: true,
+  }),
 } as const;

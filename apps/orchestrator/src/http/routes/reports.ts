@@ -1,5 +1,5 @@
 // What runners report: one report, or several of which each is stored or refused by itself.
-import type { JobReport, JobReportResult } from '@rivet/protocol';
+import type { JobReport, JobReportResult, ReportResponse } from '@rivet/protocol';
 import type { RunnerPrincipal } from '../../auth/principal.ts';
 import type { ReportsOfClaim } from '../../jobs/brought-reports.ts';
 import type { Services } from '../../services.ts';
@@ -11,21 +11,32 @@ import { clientError, toProblem } from '../problem.ts';
  * fails touches no other.
  */
 export function takeReports(
-  { reports: batcher, logger }: Pick<Services, 'reports' | 'logger'>,
+  services: Pick<Services, 'reports' | 'logger'>,
   request: Asked,
   { runnerId }: RunnerPrincipal,
   reports: readonly JobReport[],
   ofClaim?: ReportsOfClaim,
 ): Promise<JobReportResult[]> {
-  const taking = reports.map(async (sent): Promise<JobReportResult> => {
+  return answerEach(services, request, reports, async (sent) => {
     const { job_id, ...report } = sent;
-    const answer = ofClaim?.answerTo(sent);
-    if (answer !== undefined) return { job_id, ...answer };
+    return ofClaim?.answerTo(sent) ?? (await services.reports.take(runnerId, job_id, report));
+  });
+}
+
+/** What each is answered, or refused with, in their order. */
+export function answerEach<Of extends { readonly job_id: string }>(
+  { logger }: Pick<Services, 'logger'>,
+  request: Asked,
+  asked: readonly Of[],
+  answer: (of: Of) => Promise<ReportResponse>,
+): Promise<JobReportResult[]> {
+  const answering = asked.map(async (of): Promise<JobReportResult> => {
+    const { job_id } = of;
     try {
-      return { job_id, ...(await batcher.take(runnerId, job_id, report)) };
+      return { job_id, ...(await answer(of)) };
     } catch (error) {
       return { job_id, problem: toProblem(clientError(error as Error, request, logger)) };
     }
   });
-  return Promise.all(taking);
+  return Promise.all(answering);
 }

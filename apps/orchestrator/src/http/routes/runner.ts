@@ -13,7 +13,7 @@ import { connect } from '../../runners/connect.ts';
 import { registerRunner } from '../../runners/register.ts';
 import type { Services } from '../../services.ts';
 import type { Handlers } from '../handler.ts';
-import { takeReports } from './reports.ts';
+import { answerEach, takeReports } from './reports.ts';
 
 type Names =
   | 'registerRunner'
@@ -22,7 +22,8 @@ type Names =
   | 'claimJobs'
   | 'fetchJobBundle'
   | 'reportJob'
-  | 'reportJobs';
+  | 'reportJobs'
+  | 'renewLeases';
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 /** A runner that has as many jobs as it may have, or shall end, asks again soon: milliseconds. */
@@ -113,6 +114,13 @@ export function runnerCallRoutes(services: Services): Handlers<Names> {
     reportJobs: async ({ body, principal, request }) => ({
       results: await takeReports(services, request, runnerOf(principal), body.reports),
     }),
+    renewLeases: async ({ body, principal, request }) => {
+      const { runnerId } = runnerOf(principal);
+      const results = await answerEach(services, request, body.leases, (lease) =>
+        services.reports.keepingLeases(services.leases.renew(runnerId, lease)),
+      );
+      return { results };
+    },
   };
 }
 
