@@ -13,7 +13,9 @@ const SILENT_PART = 0.3;
 const AGAIN_PART = 0.1;
 /** A later answer renews nothing, as in lease.ts. */
 const ANSWER_PART = 0.75;
-const LOOK_MS = 250;
+/** Between two looks at the leases, in milliseconds: those that are due by then go together. */
+const LOOK_MS_MIN = 250;
+const LOOK_MS_MAX = 10_000;
 
 export interface LeaseRenewalsOptions {
   readonly api: Pick<ServerApi, 'renewLeases'>;
@@ -53,24 +55,36 @@ export class LeaseRenewals {
   /** Looks after a lease until what it returns is called. */
   hold(lease: RenewableLease): () => void {
     this.#held.set(lease, Number.NEGATIVE_INFINITY);
-    this.#timer ??= setInterval(() => this.#look(), LOOK_MS).unref();
+    this.#watch();
     return () => {
       this.#held.delete(lease);
-      if (this.#held.size > 0) return;
-      clearInterval(this.#timer);
-      this.#timer = undefined;
+      this.#watch();
     };
   }
 
+  #watch(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (this.#held.size === 0) return;
+    const dueMs = Math.min(...[...this.#held.keys()].map((lease) => this.#untilDueMs(lease)));
+    const lookMs = Math.min(LOOK_MS_MAX, Math.max(LOOK_MS_MIN, dueMs));
+    this.#timer = setTimeout(() => this.#look(), lookMs).unref();
+  }
+
   #look(): void {
-    const now = this.#options.clock();
-    const due = [...this.#held].filter(([{ lease }, askedAt]) => {
-      const isSilent = lease.silenceMs >= lease.lengthMs * SILENT_PART;
-      return isSilent && !lease.expired.aborted && now - askedAt >= lease.lengthMs * AGAIN_PART;
-    });
+    const due = [...this.#held.keys()].filter((lease) => this.#untilDueMs(lease) <= 0);
     for (let from = 0; from < due.length; from += LEASES_MAX) {
-      void this.#renew(due.slice(from, from + LEASES_MAX).map(([lease]) => lease));
+      void this.#renew(due.slice(from, from + LEASES_MAX));
     }
+    this.#watch();
+  }
+
+  #untilDueMs(held: RenewableLease): number {
+    const { lease } = held;
+    if (lease.expired.aborted) return Number.POSITIVE_INFINITY;
+    const sinceAskedMs = this.#options.clock() - (this.#held.get(held) ?? Number.NEGATIVE_INFINITY);
+    const silentMs = lease.lengthMs * SILENT_PART - lease.silenceMs;
+    return Math.max(silentMs, lease.lengthMs * AGAIN_PART - sinceAskedMs);
   }
 
   /** Never throws. */
