@@ -72,11 +72,6 @@ export function oursAtMost(value: number): Target {
   return { of: 'ours', bound: 'at most', value };
 }
 
-/** Our figure must be at least `value`, in the unit of the row. */
-export function oursAtLeast(value: number): Target {
-  return { of: 'ours', bound: 'at least', value };
-}
-
 /** Makes the row of some measurements. @throws when there are none */
 export function row(measured: Measured): Row {
   const { ours: values, peer: peerValues, figure = 'median', ...rest } = measured;

@@ -5,7 +5,6 @@ const Nullable = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T)
   Type.Union([schema, Type.Null()]);
 
 export const inputTypes = ['string', 'number', 'bool', 'list'] as const;
-export type InputType = (typeof inputTypes)[number];
 
 /** A value of an input: lists hold scalars. */
 export const InputValue = Type.Union([

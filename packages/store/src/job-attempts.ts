@@ -42,29 +42,6 @@ export async function readAttempt(
   return (await db.query<AttemptRow>(read, [jobId, attempt]))[0];
 }
 
-const advance = once(
-  'advance_attempt',
-  `UPDATE running_attempts SET last_seq = $3, log_lines = $4, log_bytes = $5,
-     lease_until = now() + make_interval(secs => $6)
-   WHERE job_id = $1 AND attempt = $2`,
-);
-
-/** Notes that a report was stored, and renews the lease. */
-export async function advanceAttempt(
-  tx: Queryable,
-  change: {
-    jobId: string;
-    attempt: number;
-    seq: number;
-    logLines: number;
-    logBytes: number;
-    leaseSeconds: number;
-  },
-): Promise<void> {
-  const { jobId, attempt, seq, logLines, logBytes, leaseSeconds } = change;
-  await tx.query(advance, [jobId, attempt, seq, logLines, logBytes, leaseSeconds]);
-}
-
 const setSummary = once(
   'set_attempt_summary',
   'UPDATE running_attempts SET summary = $3 WHERE job_id = $1 AND attempt = $2',
