@@ -1,5 +1,14 @@
 // Starting and ending the embedded database, also after a kill.
-import { mkdtemp, readFile, readlink, realpath, rm, stat, writeFile } from 'node:fs/promises';
+import {
+  mkdtemp,
+  readdir,
+  readFile,
+  readlink,
+  realpath,
+  rm,
+  stat,
+  writeFile,
+} from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -39,6 +48,12 @@ const answers = (port: number): Promise<boolean> =>
     socket.once('error', () => resolve(false));
   });
 
+/** Where a data directory has its cluster. */
+async function homeOf(data: string): Promise<string> {
+  const location = await readFile(join(data, 'location'), 'utf8').catch(() => undefined);
+  return location?.trim() ?? join(data, 'postgresql');
+}
+
 const isThere = (path: string): Promise<boolean> =>
   stat(path).then(
     () => true,
@@ -54,6 +69,13 @@ test('a database that is not persistent leaves nothing behind', async () => {
   await database.stop();
   expect(await answers(database.port)).toBe(false);
   expect(await isThere(data)).toBe(false);
+});
+
+test('a database keeps its memory in its directory, where a kill leaves it', async () => {
+  const data = join(directory, 'data');
+  await start(data, true);
+  const segments = await readdir(join(await homeOf(data), 'cluster/pg_dynshmem'));
+  expect(segments).toEqual(expect.arrayContaining([expect.stringMatching(/^mmap\./)]));
 });
 
 test('a data directory is used by one at a time and keeps its password', async () => {
@@ -104,8 +126,7 @@ test('a lock file with the id of another process does not keep the database from
   const data = join(directory, 'data');
   const first = await start(data, true);
   await first.stop();
-  const location = await readFile(join(data, 'location'), 'utf8').catch(() => undefined);
-  const home = location?.trim() ?? join(data, 'postgresql');
+  const home = await homeOf(data);
   await writeFile(join(home, 'cluster/postmaster.pid'), `${process.pid}\n${home}/cluster\n`);
   const second = await start(data, true);
   expect(await answers(second.port)).toBe(true);
@@ -115,8 +136,7 @@ test('a cluster of another version is refused and left alone', async () => {
   const data = join(directory, 'data');
   const first = await start(data, true);
   await first.stop();
-  const location = await readFile(join(data, 'location'), 'utf8').catch(() => undefined);
-  const version = join(location?.trim() ?? join(data, 'postgresql'), 'cluster/PG_VERSION');
+  const version = join(await homeOf(data), 'cluster/PG_VERSION');
   await writeFile(version, '12\n');
   await expect(start(data, true)).rejects.toMatchObject({
     code: 'RIVET_EMBEDDED_DATABASE_VERSION',
@@ -154,8 +174,7 @@ test('a process of the database that outlives its postmaster keeps no other from
 });
 
 async function readLock(data: string): Promise<{ postmaster: number; cluster: string }> {
-  const location = await readFile(join(data, 'location'), 'utf8').catch(() => undefined);
-  const cluster = join(location?.trim() ?? join(data, 'postgresql'), 'cluster');
+  const cluster = join(await homeOf(data), 'cluster');
   const lock = await readFile(join(cluster, 'postmaster.pid'), 'utf8');
   return { postmaster: Number.parseInt(lock, 10), cluster: await realpath(cluster) };
 }

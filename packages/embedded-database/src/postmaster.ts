@@ -103,6 +103,8 @@ function serverArguments(options: PostmasterOptions): string[] {
     port: String(options.port),
     max_connections: '200',
     shared_buffers: '64MB',
+    // In its own directory: what a killed server has in /dev/shm stays there when that is deleted.
+    dynamic_shared_memory_type: 'mmap',
     log_min_messages: 'warning',
     ...(options.durable
       ? {}
