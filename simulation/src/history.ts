@@ -13,9 +13,9 @@ import type { Mutation } from './mutations.ts';
 import { realTurn } from './replace-globals.ts';
 import {
   insertSimulatedPipeline,
-  insertSimulatedRunner,
+  insertSimulatedRunners,
   type JobRow,
-  launchSimulatedJob,
+  launchSimulatedJobs,
   RETRIES,
   readSimulatedJobs,
   readSimulatedOutputs,
@@ -205,18 +205,17 @@ class History {
     const db = this.#database.plain;
     this.#pipeline = await insertSimulatedPipeline(db);
     for (const name of ['server one', 'server two']) this.#startServer(name);
-    for (const name of ['one', 'two']) {
-      const token = `rvr_${uuidv7().replaceAll('-', '').padEnd(43, 'x')}`;
-      const tokenHash = SimulatedProcess.outside(() =>
-        keepRunnerToken(this.#directoryOf(name), token),
-      );
-      await insertSimulatedRunner(db, { name, tokenHash, pipeline: this.#pipeline });
-      this.#startRunner(name);
-    }
+    const runners = ['one', 'two'].map((name) => ({ name, tokenHash: this.#makeToken(name) }));
+    await insertSimulatedRunners(db, this.#pipeline, runners);
+    for (const { name } of runners) this.#startRunner(name);
     const jobs = this.#random.between(1, 3);
-    for (let n = 0; n < jobs; n += 1) {
-      this.#launched.push(await launchSimulatedJob(db, this.#pipeline));
-    }
+    this.#launched.push(...(await launchSimulatedJobs(db, this.#pipeline, jobs)));
+  }
+
+  /** The token of a runner, which it has on its disk. Its hash. */
+  #makeToken(runner: string): Buffer {
+    const token = `rvr_${uuidv7().replaceAll('-', '').padEnd(43, 'x')}`;
+    return SimulatedProcess.outside(() => keepRunnerToken(this.#directoryOf(runner), token));
   }
 
   #makeProcess(name: string, onDeath: () => void): SimulatedProcess {

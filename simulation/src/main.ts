@@ -81,9 +81,9 @@ process.on('unhandledRejection', (reason) => {
 const database = open(true);
 const asking = open(false);
 try {
-  for await (const [task] of on(process, 'message', { close: ['disconnect'] })) {
-    process.send?.(await goThrough(database, root, task as Task));
-  }
+  // The parent may be gone by now, which is told only once.
+  const tasks = process.connected ? on(process, 'message', { close: ['disconnect'] }) : [];
+  for await (const [task] of tasks) process.send?.(await goThrough(database, root, task as Task));
 } finally {
   await database.close();
   await asking.close();

@@ -36,38 +36,45 @@ export async function insertSimulatedPipeline(db: Queryable): Promise<string> {
   return name;
 }
 
-/** A runner without tags, for the jobs of one pipeline. */
-export async function insertSimulatedRunner(
+/** Runners without tags, for the jobs of one pipeline. */
+export async function insertSimulatedRunners(
   db: Queryable,
-  { name, tokenHash, pipeline }: { name: string; tokenHash: Buffer; pipeline: string },
+  pipeline: string,
+  runners: readonly { readonly name: string; readonly tokenHash: Buffer }[],
 ): Promise<void> {
-  const id = uuidv7();
+  const ids = runners.map(() => uuidv7());
   await run(
     db,
-    'runner',
+    'runners',
     `INSERT INTO runners (id, name, session, token_hash, tags, pipelines, capacity, version)
-     VALUES ($1, $2, $1, $3, '[]', ARRAY[$4], 4, '')`,
-    [id, `${name}-${id}`, tokenHash, pipeline],
+     SELECT id, name || '-' || id, id, token_hash, '[]', ARRAY[$4], 4, ''
+     FROM unnest($1::uuid[], $2::text[], $3::bytea[]) AS r(id, name, token_hash)`,
+    [ids, runners.map(({ name }) => name), runners.map(({ tokenHash }) => tokenHash), pipeline],
   );
 }
 
-/** A job of a pipeline, in the queue. Its id. */
-export async function launchSimulatedJob(db: Queryable, pipeline: string): Promise<string> {
-  const id = uuidv7();
+/** Jobs of a pipeline, in the queue. Their ids. */
+export async function launchSimulatedJobs(
+  db: Queryable,
+  pipeline: string,
+  count: number,
+): Promise<string[]> {
+  const ids = Array.from({ length: count }, () => uuidv7());
   await run(
     db,
     'launch',
     `WITH job AS (
        INSERT INTO jobs (id, pipeline_id, version, pipeline_name, inputs, launched_by, tags, event,
          priority)
-       SELECT $1, id, 1, name, '{}', '', '[]', 'api', 0 FROM pipelines WHERE name = $2
+       SELECT new, id, 1, name, '{}', '', '[]', 'api', 0
+       FROM pipelines, unnest($1::uuid[]) AS new WHERE name = $2
        RETURNING id, pipeline_name
      )
      INSERT INTO job_queue (job_id, priority, pipeline_name, needs)
      SELECT id, 0, pipeline_name, '{}' FROM job`,
-    [id, pipeline],
+    [ids, pipeline],
   );
-  return id;
+  return ids;
 }
 
 /** The jobs of a pipeline in the order in which they were launched. */

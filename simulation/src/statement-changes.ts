@@ -54,7 +54,7 @@ export interface StatementMutation {
 const REPORT_MUTATIONS: readonly StatementMutation[] = [
   {
     name: 'a plain report is not fenced',
-    seed: 4100,
+    seed: 1900,
     changes: [
       { statements: PLAIN_REPORTS, from: 'r.lease_id, r.seq', to: 'a.lease_id::text, r.seq' },
     ],
@@ -90,12 +90,18 @@ const REPORT_MUTATIONS: readonly StatementMutation[] = [
     name: 'a report does not renew the lease',
     changes: [
       {
-        statements: /^advance_attempts$|^store_plain_reports$|^claim_jobs.*_reporting$/,
+        statements:
+          /^advance_attempts$|^store_lines$|^store_plain_reports$|^claim_jobs.*_reporting$/,
         from: 'lease_until = clock_timestamp() + make_interval(',
         to: 'lease_until = a.lease_until + 0 * make_interval(',
       },
+    ],
+  },
+  {
+    name: 'a renewal of a lease renews nothing',
+    changes: [
       {
-        statements: STORE_LINES,
+        statements: /^renew_leases$/,
         from: 'lease_until = clock_timestamp() + make_interval(',
         to: 'lease_until = a.lease_until + 0 * make_interval(',
       },

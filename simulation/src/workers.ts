@@ -125,7 +125,7 @@ async function share<T extends Task>(
         await exit;
       }
     });
-  await Promise.all(Array.from({ length: workers }, work));
+  await Promise.all(Array.from({ length: Math.min(workers, tasks.length) }, work));
 }
 
 async function perform(worker: ChildProcess, task: Task): Promise<SeedsEnd> {
