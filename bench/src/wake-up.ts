@@ -24,13 +24,16 @@ export const wakeUpBenchmark: Benchmark = {
   about: 'launched on one orchestrator → in the hands of a runner that waits at another',
   async run(rounds) {
     const alive = { orchestrators: 2, databaseSettings: commitTimeSettings };
-    const woken = await withInstallation(alive, async (installation) => [
-      ...(await measureWakeUps(installation, rounds)),
-      await measureWrites(installation, rounds),
-    ]);
+    const woken = await withInstallation(alive, (installation) =>
+      measureWakeUps(installation, rounds),
+    );
+    // Its own: whoever has worked before is not beside one that has just started.
+    const writes = await withInstallation({ orchestrators: 2 }, (installation) =>
+      measureWrites(installation, rounds),
+    );
     const orchestratorSettings = { RIVET_NOTIFICATIONS: 'off' };
     const dead = await withInstallation({ orchestrators: 2, orchestratorSettings }, measureDead);
-    return [...woken, dead];
+    return [...woken, writes, dead];
   },
 };
 
@@ -165,6 +168,7 @@ async function measureWrites(installation: Installation, rounds: number): Promis
   const [telling] = installation.orchestrators;
   const silent = await installation.startOrchestrator({ RIVET_NOTIFICATIONS: 'off' });
   if (telling === undefined) throw new Error('an orchestrator is needed');
+  await installation.createPipeline(plainPipeline);
   const ours: number[] = [];
   const peer: number[] = [];
   for (let round = -1; round < rounds; round += 1) {
