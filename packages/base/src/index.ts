@@ -58,3 +58,4 @@ export { formatSize, parseSize } from './size.ts';
 export { uuidAfter, uuidv7, uuidv7Series } from './uuid.ts';
 export { sleep, unlessAborted, withDeadline } from './wait.ts';
 export { Wakeup } from './wakeup.ts';
+export { writeAll } from './write-all.ts';

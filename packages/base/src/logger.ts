@@ -1,7 +1,7 @@
 // The programs' own log: structured lines for operators, on standard error so that output stays
 // clean.
-import { writeSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { writeAll } from './write-all.ts';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
@@ -20,8 +20,6 @@ const LEVELS = { debug: 20, info: 30, warn: 40, error: 50, silent: Number.POSITI
 const STDERR = 2;
 /** How deep errors are looked for behind errors. */
 const CAUSES_MAX = 10;
-/** How long a pipe is left alone that is full, in milliseconds. */
-const FULL_PIPE_MS = 5;
 
 /** A logger that writes JSON lines to standard error. */
 export function createLogger(options: { name: string; level: LogLevel }): Logger {
@@ -36,7 +34,8 @@ function loggerOf(least: number, own: Readonly<Record<string, unknown>>): Logger
   const lineOf = (level: number) => (fields: object, message: string) => {
     if (level < least) return;
     const time = Date.now();
-    writeLine(textOf({ level, time, ...own, ...fields, msg: message }));
+    const line = textOf({ level, time, ...own, ...fields, msg: message });
+    writeAll(STDERR, Buffer.from(`${line}\n`));
   };
   return {
     debug: lineOf(LEVELS.debug),
@@ -76,18 +75,4 @@ function describeError(error: Error, depth: number): object {
     ...(error instanceof AggregateError && { errors: error.errors }),
     ...(cause instanceof Error && depth > 0 && { cause: describeError(cause, depth - 1) }),
   };
-}
-
-/** At once: the program may end with the next statement. */
-function writeLine(text: string): void {
-  const bytes = Buffer.from(`${text}\n`);
-  for (let offset = 0; offset < bytes.length; ) {
-    try {
-      offset += writeSync(STDERR, bytes, offset);
-    } catch (error) {
-      // Whoever read it is gone: there is nobody left to tell.
-      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') return;
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, FULL_PIPE_MS);
-    }
-  }
 }

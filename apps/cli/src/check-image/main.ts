@@ -2,10 +2,10 @@
 // its file defines: a start-up snapshot of V8 with the command and the Lua VM in it. One process
 // then does what takes two otherwise. The launcher has the kernel bound its memory and time, and
 // goes the other way when it gives up.
-import { fstatSync, writeSync } from 'node:fs';
+import { fstatSync } from 'node:fs';
 import { Writable } from 'node:stream';
 import { startupSnapshot } from 'node:v8';
-import { findBuild } from '@rivet/base';
+import { findBuild, writeAll } from '@rivet/base';
 import { type LocalEngine, loadLocalEngine } from '@rivet/lua';
 import type { CommandContext } from '../command.ts';
 import { check } from '../commands/check.ts';
@@ -112,18 +112,6 @@ function isTerminal(fd: number): boolean {
   }
   // Loading it takes longer than what a pipe needs in all.
   return process.getBuiltinModule('node:tty').isatty(fd);
-}
-
-function writeAll(fd: number, chunk: Uint8Array): void {
-  for (let offset = 0; offset < chunk.length; ) {
-    try {
-      offset += writeSync(fd, chunk, offset);
-    } catch (error) {
-      // A pipe that somebody else made non-blocking, and that is full.
-      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') return;
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
-    }
-  }
 }
 
 function giveUp(): never {
