@@ -3,7 +3,7 @@
 // origins and runs of lines, then comes their text.
 import { isUtf8 } from 'node:buffer';
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
-import { freeBytes } from '@rivet/base';
+import { freeBytes, parseJsonObject } from '@rivet/base';
 import {
   type LogLine,
   type LogLineLevel,
@@ -264,14 +264,10 @@ function readHeader(json: string): LogRun[] {
   return result;
 }
 
-function parseObject(json: string): Record<string, unknown> {
-  try {
-    const value: unknown = JSON.parse(json);
-    if (typeof value === 'object' && value !== null) return value as Record<string, unknown>;
-  } catch {
-    // Said below.
-  }
-  throw new LogBlockError('has a header that is no JSON object');
+function parseObject(json: string): Readonly<Record<string, unknown>> {
+  const value = parseJsonObject(json);
+  if (value === undefined) throw new LogBlockError('has a header that is no JSON object');
+  return value;
 }
 
 function readOrigin(value: unknown): LogOrigin {
