@@ -23,6 +23,7 @@ export async function runStep(step: Step): Promise<boolean> {
   const [file = '', ...args] = step.command;
   const child = spawn(`node_modules/.bin/${file}`, args, {
     stdio: step.verbose === true ? 'inherit' : ['ignore', 'pipe', 'pipe'],
+    env: process.stdout.isTTY ? process.env : { ...process.env, NO_COLOR: '1' },
   });
   const output: Buffer[] = [];
   child.stdout?.on('data', (chunk: Buffer) => output.push(chunk));
