@@ -146,3 +146,15 @@ it.each([
     expect(onLost).not.toHaveBeenCalled();
   },
 );
+
+it('is not put off by other jobs that begin and end all the time', async () => {
+  const one = held('one');
+  renewals.hold(one);
+  for (let ms = 0; ms < 60_000; ms += 100) {
+    const release = renewals.hold(held('brief'));
+    await vi.advanceTimersByTimeAsync(100);
+    release();
+  }
+  expect(one.lease.expired.aborted).toBe(false);
+  expect(asked.every(([, ...jobs]) => jobs.length === 1)).toBe(true);
+});

@@ -47,6 +47,8 @@ export class LeaseRenewals {
   /** With when each was asked for last. */
   readonly #held = new Map<RenewableLease, number>();
   #timer: NodeJS.Timeout | undefined;
+  /** When that is. */
+  #lookAt = Number.POSITIVE_INFINITY;
 
   constructor(options: LeaseRenewalsOptions) {
     this.#options = options;
@@ -56,22 +58,23 @@ export class LeaseRenewals {
   hold(lease: RenewableLease): () => void {
     this.#held.set(lease, Number.NEGATIVE_INFINITY);
     this.#watch();
-    return () => {
-      this.#held.delete(lease);
-      this.#watch();
-    };
+    return () => void this.#held.delete(lease);
   }
 
   #watch(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
     if (this.#held.size === 0) return;
     const dueMs = Math.min(...[...this.#held.keys()].map((lease) => this.#untilDueMs(lease)));
     const lookMs = Math.min(LOOK_MS_MAX, Math.max(LOOK_MS_MIN, dueMs));
+    const lookAt = this.#options.clock() + lookMs;
+    // Never later: jobs that begin all the time would put it off for ever.
+    if (lookAt >= this.#lookAt) return;
+    clearTimeout(this.#timer);
+    this.#lookAt = lookAt;
     this.#timer = setTimeout(() => this.#look(), lookMs).unref();
   }
 
   #look(): void {
+    this.#lookAt = Number.POSITIVE_INFINITY;
     const due = [...this.#held.keys()].filter((lease) => this.#untilDueMs(lease) <= 0);
     for (let from = 0; from < due.length; from += LEASES_MAX) {
       void this.#renew(due.slice(from, from + LEASES_MAX));
