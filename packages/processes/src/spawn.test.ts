@@ -38,6 +38,22 @@ it('shows arguments that no program can have in the exit', async () => {
   expect((await child.exit).error).toMatchObject({ code: 'ERR_INVALID_ARG_VALUE' });
 });
 
+it('shows in the exit that there are no descriptors left for its pipes', async () => {
+  const script = `
+    import { openSync } from 'node:fs';
+    import { startProcess } from ${JSON.stringify(import.meta.resolve('./spawn.ts'))};
+    const open = () => openSync('/dev/null');
+    try { while (open() > 0); } catch {}
+    const { error } = await startProcess({ file: 'true' }).exit;
+    process.exitCode = error?.code === 'EMFILE' ? 0 : 1;`;
+  const words = [process.execPath, '--input-type=module', '-e', script];
+  const child = startProcess({
+    file: 'sh',
+    args: ['-c', 'ulimit -n 64; exec "$@"', 'sh', ...words],
+  });
+  expect(await child.exit).toMatchObject({ code: 0 });
+});
+
 it('kills what ignores a request to end after the grace', async () => {
   const child = startProcess({
     file: 'sh',

@@ -72,7 +72,7 @@ export function startProcess(options: ProcessOptions): HostProcess {
     });
     return wrap(child, options);
   } catch (error) {
-    // What no program can be given (a NUL byte) and some limits (E2BIG, EMFILE) are thrown at once.
+    // What no program can be given (a NUL byte) and some limits (E2BIG) are thrown at once.
     return failedProcess(error as NodeJS.ErrnoException);
   }
 }
@@ -120,7 +120,8 @@ function wrap(child: ChildProcess, options: ProcessOptions): HostProcess {
     stdin: child.stdin ?? undefined,
     stdout: child.stdout ?? undefined,
     stderr: child.stderr ?? undefined,
-    pipes: child.stdio.slice(3) as unknown as (Readable & Writable)[],
+    // One that was given no descriptors has no list of them either, whatever its type says.
+    pipes: (child.stdio ?? []).slice(3) as unknown as (Readable & Writable)[],
     exit,
     get running() {
       return running;
