@@ -92,8 +92,13 @@ async function withHistory(rounds: number, fresh: Database, old: Database): Prom
   await settle(old);
   const run = (load: QueueLoad) => () => load.perSecond(JOBS);
   const measured = await alternate(rounds, run(all), run(none));
-  const target = ratioAtLeast(0.97);
-  return result('beside 10,000,000 finished jobs', 'none', measured, target);
+  return row({
+    name: `beside ${FINISHED.toLocaleString('en')} finished jobs`,
+    against: 'none',
+    unit: '1/s',
+    ...measured,
+    target: ratioAtLeast(0.97),
+  });
 }
 
 /** By turns until jobs were claimed for a minute under the snapshot, which holds all the time. */
@@ -153,8 +158,13 @@ async function whileDropping(rounds: number, database: Database): Promise<Row> {
     },
     () => load.perSecond(JOBS),
   );
-  const name = 'while 1,000,000 jobs with logs are dropped';
-  return result(name, 'meanwhile nothing', measured, ratioAtLeast(0.95));
+  return row({
+    name: `while ${DROPPED.toLocaleString('en')} jobs with logs are dropped`,
+    against: 'meanwhile nothing',
+    unit: '1/s',
+    ...measured,
+    target: ratioAtLeast(0.95),
+  });
 }
 
 async function drop(database: Database, partition: Partition | undefined): Promise<void> {
@@ -173,16 +183,4 @@ async function drop(database: Database, partition: Partition | undefined): Promi
 async function settle(database: Database): Promise<void> {
   await runSql(database, 'VACUUM (ANALYZE)');
   await runSql(database, 'CHECKPOINT');
-}
-
-function result(name: string, against: string, measured: Pair, target: Row['target']): Row {
-  const fewer = FINISHED === 10_000_000 ? undefined : `with ${FINISHED} jobs`;
-  return row({
-    name,
-    against,
-    unit: '1/s',
-    ...measured,
-    ...(target && { target }),
-    ...(fewer && { note: fewer }),
-  });
 }
