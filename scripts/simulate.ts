@@ -62,7 +62,8 @@ async function simulate(options: Options): Promise<boolean> {
   const { seed, seeds } = options;
   if (options.mistakes) return await withServer(lookForMistakes);
   const begun = performance.now();
-  const ends = await withServer((server) => simulateSeeds(server, { first: seed, count: seeds }));
+  const range = { first: seed, count: seeds };
+  const ends = await withServer((server) => simulateSeeds(server, range));
   const isWhole = ends.map(isWholeEnd).every((isWhole) => isWhole);
   const seconds = (performance.now() - begun) / 1000;
   const rate = (seeds / seconds).toFixed(1);
@@ -70,12 +71,13 @@ async function simulate(options: Options): Promise<boolean> {
   return isWhole;
 }
 
-async function withServer<T>(work: (server: SimulationServer) => Promise<T>): Promise<T> {
-  const server = await startSimulationServer();
+/** Begins to work while the server starts. */
+async function withServer<T>(work: (server: Promise<SimulationServer>) => Promise<T>): Promise<T> {
+  const server = startSimulationServer();
   try {
     return await work(server);
   } finally {
-    await server.stop();
+    await (await server).stop();
   }
 }
 
@@ -89,7 +91,7 @@ function isWholeEnd({ failed, violations }: SeedsEnd): boolean {
   return failed === undefined && violations.length === 0;
 }
 
-async function lookForMistakes(server: SimulationServer): Promise<boolean> {
+async function lookForMistakes(server: Promise<SimulationServer>): Promise<boolean> {
   const noticed = await findMistakes(server, MUTATIONS);
   for (const { name } of MUTATIONS) {
     const by = noticed[name];

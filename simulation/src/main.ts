@@ -4,7 +4,6 @@ import { on } from 'node:events';
 import { chmodSync, existsSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { silentLogger } from '@rivet/base';
 import { createDatabase, type Database, findViolations } from '@rivet/store';
 import { hashOfEvents, runHistory } from './history.ts';
@@ -12,19 +11,14 @@ import { MUTATIONS } from './mutations.ts';
 import { replaceGlobals } from './replace-globals.ts';
 import { forgetHistories } from './rows.ts';
 import { prepareClock } from './simulated-database.ts';
-import type { SeedsEnd, Task } from './workers.ts';
-
-/** What has ended makes statements slower. */
-const HISTORIES_KEPT = 25;
-
-const { values } = parseArgs({ options: { database: { type: 'string', default: '' } } });
+import { HISTORIES_KEPT, type SeedsEnd, type WorkerTask } from './workers.ts';
 
 // Whole minutes: some pauses end at certain seconds.
 const minuteAfter = (ms: number): number => (Math.floor(ms / 60_000) + 2) * 60_000;
 let startMs = minuteAfter(Date.now());
 
 /** Goes through the histories until one fails. */
-async function goThrough(database: Database, root: string, task: Task): Promise<SeedsEnd> {
+async function goThrough({ database, asking }: Databases, task: WorkerTask): Promise<SeedsEnd> {
   const { first, count, isHashed } = task;
   const mutation = MUTATIONS.find(({ name }) => name === task.mutation);
   if (mutation?.name !== task.mutation) throw new Error(`no mutation is "${task.mutation}"`);
@@ -52,15 +46,21 @@ async function goThrough(database: Database, root: string, task: Task): Promise<
   };
 }
 
-/** @param plannedOnce as programs have it, not for statements that read whole tables */
-function open(plannedOnce: boolean): Database {
-  const applicationName = 'simulation';
-  return createDatabase({
-    url: values.database,
-    applicationName,
-    logger: silentLogger,
-    plannedOnce,
-  });
+/** The same one, for what programs ask and for what the simulation does. */
+interface Databases {
+  readonly database: Database;
+  readonly asking: Database;
+}
+
+async function openDatabases(url: string): Promise<Databases> {
+  const open = (plannedOnce: boolean): Database =>
+    createDatabase({ url, applicationName: 'simulation', logger: silentLogger, plannedOnce });
+  // What prepares the clock begins sessions without it.
+  const preparing = open(false);
+  await prepareClock(preparing, clockPath);
+  await preparing.close();
+  // Not as programs have it for statements that read whole tables.
+  return { database: open(true), asking: open(false) };
 }
 
 // Memory where there is some: what is written there does not outlive this process.
@@ -70,22 +70,22 @@ chmodSync(root, 0o711);
 const clockPath = join(root, 'clock');
 writeFileSync(clockPath, String(Date.now()), { mode: 0o644 });
 const clockFile = openSync(clockPath, 'r+');
-const preparing = open(false);
-await prepareClock(preparing, clockPath);
-await preparing.close();
 replaceGlobals();
 // A program that dies leaves promises that nobody looks at.
 process.on('unhandledRejection', (reason) => {
   if (!(reason instanceof Error) || !reason.message.includes('was killed')) throw reason;
 });
-const database = open(true);
-const asking = open(false);
+let databases: Databases | undefined;
 try {
   // The parent may be gone by now, which is told only once.
-  const tasks = process.connected ? on(process, 'message', { close: ['disconnect'] }) : [];
-  for await (const [task] of tasks) process.send?.(await goThrough(database, root, task as Task));
+  const messages = process.connected ? on(process, 'message', { close: ['disconnect'] }) : [];
+  for await (const [message] of messages) {
+    const task = message as WorkerTask;
+    databases ??= await openDatabases(task.database);
+    process.send?.(await goThrough(databases, task));
+  }
 } finally {
-  await database.close();
-  await asking.close();
+  await databases?.database.close();
+  await databases?.asking.close();
   rmSync(root, { recursive: true, force: true });
 }

@@ -6,6 +6,8 @@ import { availableParallelism } from 'node:os';
 import type { Mutation } from './mutations.ts';
 import type { SimulationServer } from './simulation-server.ts';
 
+/** A worker forgets so many histories at once: what has ended makes statements slower. */
+export const HISTORIES_KEPT = 50;
 /** Histories in which a mistake must have been found. */
 export const TRIES = 1000;
 const PROCESSORS = Math.max(2, availableParallelism());
@@ -13,15 +15,19 @@ const PROCESSORS = Math.max(2, availableParallelism());
 const WORKERS_MAX = Math.min(16, 2 * PROCESSORS);
 /** A worker needs as long to start as for so many histories. */
 const HISTORIES_MIN = 20;
-/** A worker is given so many histories at a time, so that all of them end at about the same time. */
-const HISTORIES_GIVEN = 25;
-/** Room for what is made and forgotten: histories leave nothing. */
-const NODE_OPTIONS = ['--max-semi-space-size=64'];
+/** A worker is given as many at a time as it keeps: to forget them costs as much as a history. */
+const HISTORIES_GIVEN_MAX = HISTORIES_KEPT;
+/** Fewer when few are left, so that all workers end at about the same time. */
+const HISTORIES_GIVEN_MIN = 10;
+/** Room for what is made and forgotten, from the start: histories leave nothing. */
+const NODE_OPTIONS = ['--min-semi-space-size=64', '--max-semi-space-size=64'];
 /** Of a worker that hangs: it does not outlive its run. */
 const START_MS_MAX = 200_000;
 const HISTORY_MS_MAX = 3000;
 /** Of one that looks for all histories that notice mistakes: nearly all that it may try. */
 export const MISTAKES_MS_MAX = 1_800_000;
+
+type Server = SimulationServer | Promise<SimulationServer>;
 
 export interface SeedRange {
   readonly first: number;
@@ -29,11 +35,16 @@ export interface SeedRange {
 }
 
 /** What a worker is given to do. */
-export interface Task extends SeedRange {
+interface Task extends SeedRange {
   /** Whether its end has the hash of what happened, to compare it by. */
   readonly isHashed?: boolean;
   /** A deliberate mistake in each of the histories, by its name. */
   readonly mutation?: string;
+}
+
+export interface WorkerTask extends Task {
+  /** URL of the worker's own database, the same one for all that it is given. */
+  readonly database: string;
 }
 
 /** What came of histories that a worker went through: until one failed. */
@@ -58,18 +69,14 @@ export function seedsMsMax(count: number): number {
   return START_MS_MAX + count * HISTORY_MS_MAX;
 }
 
-/** Goes through the histories of these seeds, in several workers, until one fails. */
-export async function simulateSeeds(
-  server: SimulationServer,
-  { first, count }: SeedRange,
-): Promise<SeedsEnd[]> {
-  const last = first + count - 1;
-  const tasks: Task[] = [];
-  for (let from = first; from <= last; from += HISTORIES_GIVEN) {
-    tasks.push({ first: from, count: Math.min(HISTORIES_GIVEN, last - from + 1) });
-  }
+/**
+ * Goes through the histories of these seeds, in several workers, until one fails.
+ * @param server may still start: meanwhile workers load what they need
+ */
+export async function simulateSeeds(server: Server, range: SeedRange): Promise<SeedsEnd[]> {
   const ends: SeedsEnd[] = [];
-  const workers = Math.min(WORKERS_MAX, Math.ceil(count / HISTORIES_MIN));
+  const workers = Math.min(WORKERS_MAX, Math.ceil(range.count / HISTORIES_MIN));
+  const tasks = divide(range, workers);
   await share(server, workers, tasks, (_, end) => {
     ends.push(end);
     if (end.failed !== undefined) tasks.length = 0;
@@ -77,9 +84,21 @@ export async function simulateSeeds(
   return ends;
 }
 
+function divide({ first, count }: SeedRange, workers: number): Task[] {
+  const tasks: Task[] = [];
+  for (let given = 0; given < count; ) {
+    const left = count - given;
+    const fair = Math.ceil(left / (2 * workers));
+    const next = Math.min(left, HISTORIES_GIVEN_MAX, Math.max(HISTORIES_GIVEN_MIN, fair));
+    tasks.push({ first: first + given, count: next });
+    given += next;
+  }
+  return tasks;
+}
+
 /** Goes through these histories one after the other. A hash of what happened for each range. */
 export async function hashSeeds(
-  server: SimulationServer,
+  server: Server,
   ranges: readonly SeedRange[],
 ): Promise<(string | undefined)[]> {
   const hashes: (string | undefined)[] = [];
@@ -90,7 +109,7 @@ export async function hashSeeds(
 
 /** Looks for a history that notices each of these mistakes. */
 export async function findMistakes(
-  server: SimulationServer,
+  server: Server,
   mistakes: readonly Mutation[],
 ): Promise<Noticed> {
   const tasks = mistakes.map(({ name, seed: first = 1 }) => ({
@@ -106,29 +125,43 @@ export async function findMistakes(
 
 /** Has workers do these tasks, each the next one that is left; `heard` may take some away. */
 async function share<T extends Task>(
-  server: SimulationServer,
+  server: Server,
   workers: number,
   tasks: T[],
   heard: (task: T, end: SeedsEnd) => void,
 ): Promise<void> {
-  const work = (): Promise<void> =>
-    server.withDatabase(async (url) => {
-      const main = new URL('main.ts', import.meta.url).pathname;
-      const worker = fork(main, ['--database', url], { execArgv: NODE_OPTIONS });
-      const exit = once(worker, 'exit');
-      try {
-        for (let task = tasks.shift(); task !== undefined; task = tasks.shift()) {
-          heard(task, await perform(worker, task));
+  const work = async (): Promise<void> => {
+    const worker = startWorker();
+    try {
+      const { withDatabase } = await server;
+      await withDatabase(async (database) => {
+        try {
+          for (let task = tasks.shift(); task !== undefined; task = tasks.shift()) {
+            heard(task, await perform(worker.process, { ...task, database }));
+          }
+        } finally {
+          await worker.end();
         }
-      } finally {
-        if (worker.connected) worker.disconnect();
-        await exit;
-      }
-    });
+      });
+    } finally {
+      await worker.end();
+    }
+  };
   await Promise.all(Array.from({ length: Math.min(workers, tasks.length) }, work));
 }
 
-async function perform(worker: ChildProcess, task: Task): Promise<SeedsEnd> {
+function startWorker(): { process: ChildProcess; end: () => Promise<unknown> } {
+  const main = new URL('main.ts', import.meta.url).pathname;
+  const worker = fork(main, { execArgv: NODE_OPTIONS });
+  const exit = once(worker, 'exit');
+  const end = (): Promise<unknown> => {
+    if (worker.connected) worker.disconnect();
+    return exit;
+  };
+  return { process: worker, end };
+}
+
+async function perform(worker: ChildProcess, task: WorkerTask): Promise<SeedsEnd> {
   const { first, count, mutation } = task;
   const msMax = mutation === undefined ? seedsMsMax(count) : MISTAKES_MS_MAX;
   const timer = setTimeout(() => worker.kill('SIGKILL'), msMax);
@@ -141,7 +174,8 @@ async function perform(worker: ChildProcess, task: Task): Promise<SeedsEnd> {
         worker.off('exit', exited);
         resolve(end as SeedsEnd);
       });
-      worker.send(task);
+      if (worker.connected) worker.send(task);
+      else exited(worker.exitCode, worker.signalCode);
     });
   } finally {
     clearTimeout(timer);
