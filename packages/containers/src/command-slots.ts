@@ -19,7 +19,7 @@ const LOST_MS = 10_000;
 export interface SlotDirectory {
   makeFiles(name: string): CommandFiles;
   dropFiles(files: CommandFiles): void;
-  wakeup(name: string, file: 'status'): Wakeup;
+  wakeup(files: CommandFiles, file: 'status'): Wakeup;
   /** Asks the agent for something; false when it takes nothing at the moment. */
   trySend(line: string): boolean;
   /** Grows when the agent had to start anew: everything else in the container may be gone. */
@@ -122,7 +122,7 @@ export class CommandSlots {
 
   async #stateOf(slot: Slot): Promise<'waiting' | 'pending' | 'lost'> {
     const deadline = performance.now() + WAIT_MS;
-    const wakeup = this.#directory.wakeup(slot.files.name, 'status');
+    const wakeup = this.#directory.wakeup(slot.files, 'status');
     for (;;) {
       const status = readStatus(slot.files.status);
       if (status.exitCode !== undefined || status.lost) return 'lost';

@@ -6,11 +6,11 @@
 // reach it. A later process takes only the very file that was made, by its inode.
 
 import { randomUUID } from 'node:crypto';
-import { type FSWatcher, renameSync, watch } from 'node:fs';
+import { renameSync } from 'node:fs';
 import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { formatDuration, RivetError, Wakeup } from '@rivet/base';
+import { formatDuration, RivetError, type Wakeup } from '@rivet/base';
 import {
   type CommandFiles,
   dropCommandFiles,
@@ -33,6 +33,7 @@ import type { Mount } from './driver.ts';
 import { makeFifos, RequestFifo } from './request-fifo.ts';
 import { readStatus } from './status-file.ts';
 import { type WaitingSlot, waitingSlots } from './waiting-slots.ts';
+import { WriteWatch } from './write-watch.ts';
 
 /** Where it is mounted in the container. */
 const MOUNT_POINT = '/.rivet';
@@ -66,12 +67,11 @@ export class ControlDirectory {
   readonly #slotFifos: readonly string[];
   readonly #fifos: Promise<unknown>;
   readonly #agent: OutputFile;
-  readonly #wakeups = new Map<string, Wakeup>();
+  readonly #watch: WriteWatch;
   /** Also of commands that have ended, until nobody needs to attach to them. */
   readonly #files = new Set<CommandFiles>();
   #requests: RequestFifo | undefined;
   #slots: CommandSlots | undefined;
-  #watcher: FSWatcher | undefined;
   #closed = false;
 
   /** @param generation counts the processes that had it before */
@@ -87,7 +87,7 @@ export class ControlDirectory {
     // What waits at the FIFOs of another process would take what is written for its successor.
     this.#slotFifos =
       generation === 0 ? SLOT_FIFOS : SLOT_FIFOS.map((name) => `${name}.${generation}`);
-    this.#watch();
+    this.#watch = new WriteWatch(() => join(this.path, 'out'));
     // Not waited for: a container takes longer to start, and whoever writes requests looks.
     const made = generation === 0 ? [...this.#slotFifos, REQUESTS] : this.#slotFifos;
     this.#fifos = makeFifos(made.map((name) => join(path, 'in', name)));
@@ -259,7 +259,7 @@ export class ControlDirectory {
       // There is no such process, which the agent says.
       await this.send(`check ${files.name} none`);
       const deadline = performance.now() + CAUGHT_UP_MS;
-      const wakeup = this.wakeup(files.name, 'status');
+      const wakeup = this.wakeup(files, 'status');
       while (!readStatus(files.status).lost) {
         if (performance.now() > deadline) {
           const limit = formatDuration(CAUGHT_UP_MS);
@@ -292,18 +292,23 @@ export class ControlDirectory {
 
   /** Closes and deletes the files of a command that has ended. */
   dropFiles(files: CommandFiles): void {
-    for (const file of OUTPUT_FILES) this.#wakeups.delete(`${files.name}.${file}`);
+    for (const file of OUTPUT_FILES) this.#watch.forget(nameOf(files, file));
     this.#files.delete(files);
     dropCommandFiles(join(this.path, 'out'), files);
   }
 
   /** Is told when the container wrote to one of its files; a slow poll must stand behind it. */
-  wakeup(name: string, file: OutputFileName): Wakeup {
-    return this.#wakeupOf(`${name}.${file}`);
+  wakeup(files: CommandFiles, file: OutputFileName): Wakeup {
+    return this.#watch.wakeup(nameOf(files, file), files[file], file !== 'status');
+  }
+
+  /** A command has ended: the rest of its output is not waited for in turns. */
+  hurry(files: CommandFiles): void {
+    this.#watch.hurry(OUTPUT_FILES.map((file) => nameOf(files, file)));
   }
 
   agentWakeup(): Wakeup {
-    return this.#wakeupOf('agent');
+    return this.#watch.wakeup('agent', this.#agent, false);
   }
 
   /** Grows with each start of the agent's server. */
@@ -327,8 +332,7 @@ export class ControlDirectory {
 
   async close(): Promise<void> {
     this.#closed = true;
-    this.#watcher?.close();
-    this.#watcher = undefined;
+    this.#watch.close();
     this.#slots?.close();
     this.#requests?.close();
     for (const files of this.#files) for (const file of OUTPUT_FILES) files[file].close();
@@ -338,24 +342,6 @@ export class ControlDirectory {
     await this.#fifos.catch(() => undefined);
   }
 
-  #watch(): void {
-    try {
-      this.#watcher = watch(join(this.path, 'out'), (_, name) => {
-        if (name !== null) this.#wakeups.get(name)?.notify();
-      });
-      // What cannot be watched is polled.
-      this.#watcher.on('error', () => undefined);
-    } catch {
-      this.#watcher = undefined;
-    }
-  }
-
-  #wakeupOf(name: string): Wakeup {
-    const known = this.#wakeups.get(name) ?? new Wakeup();
-    this.#wakeups.set(name, known);
-    return known;
-  }
-
   #record(id: string): string {
     return join(this.path, `${RECORD}${id}`);
   }
@@ -363,6 +349,10 @@ export class ControlDirectory {
   #input(name: string, file: 'request' | 'stdin'): string {
     return join(this.path, 'in', `${name}.${file}`);
   }
+}
+
+function nameOf({ name }: CommandFiles, file: OutputFileName): string {
+  return `${name}.${file}`;
 }
 
 async function makeDirectory(path: string): Promise<void> {

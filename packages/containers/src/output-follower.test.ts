@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Wakeup } from '@rivet/base';
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, expect, it } from 'vitest';
 import { OutputFile } from './command-files.ts';
 import { followOutput } from './output-follower.ts';
 
@@ -32,7 +32,6 @@ function follow(state: () => 'running' | 'exited' | 'gone') {
     file,
     mark: MARK,
     wakeup,
-    stateChange: new Wakeup(),
     state,
     stallMs: 50,
     sink: (bytes) => {
@@ -117,8 +116,7 @@ it('lets everything else have its turn while it reads what costs nobody anything
   const sink = (bytes: Uint8Array): void => {
     taken += bytes.length;
   };
-  const wakeups = { wakeup: new Wakeup(), stateChange: new Wakeup() };
-  await followOutput({ file, mark: MARK, ...wakeups, state: () => 'gone', sink });
+  await followOutput({ file, mark: MARK, wakeup: new Wakeup(), state: () => 'gone', sink });
   clearInterval(others);
   expect(taken).toBe(400 * 1024 * 1024);
   expect(turns).toBeGreaterThan(2);
@@ -141,7 +139,6 @@ it('waits for a slow sink before it reads on', async () => {
     file,
     mark: MARK,
     wakeup: new Wakeup(),
-    stateChange: new Wakeup(),
     state: () => 'running',
     sink: async (bytes) => {
       open += 1;
@@ -152,106 +149,4 @@ it('waits for a slow sink before it reads on', async () => {
     },
   });
   expect(most).toBe(1);
-});
-
-/** An output without a file, on timers of the test. */
-class FakeOutput {
-  readonly wakeup = new Wakeup();
-  readonly stateChange = new Wakeup();
-  readonly done: Promise<void>;
-  reads = 0;
-  #written = Buffer.alloc(0);
-  #state: 'running' | 'exited' | 'gone' = 'running';
-  readonly #taken: Buffer[] = [];
-
-  constructor() {
-    this.done = followOutput({
-      ...{ file: this, mark: MARK, wakeup: this.wakeup, stateChange: this.stateChange },
-      state: () => this.#state,
-      sink: (bytes) => void this.#taken.push(Buffer.from(bytes)),
-    });
-  }
-
-  get size(): number {
-    return this.#written.length;
-  }
-
-  get text(): string {
-    return Buffer.concat(this.#taken).toString();
-  }
-
-  read(buffer: Uint8Array, position: number): number {
-    this.reads += 1;
-    return this.#written.copy(buffer, 0, position);
-  }
-
-  write(bytes: string | Buffer): void {
-    this.#written = Buffer.concat([this.#written, Buffer.from(bytes)]);
-    this.wakeup.notify();
-  }
-
-  become(state: 'exited' | 'gone'): void {
-    this.#state = state;
-    this.stateChange.notify();
-    this.wakeup.notify();
-  }
-}
-
-describe('on timers of the test', () => {
-  const timers = ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'] as const;
-  beforeEach(() => void vi.useFakeTimers({ toFake: [...timers, 'performance'] }));
-  afterEach(() => void vi.useRealTimers());
-
-  /** Writes a line each millisecond; how often it was read. */
-  async function readsOf(output: FakeOutput, lines: number): Promise<number> {
-    await vi.advanceTimersByTimeAsync(1000);
-    const before = output.reads;
-    for (let line = 1; line <= lines; line += 1) {
-      output.write(`${line}\n`);
-      await vi.advanceTimersByTimeAsync(1);
-    }
-    return output.reads - before;
-  }
-
-  it('reads a line as soon as it is written, and once', async () => {
-    const output = new FakeOutput();
-    expect(await readsOf(output, 100)).toBe(100);
-    output.become('gone');
-    await output.done;
-  });
-
-  it('reads several lines at once where many outputs are followed, and the last at once', async () => {
-    const silent = Array.from({ length: 199 }, () => new FakeOutput());
-    const output = new FakeOutput();
-    expect(await readsOf(output, 100)).toBeLessThanOrEqual(6);
-    output.write('the last\n');
-    output.write(MARK);
-    await vi.advanceTimersByTimeAsync(0);
-    expect(output.text).not.toContain('the last');
-    output.become('exited');
-    await output.done;
-    const lines = Array.from({ length: 100 }, (_, index) => `${index + 1}\n`);
-    expect(output.text).toBe(`${lines.join('')}the last\n`);
-    for (const other of silent) other.become('gone');
-    await Promise.all(silent.map(({ done }) => done));
-  });
-
-  it('reads many outputs that are written to all the time in the same turns', async () => {
-    const outputs = Array.from({ length: 200 }, () => new FakeOutput());
-    const turns = new Set<number>();
-    let before = 0;
-    for (let ms = 0; ms < 1000; ms += 1) {
-      // Each at its own time, every 10 ms.
-      for (const output of outputs.filter((_, index) => index % 10 === ms % 10)) output.write('.');
-      await vi.advanceTimersByTimeAsync(1);
-      const read = outputs.reduce((sum, { text }) => sum + text.length, 0);
-      if (read > before && ms >= 500) turns.add(ms);
-      before = read;
-    }
-    expect(turns.size).toBeGreaterThanOrEqual(15);
-    expect(turns.size).toBeLessThanOrEqual(25);
-    for (const output of outputs) output.become('gone');
-    await Promise.all(outputs.map(({ done }) => done));
-    expect(outputs.map(({ text }) => text.length)).toEqual(outputs.map(() => 100));
-  });
 });

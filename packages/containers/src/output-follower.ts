@@ -3,7 +3,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { formatSize, RivetError, type Wakeup } from '@rivet/base';
 import type { OutputFile } from './command-files.ts';
-import { SharedTurn } from './shared-turn.ts';
 
 const READ_BYTES_MAX = 64 * 1024;
 /** Of an output that is large: fewer reads, of which each goes the whole way to the log. */
@@ -21,19 +20,6 @@ const STALL_MS = 2_000;
 /** How long a file is read before everything else has its turn, in milliseconds. */
 const TURN_MS = 10;
 /**
- * Between two reads of an output, for each output that is followed by this process, and at most, in
- * milliseconds. Where many commands print, a read for every line takes more of the processor than
- * all that is done with the line; what waits meanwhile is read at once.
- */
-const GAP_MS_EACH = 0.125;
-const GAP_MS_MAX = 25;
-/** Timers are no finer. */
-const GAP_MS_MIN = 1;
-/** How many outputs are followed just now. */
-let followed = 0;
-/** In which they are read where they are many: what was read together is reported together. */
-const turn = new SharedTurn();
-/**
  * Bytes that can wait in a file: commands are held back long before. A file that is ahead by more
  * has holes, which cost nobody anything but its reader.
  */
@@ -43,9 +29,8 @@ export interface FollowOptions {
   readonly file: Pick<OutputFile, 'read' | 'size'>;
   /** Ends the output; its first byte occurs in it once. */
   readonly mark: Buffer;
+  /** Is told when there is something to read, and when `state` has changed. */
   readonly wakeup: Wakeup;
-  /** Is told when `state` has changed; so is `wakeup`. */
-  readonly stateChange: Wakeup;
   /** `exited`: the mark is on its way. `gone`: nothing comes any more. */
   readonly state: () => 'running' | 'exited' | 'gone';
   /** Is awaited before more is read; the bytes may be overwritten then. */
@@ -67,11 +52,9 @@ export async function followOutput(options: FollowOptions): Promise<void> {
   const watch = setInterval(() => {
     backlog?.(place.isAtEnd ? 0 : Math.max(0, options.file.size - place.offset));
   }, BACKLOG_INTERVAL_MS);
-  followed += 1;
   try {
     await follow(options, place);
   } finally {
-    followed -= 1;
     clearInterval(watch);
   }
 }
@@ -88,7 +71,6 @@ async function follow(options: FollowOptions, place: Place): Promise<void> {
   /** For an output that is large: a copy of each piece would be as large together. */
   let own: Buffer | undefined;
   let exitedAt: number | undefined;
-  let readAt = Number.NEGATIVE_INFINITY;
   let turnEndsAt = performance.now() + TURN_MS;
   const give = async (bytes: Uint8Array): Promise<void> => {
     if (bytes.length > 0) await sink(bytes);
@@ -101,7 +83,6 @@ async function follow(options: FollowOptions, place: Place): Promise<void> {
     const bytesRead = file.read(target.subarray(held.length), place.offset);
     if (bytesRead > 0) {
       place.offset += bytesRead;
-      readAt = performance.now();
       if (exitedAt !== undefined) exitedAt = performance.now();
       const filled = target.subarray(0, held.length + bytesRead);
       // A file gives less than there is room for only where it ends.
@@ -118,7 +99,7 @@ async function follow(options: FollowOptions, place: Place): Promise<void> {
         await setImmediate();
         turnEndsAt = performance.now() + TURN_MS;
       }
-      if (isAtEnd && now === 'running') await waitForMore(options, place, readAt);
+      if (isAtEnd && now === 'running') await waitForMore(options, place);
       continue;
     }
     if (now === 'exited') exitedAt ??= performance.now();
@@ -127,22 +108,14 @@ async function follow(options: FollowOptions, place: Place): Promise<void> {
     if (now === 'gone' || stalled) return await give(held);
     // Something in the container cut the file: what comes next is at its new end.
     place.offset = Math.min(place.offset, file.size);
-    await waitForMore(options, place, readAt);
+    await waitForMore(options, place);
   }
 }
 
-/** Until there may be something to read, and it is time for it. */
-async function waitForMore(
-  { wakeup, state, stateChange }: FollowOptions,
-  place: Place,
-  readAt: number,
-): Promise<void> {
+/** Until there may be something to read. */
+async function waitForMore({ wakeup }: FollowOptions, place: Place): Promise<void> {
   place.isAtEnd = true;
   await wakeup.wait(POLL_MS);
-  const gapMs = Math.min(GAP_MS_MAX, followed * GAP_MS_EACH);
-  const restMs = readAt + gapMs - performance.now();
-  // Whoever waits for the end of a command waits for nothing else.
-  if (restMs >= GAP_MS_MIN && state() === 'running') await turn.wait(stateChange, restMs);
   place.isAtEnd = false;
 }
 

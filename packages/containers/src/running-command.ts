@@ -1,6 +1,6 @@
 // Follows one command of a container from the request to its exit.
 import { constants } from 'node:os';
-import { formatDuration, isRivetError, RivetError, Wakeup } from '@rivet/base';
+import { formatDuration, isRivetError, RivetError } from '@rivet/base';
 import { type CommandHost, checkSignal, describeExit } from './command-end.ts';
 import { type CommandFiles, printfMark } from './command-files.ts';
 import type { CommandRecord } from './command-record.ts';
@@ -183,7 +183,6 @@ class CommandFollower implements RunningCommand {
   #startedAt: number | undefined;
   #exitedAt: number | undefined;
   #state: 'running' | 'exited' | 'gone' = 'running';
-  readonly #stateChanges = { stdout: new Wakeup(), stderr: new Wakeup() };
 
   /** @param askedAt as `performance.now()` counts */
   constructor(
@@ -248,9 +247,8 @@ class CommandFollower implements RunningCommand {
       followOutput({
         file: this.#files[stream],
         mark: this.#files.mark,
-        wakeup: this.#control.wakeup(this.#files.name, stream),
+        wakeup: this.#control.wakeup(this.#files, stream),
         state: () => this.#state,
-        stateChange: this.#stateChanges[stream],
         sink: (bytes) => this.#sink(stream, bytes),
         backlog: (bytes) => void this.#brake(stream, bytes).catch(() => undefined),
       }).catch((error: unknown) => {
@@ -324,7 +322,7 @@ class CommandFollower implements RunningCommand {
   }
 
   async #awaitExit(): Promise<Status> {
-    const wakeup = this.#control.wakeup(this.#files.name, 'status');
+    const wakeup = this.#control.wakeup(this.#files, 'status');
     let checkAt = performance.now() + CHECK_INTERVAL_MS;
     let alive = true;
     for (;;) {
@@ -405,9 +403,9 @@ class CommandFollower implements RunningCommand {
   #setState(state: 'exited' | 'gone'): void {
     this.#state = state;
     for (const stream of ['stdout', 'stderr'] as const) {
-      this.#stateChanges[stream].notify();
-      this.#control.wakeup(this.#files.name, stream).notify();
+      this.#control.wakeup(this.#files, stream).notify();
     }
+    this.#control.hurry(this.#files);
   }
 
   #describeExit(status: Status): Promise<CommandExit> {
