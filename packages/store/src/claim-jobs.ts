@@ -84,28 +84,35 @@ const NO_PRIORITY = 1_000_000;
 
 /** Where the jobs are looked for. */
 interface Search {
-  /** Parts that end with `taken`. */
+  /**
+   * Parts that end with `taken`: jobs that are locked, no more than there are slots, and their
+   * places in the queue.
+   */
   readonly parts: string;
-  /** How many values they have, from $9 on. */
+  /** How many values they have, from $8 on. */
   readonly valueCount: number;
 }
 
-const CLAIMABLE = isClaimable('$4::text[]', '$7::text[]');
+const CLAIMABLE = isClaimable('$4::text[]', '$6::text[]');
+
+/** Of runners that may have jobs now. */
+const SLOT_COUNT = '(SELECT count(*) FROM slot)';
 
 /** SQL: the first jobs of the queue that fulfil a condition on `q`. */
 function firstJobs(condition: string): string {
   // Both rows are locked, and skipped where somebody else has one: a claim never waits.
-  return `SELECT q.job_id, q.priority FROM job_queue q JOIN jobs j ON j.id = q.job_id AND j.id >= $8
+  return `SELECT q.job_id, q.priority, q.ctid AS place
+     FROM job_queue q JOIN jobs j ON j.id = q.job_id AND j.id >= $7
      WHERE ${CLAIMABLE} ${condition}
      ORDER BY -q.priority, q.job_id
-     LIMIT $5 FOR UPDATE OF q, j SKIP LOCKED`;
+     LIMIT ${SLOT_COUNT} FOR UPDATE OF q, j SKIP LOCKED`;
 }
 
 const CLAIMED = `job_id, attempt, priority, lease_id, request_id, pipeline_id, pipeline_name,
      version, inputs, launched_by, event, created_at`;
 
 function claimStatement(name: string, search: Search, withReports: boolean): Statement {
-  const reportsFrom = 9 + search.valueCount;
+  const reportsFrom = 8 + search.valueCount;
   const parts = `slot AS (
      SELECT s.runner_id, s.request_id, s.lease_id, row_number() OVER (ORDER BY s.n)::int AS n
      FROM unnest($1::uuid[], $2::uuid[], $3::uuid[])
@@ -113,16 +120,19 @@ function claimStatement(name: string, search: Search, withReports: boolean): Sta
      -- One that was revoked or paused while it waited gets nothing any more.
      WHERE (SELECT revoked_at IS NULL AND (paused_until IS NULL OR paused_until <= now())
        FROM runners WHERE id = s.runner_id)
-   ), ${search.parts}, assigned AS (
+   ), ${search.parts}, dequeued AS (
+     -- By their places: with another plan it could read what was deleted since the oldest snapshot.
+     -- One that was changed since it was found is elsewhere, and left to the next claim.
+     DELETE FROM job_queue q WHERE q.ctid = ANY (ARRAY(SELECT place FROM taken))
+     RETURNING q.job_id, q.priority
+   ), assigned AS (
      -- From a list: a join would look through all that was taken for each slot.
      SELECT t.job_ids[slot.n] AS job_id, slot.*
-     FROM slot, (SELECT array_agg(job_id ORDER BY priority DESC, job_id) AS job_ids FROM taken) t
+     FROM slot, (SELECT array_agg(job_id ORDER BY priority DESC, job_id) AS job_ids FROM dequeued) t
      WHERE slot.n <= cardinality(t.job_ids)
-   ), dequeued AS (
-     DELETE FROM job_queue q USING assigned a WHERE q.job_id = a.job_id
    ), ${withReports ? startedAndEnded(reportsFrom) : STARTED}, attempted AS (
      INSERT INTO running_attempts (job_id, attempt, runner_id, request_id, lease_id, lease_until)
-     SELECT job_id, attempt, runner_id, request_id, lease_id, now() + make_interval(secs => $6)
+     SELECT job_id, attempt, runner_id, request_id, lease_id, now() + make_interval(secs => $5)
      FROM started
    )`;
   if (!withReports) return once(name, `WITH ${parts} SELECT ${CLAIMED} FROM started ORDER BY n`);
@@ -130,7 +140,7 @@ function claimStatement(name: string, search: Search, withReports: boolean): Sta
   // the one runs, the other waits.
   return once(
     `${name}_reporting`,
-    `WITH ${plainReportParts(reportsFrom, '$6')}, ${parts}
+    `WITH ${plainReportParts(reportsFrom, '$5')}, ${parts}
    SELECT ${CLAIMED}, NULL::boolean AS cancel_requested, n FROM started
    UNION ALL SELECT job_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
      cancel_requested, 0 FROM held
@@ -149,7 +159,7 @@ const STARTED = `started AS (
      UPDATE jobs j SET state = 'running', attempt = j.attempt + 1, runner_id = a.runner_id,
        started_at = COALESCE(j.started_at, now()), message = NULL
      -- The bound says which partitions it is about.
-     FROM assigned a WHERE j.id = a.job_id AND j.id >= $8
+     FROM assigned a WHERE j.id = a.job_id AND j.id >= $7
      RETURNING ${startedJob('a')}
    )`;
 
@@ -172,7 +182,7 @@ function startedAndEnded(reportsFrom: number): string {
        UNION ALL
        SELECT job_id, state, reason, message, 0, NULL, NULL, NULL, NULL FROM ended
      ) c
-     WHERE j.id = c.job_id AND j.id >= LEAST($8, ${first})
+     WHERE j.id = c.job_id AND j.id >= LEAST($7, ${first})
      RETURNING ${startedJob('c')}, c.starts
    ), started AS (
      SELECT * FROM changed WHERE starts = 1
@@ -197,7 +207,7 @@ const WHOLE: Search = { parts: `taken AS (${firstJobs('')})`, valueCount: 0 };
 const FROM_MARKS: Search = {
   parts: `first AS (
      SELECT found.priority, found.job_id
-     FROM unnest($9::int[], $10::uuid[], $11::int[])
+     FROM unnest($8::int[], $9::uuid[], $10::int[])
          WITH ORDINALITY AS m(priority, mark, higher, n),
        LATERAL (
          (SELECT q.priority, q.job_id FROM job_queue q
@@ -214,24 +224,26 @@ const FROM_MARKS: Search = {
    ), taken AS (
      ${firstJobs(`AND ${between('(SELECT priority FROM first)', '(SELECT job_id FROM first)')}
        -- One before all marks goes first, and is left to a claim without marks.
-       AND (SELECT job_id FROM first) >= $8`)}
+       AND (SELECT job_id FROM first) >= $7`)}
    )`,
   valueCount: 3,
 };
 /** Of one priority so many of each pipeline; what has a higher one goes before. */
 const BY_PIPELINE: Search = {
   parts: `urgent AS (
-     ${firstJobs('AND -q.priority < -$9::int')}
+     ${firstJobs('AND -q.priority < -$8::int')}
    ), owed AS (
-     SELECT w.job_id, w.priority
-     FROM unnest($10::text[], $11::uuid[], $12::int[]) AS s(name, first, jobs_max), LATERAL (
-       SELECT q.job_id, q.priority FROM job_queue q JOIN jobs j ON j.id = q.job_id AND j.id >= $8
-       WHERE ${CLAIMABLE} AND ${isOfPipeline('$9::int', 's.name', 's.first')}
+     SELECT w.*
+     FROM unnest($9::text[], $10::uuid[], $11::int[]) AS s(name, first, jobs_max), LATERAL (
+       SELECT q.job_id, q.priority, q.ctid AS place
+       FROM job_queue q JOIN jobs j ON j.id = q.job_id AND j.id >= $7
+       WHERE ${CLAIMABLE} AND ${isOfPipeline('$8::int', 's.name', 's.first')}
        ORDER BY q.pipeline_name COLLATE "C", -q.priority, q.job_id
        LIMIT s.jobs_max FOR UPDATE OF q, j SKIP LOCKED
      ) w
    ), taken AS (
-     SELECT job_id, priority FROM urgent UNION ALL SELECT job_id, priority FROM owed
+     SELECT * FROM urgent UNION ALL SELECT * FROM owed
+     ORDER BY priority DESC, job_id LIMIT ${SLOT_COUNT}
    )`,
   valueCount: 4,
 };
@@ -252,7 +264,6 @@ export async function claimJobs(db: Queryable, request: ClaimJobsRequest): Promi
     slots.map((slot) => slot.requestId),
     slots.map((slot) => slot.leaseId),
     request.fulfils,
-    slots.length,
     request.leaseSeconds,
     request.pipelines.map(likePattern),
     from,

@@ -6,6 +6,7 @@ import {
   boundsOf,
   endParts,
   finishedPart,
+  isOneOf,
   type ReportedAttempt,
   sameAs,
 } from './reported-attempts.ts';
@@ -54,9 +55,10 @@ export function plainReportParts(from: number, leaseSeconds: string): string {
        AS r(job_id, attempt, runner_id, lease_id, seq, state, reason, message, code)
    ), held AS (
      -- As lockReportedAttempts does; what the fence does not let through is left to that.
-     SELECT r.*, found.cancel_requested
+     SELECT r.*, found.cancel_requested, found.log_lines, found.log_bytes, found.started_at,
+       found.summary
      FROM r, LATERAL (
-       SELECT j.cancel_requested, a.attempt
+       SELECT j.cancel_requested, a.attempt, a.log_lines, a.log_bytes, a.started_at, a.summary
        FROM running_attempts a JOIN jobs j ON j.id = a.job_id AND j.id BETWEEN ${first} AND ${last}
        WHERE a.job_id = r.job_id
          AND ${FENCE}
@@ -65,12 +67,12 @@ export function plainReportParts(from: number, leaseSeconds: string): string {
      -- Out here: the planner takes this to leave few, and looks up by their keys what follows.
      WHERE found.attempt = r.attempt
    ), advanced AS (
-     UPDATE running_attempts a SET last_seq = h.seq,
+     -- The fence let through what comes next.
+     UPDATE running_attempts a SET last_seq = a.last_seq + 1,
        lease_until = clock_timestamp() + make_interval(secs => ${leaseSeconds})
-     FROM held h WHERE a.job_id = h.job_id AND h.state IS NULL
+     WHERE ${isOneOf('a.job_id', 'held WHERE state IS NULL')}
    ), ended AS (
-     DELETE FROM running_attempts a USING held h WHERE a.job_id = h.job_id AND h.state IS NOT NULL
-     RETURNING a.log_lines, a.log_bytes, a.started_at, a.summary, h.*
+     SELECT * FROM held WHERE state IS NOT NULL
    ), ${endParts([first, last])}`;
 }
 

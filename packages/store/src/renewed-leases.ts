@@ -1,5 +1,5 @@
 // Renews the leases of attempts, and nothing else of them: for runners whose reports take long.
-import { boundsOf, sameAs } from './reported-attempts.ts';
+import { boundsOf, isOneOf, sameAs } from './reported-attempts.ts';
 import { type Queryable, repeatable } from './statement.ts';
 
 /** The lease under which a runner works on an attempt. */
@@ -37,7 +37,7 @@ const renew = repeatable(
      WHERE found.attempt = r.attempt
    ), renewed AS (
      UPDATE running_attempts a SET lease_until = clock_timestamp() + make_interval(secs => $7)
-     FROM held h WHERE a.job_id = h.job_id
+     WHERE ${isOneOf('a.job_id', 'held')}
    )
    SELECT r.place::int, held.place IS NOT NULL AS renewed, found.cancel_requested
    FROM r LEFT JOIN held USING (place), LATERAL (

@@ -35,6 +35,15 @@ export function sameAs(columns: string, values: string): string {
   return `ROW(${columns}) IS NOT DISTINCT FROM ROW(${values})`;
 }
 
+/**
+ * SQL: whether the column `job_id` has one of the jobs of a part of the statement. Not as a join:
+ * where a table had nothing when it was last analyzed, the planner reads all of its index for that,
+ * with each job that was there since the oldest snapshot.
+ */
+export function isOneOf(column: string, part: string): string {
+  return `${column} = ANY (ARRAY(SELECT job_id FROM ${part}))`;
+}
+
 const lock = repeatable(
   'lock_reported_attempts',
   `SELECT found.*
@@ -111,10 +120,12 @@ type Bounds = readonly [from: string, to: string];
 
 /**
  * What keeps attempts and ends their open stages, as parts of a WITH, for the rows of its part
- * `ended`: what was deleted from `running_attempts`, and how it ended.
+ * `ended`: what is locked in `running_attempts`, and how it ended.
  */
 export function endParts([from, to]: Bounds): string {
-  return `kept AS (
+  return `removed AS (
+     DELETE FROM running_attempts a WHERE ${isOneOf('a.job_id', 'ended')}
+   ), kept AS (
      INSERT INTO job_attempts (job_id, attempt, runner_id, lease_id, last_seq, log_lines, log_bytes,
        started_at, summary, ended_at, result, reason, message, code)
      SELECT job_id, attempt, runner_id, lease_id::uuid, seq, log_lines, log_bytes, started_at,
@@ -143,15 +154,20 @@ const finish = once(
        $7::text[], $8::text[], $9::text[])
        AS e(job_id, attempt, seq, log_lines, log_bytes, state, reason, message, code)
    ), ended AS (
-     DELETE FROM running_attempts a USING e WHERE a.job_id = e.job_id AND a.attempt = e.attempt
-     RETURNING a.runner_id, a.lease_id, a.started_at, a.summary, e.*
+     SELECT found.runner_id, found.lease_id, found.started_at, found.summary, e.*
+     FROM e, LATERAL (
+       SELECT a.attempt, a.runner_id, a.lease_id, a.started_at, a.summary
+       FROM running_attempts a WHERE a.job_id = e.job_id LIMIT 1
+     ) found
+     -- Out here: the planner takes this to leave few, and looks up by their keys what follows.
+     WHERE found.attempt = e.attempt
    ), ${endParts(['$10', '$11'])}, ${finishedPart(['$10', '$11'])}
    SELECT FROM ended`,
 );
 
 /**
  * Ends attempts and their jobs, and closes the stages that they left open; the caller has locked
- * the jobs.
+ * the attempts and the jobs.
  */
 export async function finishAttempts(tx: Queryable, ends: readonly AttemptEnd[]): Promise<void> {
   if (ends.length === 0) return;
