@@ -5,9 +5,9 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createRandom, type Random, silentLogger, uuidv7 } from '@rivet/base';
 import { SimulatedOrchestrator } from '@rivet/orchestrator/simulation';
-import type { JobOutcome } from '@rivet/protocol';
+import type { JobOutcome, LogLine } from '@rivet/protocol';
 import { keepRunnerToken, makeSimulatedRunner } from '@rivet/runner/simulation';
-import { type Database, readLog } from '@rivet/store';
+import type { Database } from '@rivet/store';
 import { JobRecord } from './job-record.ts';
 import type { Mutation } from './mutations.ts';
 import { realTurn } from './replace-globals.ts';
@@ -18,6 +18,7 @@ import {
   launchSimulatedJobs,
   RETRIES,
   readSimulatedJobs,
+  readSimulatedLogs,
   readSimulatedOutputs,
 } from './rows.ts';
 import { type Fate, SimulatedDatabase } from './simulated-database.ts';
@@ -416,6 +417,11 @@ class History {
 
   async #compare(jobs: readonly JobRow[]): Promise<void> {
     if (jobs.length !== this.#launched.length) this.#faults.push('a launched job is missing');
+    const { plain } = this.#database;
+    const logs = await readSimulatedLogs(plain, this.#launched);
+    const outputs = this.#record.withOutputs
+      ? await readSimulatedOutputs(plain, this.#launched)
+      : undefined;
     for (const job of jobs) {
       const { id, attempt: last, attempts } = job;
       const numbers = attempts.map(({ attempt }) => attempt);
@@ -425,8 +431,8 @@ class History {
       const spent = attempts.filter(({ result }) => result !== 'returned').length;
       if (spent > RETRIES + 1) this.#faults.push(`${id} was tried ${spent} times`);
       for (const { attempt, result } of attempts) {
-        await this.#compareLog(id, attempt);
-        await this.#compareOutputs(id, attempt);
+        this.#compareLog(id, attempt, logs.get(`${id}.${attempt}`) ?? []);
+        this.#compareOutputs(id, attempt, outputs?.get(`${id}.${attempt}`) ?? []);
         const accepted = this.#record.find(id, attempt)?.accepted;
         if (accepted === undefined || this.#isEndOf(id, accepted, result)) continue;
         this.#faults.push(`${id}.${attempt}: ${accepted.state} was accepted, and it is ${result}`);
@@ -441,9 +447,7 @@ class History {
   }
 
   /** What is stored is what was printed, from the first line on; what was acknowledged is there. */
-  async #compareLog(jobId: string, attempt: number): Promise<void> {
-    const options = { jobId, attempt, after: 0, chunksMax: 1000 };
-    const lines = await readLog(this.#database.plain, options);
+  #compareLog(jobId: string, attempt: number, lines: readonly LogLine[]): void {
     const work = this.#record.find(jobId, attempt);
     const wrong = lines.findIndex(
       ({ n, text }, index) =>
@@ -460,10 +464,9 @@ class History {
   }
 
   /** Of an attempt whose end was accepted every output is there. */
-  async #compareOutputs(jobId: string, attempt: number): Promise<void> {
+  #compareOutputs(jobId: string, attempt: number, stored: readonly string[]): void {
     const work = this.#record.find(jobId, attempt);
     if (work?.accepted === undefined || work.outputs.size === 0) return;
-    const stored = await readSimulatedOutputs(this.#database.plain, jobId, attempt);
     const missing = [...work.outputs].filter((name) => !stored.includes(name));
     if (missing.length === 0) return;
     this.#faults.push(`${jobId}.${attempt}: its outputs ${missing.join(', ')} are missing`);

@@ -63,8 +63,9 @@ export class JobRecord {
     this.#options = options;
   }
 
-  get works(): Iterable<Work> {
-    return this.#works.values();
+  /** Whether jobs have outputs. */
+  get withOutputs(): boolean {
+    return this.#options.withOutputs;
   }
 
   /** Nothing breaks any more: jobs hurry. */

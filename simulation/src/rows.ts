@@ -1,7 +1,14 @@
 // The rows of a history: its runners and jobs as they stand.
 import { uuidv7 } from '@rivet/base';
 import { bundleDigest } from '@rivet/engine';
-import { type Database, insertPipeline, insertPipelineVersion, type Queryable } from '@rivet/store';
+import type { LogLine } from '@rivet/protocol';
+import {
+  type Database,
+  decodeLogChunk,
+  insertPipeline,
+  insertPipelineVersion,
+  type Queryable,
+} from '@rivet/store';
 
 /** Attempts of a job that its pipeline allows besides the first. */
 export const RETRIES = 2;
@@ -90,16 +97,38 @@ export function readSimulatedJobs(db: Queryable, pipeline: string): Promise<JobR
   );
 }
 
-/** The names of the outputs of an attempt. */
+/** The logs of these jobs, by job and attempt: `id.1`. What is missing has no lines. */
+export async function readSimulatedLogs(
+  db: Queryable,
+  jobIds: readonly string[],
+): Promise<ReadonlyMap<string, readonly LogLine[]>> {
+  const rows = await run<{ id: string; first_line: number; bytes: Uint8Array }>(
+    db,
+    'logs',
+    `SELECT job_id || '.' || attempt AS id, first_line, bytes FROM job_logs
+     WHERE job_id = ANY($1::uuid[]) ORDER BY job_id, attempt, first_line`,
+    [jobIds],
+  );
+  const logs = new Map<string, LogLine[]>();
+  for (const { id, first_line: first, bytes } of rows) {
+    logs.set(id, [...(logs.get(id) ?? []), ...(await decodeLogChunk(first, bytes))]);
+  }
+  return logs;
+}
+
+/** The names of the outputs of these jobs, by job and attempt: `id.1`. */
 export async function readSimulatedOutputs(
   db: Queryable,
-  jobId: string,
-  attempt: number,
-): Promise<readonly string[]> {
-  const text = 'SELECT name FROM job_outputs WHERE job_id = $1 AND attempt = $2';
-  return (await run<{ name: string }>(db, 'outputs', text, [jobId, attempt])).map(
-    ({ name }) => name,
+  jobIds: readonly string[],
+): Promise<ReadonlyMap<string, readonly string[]>> {
+  const rows = await run<{ id: string; names: string[] }>(
+    db,
+    'outputs',
+    `SELECT job_id || '.' || attempt AS id, array_agg(name) AS names FROM job_outputs
+     WHERE job_id = ANY($1::uuid[]) GROUP BY job_id, attempt`,
+    [jobIds],
   );
+  return new Map(rows.map(({ id, names }) => [id, names]));
 }
 
 interface CurrentAttempt {

@@ -26,7 +26,7 @@ export * from './jobs.ts';
 export * from './known-runners.ts';
 export * from './launched-jobs.ts';
 export { createListener, type ListenerOptions } from './listen.ts';
-export { encodeLogChunk } from './log-chunk.ts';
+export { decodeLogChunk, encodeLogChunk } from './log-chunk.ts';
 export * from './log-tails.ts';
 export { checkSchema, migrate, migrationsDirectory } from './migrator.ts';
 export type { NameFilter } from './name-filter.ts';
