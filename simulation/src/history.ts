@@ -21,6 +21,7 @@ import {
   readSimulatedLogs,
   readSimulatedOutputs,
 } from './rows.ts';
+import type { SimulatedClock } from './simulated-clock.ts';
 import { type Fate, SimulatedDatabase } from './simulated-database.ts';
 import { filterDisk } from './simulated-disk.ts';
 import { type Server, SimulatedNetwork } from './simulated-network.ts';
@@ -74,8 +75,8 @@ function chooseStyle(random: Random): Style {
 
 export interface HistoryOptions {
   readonly database: Database;
-  /** Descriptor of what the database reads the time from. */
-  readonly clockFile: number;
+  /** What the database reads the time from. */
+  readonly clock: SimulatedClock;
   /** Of the runners; what they keep is removed at the end. */
   readonly directory: string;
   readonly seed: number;
@@ -150,7 +151,7 @@ class History {
     this.#self = this.#makeProcess('the simulation', () => undefined);
     this.#database = new SimulatedDatabase(database, {
       time: this.#time,
-      clockFile: options.clockFile,
+      clock: options.clock,
       chooseFate: () => this.#chooseFate(),
       changes: this.#mistakes.statements,
     });

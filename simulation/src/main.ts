@@ -1,7 +1,7 @@
 // One worker of the simulation: goes through the histories that its parent names, on a database of
 // its own, and tells what came of them.
 import { on } from 'node:events';
-import { chmodSync, existsSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLogger } from '@rivet/base';
@@ -10,6 +10,7 @@ import { hashOfEvents, runHistory } from './history.ts';
 import { MUTATIONS } from './mutations.ts';
 import { replaceGlobals } from './replace-globals.ts';
 import { forgetHistories } from './rows.ts';
+import { SimulatedClock } from './simulated-clock.ts';
 import { prepareClock } from './simulated-database.ts';
 import { HISTORIES_KEPT, type SeedsEnd, type WorkerTask } from './workers.ts';
 
@@ -29,7 +30,7 @@ async function goThrough({ database, asking }: Databases, task: WorkerTask): Pro
   let failed: SeedsEnd['failed'];
   for (let seed = first; seed <= last && failed === undefined; seed += 1) {
     const directory = join(root, String(seed));
-    const end = await runHistory({ database, clockFile, directory, seed, mutation, startMs });
+    const end = await runHistory({ database, clock, directory, seed, mutation, startMs });
     startMs = minuteAfter(end.endMs);
     histories += 1;
     if (isHashed) hashes.push(hashOfEvents(end.tell()));
@@ -57,7 +58,7 @@ async function openDatabases(url: string): Promise<Databases> {
     createDatabase({ url, applicationName: 'simulation', logger: silentLogger, plannedOnce });
   // What prepares the clock begins sessions without it.
   const preparing = open(false);
-  await prepareClock(preparing, clockPath);
+  await prepareClock(preparing, clock);
   await preparing.close();
   // Not as programs have it for statements that read whole tables.
   return { database: open(true), asking: open(false) };
@@ -67,9 +68,7 @@ async function openDatabases(url: string): Promise<Databases> {
 const root = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'rivet-simulation-'));
 // The database runs as another user, who must get to its clock.
 chmodSync(root, 0o711);
-const clockPath = join(root, 'clock');
-writeFileSync(clockPath, String(Date.now()), { mode: 0o644 });
-const clockFile = openSync(clockPath, 'r+');
+const clock = new SimulatedClock(join(root, 'clock'));
 replaceGlobals();
 // A program that dies leaves promises that nobody looks at.
 process.on('unhandledRejection', (reason) => {
@@ -87,5 +86,6 @@ try {
 } finally {
   await databases?.database.close();
   await databases?.asking.close();
+  clock.close();
   rmSync(root, { recursive: true, force: true });
 }

@@ -1,9 +1,9 @@
 // The database of a simulated world: the real one, with the clock of the world, whose answers get
 // lost and whose statements are where an orchestrator may die.
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { writeSync } from 'node:fs';
 import { RivetError } from '@rivet/base';
 import type { Database, Queryable } from '@rivet/store';
+import type { SimulatedClock } from './simulated-clock.ts';
 import { never, SimulatedProcess } from './simulated-process.ts';
 import type { SimulatedTime } from './simulated-time.ts';
 import { changeStatement, type StatementChange } from './statement-changes.ts';
@@ -18,8 +18,8 @@ type TransactionOptions = Parameters<Database['transaction']>[1];
 
 export interface SimulatedDatabaseOptions {
   readonly time: SimulatedTime;
-  /** Descriptor of what the database reads the time from. */
-  readonly clockFile: number;
+  /** What the database reads the time from. */
+  readonly clock: SimulatedClock;
   readonly chooseFate: () => Fate;
   /** Mistakes in what programs ask. */
   readonly changes?: readonly StatementChange[] | undefined;
@@ -28,7 +28,7 @@ export interface SimulatedDatabaseOptions {
 /**
  * `now()` is the simulation's, in whatever is asked from now on, and in what rows have by default.
  */
-export async function prepareClock(database: Database, clockFile: string): Promise<void> {
+export async function prepareClock(database: Database, clock: SimulatedClock): Promise<void> {
   const { address } = database;
   const name = address.slice(address.lastIndexOf('/') + 1);
   await run(
@@ -37,11 +37,12 @@ export async function prepareClock(database: Database, clockFile: string): Promi
      DECLARE field record; fn text;
      BEGIN
        CREATE SCHEMA simulated;
-       ALTER FUNCTION pg_catalog.pg_read_file(text) STABLE;
+       ALTER FUNCTION pg_catalog.pg_stat_file(text) STABLE;
        FOREACH fn IN ARRAY ARRAY['now', 'clock_timestamp', 'statement_timestamp'] LOOP
          EXECUTE format('CREATE FUNCTION simulated.%I() RETURNS timestamptz LANGUAGE sql STABLE
            AS $body$ SELECT pg_catalog.to_timestamp(
-             pg_catalog.pg_read_file(%L)::float8 / 1000) $body$', fn, '${clockFile}');
+             (${clock.beganMs} + (pg_catalog.pg_stat_file(%L)).size)::float8 / 1000) $body$',
+             fn, '${clock.path}');
        END LOOP;
        FOR field IN
          SELECT d.adrelid::regclass AS of, a.attname AS name
@@ -64,7 +65,6 @@ export async function prepareClock(database: Database, clockFile: string): Promi
 export class SimulatedDatabase {
   readonly #database: Database;
   readonly #options: SimulatedDatabaseOptions;
-  #clockMs = 0;
   #underWay = 0;
   #wake: (() => void) | undefined;
   /** Resolves when all that was asked before has been done. */
@@ -165,7 +165,7 @@ export class SimulatedDatabase {
         this.#before = done;
         await before;
       }
-      this.#setClock();
+      this.#options.clock.set(this.#options.time.nowMs);
       return await ask();
     } finally {
       resolve();
@@ -179,13 +179,6 @@ export class SimulatedDatabase {
       database: 'simulated',
       reason: 'the connection was cut',
     });
-  }
-
-  #setClock(): void {
-    const { nowMs } = this.#options.time;
-    if (nowMs === this.#clockMs) return;
-    this.#clockMs = nowMs;
-    writeSync(this.#options.clockFile, String(nowMs), 0);
   }
 }
 
