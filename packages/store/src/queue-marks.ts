@@ -36,6 +36,11 @@ export class QueueMarks {
     return this.#close.size > 0;
   }
 
+  /** Before which nothing was left. */
+  listSafe(): QueueMark[] {
+    return [...this.#safe].map(([priority, from]) => ({ priority, from }));
+  }
+
   list(): QueueMark[] {
     return [...this.#safe]
       .map(([priority, from]) => ({ priority, from: this.#close.get(priority) ?? from }))

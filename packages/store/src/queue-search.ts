@@ -2,6 +2,7 @@
 // an old snapshot, which a backup may hold for hours, PostgreSQL cannot forget those entries.
 import { performance } from 'node:perf_hooks';
 import { type ClaimedRow, type ClaimJobsRequest, claimJobs } from './claim-jobs.ts';
+import { hasLateJobs } from './late-jobs.ts';
 import { launchedBefore } from './launch-bound.ts';
 import { PipelineTurns, withoutFilled } from './pipeline-turns.ts';
 import { QueueMarks } from './queue-marks.ts';
@@ -13,9 +14,13 @@ export type ClaimRequest = Omit<ClaimJobsRequest, 'marks' | 'turns'>;
 const WHOLE_EVERY_MS = 900;
 /**
  * Under an old snapshot it takes long, and no more than this part of the time is spent on what it
- * takes longer than a claim from marks on.
+ * takes longer than a claim from marks on: where it finds something, and where nobody knows.
  */
-const WHOLE_SHARE_MAX = 1 / 20;
+const WHOLE_SHARE_MAX = { late: 1 / 20, unknown: 1 / 100 };
+/** In between it is asked as often as this whether it would find something, in milliseconds. */
+const LATE_EVERY_MS = 900;
+/** Before that nobody asks for so many times as long as it took the last time. */
+const LATE_PAUSE = 50;
 /** Before that it is left alone for so many times as long as the last look took. */
 const WHOLE_PAUSE = 4;
 const GROUPS_MAX = 1000;
@@ -29,13 +34,15 @@ interface Group {
   /** By how much the last two looks at the whole queue took longer than a claim from marks on. */
   wholeExtraMs: readonly [number, number];
   fromMarksTookMs: number;
+  lateAtMs: number;
+  lateTookMs: number;
 }
 
 /**
- * Claims by looking from a mark on, and at the whole queue once a second, more seldom where that
- * takes long, or when a mark gave too little. A mark is only a hint: what comes to lie before it (a
- * job that is tried again, one whose launch took long, one by a slow clock) is found by the next
- * look at the whole queue.
+ * Claims by looking from a mark on, and at the whole queue once a second, where that takes long
+ * only when something lies before the marks, or when a mark gave too little. A mark is only a hint:
+ * what comes to lie before it (a job that is tried again, one whose launch took long, one by a slow
+ * clock) is found by the next look at the whole queue.
  */
 export class QueueSearch {
   readonly #groups = new Map<string, Group>();
@@ -64,10 +71,8 @@ export class QueueSearch {
 
   async #claimInOrder(db: Queryable, request: ClaimRequest, group: Group): Promise<ClaimedRow[]> {
     const { marks, wholeAtMs, wholeTookMs } = group;
+    if (marks.isEmpty || (await isWholeDue(db, request, group))) return whole(db, request, group);
     const startMs = performance.now();
-    // The smaller one: the machine may have been busy with something else.
-    const everyMs = Math.max(WHOLE_EVERY_MS, Math.min(...group.wholeExtraMs) / WHOLE_SHARE_MAX);
-    if (marks.isEmpty || startMs - wholeAtMs >= everyMs) return whole(db, request, group);
     const { isClose } = marks;
     const before = launchedBefore();
     const rows = await claimJobs(db, { ...request, marks: marks.list() });
@@ -98,6 +103,7 @@ export class QueueSearch {
     const group = {
       ...{ marks: new QueueMarks(), turns: new PipelineTurns(), fromMarksTookMs: 0 },
       ...{ wholeAtMs: 0, wholeTookMs: 0, wholeExtraMs: [0, 0] as const },
+      ...{ lateAtMs: 0, lateTookMs: 0 },
     };
     this.#groups.set(key, group);
     return group;
@@ -117,6 +123,23 @@ async function claimRest(
     if (rows.length === 0) throw error;
     return rows;
   }
+}
+
+/** Whether it is time to look at the whole queue: where that takes long, only if it helps. */
+async function isWholeDue(db: Queryable, request: ClaimRequest, group: Group): Promise<boolean> {
+  const startMs = performance.now();
+  const sinceMs = startMs - group.wholeAtMs;
+  // The smaller one: the machine may have been busy with something else.
+  const extraMs = Math.min(...group.wholeExtraMs);
+  if (sinceMs < Math.max(WHOLE_EVERY_MS, extraMs / WHOLE_SHARE_MAX.late)) return false;
+  if (sinceMs >= extraMs / WHOLE_SHARE_MAX.unknown) return true;
+  const pauseMs = Math.max(LATE_EVERY_MS, group.lateTookMs * LATE_PAUSE);
+  if (startMs - group.lateAtMs < pauseMs) return false;
+  const { fulfils, pipelines } = request;
+  const isLate = await hasLateJobs(db, { fulfils, pipelines, marks: group.marks.listSafe() });
+  group.lateAtMs = performance.now();
+  group.lateTookMs = group.lateAtMs - startMs;
+  return isLate;
 }
 
 async function whole(db: Queryable, request: ClaimRequest, group: Group): Promise<ClaimedRow[]> {
