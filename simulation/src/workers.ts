@@ -11,8 +11,11 @@ export const HISTORIES_KEPT = 50;
 /** Histories in which a mistake must have been found. */
 export const TRIES = 1000;
 const PROCESSORS = Math.max(2, availableParallelism());
-/** Twice as many as processors: each waits for the database half of its time. */
-const WORKERS_MAX = Math.min(16, 2 * PROCESSORS);
+/**
+ * More than processors: each waits for the database half of its time, which has to work then. Each
+ * has to compile for itself what it runs.
+ */
+const WORKERS_MAX = Math.min(16, Math.ceil(1.5 * PROCESSORS));
 /** A worker needs as long to start as for so many histories. */
 const HISTORIES_MIN = 20;
 /** A worker is given as many at a time as it keeps: to forget them costs as much as a history. */
