@@ -75,15 +75,15 @@ const REPORT_MUTATIONS: readonly StatementMutation[] = [
   {
     name: 'the number of a stored report is not kept',
     changes: [
-      { statements: /^advance_attempts$/, from: 'last_seq = p.seq,', to: '' },
-      { statements: STORE_LINES, from: 'last_seq = h.seq,', to: '' },
+      { statements: /^advance_attempts$/, from: '($3::int[])[place]', to: 'a.last_seq' },
+      { statements: STORE_LINES, from: 'last_seq = a.last_seq + 1,', to: '' },
     ],
   },
   {
     name: 'the number of stored lines is not kept',
     changes: [
-      { statements: /^advance_attempts$/, from: 'log_lines = p.log_lines,', to: '' },
-      { statements: STORE_LINES, from: 'log_lines = h.first_line + h.line_count - 1,', to: '' },
+      { statements: /^advance_attempts$/, from: '($4::int[])[place]', to: 'a.log_lines' },
+      { statements: STORE_LINES, from: 'a.log_lines + ($7::int[])[place]', to: 'a.log_lines' },
     ],
   },
   {

@@ -9,7 +9,8 @@ import { type ClaimJobsRequest, claimJobs } from './claim-jobs.ts';
 import { createDatabase, type Database } from './database.ts';
 import { type PlainReport, storePlainReports } from './plain-reports.ts';
 import { renewLeases } from './renewed-leases.ts';
-import { finishAttempts, lockReportedAttempts } from './reported-attempts.ts';
+import { advanceAttempts, finishAttempts, lockReportedAttempts } from './reported-attempts.ts';
+import { type LinesReport, storeReportedLines } from './reported-lines.ts';
 import { once, type Queryable } from './statement.ts';
 
 const GONE = 2000;
@@ -32,6 +33,12 @@ const jobId = (n: number) => `01900000-0000-7000-8000-${n.toString(16).padStart(
 const running = { jobId: jobId(GONE + 1), attempt: 1, runnerId: RUNNER, leaseId: LEASE, seq: 1 };
 const succeeded = { state: 'succeeded' as const, reason: null, message: null, code: null };
 const ended: PlainReport = { ...running, end: succeeded };
+const lines: LinesReport = {
+  ...running,
+  chunk: { firstLine: 1, lineCount: 1, bytes: Buffer.from('x') },
+  ...{ logBytes: 1, latestMs: 0 },
+};
+const limits = { leaseSeconds: 30, logBytesMax: 1e9, aheadMsMax: 1000 };
 const end = { ...running, ...succeeded, logLines: 0, logBytes: 0 };
 const request: ClaimJobsRequest = {
   slots: [{ runnerId: RUNNER, requestId: randomUUID(), leaseId: randomUUID() }],
@@ -86,7 +93,9 @@ test.each<[string, (db: Queryable) => Promise<unknown>]>([
   ['a claim that stores a report', (db) => claimJobs(db, request)],
   ['storing a report', (db) => storePlainReports(db, [running], 30)],
   ['locking what was reported of', (db) => lockReportedAttempts(db, [running])],
+  ['noting what was reported', (db) => advanceAttempts(db, [end], 30)],
   ['ending an attempt', (db) => finishAttempts(db, [end])],
+  ['storing lines', (db) => storeReportedLines(db, [lines], limits)],
   ['renewing a lease', (db) => renewLeases(db, [running], 30)],
 ])('%s walks over nothing that is gone', async (_, use) => {
   const undone = new Error('undone');

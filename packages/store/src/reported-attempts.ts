@@ -89,12 +89,14 @@ export interface AttemptProgress {
 
 const advance = once(
   'advance_attempts',
-  `UPDATE running_attempts a SET last_seq = p.seq, log_lines = p.log_lines, log_bytes = p.log_bytes,
+  `UPDATE running_attempts a SET (last_seq, log_lines, log_bytes) = (
+       SELECT ($3::int[])[place], ($4::int[])[place], ($5::bigint[])[place]
+       FROM array_position($1, a.job_id) AS place
+     ),
      -- Not of the beginning of the transaction: it may have been renewed since.
      lease_until = clock_timestamp() + make_interval(secs => $6)
-   FROM unnest($1::uuid[], $2::int[], $3::int[], $4::int[], $5::bigint[])
-     AS p(job_id, attempt, seq, log_lines, log_bytes)
-   WHERE a.job_id = p.job_id AND a.attempt = p.attempt`,
+   -- Not as a join, see isOneOf.
+   WHERE a.job_id = ANY ($1::uuid[]) AND a.attempt = ($2::int[])[array_position($1, a.job_id)]`,
 );
 
 /** Notes that reports were stored, and renews their leases. */

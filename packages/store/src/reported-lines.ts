@@ -2,7 +2,7 @@
 // statement.
 import type { LogChunk } from './job-logs.ts';
 import type { StoredReport } from './plain-reports.ts';
-import { boundsOf, type ReportedAttempt, sameAs } from './reported-attempts.ts';
+import { boundsOf, isOneOf, type ReportedAttempt, sameAs } from './reported-attempts.ts';
 import { type Queryable, repeatable } from './statement.ts';
 
 /** A report that says nothing but what a job has printed. */
@@ -40,9 +40,9 @@ const store = repeatable(
          line_count, at, length, log_bytes, latest_ms)
    ), held AS (
      -- As lockReportedAttempts does; what the fence does not let through is left to that.
-     SELECT r.*, found.cancel_requested, found.log_bytes_before
+     SELECT r.*, found.cancel_requested
      FROM r, LATERAL (
-       SELECT j.cancel_requested, a.attempt, a.log_bytes AS log_bytes_before
+       SELECT j.cancel_requested, a.attempt
        FROM running_attempts a JOIN jobs j ON j.id = a.job_id AND j.id BETWEEN $13 AND $14
        WHERE a.job_id = r.job_id AND ${FENCE} AND a.log_bytes + r.log_bytes <= $16
        LIMIT 1 FOR UPDATE OF j, a SKIP LOCKED
@@ -56,10 +56,12 @@ const store = repeatable(
      SELECT job_id, attempt, first_line, line_count, substring($12::bytea FROM at FOR length)
      FROM held
    ), advanced AS (
-     UPDATE running_attempts a SET last_seq = h.seq,
-       log_lines = h.first_line + h.line_count - 1, log_bytes = h.log_bytes_before + h.log_bytes,
-       lease_until = clock_timestamp() + make_interval(secs => $15)
-     FROM held h WHERE a.job_id = h.job_id
+     -- The fence let through what comes next.
+     UPDATE running_attempts a SET last_seq = a.last_seq + 1, (log_lines, log_bytes) = (
+         SELECT a.log_lines + ($7::int[])[place], a.log_bytes + ($10::bigint[])[place]
+         FROM array_position($1, a.job_id) AS place
+       ), lease_until = clock_timestamp() + make_interval(secs => $15)
+     WHERE ${isOneOf('a.job_id', 'held')}
    )
    SELECT job_id, cancel_requested FROM held`,
 );
