@@ -4,10 +4,10 @@ import type { PipelineBundle, PipelineDefinition } from '@rivet/protocol';
 import type { Node } from 'luaparse';
 import type { LuaSurface } from './lua-surface.ts';
 import { type ParsedSource, parseSource, positionOf } from './parse-source.ts';
-import { resolveNames } from './resolve-names.ts';
+import { type ResolvedNames, resolveNames } from './resolve-names.ts';
 import type { Finding, LintedFile, LintRule } from './rule.ts';
 import { lintRules } from './rules.ts';
-import { readSilences } from './silences.ts';
+import { mayHaveSilences, readSilences } from './silences.ts';
 
 /** Something that works and is probably not meant. */
 export interface LintWarning {
@@ -56,12 +56,9 @@ export type FinishLint = (definition: PipelineDefinition | undefined) => LintWar
 export function startLint(bundle: PipelineBundle, surface: LuaSurface): FinishLint {
   const files = Object.entries(bundle.files)
     .filter(([path]) => !path.startsWith('plugins/'))
-    .flatMap(([path, text]) => {
-      const source = parseSource(path, text);
-      return source === undefined ? [] : [{ source, names: resolveNames(source.chunk) }];
-    });
+    .flatMap(([path, text]) => parseFile(path, text, false) ?? []);
   const ownGlobals = new Set(files.flatMap(({ names }) => names.globalWrites.map(nameOf)));
-  const started = files.map((file) => lintFile({ ...file, surface, ownGlobals }));
+  const started = files.map((file) => lintFile(file, { surface, ownGlobals }));
   return (definition) => started.flatMap((finish) => finish(definition)).slice(0, WARNINGS_MAX);
 }
 
@@ -77,8 +74,49 @@ function nameOf({ name }: { readonly name: string }): string {
   return name;
 }
 
-function lintFile(given: Omit<LintedFile, 'definition' | 'report'>): FinishLint {
-  const { source } = given;
+/** A file that Lua can read. */
+interface ParsedFile {
+  readonly text: string;
+  readonly source: ParsedSource;
+  readonly names: ResolvedNames;
+}
+
+function parseFile(path: string, text: string, withPlaces: boolean): ParsedFile | undefined {
+  const source = parseSource(path, text, withPlaces);
+  return source === undefined ? undefined : { text, source, names: resolveNames(source.chunk) };
+}
+
+type Surroundings = Pick<LintedFile, 'surface' | 'ownGlobals'>;
+
+const RULES = {
+  now: lintRules.filter(({ needsDefinition }) => needsDefinition === undefined),
+  later: lintRules.filter(({ needsDefinition }) => needsDefinition),
+};
+
+/** Most files have nothing to be warned of: where things are is only found out when it is told. */
+function lintFile(file: ParsedFile, surroundings: Surroundings): FinishLint {
+  const { text, source } = file;
+  const finds = (
+    rules: readonly LintRule[],
+    definition: PipelineDefinition | undefined,
+  ): boolean => {
+    let found = false;
+    const report = (): void => {
+      found = true;
+    };
+    for (const rule of rules) rule.check({ ...file, ...surroundings, definition, report });
+    return found;
+  };
+  const locate = (): FinishLint => {
+    const located = parseFile(source.file, text, true);
+    return located === undefined ? () => [] : warnOf(located, surroundings);
+  };
+  if (mayHaveSilences(text) || finds(RULES.now, undefined)) return locate();
+  return (definition) => (finds(RULES.later, definition) ? locate()(definition) : []);
+}
+
+function warnOf(file: ParsedFile, surroundings: Surroundings): FinishLint {
+  const { source } = file;
   const silences = readSilences(source, lintRuleNames);
   const warnings: LintWarning[] = silences.mistakes.map((mistake) => ({
     rule: SILENCE_RULE,
@@ -93,14 +131,11 @@ function lintFile(given: Omit<LintedFile, 'definition' | 'report'>): FinishLint 
       if (position === undefined || silences.covers(rule.name, position.line)) return;
       warnings.push({ rule: rule.name, ...warningOf(finding), ...placeOf(source, position) });
     };
-    rule.check({ ...given, definition, report });
+    rule.check({ ...file, ...surroundings, definition, report });
   };
-  const [later, now] = [true, undefined].map((needed) =>
-    lintRules.filter((rule) => rule.needsDefinition === needed),
-  );
-  for (const rule of now ?? []) check(rule, undefined);
+  for (const rule of RULES.now) check(rule, undefined);
   return (definition) => {
-    for (const rule of later ?? []) check(rule, definition);
+    for (const rule of RULES.later) check(rule, definition);
     const order = (warning: LintWarning): number => RULE_ORDER.get(warning.rule) ?? -1;
     return warnings.sort(
       (a, b) => a.line - b.line || (a.column ?? 0) - (b.column ?? 0) || order(a) - order(b),

@@ -17,6 +17,11 @@ interface SilenceMistake {
 
 const DIRECTIVE = /^\s*rivet:\s*(?<verb>[a-z-]*)\s*(?<rules>.*?)\s*$/;
 
+/** Whether comments of a source may say something to the linter. */
+export function mayHaveSilences(source: string): boolean {
+  return source.includes('rivet:');
+}
+
 export function readSilences(source: ParsedSource, rules: readonly string[]): Silences {
   const byLine = new Map<number, Set<string>>();
   const everywhere = new Set<string>();
