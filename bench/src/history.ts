@@ -30,11 +30,11 @@ const DROPPED = Math.min(FINISHED, 1_000_000);
 const WEEKS = 12;
 /** Weeks that are filled at the same time. */
 const FILLING = 2;
-/** Jobs of one measurement. */
+/** Jobs of a turn that is about as long as the removal of a partition beside it. */
 const JOBS = 3000;
 const PINNED_MS = 60_000;
-/** Jobs of a turn beside a snapshot: so many that looks once a second count as often as they come. */
-const PINNED_JOBS = 15_000;
+/** Of other turns: so many that what happens once a second counts as often as it comes. */
+const LONG_TURN_JOBS = 15_000;
 const PINNED_TURNS_MAX = 400;
 const BUSY_TRIES = 100;
 
@@ -90,7 +90,7 @@ async function withHistory(rounds: number, fresh: Database, old: Database): Prom
   };
   await Promise.all(Array.from({ length: FILLING }, fill));
   await settle(old);
-  const run = (load: QueueLoad) => () => load.perSecond(JOBS);
+  const run = (load: QueueLoad) => () => load.perSecond(LONG_TURN_JOBS);
   const measured = await alternate(rounds, run(all), run(none));
   return row({
     name: `beside ${FINISHED.toLocaleString('en')} finished jobs`,
@@ -115,11 +115,11 @@ async function underSnapshot(rounds: number, free: Database, pinned: Database): 
     let pinnedMs = 0;
     for (let turn = 0; turn < PINNED_TURNS_MAX; turn += 1) {
       if (pinnedMs >= PINNED_MS && turn >= rounds) break;
-      if (turn % 2 === 0) measured.peer.push(await without.perSecond(PINNED_JOBS));
-      const rate = await within.perSecond(PINNED_JOBS);
-      if (turn % 2 === 1) measured.peer.push(await without.perSecond(PINNED_JOBS));
+      if (turn % 2 === 0) measured.peer.push(await without.perSecond(LONG_TURN_JOBS));
+      const rate = await within.perSecond(LONG_TURN_JOBS);
+      if (turn % 2 === 1) measured.peer.push(await without.perSecond(LONG_TURN_JOBS));
       measured.ours.push(rate);
-      pinnedMs += (PINNED_JOBS * 1000) / rate;
+      pinnedMs += (LONG_TURN_JOBS * 1000) / rate;
     }
   } finally {
     await holder.end();
