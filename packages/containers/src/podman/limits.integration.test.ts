@@ -1,5 +1,5 @@
 // Limits, containers beside others, and file systems in memory, with real Podman.
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { uuidv7 } from '@rivet/base';
 import { describe, expect, it } from 'vitest';
@@ -57,6 +57,22 @@ it('takes one command after another in the least that a container can be given',
   for (const word of ['one', 'two', 'three']) {
     expect(await sh(container, `echo ${word}`)).toMatchObject({ stdout: `${word}\n`, stderr: '' });
   }
+  await container.remove();
+});
+
+it('takes commands while those that ended still count: nobody has reaped their processes', async ({
+  skip,
+}) => {
+  skip(!podman.canLimit, 'this machine cannot limit processes');
+  const container = await start({ pids: 1 });
+  expect((await sh(container, 'exit 0')).exit.exitCode).toBe(0);
+  const pidFile = join(podman.directory, container.name, 'pid');
+  const reaper = Number(await readFile(pidFile, 'utf8'));
+  process.kill(reaper, 'SIGSTOP');
+  for (const word of ['one', 'two', 'three', 'four']) {
+    expect(await sh(container, `echo ${word}`)).toMatchObject({ stdout: `${word}\n`, stderr: '' });
+  }
+  process.kill(reaper, 'SIGCONT');
   await container.remove();
 });
 

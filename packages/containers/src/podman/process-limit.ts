@@ -8,11 +8,15 @@ import { pidsDirectory } from './process-refusals.ts';
 const AGENT_PROCESSES = 2;
 /** A shell that waits for the command, and a process for each of its two outputs. */
 const RUNNING_PROCESSES = 3;
+/** Two more shells, until the command has begun. */
+const STARTING_PROCESSES = RUNNING_PROCESSES + 2;
 /**
- * Two more shells, until the command has begun; and what the one before it had, which may still be
- * there when its end is known. A fork that is refused here would end the agent.
+ * Of commands that ended: each leaves four processes to the agent's shell, and they count until it
+ * has reaped them, which takes its time on a busy machine. While a command starts there is room for
+ * those of eight: where a fork is refused then, the command runs without anybody to take its
+ * output.
  */
-const STARTING_PROCESSES = RUNNING_PROCESSES + 2 + RUNNING_PROCESSES;
+const UNREAPED_PROCESSES = 8 * 4;
 
 /** The limit of one container; does nothing where none was asked for or cgroups cannot be written. */
 export class ProcessLimit {
@@ -68,7 +72,10 @@ export class ProcessLimit {
   #set(): void {
     if (this.#file === undefined) return;
     const agent =
-      this.#own + this.#starting * STARTING_PROCESSES + this.#running * RUNNING_PROCESSES;
+      this.#own +
+      (this.#starting > 0 ? UNREAPED_PROCESSES : 0) +
+      this.#starting * STARTING_PROCESSES +
+      this.#running * RUNNING_PROCESSES;
     try {
       writeFileSync(this.#file, String(this.#most + agent));
     } catch {
