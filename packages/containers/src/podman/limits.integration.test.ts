@@ -3,21 +3,65 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { uuidv7 } from '@rivet/base';
 import { describe, expect, it } from 'vitest';
+import type { Container } from '../driver.ts';
 import { usePodman } from '../testing/use-podman.ts';
+import { ProcessLimit } from './process-limit.ts';
+import { pidsDirectory } from './process-refusals.ts';
 
 const podman = usePodman('limits');
 const { driver, labels, start, sh } = podman;
+
+/** The process id of a container's main process, which reaps what commands leave. */
+async function mainOf(container: Container): Promise<number> {
+  return Number(await readFile(join(podman.directory, container.name, 'pid'), 'utf8'));
+}
+
+/** How many processes the kernel lets a container have, and how many it counts. */
+async function countsOf(container: Container): Promise<{ most: number; now: number }> {
+  const directory = pidsDirectory(
+    await readFile(`/proc/${await mainOf(container)}/cgroup`, 'utf8'),
+  );
+  const read = async (name: string) => Number(await readFile(`${directory}/${name}`, 'utf8'));
+  return { most: await read('pids.max'), now: await read('pids.current') };
+}
 
 describe('a limit of processes', () => {
   it.for([4, 12])('lets a command have exactly %i', async (pids, { skip }) => {
     skip(!podman.canLimit, 'this machine cannot limit processes');
     const container = await start({ pids });
-    const { stdout } = await sh(
+    const said = sh(
       container,
       // A fork that fails ends the shell, so what was counted is written before each.
-      'sleep 0.3; n=1; while [ $n -lt 60 ]; do echo $n; sleep 30 & n=$((n+1)); done',
+      `until [ -e /.rivet/out/go ]; do :; done
+      n=1; while [ $n -lt 60 ]; do echo $n; sleep 30 & n=$((n+1)); done`,
     );
-    expect(Number(stdout.trim().split('\n').at(-1))).toBe(pids);
+    // The agent's two, three for the command, and its own: nothing of its start is left.
+    await expect.poll(() => countsOf(container)).toEqual({ most: pids + 5, now: 6 });
+    await writeFile(join(podman.directory, container.name, 'out/go'), '');
+    expect(Number((await said).stdout.trim().split('\n').at(-1))).toBe(pids);
+    await container.remove();
+  });
+
+  it('leaves a command that starts room for what others have left, and for no more', async ({
+    skip,
+  }) => {
+    skip(!podman.canLimit, 'this machine cannot limit processes');
+    const container = await start({ pids: 6 });
+    const limit = await ProcessLimit.of(await mainOf(container), 6, false);
+    const startOne = async (): Promise<number> => {
+      const begun = limit.starting();
+      const { most } = await countsOf(container);
+      begun();
+      limit.ended();
+      return most;
+    };
+    // What was asked for, the agent's two, and what a start takes.
+    expect(await startOne()).toBe(6 + 2 + 5);
+    process.kill(await mainOf(container), 'SIGSTOP');
+    await sh(container, 'exit 0');
+    await expect.poll(startOne).toBe(6 + 2 + 5 + 4);
+    process.kill(await mainOf(container), 'SIGCONT');
+    await expect.poll(startOne).toBe(6 + 2 + 5);
     await container.remove();
   });
 
@@ -66,8 +110,7 @@ it('takes commands while those that ended still count: nobody has reaped their p
   skip(!podman.canLimit, 'this machine cannot limit processes');
   const container = await start({ pids: 1 });
   expect((await sh(container, 'exit 0')).exit.exitCode).toBe(0);
-  const pidFile = join(podman.directory, container.name, 'pid');
-  const reaper = Number(await readFile(pidFile, 'utf8'));
+  const reaper = await mainOf(container);
   process.kill(reaper, 'SIGSTOP');
   for (const word of ['one', 'two', 'three', 'four']) {
     expect(await sh(container, `echo ${word}`)).toMatchObject({ stdout: `${word}\n`, stderr: '' });

@@ -1,6 +1,6 @@
 // Lets commands of a container have exactly as many processes as was asked for: the limit of the
 // cgroup also counts what Rivet's agent needs, which changes with the commands that run.
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { pidsDirectory } from './process-refusals.ts';
 
@@ -10,26 +10,31 @@ const AGENT_PROCESSES = 2;
 const RUNNING_PROCESSES = 3;
 /** Two more shells, until the command has begun. */
 const STARTING_PROCESSES = RUNNING_PROCESSES + 2;
+/** What a command that ended leaves to the agent's shell: the supervisor, and a shell for the start. */
+const ENDED_PROCESSES = RUNNING_PROCESSES + 1;
 /**
- * Of commands that ended: each leaves four processes to the agent's shell, and they count until it
- * has reaped them, which takes its time on a busy machine. While a command starts there is room for
- * those of eight: where a fork is refused then, the command runs without anybody to take its
- * output.
+ * Processes count until the agent's shell has reaped them, which takes its time on a busy machine.
+ * Where a fork is refused while a command starts, it runs without anybody to take its output: so
+ * there is room then for as many as are left, those of eight commands at most. No more: a command
+ * that has begun has that room too until somebody hears of it.
  */
-const UNREAPED_PROCESSES = 8 * 4;
+const LEFT_PROCESSES_MAX = 8 * ENDED_PROCESSES;
 
 /** The limit of one container; does nothing where none was asked for or cgroups cannot be written. */
 export class ProcessLimit {
   readonly #most: number;
   readonly #own: number;
-  #file: string | undefined;
+  /** Of the cgroup; undefined where nothing is limited. */
+  #directory: string | undefined;
   #starting = 0;
   #running = 0;
+  /** What there is room for besides, while commands start. */
+  #left = 0;
 
-  private constructor(most: number, own: number, file: string | undefined) {
+  private constructor(most: number, own: number, directory: string | undefined) {
     this.#most = most;
     this.#own = own;
-    this.#file = file;
+    this.#directory = directory;
   }
 
   /**
@@ -45,12 +50,12 @@ export class ProcessLimit {
     const own = AGENT_PROCESSES + (hasEntrypoint ? 1 : 0);
     if (pids === undefined) return new ProcessLimit(0, own, undefined);
     const groups = await readFile(`/proc/${pid}/cgroup`, 'utf8').catch(() => '');
-    const directory = pidsDirectory(groups);
-    return new ProcessLimit(pids, own, directory && `${directory}/pids.max`);
+    return new ProcessLimit(pids, own, pidsDirectory(groups));
   }
 
   /** Makes room for the start of a command; call what it returns when that command has begun. */
   starting(): () => void {
+    this.#leave(this.#count() - this.#own - this.#running * RUNNING_PROCESSES);
     this.#starting += 1;
     this.#set();
     let begun = false;
@@ -59,6 +64,7 @@ export class ProcessLimit {
       begun = true;
       this.#starting -= 1;
       this.#running += 1;
+      if (this.#starting === 0) this.#left = 0;
       this.#set();
     };
   }
@@ -66,21 +72,37 @@ export class ProcessLimit {
   /** A command that has begun, or could not begin, is no more. */
   ended(): void {
     this.#running -= 1;
+    if (this.#starting > 0) this.#leave(this.#left + ENDED_PROCESSES);
     this.#set();
   }
 
+  /** Processes that are there now; 0 where that cannot be told. */
+  #count(): number {
+    if (this.#directory === undefined) return 0;
+    try {
+      return Number(readFileSync(`${this.#directory}/pids.current`, 'utf8'));
+    } catch {
+      return 0;
+    }
+  }
+
+  /** Makes room for what is left of commands, while others start. */
+  #leave(processes: number): void {
+    this.#left = Math.min(LEFT_PROCESSES_MAX, Math.max(this.#left, processes));
+  }
+
   #set(): void {
-    if (this.#file === undefined) return;
+    if (this.#directory === undefined) return;
     const agent =
       this.#own +
-      (this.#starting > 0 ? UNREAPED_PROCESSES : 0) +
+      this.#left +
       this.#starting * STARTING_PROCESSES +
       this.#running * RUNNING_PROCESSES;
     try {
-      writeFileSync(this.#file, String(this.#most + agent));
+      writeFileSync(`${this.#directory}/pids.max`, String(this.#most + agent));
     } catch {
       // Not ours to write: what the container was started with stays, which is a little more.
-      this.#file = undefined;
+      this.#directory = undefined;
     }
   }
 }
