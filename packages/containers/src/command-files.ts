@@ -62,6 +62,11 @@ export class OutputFile {
     return this.#fd === undefined ? 0 : fstatSync(this.#fd).size;
   }
 
+  /** Whether its name was deleted: who opened that name after this has another file, or none. */
+  get isDeleted(): boolean {
+    return this.#fd === undefined || fstatSync(this.#fd).nlink === 0;
+  }
+
   /** Reads from `position` into `buffer`; returns how many bytes there were. */
   read(buffer: Uint8Array, position: number): number {
     return this.#fd === undefined ? 0 : readSync(this.#fd, buffer, 0, buffer.length, position);

@@ -1,5 +1,6 @@
-// What becomes of slots when their files cannot be made: the container owns the directory.
-import { mkdtemp, rm } from 'node:fs/promises';
+// What becomes of slots when their files cannot be made, or are gone: the container owns the
+// directory.
+import { appendFile, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Wakeup } from '@rivet/base';
@@ -50,3 +51,23 @@ test('a slot whose files cannot be made is none, and the next one is tried', asy
   expect(sent.map((line) => line.split(' ')[1])).toEqual(['slot.3']);
   slots.close();
 });
+
+test('a slot says that it waits, and is used', async () => {
+  const slots = openSlots(() => false);
+  await appendFile(join(path, 'slot.1.status'), 'waiting 5 4\n');
+  expect((await slots.take())?.files.name).toBe('slot.1');
+  slots.close();
+});
+
+test.each(['stdout', 'stderr'])(
+  'a slot that opened its %s when that had been deleted is not used: nobody would read it',
+  async (name) => {
+    const slots = openSlots(() => false);
+    await rm(join(path, `slot.1.${name}`));
+    // As the slot's shell does, which makes what it does not find.
+    await appendFile(join(path, `slot.1.${name}`), '');
+    await appendFile(join(path, 'slot.1.status'), 'waiting 5 4\n');
+    expect(await slots.take()).toBeUndefined();
+    slots.close();
+  },
+);

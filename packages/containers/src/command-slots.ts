@@ -5,7 +5,7 @@
 // container does to their names does not matter any more. Everything that is not as it should be
 // ends in `undefined`, and the command is started the other way, which needs no slot.
 import type { Wakeup } from '@rivet/base';
-import type { CommandFiles } from './command-files.ts';
+import type { CommandFiles, OutputFile } from './command-files.ts';
 import { printfMark } from './command-files.ts';
 import type { RequestFifo } from './request-fifo.ts';
 import { readStatus } from './status-file.ts';
@@ -127,9 +127,7 @@ export class CommandSlots {
       const status = readStatus(slot.files.status);
       if (status.exitCode !== undefined || status.lost) return 'lost';
       if (status.waitingPid !== undefined) {
-        // Something in the container wrote what the command would seem to have printed.
-        const hasPrinted = slot.files.stdout.size > 0 || slot.files.stderr.size > 0;
-        return hasPrinted || !status.onlyWaited ? 'lost' : 'waiting';
+        return status.onlyWaited && outputsOf(slot).every(isUntouched) ? 'waiting' : 'lost';
       }
       const now = performance.now();
       if (now - slot.askedAt > LOST_MS) return 'lost';
@@ -173,4 +171,16 @@ export class CommandSlots {
       return undefined;
     }
   }
+}
+
+function outputsOf({ files }: Slot): readonly OutputFile[] {
+  return [files.stdout, files.stderr];
+}
+
+/**
+ * Whether the command's output would come here, and nothing else is here. A file that something in
+ * the container deleted between its making and the slot's start was made anew by the slot.
+ */
+function isUntouched(file: OutputFile): boolean {
+  return file.size === 0 && !file.isDeleted;
 }
