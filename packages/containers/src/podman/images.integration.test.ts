@@ -62,6 +62,18 @@ async function podman(...args: string[]): Promise<string> {
   return await readFile(file, 'utf8');
 }
 
+/** Names of all containers, also of those that builds work in. */
+async function containerNames(): Promise<string> {
+  let names = '';
+  const list = async (): Promise<string> => {
+    names = await podman('ps', '--all', '--external', '--format={{.Names}}');
+    return names;
+  };
+  // Podman lists nothing when one is removed, by whomever, while it looks at it.
+  await expect.poll(list).not.toContain('Error: ');
+  return names;
+}
+
 const specOf = (text: string, changes: Partial<BuildSpec> = {}): Promise<BuildSpec> =>
   plainBuild(directory, text, {
     images: new Map([['base:1', base.id]]),
@@ -156,7 +168,7 @@ COPY file /file
     await expect(building).rejects.toThrow('stopped');
     await driver.removeBuilt(own);
     expect(await processes()).not.toContain(`sleep\0${seconds}\0`);
-    expect(await podman('ps', '--all', '--external')).not.toContain(`${buildKey(own)}-working`);
+    expect(await containerNames()).not.toContain(`${buildKey(own)}-working`);
   });
 
   it('whose program was killed is ended and cleared away by its labels', async () => {
@@ -176,10 +188,10 @@ COPY file /file
     await expect(building).rejects.toBeDefined();
     expect(await processes()).toContain(`sleep\0${seconds}\0`);
     await driver.removeBuilt({ 'dev.rivet.owner': 'somebody else' });
-    expect(await podman('ps', '--all', '--external')).toContain(`${buildKey(own)}-working`);
+    expect(await containerNames()).toContain(`${buildKey(own)}-working`);
     await driver.removeBuilt(owner);
     expect(await processes()).not.toContain(`sleep\0${seconds}\0`);
-    expect(await podman('ps', '--all', '--external')).not.toContain(`${buildKey(own)}-working`);
+    expect(await containerNames()).not.toContain(`${buildKey(own)}-working`);
   });
 
   it('can be removed by the labels of its owner', async () => {
