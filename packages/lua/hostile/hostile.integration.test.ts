@@ -81,11 +81,11 @@ test(
     const burning = await paceOf(2);
     process.stdout.write(
       `host calls a second: ${idle.callsPerSecond} alone, ${burning.callsPerSecond} beside two hostile scripts; ` +
-        `timers late by at most ${idle.lateMs} ms, ${burning.lateMs} ms\n`,
+        `timers kept waiting for at most ${idle.heldMs} ms, ${burning.heldMs} ms\n`,
     );
     expect(burning.finished).toBe(true);
-    // A lease is reported every few seconds; the machine may be busy with other things too.
-    expect(burning.lateMs).toBeLessThan(1000);
+    // A lease is reported every few seconds.
+    expect(burning.heldMs).toBeLessThan(1000);
   },
 );
 
@@ -153,7 +153,7 @@ function measured({ error, cpuMs, tookMs, peakBytes }: Outcome): string {
 /** How a program that makes host calls does beside so many hostile ones. */
 async function paceOf(
   hostile: number,
-): Promise<{ callsPerSecond: number; lateMs: number; finished: boolean }> {
+): Promise<{ callsPerSecond: number; heldMs: number; finished: boolean }> {
   const burners = Array.from({ length: hostile }, async () => {
     const source = 'local s = "x" while true do s = (s .. "x"):sub(-1000) end';
     const script = { name: 'burner', source, expected: { codes: ['RIVET_LUA_CPU_LIMIT'] } };
@@ -167,11 +167,13 @@ async function paceOf(
     { cpuMs: 5000, memoryBytes: 64 * MEGABYTE },
   );
   const [fn] = (await vm.evaluate()).values;
-  let lateMs = 0;
-  let expectedAt = performance.now() + 20;
+  // In CPU time: the machine may be busy with other things too.
+  let heldMs = 0;
+  let last = process.cpuUsage();
   const timer = setInterval(() => {
-    lateMs = Math.max(lateMs, performance.now() - expectedAt);
-    expectedAt = performance.now() + 20;
+    const { user, system } = process.cpuUsage(last);
+    heldMs = Math.max(heldMs, (user + system) / 1000);
+    last = process.cpuUsage();
   }, 20);
   const started = performance.now();
   await vm.call(fn as LuaFunction, [], { branch: 'main' });
@@ -180,5 +182,5 @@ async function paceOf(
   clearInterval(timer);
   await vm.close();
   const finished = ends.every(({ error }) => error?.code === 'RIVET_LUA_CPU_LIMIT');
-  return { callsPerSecond: Math.round(500 / seconds), lateMs: Math.round(lateMs), finished };
+  return { callsPerSecond: Math.round(500 / seconds), heldMs: Math.round(heldMs), finished };
 }

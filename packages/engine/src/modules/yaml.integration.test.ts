@@ -135,11 +135,13 @@ describe('a text that would take all there is', () => {
 
   it('keeps nobody else waiting, and is given up when its time is over', async () => {
     const impatient = createYamlProcess(1000);
-    let longest = 0;
-    let last = performance.now();
+    // In CPU time: the machine may be busy with other things too.
+    let longestMs = 0;
+    let last = process.cpuUsage();
     const watch = setInterval(() => {
-      longest = Math.max(longest, performance.now() - last);
-      last = performance.now();
+      const { user, system } = process.cpuUsage(last);
+      longestMs = Math.max(longestMs, (user + system) / 1000);
+      last = process.cpuUsage();
     }, 5);
     const memory = process.memoryUsage().rss;
     const text = '- { name: item, tags: [a, b] }\n'.repeat(33_000);
@@ -150,7 +152,7 @@ describe('a text that would take all there is', () => {
     });
     clearInterval(watch);
     // As long as it works when it is done in this process.
-    expect(longest).toBeLessThan(900);
+    expect(longestMs).toBeLessThan(900);
     expect(process.memoryUsage().rss - memory).toBeLessThan(30 * 1024 * 1024);
     // The next text is worked on as if nothing had been.
     const patient = createYamlProcess();
