@@ -20,7 +20,7 @@ export interface AttemptRecord {
   readonly bootId: string;
   /** How many things the job had told when it was taken up. */
   readonly toldCount: number;
-  /** Processes that took it up and died before it got any further. */
+  /** Processes that took it up again, without its getting any further since. */
   readonly deaths: number;
 }
 

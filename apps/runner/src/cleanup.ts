@@ -71,10 +71,12 @@ async function removeContainers(
 ): Promise<number> {
   const labels = ownerLabels(state.owner);
   if (kept.length === 0) return await driver.removeLabelled(labels);
+  const listed = await driver.list(labels);
+  // They go on meanwhile. Read after the list: the directory of a container is there before it.
   const stay = new Set(
     (await Promise.all(kept.map((left) => containersOf(left.directory)))).flat(),
   );
-  const names = (await driver.list(labels)).map(({ name }) => name).filter((it) => !stay.has(it));
+  const names = listed.map(({ name }) => name).filter((name) => !stay.has(name));
   if (names.length > 0) await driver.removeNamed(names);
   return names.length;
 }

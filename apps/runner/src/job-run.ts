@@ -53,7 +53,7 @@ export async function resumeJob(
 ): Promise<void> {
   // From now on the server knows the attempt under this lease only.
   const { nextLeaseId, ...kept } = record;
-  const held: AttemptRecord = { ...kept, leaseId: job.lease_id };
+  const held: AttemptRecord = { ...kept, leaseId: job.lease_id, deaths: kept.deaths + 1 };
   const place = async (): Promise<Place> => {
     try {
       await replaceRecord(directory.record, held);

@@ -37,7 +37,7 @@ export async function findLeftAttempts(
       ...record,
       nextLeaseId: record.nextLeaseId ?? randomUUID(),
       toldCount,
-      deaths: deaths + 1,
+      deaths,
     };
     await replaceRecord(directory.record, next);
     left.push({ directory, record: next });

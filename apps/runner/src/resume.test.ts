@@ -181,6 +181,62 @@ describe('a runner that starts again', () => {
     expect(await readdir(join(image, 'jobs'))).toEqual([]);
   });
 
+  it('has the job again before it looks at Podman, and goes on before it cleans up', async () => {
+    const job = server.launch(1);
+    const first = await start(never);
+    await until(() => job.lastSeq > 0);
+    const second = await makeRunner(
+      server.url,
+      async () => succeeded,
+      SETTINGS,
+      await imageOf(first),
+    );
+    made.push(second);
+    const lease = job.claimed.lease_id;
+    let leaseAtCheck = lease;
+    const { check } = second.driver;
+    second.driver.check = async (place) => {
+      leaseAtCheck = job.claimed.lease_id;
+      return await check(place);
+    };
+    const listing = Promise.withResolvers<[]>();
+    second.driver.list = () => listing.promise;
+    const started = second.runner.start();
+    await until(() => job.outcomes.length === 1);
+    expect(leaseAtCheck).not.toBe(lease);
+    listing.resolve([]);
+    await started;
+  });
+
+  it('removes what it had when it was revoked meanwhile, and ends', async () => {
+    const job = server.launch(1);
+    const first = await start(never);
+    await until(() => job.lastSeq > 0);
+    const image = await imageOf(first);
+    server.revoked = true;
+    const second = await makeRunner(server.url, never, SETTINGS, image);
+    made.push(second);
+    await expect(second.runner.start()).rejects.toMatchObject({ code: 'RIVET_RUNNER_REVOKED' });
+    expect(second.driver.removed).toHaveLength(1);
+    expect(await readdir(join(image, 'jobs'))).toEqual([]);
+  });
+
+  it('counts no death of a job where it could not take it up', async () => {
+    const job = server.launch(1);
+    const first = await start(never);
+    await until(() => job.lastSeq > 0);
+    const image = await imageOf(first);
+    for (let failed = 1; failed <= 3; failed += 1) {
+      const unfit = await makeRunner(server.url, never, SETTINGS, image);
+      unfit.driver.check = async () => [
+        { subject: 'podman', ok: false, seen: 'broken', fix: undefined },
+      ];
+      await expect(unfit.runner.start()).rejects.toMatchObject({ code: 'RIVET_RUNNER_UNFIT' });
+    }
+    await start(async () => succeeded, image);
+    await until(() => job.outcomes.length === 1);
+  });
+
   it('asks for nothing of before the machine started, nor for a piece of a record', async () => {
     const job = server.launch(1);
     const first = await start(never);

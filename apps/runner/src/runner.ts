@@ -1,7 +1,7 @@
 // A runner's life: hold the state directory, connect, go on with what the last run left, clean up
 // the rest, take jobs, stop in order.
 import { freemem } from 'node:os';
-import { type Logger, RivetError, sleep } from '@rivet/base';
+import { isRivetError, type Logger, RivetError, sleep } from '@rivet/base';
 import type { ContainerDriver, DriverFinding } from '@rivet/containers';
 import type { InstallationPolicy, RunJob } from '@rivet/engine';
 import type { LuaEngine } from '@rivet/lua';
@@ -159,10 +159,12 @@ export class Runner {
     const { config, driver, logger } = this.#parts;
     this.#state = await openStateDirectory(config.stateDirectory);
     try {
-      requireFit(await driver.check(checkPlace(this.#state)), logger);
       this.#left = await findLeftAttempts(this.#state, logger);
-      await removeLeftovers(this.#state, driver, logger, this.#left);
-      const { id, held, askedAt } = await this.#connect();
+      // Their leases run: what takes long on a busy machine comes when they have new ones.
+      const early = this.#left.length > 0 ? await this.#hold() : undefined;
+      requireFit(await driver.check(checkPlace(this.#state)), logger);
+      if (early === undefined) await removeLeftovers(this.#state, driver, logger);
+      const { id, held, askedAt } = early ?? (await this.#poller.connect());
       await this.#disk.start();
       const watched = { driver, state: this.#state, logger };
       this.#leftovers = [watchNetworks(watched), watchContainers(watched)];
@@ -185,18 +187,28 @@ export class Runner {
   }
 
   /** Until it has connected it cannot renew the leases of what it has: then it gives that up. */
-  async #connect(): Promise<Connected> {
-    if (this.#left.length === 0) return await this.#poller.connect();
+  async #hold(): Promise<Connected> {
     const seconds = Math.min(...this.#left.map(({ record }) => record.leaseSeconds));
-    const timer = setTimeout(() => void this.#giveUpLeft(), seconds * LEASE_PART * 1000);
+    let givenUp: Promise<void> | undefined;
+    const timer = setTimeout(
+      () => {
+        givenUp = this.#giveUpLeft('the server was not reached while leases lasted');
+      },
+      seconds * LEASE_PART * 1000,
+    );
     try {
       return await this.#poller.connect();
+    } catch (error) {
+      // It may never start again, and its jobs are not its own any more.
+      if (isRefused(error)) await this.#giveUpLeft('the server does not know this runner any more');
+      throw error;
     } finally {
       clearTimeout(timer);
+      await givenUp;
     }
   }
 
-  /** Goes on with the attempts that are still this runner's, and removes the others. */
+  /** Goes on with the attempts that are still this runner's, and removes all else that is left. */
   async #goOn(held: readonly HeldJob[], askedAt: number): Promise<void> {
     const resumed = this.#left.flatMap((left) => {
       const job = held.find(
@@ -206,17 +218,17 @@ export class Runner {
       );
       return job === undefined ? [] : { left, job };
     });
-    if (resumed.length < this.#left.length)
-      await this.#removeAllBut(resumed.map(({ left }) => left));
+    const isCleanedUp = this.#left.length === 0;
     this.#left = [];
     for (const { left, job } of resumed) {
       this.#slots.take();
       void this.#run(job.job, () => resumeJob(job, left, askedAt, this.#context()));
     }
+    if (!isCleanedUp) await this.#removeAllBut(resumed.map(({ left }) => left));
   }
 
-  async #giveUpLeft(): Promise<void> {
-    this.#parts.logger.warn({}, 'the server was not reached while leases lasted: jobs end here');
+  async #giveUpLeft(why: string): Promise<void> {
+    this.#parts.logger.warn({}, `${why}: jobs of an earlier process end here`);
     this.#left = [];
     await this.#removeAllBut([]);
   }
@@ -395,6 +407,11 @@ export class Runner {
  * less well.
  */
 const NEEDED = new Set(['podman', 'default image']);
+
+/** Whether the server knows this runner no more, and said so. */
+function isRefused(error: unknown): boolean {
+  return isRivetError(error, 'RIVET_RUNNER_REFUSED') || isRivetError(error, 'RIVET_RUNNER_REVOKED');
+}
 
 /** The findings with which no job runs. */
 function unfitnessIn(findings: readonly DriverFinding[]): DriverFinding[] {
