@@ -5,7 +5,13 @@ import type { Node } from 'luaparse';
 import type { LuaSurface } from './lua-surface.ts';
 import { type ParsedSource, parseSource, positionOf } from './parse-source.ts';
 import { type ResolvedNames, resolveNames } from './resolve-names.ts';
-import type { Finding, LintedFile, LintRule } from './rule.ts';
+import {
+  type Finding,
+  type GlobalCall,
+  globalCalls,
+  type LintedFile,
+  type LintRule,
+} from './rule.ts';
 import { lintRules } from './rules.ts';
 import { mayHaveSilences, readSilences } from './silences.ts';
 
@@ -79,11 +85,14 @@ interface ParsedFile {
   readonly text: string;
   readonly source: ParsedSource;
   readonly names: ResolvedNames;
+  readonly calls: readonly GlobalCall[];
 }
 
 function parseFile(path: string, text: string, withPlaces: boolean): ParsedFile | undefined {
   const source = parseSource(path, text, withPlaces);
-  return source === undefined ? undefined : { text, source, names: resolveNames(source.chunk) };
+  if (source === undefined) return undefined;
+  const names = resolveNames(source.chunk);
+  return { text, source, names, calls: globalCalls(source.nodes, names) };
 }
 
 type Surroundings = Pick<LintedFile, 'surface' | 'ownGlobals'>;

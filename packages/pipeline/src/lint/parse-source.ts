@@ -5,6 +5,8 @@ export interface ParsedSource {
   readonly file: string;
   readonly lines: readonly string[];
   readonly chunk: Chunk;
+  /** Every node of the tree, and its comments: what stands in a node comes before it. */
+  readonly nodes: readonly Node[];
   /** None where it was parsed without places. */
   readonly comments: readonly SourceComment[];
 }
@@ -28,15 +30,21 @@ export function parseSource(
 ): ParsedSource | undefined {
   // The parser works with bytes as Lua does: then escapes in strings mean what they mean to Lua.
   const bytes = Buffer.from(withoutFirstLine(source), 'utf8').toString('latin1');
-  const options = { luaVersion: '5.3', encodingMode: 'pseudo-latin1' } as const;
+  const nodes: Node[] = [];
   let chunk: Chunk;
   try {
-    chunk = luaparse.parse(bytes, { ...options, locations: withPlaces, comments: withPlaces });
+    chunk = luaparse.parse(bytes, {
+      luaVersion: '5.3',
+      encodingMode: 'pseudo-latin1',
+      locations: withPlaces,
+      comments: withPlaces,
+      onCreateNode: (node) => nodes.push(node),
+    });
   } catch {
     return undefined;
   }
   const lines = source.split(/\r\n|\n\r|\n|\r/);
-  return { file, lines, chunk, comments: commentsOf(chunk, lines) };
+  return { file, lines, chunk, nodes, comments: commentsOf(chunk, lines) };
 }
 
 /** Without the byte order mark and what stands on a first line that begins with `#`, as Lua. */

@@ -19,6 +19,7 @@ export interface Finding {
 export interface LintedFile {
   readonly source: ParsedSource;
   readonly names: ResolvedNames;
+  readonly calls: readonly GlobalCall[];
   readonly surface: LuaSurface;
   /** Globals that some file of the bundle sets. */
   readonly ownGlobals: ReadonlySet<string>;
@@ -38,10 +39,21 @@ export interface LintRule {
 }
 
 /** A call of a global function or of a member of a global table, such as `process.run`. */
-export function globalCall(file: LintedFile, node: Node): (Call & { name: string }) | undefined {
+export interface GlobalCall extends Call {
+  readonly name: string;
+  readonly node: Node;
+}
+
+/** Those among the nodes of a file. */
+export function globalCalls(nodes: readonly Node[], names: ResolvedNames): GlobalCall[] {
+  return nodes.flatMap((node) => globalCall(node, names) ?? []);
+}
+
+/** The one that a node is. */
+export function globalCall(node: Node, names: ResolvedNames): GlobalCall | undefined {
   const call = callOf(node);
   if (call?.name === undefined) return undefined;
   const root = call.callee.type === 'MemberExpression' ? call.callee.base : call.callee;
-  if (root.type === 'Identifier' && file.names.variables.has(root)) return undefined;
-  return { ...call, name: call.name };
+  if (root.type === 'Identifier' && names.variables.has(root)) return undefined;
+  return { ...call, name: call.name, node };
 }

@@ -6,16 +6,20 @@ import { textOf } from './parse-source.ts';
 export function childrenOf(node: Node): Node[] {
   const children: Node[] = [];
   for (const key in node) {
-    if (key === 'loc' || key === 'comments' || key === 'type') continue;
     const value: unknown = node[key as keyof Node];
-    if (Array.isArray(value)) children.push(...value.filter(isNode));
-    else if (isNode(value)) children.push(value);
+    if (typeof value !== 'object' || value === null || key === 'comments') continue;
+    if (!Array.isArray(value)) {
+      if (isNode(value)) children.push(value);
+      continue;
+    }
+    for (const item of value) if (isNode(item)) children.push(item);
   }
   return children;
 }
 
-function isNode(value: unknown): value is Node {
-  return typeof value === 'object' && value !== null && 'type' in value;
+/** Places are objects too. */
+function isNode(value: object): value is Node {
+  return 'type' in value;
 }
 
 /** A node and what it stands in. */
@@ -24,13 +28,8 @@ export interface WalkedNode {
   readonly parent: Node | undefined;
 }
 
-/** Walks of whole files, as long as their trees are there: every rule asks for them. */
-const walks = new WeakMap<Node, readonly WalkedNode[]>();
-
 /** Every node of a tree, parents first, with what it stands in. */
 export function walk(root: Node): readonly WalkedNode[] {
-  const known = walks.get(root);
-  if (known !== undefined) return known;
   const all: WalkedNode[] = [];
   const open: WalkedNode[] = [{ node: root, parent: undefined }];
   for (let item = open.pop(); item !== undefined; item = open.pop()) {
@@ -38,7 +37,6 @@ export function walk(root: Node): readonly WalkedNode[] {
     const { node } = item;
     for (const child of childrenOf(node).reverse()) open.push({ node: child, parent: node });
   }
-  if (root.type === 'Chunk') walks.set(root, all);
   return all;
 }
 

@@ -8,13 +8,12 @@ export const oneWordCommand: LintRule = {
   name: 'one-word-command',
   finds: 'a command line that is given as the name of a program',
   check(file) {
-    for (const { node } of walk(file.source.chunk)) {
-      const call = globalCall(file, node);
-      if (call?.name !== 'process.run' && call?.name !== 'process.spawn') continue;
-      const [options] = call.args;
+    for (const { name, args } of file.calls) {
+      if (name !== 'process.run' && name !== 'process.spawn') continue;
+      const [options] = args;
       const line = literalText(options);
       if (options !== undefined && line !== undefined) {
-        const message = `${call.name} takes the command as a list, not as text: this call fails`;
+        const message = `${name} takes the command as a list, not as text: this call fails`;
         file.report(options, { message, hint: instead(line) });
       }
       if (options?.type !== 'TableConstructorExpression') continue;
@@ -47,10 +46,9 @@ export const splicedShell: LintRule = {
   finds: 'an input or a secret that becomes part of the text of a shell script',
   needsDefinition: true,
   check(file) {
-    for (const { node } of walk(file.source.chunk)) {
-      const call = globalCall(file, node);
-      const [script] = call?.args ?? [];
-      if (call?.name !== 'process.sh' || script === undefined || literalText(script)) continue;
+    for (const { name, args } of file.calls) {
+      const [script] = args;
+      if (name !== 'process.sh' || script === undefined || literalText(script)) continue;
       const foreign = foreignPart(file, script);
       if (foreign === undefined) continue;
       file.report(foreign, {
@@ -73,7 +71,7 @@ function foreignPart(file: LintedFile, script: Expression): Node | undefined {
 }
 
 function isForeign(file: LintedFile, node: Node): boolean {
-  const call = globalCall(file, node);
+  const call = globalCall(node, file.names);
   const [module = '', fn] = call?.name.split('.') ?? [];
   if (call === undefined || fn === undefined || !FOREIGN.has(module)) return false;
   const name = literalText(call.args[0]);

@@ -1,7 +1,7 @@
 // Inputs, secrets and audiences that scripts ask for and the definition does not have.
 import type { Node } from 'luaparse';
-import { globalCall, type LintedFile, type LintRule } from '../rule.ts';
-import { literalText, walk } from '../syntax-tree.ts';
+import type { LintedFile, LintRule } from '../rule.ts';
+import { literalText } from '../syntax-tree.ts';
 
 interface Use {
   readonly name: string;
@@ -67,21 +67,19 @@ export const undeclaredIdToken: LintRule = {
 };
 
 function uses(file: LintedFile, calls: ReadonlySet<string>): Use[] {
-  return [...walk(file.source.chunk)].flatMap(({ node }) => {
-    const call = globalCall(file, node);
-    const [argument] = call?.args ?? [];
+  return file.calls.flatMap((call) => {
+    const [argument] = call.args;
+    if (argument === undefined || !calls.has(call.name)) return [];
     const name = literalText(argument);
-    if (call === undefined || argument === undefined || name === undefined) return [];
-    return calls.has(call.name) ? [{ name, node: argument }] : [];
+    return name === undefined ? [] : [{ name, node: argument }];
   });
 }
 
 /** `secret.env` takes a table of names besides. */
 function secretUses(file: LintedFile): Use[] {
-  const inTables = [...walk(file.source.chunk)].flatMap(({ node }) => {
-    const call = globalCall(file, node);
-    const [table] = call?.args ?? [];
-    if (call?.name !== 'secret.env' || table?.type !== 'TableConstructorExpression') return [];
+  const inTables = file.calls.flatMap((call) => {
+    const [table] = call.args;
+    if (call.name !== 'secret.env' || table?.type !== 'TableConstructorExpression') return [];
     return table.fields.flatMap(({ value }) => {
       const name = literalText(value);
       return name === undefined ? [] : [{ name, node: value }];

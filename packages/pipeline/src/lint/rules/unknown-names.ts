@@ -1,7 +1,6 @@
 // Names that mean nothing: globals that nobody sets, members that a module does not have.
 import { nearest } from '@rivet/base';
 import type { LintRule } from '../rule.ts';
-import { walk } from '../syntax-tree.ts';
 
 export const unknownGlobal: LintRule = {
   name: 'unknown-global',
@@ -48,7 +47,7 @@ export const unknownMember: LintRule = {
   name: 'unknown-member',
   finds: 'a function or field that a module does not have',
   check({ source, names, surface, ownGlobals, report }) {
-    for (const { node } of walk(source.chunk)) {
+    for (const node of source.nodes) {
       if (node.type !== 'MemberExpression' || node.base.type !== 'Identifier') continue;
       const module = node.base.name;
       const members = surface.modules.get(module);

@@ -7,7 +7,7 @@ export const unreachableStage: LintRule = {
   name: 'unreachable-stage',
   finds: 'a stage whose condition is never true',
   check({ source, report }) {
-    for (const { node } of walk(source.chunk)) {
+    for (const node of source.nodes) {
       if (node.type !== 'TableConstructorExpression') continue;
       const condition = tableField(node, 'condition');
       if (condition?.type !== 'FunctionDeclaration' || !isNeverTrue(condition)) continue;
@@ -33,7 +33,7 @@ function isNeverTrue({ body }: FunctionDeclaration): boolean {
 
 function hasReturn(statement: FunctionDeclaration['body'][number]): boolean {
   // One of a function within counts too: rather silent than wrong.
-  return [...walk(statement)].some(({ node }) => node.type === 'ReturnStatement');
+  return walk(statement).some(({ node }) => node.type === 'ReturnStatement');
 }
 
 function isFalse(value: Expression): boolean {
