@@ -39,8 +39,8 @@ export async function buildCheckImage(root: string, directory: string): Promise<
     ...nodeArguments,
     // It ends before code that was optimised has paid. Pages that are used again cost less than new
     // ones, which the kernel has to clear.
-    '--min-semi-space-size=4',
-    '--max-semi-space-size=4',
+    '--min-semi-space-size=2',
+    '--max-semi-space-size=2',
     '--no-opt',
     '--no-maglev',
     // It reads the pipeline and the configuration. Nothing else.
