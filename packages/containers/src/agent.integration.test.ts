@@ -13,14 +13,14 @@ import {
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type HostProcess, startProcess } from '@rivet/processes';
+import { startProcess } from '@rivet/processes';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { ControlDirectory } from './control-directory.ts';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { ControlDirectory } from './control-directory.ts';
 import type { CommandExit, CommandSpec } from './driver.ts';
 import { runCommand } from './running-command.ts';
+import { PATH, type ShellAgent, startShellAgent } from './testing/shell-agent.ts';
 
-const PATH = '/usr/local/bin:/usr/bin:/bin';
 type Kind = 'slots' | 'no slots' | 'neither cat nor setsid';
 const SHELLS: readonly (readonly [string, string, Kind])[] = [
   ['dash', '/bin/dash', 'slots'],
@@ -41,25 +41,15 @@ describe.each(SHELLS.filter((shell) => !isThere(shell)))('the agent in %s (%s, %
 describe.each(SHELLS.filter(isThere))('the agent in %s (%s, %s)', (_, program, kind) => {
   const isBare = kind === 'neither cat nor setsid';
   let directory: string;
+  let shellAgent: ShellAgent;
   let control: ControlDirectory;
-  let agent: HostProcess;
   let count = 0;
-  const containerEnv: Record<string, string> = { KEPT: 'yes' };
 
   const start = (changes: Partial<CommandSpec>, onOutput: () => void = () => undefined) => {
     count += 1;
     const text = { stdout: '', stderr: '' };
     const spec = { id: `c${count}`, argv: ['true'], env: {}, cwd: '/', stdin: undefined };
-    const host = {
-      name: 'none',
-      mainPid: agent.pid ?? 0,
-      env: containerEnv,
-      isEnding: async () => !agent.running,
-      isAlive: async () => agent.running,
-      describeEnd: async () => 'the agent ended',
-      ranOutOfMemory: async () => false,
-      reachedProcessLimit: () => false,
-    };
+    const { host, control } = shellAgent;
     const running = runCommand(host, control, { ...spec, ...changes }, (stream, bytes) => {
       text[stream] += Buffer.from(bytes).toString();
       onOutput();
@@ -88,31 +78,16 @@ describe.each(SHELLS.filter(isThere))('the agent in %s (%s, %s)', (_, program, k
 
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'rivet-agent-'));
-    const slots = kind !== 'no slots';
-    control = await ControlDirectory.create(join(directory, 'control'), { slots });
-    // By its name busybox knows what it is to be.
-    const shell = join(directory, 'sh');
-    await symlink(program, shell);
-    if (isBare) {
-      containerEnv.PATH = PATH;
-      await mkdir(join(directory, 'none'));
-    }
-    agent = startProcess({
-      file: shell,
-      args: [join(control.path, 'in/agent'), control.path, shell],
-      env: { PATH: isBare ? join(directory, 'none') : PATH, IMAGE: 'of the image' },
-      stdin: 'ignore',
-      stdout: 'ignore',
-      stderr: 'ignore',
-      group: true,
+    const env = { KEPT: 'yes', ...(isBare ? { PATH } : {}) };
+    shellAgent = await startShellAgent(directory, program, {
+      slots: kind !== 'no slots',
+      isBare,
+      env,
     });
-    await vi.waitUntil(() => control.isAgentReady(), { timeout: 30_000, interval: 5 });
-    await control.open();
+    control = shellAgent.control;
   });
   afterAll(async () => {
-    await agent.stop(0);
-    await killRest(control.path);
-    await control.close();
+    await shellAgent.stop();
     await rm(directory, { recursive: true, force: true });
   });
 
@@ -290,17 +265,3 @@ describe.each(SHELLS.filter(isThere))('the agent in %s (%s, %s)', (_, program, k
 
 /** A slot for a command to come has files that are empty but for the word that it waits. */
 const OF_SLOT = /^slot\.\d+\.(?:std(?:out|err)|status)$/;
-
-/** In a container the kernel ends what the agent leaves; here its subshells are found and ended. */
-async function killRest(path: string): Promise<void> {
-  const nothingIsLeft = async (): Promise<boolean> => {
-    const rest: string[] = [];
-    for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
-      const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-      if (command.includes(path)) rest.push(pid);
-    }
-    for (const pid of rest) process.kill(Number(pid), 'SIGKILL');
-    return rest.length === 0;
-  };
-  await vi.waitUntil(() => nothingIsLeft().catch(() => false), { timeout: 30_000, interval: 50 });
-}

@@ -9,8 +9,13 @@
 # A slot is a command whose processes are there already: its shell, in a session of its own, waits
 # for its name in its FIFO, and then becomes the program of NAME.request.
 # A status file gets lines: "taken", "waiting PID SUPERVISOR", "started PID SUPERVISOR",
-# "failed cwd|not-found|not-executable", "exit CODE", "lost". After the exit each output file ends
-# with MARK: what comes later was written by processes that outlived their command.
+# "failed cwd|not-found|not-executable", "exit CODE", "lost". What was said first of the last two
+# counts. After the exit each output file ends with MARK: what comes later was written by processes
+# that outlived their command.
+#
+# Where a shell is refused a process it ends, wherever it is, and says "lost" by its EXIT trap. What
+# is to become a command waits for both relays before it says more than "waiting": so "lost" without
+# "started" means that nothing of a command ran, and that nothing will.
 #
 # It uses shell builtins, and cat and setsid where the image has them. Its variables start with
 # rivet_ because an assignment to a variable of the environment would change it for the commands.
@@ -28,18 +33,22 @@ rivet_out=$1/out
 rivet_supervise() {
   # A signal to every process of the container must not end it before its command.
   trap : HUP INT TERM
+  trap 'echo lost >&7' EXIT
   rivet_self
   rivet_supervisor=$rivet_pid
   (
     exec >&8 2>&9 4>&- 5>&- 8>&- 9>&-
     [ "$rivet_fifo" = '' ] || exec "$rivet_setsid" -- "$rivet_shell" "$rivet_in/command" \
-      "$rivet_directory" "$rivet_id" "$rivet_fifo" "$rivet_supervisor"
+      "$rivet_directory" "$rivet_id" "$rivet_fifo" "$rivet_supervisor" \
+      "$rivet_outer" "$rivet_inner"
     rivet_self
+    rivet_await_relays
     rivet_go
   )
   rivet_code=$?
   # The command may have left half a line there.
   printf "\nexit $rivet_code\n" >&7
+  trap - EXIT
   printf "$rivet_mark" >&8
   printf "$rivet_mark" >&9
 }
@@ -60,13 +69,17 @@ rivet_run() {
   # Opened here, before the command runs: it may delete or replace them.
   exec 3<&- </dev/null 4>>"$rivet_out/$rivet_id.stdout" 5>>"$rivet_out/$rivet_id.stderr" \
     7>>"$rivet_out/$rivet_id.status"
+  # Nobody gets as far as this trap but a shell that could not start what kills it.
+  trap 'echo lost >&7' EXIT
   rivet_self
   rivet_outer=$rivet_pid
+  rivet_inner=$rivet_pid
   if [ "$rivet_cat" = '' ]; then
     rivet_supervise 8>&4 9>&5 |
       kill -9 "$rivet_outer"
   fi
   {
+    trap 'echo lost >&7' EXIT
     rivet_self
     rivet_inner=$rivet_pid
     { rivet_supervise; } 9>&1 >/dev/null |
@@ -118,13 +131,13 @@ rivet_serve() {
   # Slots need both: without a session of its own a command is no slot's.
   [ "$rivet_cat" != '' ] && [ "$rivet_setsid" != '' ] && rivet_verb='ready slots' || rivet_verb=ready
   echo "$rivet_verb" >>"$rivet_out/agent"
+  trap 'echo lost >>"$rivet_out/$rivet_id.status"' EXIT
   while :; do
     rivet_fifo=
     read -r rivet_verb rivet_id rivet_mark rivet_fifo <&3 || continue
     case $rivet_id in '' | *[!A-Za-z0-9_.-]*) continue ;; esac
     case $rivet_verb in
     run)
-      # Where no process can be started any more this is all that the runner hears.
       echo taken >>"$rivet_out/$rivet_id.status"
       (rivet_run)
       ;;

@@ -71,3 +71,20 @@ test.each(['stdout', 'stderr'])(
     slots.close();
   },
 );
+
+test.each([
+  ['whose process ended', 'waiting 5 4\n\nexit 137\n', 4],
+  ['that was refused a process', 'lost\n', 4],
+  ['that may still wait, as only its watcher was killed', 'waiting 5 4\nlost\n', 2],
+])('the FIFO of a slot %s is used again or not', async (_, status, asked) => {
+  const slots = openSlots(() => false);
+  for (const slot of [1, 2, 3]) {
+    await appendFile(join(path, `slot.${slot}.status`), status);
+    expect(await slots.take()).toBeUndefined();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  expect(sent.map((line) => line.split(' ').at(-1))).toEqual(
+    ['slot0', 'slot1', 'slot0', 'slot1'].slice(0, asked),
+  );
+  slots.close();
+});

@@ -47,7 +47,7 @@ export interface TakenSlot {
 export class CommandSlots {
   readonly #directory: SlotDirectory;
   readonly #fifos: readonly RequestFifo[];
-  /** FIFOs at which nobody waits. One whose slot was lost never comes back. */
+  /** FIFOs at which nobody waits. One whose slot may still be there never comes back. */
   readonly #free: number[];
   #slots: Slot[] = [];
   #count = 0;
@@ -102,7 +102,8 @@ export class CommandSlots {
       this.#slots.unshift(slot);
       return undefined;
     }
-    if (state === 'lost') {
+    if (state === 'lost' || state === 'ended') {
+      if (state === 'ended') this.#free.push(slot.fifo);
       this.#directory.dropFiles(slot.files);
       return undefined;
     }
@@ -120,12 +121,13 @@ export class CommandSlots {
     };
   }
 
-  async #stateOf(slot: Slot): Promise<'waiting' | 'pending' | 'lost'> {
+  async #stateOf(slot: Slot): Promise<'waiting' | 'pending' | 'ended' | 'lost'> {
     const deadline = performance.now() + WAIT_MS;
     const wakeup = this.#directory.wakeup(slot.files, 'status');
     for (;;) {
       const status = readStatus(slot.files.status);
-      if (status.exitCode !== undefined || status.lost) return 'lost';
+      if (status.exitCode !== undefined || status.refused) return 'ended';
+      if (status.lost) return 'lost';
       if (status.waitingPid !== undefined) {
         return status.onlyWaited && outputsOf(slot).every(isUntouched) ? 'waiting' : 'lost';
       }

@@ -1,8 +1,8 @@
 # How a process in a container becomes a command: read by the agent, and by slots, which run it.
 #
-# Usage: sh command DIRECTORY NAME FIFO SUPERVISOR
+# Usage: sh command DIRECTORY NAME FIFO SUPERVISOR OUTER INNER
 #   waits at DIRECTORY/in/FIFO for the line NAME and becomes the program of NAME.request; 7 is its
-#   status file, and SUPERVISOR waits for its end
+#   status file, SUPERVISOR waits for its end, and OUTER and INNER start its relays
 # Each slot reads all of this before it waits, so what only the agent needs is not here.
 
 # Sets rivet_found to the file that the program $1 stands for; returns 126 or 127 like a shell.
@@ -40,6 +40,23 @@ rivet_self() {
   cd -P /proc/self
   rivet_pid=${PWD##*/}
   cd /
+}
+
+# Waits until both relays are there: each kills the shell that started it, rivet_outer or
+# rivet_inner. Ends the shell where one of them said that it could not start one, and where one asks
+# again and again, as bash does for 15 seconds.
+rivet_await_relays() {
+  rivet_round=0
+  # Who was killed has no directory any more, also while nobody has heard of its end.
+  while [ -e "/proc/$rivet_outer/cwd" ] || [ -e "/proc/$rivet_inner/cwd" ]; do
+    rivet_round=$((rivet_round + 1))
+    [ $rivet_round = 100000 ] || continue
+    echo lost >&7
+    exit 137
+  done
+  while read -r rivet_verb; do
+    [ "$rivet_verb" != lost ] || exit 137
+  done </proc/self/fd/7
 }
 
 # Ends the shell as a shell would when the program $1 cannot be run.
@@ -89,11 +106,13 @@ failed cwd" >&7
   rivet_program
 }
 
-[ $# = 4 ] || return 0
+[ $# = 6 ] || return 0
 
 rivet_in=$1/in
 rivet_id=$2
 rivet_supervisor=$4
+rivet_outer=$5
+rivet_inner=$6
 # It is in its own session already.
 rivet_setsid=
 # A signal to every process of the container is not meant for a command to come.
@@ -102,6 +121,7 @@ exec 3<>"$rivet_in/$3"
 # Some builds of busybox run their own "ls" in the shell, whatever there is in the PATH.
 PATH=/none command -v setsid >/dev/null && rivet_applets=yes || rivet_applets=
 rivet_self
+rivet_await_relays
 echo "waiting $rivet_pid $rivet_supervisor" >&7
 rivet_verb=
 until [ "$rivet_verb" = "$rivet_id" ]; do read -r rivet_verb <&3; done

@@ -141,7 +141,8 @@ export interface Container {
    * Starts a command; resolves when it runs. Output that the sink cannot take yet waits on disk,
    * not in memory. When the sink throws, the command is killed and `exit` rejects with what was thrown.
    * @throws RIVET_CONTAINER_CWD_MISSING, RIVET_CONTAINER_COMMAND_INVALID,
-   *   RIVET_CONTAINER_ARGUMENTS_TOO_LONG, RIVET_CONTAINER_LOST, RIVET_CONTAINER_AGENT_SILENT
+   *   RIVET_CONTAINER_ARGUMENTS_TOO_LONG, RIVET_CONTAINER_LOST, RIVET_CONTAINER_AGENT_SILENT,
+   *   RIVET_CONTAINER_PROCESS_REFUSED
    */
   run(command: CommandSpec, sink: OutputSink): Promise<RunningCommand>;
   /**

@@ -354,6 +354,9 @@ class CommandFollower implements RunningCommand {
 
   /** Whoever killed its watcher killed everything it could; the rest of it is killed here. */
   async #endLost(status: Status): Promise<Status> {
+    if (status.refused) {
+      throw RivetError.of('RIVET_CONTAINER_PROCESS_REFUSED', { container: this.#host.name });
+    }
     const waited = this.#pid === undefined ? status.waitingPid : undefined;
     this.#pid ??= waited;
     await this.signal('KILL');

@@ -10,6 +10,7 @@ const NOTHING = {
   failed: undefined,
   exitCode: undefined,
   lost: false,
+  refused: false,
   onlyWaited: false,
 };
 
@@ -29,7 +30,13 @@ it('reads the lines of the agent', () => {
   });
   expect(parseStatus('waiting 7 6\nstarted 7 8\n')).toMatchObject({ pid: 7, supervisor: 8 });
   expect(parseStatus('taken\nfailed cwd\n')).toMatchObject({ failed: 'cwd' });
-  expect(parseStatus('started 12 10\nlost\n')).toMatchObject({ lost: true });
+  expect(parseStatus('started 12 10\nlost\n')).toMatchObject({ lost: true, refused: false });
+  expect(parseStatus('taken\nlost\n')).toMatchObject({ lost: true, refused: true });
+});
+
+it('takes an exit for none that was told of a command already lost', () => {
+  expect(parseStatus('taken\nlost\n\nexit 0\n')).toMatchObject({ exitCode: undefined });
+  expect(parseStatus('taken\n\nexit 0\nlost\n')).toMatchObject({ exitCode: 0, refused: false });
 });
 
 it.each([

@@ -14,8 +14,11 @@ export interface Status {
   /** The process that waits for the command. */
   readonly supervisor: number | undefined;
   readonly failed: string | undefined;
+  /** Undefined also where it says before that the command is lost. */
   readonly exitCode: number | undefined;
   readonly lost: boolean;
+  /** Whether it says that a process was refused before anything of the command ran. */
+  readonly refused: boolean;
   /** Whether it says that something waited in a slot, how that ended, and nothing else at all. */
   readonly onlyWaited: boolean;
 }
@@ -32,7 +35,9 @@ export function parseStatus(text: string): Status {
   const [, waitingPid, waiting] = /^waiting (\d{1,10}) (\d{1,10})\n/m.exec(text) ?? [];
   const [, pid, started] = /^started (\d{1,10}) (\d{1,10})\n/m.exec(text) ?? [];
   const [, failed] = /^failed (cwd|not-found|not-executable)\n/m.exec(text) ?? [];
-  const [, exitCode] = /^exit (\d{1,3})\n/m.exec(text) ?? [];
+  const lostAt = text.search(/^lost\n/m);
+  const said = lostAt === -1 ? text : text.slice(0, lostAt);
+  const [, exitCode] = /^exit (\d{1,3})\n/m.exec(said) ?? [];
   return {
     taken: /^taken\n/m.test(text),
     waitingPid: number(waitingPid),
@@ -40,7 +45,8 @@ export function parseStatus(text: string): Status {
     supervisor: number(started ?? waiting),
     failed,
     exitCode: exitCode === undefined ? undefined : Math.min(Number(exitCode), 255),
-    lost: /^lost\n/m.test(text),
+    lost: lostAt !== -1,
+    refused: /^(?:taken\n)?lost\n/.test(text),
     onlyWaited: /^waiting \d{1,10} \d{1,10}\n(?:\n|lost\n|exit \d{1,3}\n)*$/.test(text),
   };
 }

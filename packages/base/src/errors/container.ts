@@ -210,6 +210,15 @@ export const containerErrors = defineErrors({
     exit: 1,
     fault: 'operator',
   },
+  RIVET_CONTAINER_PROCESS_REFUSED: {
+    message:
+      'the kernel refused the container "{container}" a process that the command needed; nothing of the command ran',
+    solve:
+      'The container, its user or the machine has as many processes as it may have, or no memory for another. End what runs there, raise the limit (`pids`, "ulimit -u", kernel.threads-max, the TasksMax of a service), or let the machine run fewer jobs at a time.',
+    status: 500,
+    exit: 1,
+    fault: 'operator',
+  },
   RIVET_CONTAINER_OUTPUT_FORGED: {
     message:
       'the output of a command was {found} ahead of what was read of it, which no program can print: something in the container changed the file of its output',
