@@ -1,5 +1,5 @@
-// Three kinds of test: unit (no process, no network), integration (real PostgreSQL, real Podman) and
-// end to end (the real programs).
+// Three kinds of test: unit (what a developer waits for after each change), integration (real
+// PostgreSQL, real Podman, programs that are built) and end to end (the real programs).
 import { defineConfig } from 'vitest/config';
 
 // What scripts/test-programs.sh has unpacked, after what is installed.
@@ -30,7 +30,7 @@ export default defineConfig({
         test: {
           name: 'integration',
           expect,
-          include: ['{packages,apps,simulation}/**/*.integration.test.ts'],
+          include: ['{packages,apps,scripts,simulation}/**/*.integration.test.ts'],
           exclude: notTests,
           globalSetup: ['packages/testing/src/global-setup.ts'],
           testTimeout: 240_000,
