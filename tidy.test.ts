@@ -204,6 +204,12 @@ describe('names and words', () => {
       instead: 'container, containerfile',
     },
     { pattern: /\bcan(['’]t| not)\b/i, instead: 'cannot' },
+    {
+      // Whoever has loaded it before has loaded its imports, without what takes their place.
+      pattern: /\bvi\.(doMock|mock|resetModules|unmock)\(/,
+      instead: 'vi.spyOn, which the test undoes: unit tests share their modules',
+      allowed: /\.integration\.test\.ts$/,
+    },
   ];
   it.each(banned)('nothing says $pattern', ({ pattern, instead, allowed }) => {
     const wrong = tracked

@@ -22,6 +22,9 @@ export default defineConfig({
           expect,
           include: ['tidy.test.ts', '{packages,apps,bench,scripts,docs}/**/*.test.ts'],
           exclude: [...notTests, '**/*.integration.test.ts'],
+          // Files share a process and its modules: most of the time went into loading them anew for
+          // each. Their order is nobody's to rely on; `--sequence.shuffle` shows who does.
+          isolate: false,
           testTimeout: 120_000,
           hookTimeout: 120_000,
         },

@@ -2,19 +2,13 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { RivetError, silentLogger } from '@rivet/base';
+import * as base from '@rivet/base';
 import type { RenewLeasesRequest, ReportRequest } from '@rivet/protocol';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { Lease } from './lease.ts';
 import { LeaseRenewals } from './lease-renewals.ts';
 import { Reporter } from './report.ts';
 import { Spool } from './spool.ts';
-
-// Pauses between two tries are on the timers of the test too.
-vi.mock('node:timers/promises', async (importOriginal) => ({
-  ...(await importOriginal<typeof import('node:timers/promises')>()),
-  setTimeout: (ms: number) => new Promise((resolve) => setTimeout(resolve, ms)),
-}));
 
 const HOUR_MS = 3_600_000;
 const MINUTES = 10;
@@ -26,7 +20,11 @@ async function makeReporter(leaseSeconds: number, answerMs: number) {
   vi.useFakeTimers({
     toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance'],
   });
+  // Pauses between two tries are on the timers of the test too.
+  const sleep = vi.spyOn(base, 'sleep');
+  sleep.mockImplementation((ms) => new Promise((resolve) => setTimeout(resolve, ms)));
   onTestFinished(async () => {
+    sleep.mockRestore();
     vi.useRealTimers();
     await spool.close();
     await rm(directory, { recursive: true, force: true });
@@ -38,13 +36,13 @@ async function makeReporter(leaseSeconds: number, answerMs: number) {
     ...{ attempt: 1, leaseId: 'lease', lease, spool, spoolBytesMax: 1e9 },
     ledger: { sending: () => undefined, stored: () => undefined },
     stored: { seq: 0, lines: 0, entries: 0 },
-    ...{ deliveryDeadlineMs: HOUR_MS, outageMsMax: 0, clock, logger: silentLogger },
+    ...{ deliveryDeadlineMs: HOUR_MS, outageMsMax: 0, clock, logger: base.silentLogger },
     send: async (body, { timeoutMs }) => {
       sent.push(body);
       await new Promise((resolve) => setTimeout(resolve, Math.min(answerMs, timeoutMs)));
       if (answerMs >= timeoutMs) {
         const reason = `no answer within ${timeoutMs} ms`;
-        throw RivetError.of('RIVET_SERVER_UNREACHABLE', { url: 'u', reason });
+        throw base.RivetError.of('RIVET_SERVER_UNREACHABLE', { url: 'u', reason });
       }
       return { lease_seconds: leaseSeconds, cancel: false };
     },

@@ -1,17 +1,15 @@
 // What a container does when its end fails.
-import { expect, test, vi } from 'vitest';
+import * as processes from '@rivet/processes';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { plainSpec } from '../testing/plain-spec.ts';
 import type { CommandChannel } from './command-channel.ts';
 import { PodmanContainer } from './container.ts';
 import type { ProcessLimit } from './process-limit.ts';
 
-// As for a process of another user.
-vi.mock(import('@rivet/processes'), async (original) => ({
-  ...(await original()),
-  killProcess: async () => false,
-}));
-
 test('a container that could not be killed is killed when that is asked for again', async () => {
+  // As for a process of another user.
+  const killProcess = vi.spyOn(processes, 'killProcess').mockResolvedValue(false);
+  onTestFinished(() => void killProcess.mockRestore());
   const close = vi.fn(async () => undefined);
   const remove = vi
     .fn<() => Promise<void>>()
