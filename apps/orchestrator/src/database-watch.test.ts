@@ -3,7 +3,7 @@ import type { Database } from '@rivet/store';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { DatabaseWatch } from './database-watch.ts';
 
-beforeEach(() => vi.useFakeTimers());
+beforeEach(() => vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] }));
 afterEach(() => vi.useRealTimers());
 
 /** A database that answers each look at its clock as `connect` does. */

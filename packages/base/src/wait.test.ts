@@ -1,4 +1,6 @@
 // Waiting: interrupted by a signal, ended by a deadline.
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { expect, it } from 'vitest';
 import { sleep, unlessAborted, withDeadline } from './wait.ts';
 
@@ -17,6 +19,20 @@ it('withDeadline rejects with the error it was given', async () => {
 
 it('withDeadline settles like its promise when that is in time', async () => {
   expect(await withDeadline(Promise.resolve(7), 60_000, () => new Error('too late'))).toBe(7);
+});
+
+it('withDeadline lets count what arrived while its process stood still', async () => {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const asking = connect((server.address() as AddressInfo).port, '127.0.0.1');
+  const [answering] = (await once(server, 'connection')) as [Socket];
+  await once(asking, 'connect');
+  const answer = withDeadline(once(asking, 'data'), 20, () => new Error('too late'));
+  answering.write('answer');
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100);
+  expect(String(await answer)).toBe('answer');
+  for (const one of [asking, answering]) one.destroy();
+  server.close();
 });
 
 it('unlessAborted rejects with the reason of its signal, before or while it waits', async () => {

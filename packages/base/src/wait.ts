@@ -10,7 +10,10 @@ export async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   }
 }
 
-/** Settles like `promise`, or rejects with `error()` after `ms`. */
+/**
+ * Settles like `promise`, or rejects with `error()` after `ms`. What arrived until then counts, also
+ * when this process stood still meanwhile: the timer has its turn before anything is read.
+ */
 export async function withDeadline<T>(
   promise: Promise<T>,
   ms: number,
@@ -18,7 +21,7 @@ export async function withDeadline<T>(
 ): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(error()), ms);
+    timer = setTimeout(() => setImmediate(() => reject(error())), ms);
   });
   try {
     return await Promise.race([promise, late]);
