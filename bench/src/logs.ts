@@ -109,6 +109,8 @@ async function oneLog(
         name: `${name}: memory of the runner`,
         unit: 'MB',
         note: 'its peak beside what it had before',
+        // The most that it ever took.
+        figure: 'p99',
         ours: memory.map((bytes) => Math.max(0, bytes) / 1e6),
         target: oursAtMost(32 * 1.048576),
       }),

@@ -56,6 +56,10 @@ async function main(options: Options | string): Promise<number> {
     process.stderr.write(`${options}\n\n${usage}\n`);
     return 2;
   }
+  if (options.help) {
+    process.stdout.write(`${usage}\n`);
+    return 0;
+  }
   const chosen = benchmarks.filter(({ name }) => options.chosen.includes(name));
   if (options.list) {
     const lines = benchmarks.map(({ name, about }) => `${name.padEnd(14)}${about}\n`);

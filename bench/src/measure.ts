@@ -32,6 +32,8 @@ export interface Row {
   readonly unit: Unit;
   /** Absent when nobody promised one. */
   readonly target?: Target;
+  /** Whether the target was met; absent without one. */
+  readonly met?: boolean;
   /** What a reader must know to understand the figure, in a few words. */
   readonly note?: string;
 }
@@ -76,17 +78,21 @@ export function oursAtMost(value: number): Target {
 export function row(measured: Measured): Row {
   const { ours: values, peer: peerValues, figure = 'median', ...rest } = measured;
   const ours = spreadOf(values);
-  if (peerValues === undefined) return { ...rest, figure, ours };
-  const peer = spreadOf(peerValues);
-  return { ...rest, figure, ours, peer, ratio: ours[figure] / peer.median };
+  const beside = peerValues === undefined ? {} : comparison(ours[figure], spreadOf(peerValues));
+  const { target } = rest;
+  const found = target?.of === 'ours' ? ours[figure] : beside.ratio;
+  const verdict = target === undefined ? {} : { met: isWithin(found, target) };
+  return { ...rest, figure, ours, ...beside, ...verdict };
 }
 
-/** Whether the row keeps what was promised; undefined when nothing was. */
-export function isMet({ target, ratio, ours, figure }: Row): boolean | undefined {
-  if (target === undefined) return undefined;
-  const found = target.of === 'ours' ? ours[figure] : ratio;
-  if (found === undefined || Number.isNaN(found)) return false;
-  return target.bound === 'at most' ? found <= target.value : found >= target.value;
+function comparison(figure: number, peer: Spread): { peer?: Spread; ratio?: number } {
+  return { peer, ratio: figure / peer.median };
+}
+
+/** @param found undefined: there is nothing to hold against the target */
+function isWithin(found: number | undefined, { bound, value }: Target): boolean {
+  if (found === undefined) return false;
+  return bound === 'at most' ? found <= value : found >= value;
 }
 
 /** What was measured by turns. */

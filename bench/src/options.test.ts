@@ -11,6 +11,7 @@ test('without options every benchmark is run fifteen times', () => {
     rounds: 15,
     json: false,
     list: false,
+    help: false,
     save: false,
     here: false,
   });
@@ -19,6 +20,10 @@ test('without options every benchmark is run fifteen times', () => {
 test('those that are chosen run in the order of the list', () => {
   const options = readOptions(['--only', 'three', '--only', 'one', '--rounds', '3'], names);
   expect(options).toMatchObject({ chosen: ['one', 'three'], all: false, rounds: 3 });
+});
+
+test('help is an answer, and not a mistake', () => {
+  expect(readOptions(['--help'], names)).toMatchObject({ help: true });
 });
 
 test.each([

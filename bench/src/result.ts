@@ -2,7 +2,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { Machine } from './machine.ts';
-import { isMet, type Row } from './measure.ts';
+import type { Row } from './measure.ts';
 import { markdownTable, promisesTable } from './table.ts';
 
 /** What became of one benchmark. */
@@ -53,7 +53,7 @@ export function mergeResults(
 
 /** `3 targets met, 1 missed, 1 benchmark failed` */
 export function summaryOf(outcomes: readonly Outcome[]): string {
-  const verdicts = outcomes.flatMap(({ rows }) => rows.map(isMet));
+  const verdicts = outcomes.flatMap(({ rows }) => rows.map(({ met }) => met));
   const count = (verdict: boolean): number => verdicts.filter((one) => one === verdict).length;
   const failed = outcomes.filter(({ failure }) => failure !== undefined).length;
   const failures = failed === 0 ? '' : `, ${failed} benchmark${failed === 1 ? '' : 's'} failed`;

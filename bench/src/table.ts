@@ -1,5 +1,5 @@
 // The rows of a result as a table: for a terminal, and in Markdown.
-import { isMet, type Row, type Spread, type Unit } from './measure.ts';
+import type { Row, Spread, Unit } from './measure.ts';
 import type { Outcome } from './result.ts';
 
 const HEADER = [
@@ -82,14 +82,15 @@ function ratioText({ ratio }: Row): string {
   return ratio === undefined ? '–' : ratio.toFixed(ratio < 0.1 ? 3 : 2);
 }
 
-function verdictOf(row: Row): string {
-  return { true: 'met', false: 'missed', undefined: '–' }[`${isMet(row)}`];
+function verdictOf({ met }: Row): string {
+  return { true: 'met', false: 'missed', undefined: '–' }[`${met}`];
 }
 
 function targetText({ target, unit }: Row): string {
   if (target === undefined) return '–';
   const sign = target.bound === 'at most' ? '≤' : '≥';
-  return `${sign} ${target.value}${target.of === 'ratio' ? '×' : unit === 'count' ? '' : ` ${unit}`}`;
+  const value = Number(target.value.toPrecision(4));
+  return `${sign} ${value}${target.of === 'ratio' ? '×' : unit === 'count' ? '' : ` ${unit}`}`;
 }
 
 function spread({ min, median, p99, max }: Spread): string {
