@@ -7,31 +7,28 @@ import type { Client } from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type ClaimJobsRequest, claimJobs } from './claim-jobs.ts';
 import { createDatabase, type Database } from './database.ts';
+import { holdAttempts } from './held-attempts.ts';
 import { type PlainReport, storePlainReports } from './plain-reports.ts';
 import { renewLeases } from './renewed-leases.ts';
 import { advanceAttempts, finishAttempts, lockReportedAttempts } from './reported-attempts.ts';
 import { type LinesReport, storeReportedLines } from './reported-lines.ts';
 import { once, type Queryable } from './statement.ts';
+import { JOB_ID, jobId, LEASE, PIPELINE, RUNNER } from './testing/known-ids.ts';
 
 const GONE = 2000;
 /** Of the indexes of a table, where each job is looked up by its key: the dead are GONE. */
 const ENTRIES_MAX = 20;
-const PIPELINE = '00000000-0000-7000-8000-000000000001';
-const RUNNER = '00000000-0000-7000-8000-000000000002';
-const LEASE = '00000000-0000-7000-8000-000000000003';
 
 const testDatabase = useTestDatabase();
 let database: Database;
 let holder: Client;
 
 const run = (text: string) => database.query(once('', text));
-/** SQL: the ids of jobs `n`. */
-const ID = `('01900000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid`;
-const jobId = (n: number) => `01900000-0000-7000-8000-${n.toString(16).padStart(12, '0')}`;
 
 /** Runs; the next one waits. */
 const running = { jobId: jobId(GONE + 1), attempt: 1, runnerId: RUNNER, leaseId: LEASE, seq: 1 };
 const succeeded = { state: 'succeeded' as const, reason: null, message: null, code: null };
+const held = { jobId: running.jobId, attempt: 1, leaseIds: [LEASE] };
 const ended: PlainReport = { ...running, end: succeeded };
 const lines: LinesReport = {
   ...running,
@@ -97,6 +94,7 @@ test.each<[string, (db: Queryable) => Promise<unknown>]>([
   ['ending an attempt', (db) => finishAttempts(db, [end])],
   ['storing lines', (db) => storeReportedLines(db, [lines], limits)],
   ['renewing a lease', (db) => renewLeases(db, [running], 30)],
+  ['holding an attempt anew', (db) => holdAttempts(db, RUNNER, [held], 30)],
 ])('%s walks over nothing that is gone', async (_, use) => {
   const undone = new Error('undone');
   let entries: Entries | undefined;
@@ -121,10 +119,10 @@ type Numbers = readonly [from: number, to: number];
 async function fill(jobs: { readonly running: Numbers; readonly waiting: Numbers }): Promise<void> {
   await run(`INSERT INTO running_attempts (job_id, attempt, runner_id, request_id, lease_id,
       lease_until)
-    SELECT ${ID}, 1, '${RUNNER}', gen_random_uuid(), '${LEASE}', now() + interval '1 h'
+    SELECT ${JOB_ID}, 1, '${RUNNER}', gen_random_uuid(), '${LEASE}', now() + interval '1 h'
     FROM generate_series(${jobs.running.join(', ')}) n`);
   await run(`INSERT INTO job_queue (job_id, priority, pipeline_name, needs)
-    SELECT ${ID}, 0, 'p', '{}' FROM generate_series(${jobs.waiting.join(', ')}) n`);
+    SELECT ${JOB_ID}, 0, 'p', '{}' FROM generate_series(${jobs.waiting.join(', ')}) n`);
 }
 
 interface Entries {

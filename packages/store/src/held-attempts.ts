@@ -1,6 +1,6 @@
 // Attempts that a runner still has after a start: it gets a new lease of those that are its own.
 import type { ClaimedRow } from './claim-jobs.ts';
-import { boundsOf } from './reported-attempts.ts';
+import { boundsOf, isOneOf, sameAs } from './reported-attempts.ts';
 import { type Queryable, repeatable } from './statement.ts';
 
 /** An attempt that a runner says it still has. */
@@ -20,24 +20,35 @@ export interface HeldRow extends ClaimedRow {
 // Twice is once: the lease that it is given is one of those that it may have.
 const hold = repeatable(
   'hold_attempts',
-  `WITH held AS (
-     SELECT a.job_id, a.attempt, h.next_id
-     FROM unnest($2::uuid[], $3::int[], $4::uuid[], $5::uuid[])
+  `WITH asked AS (
+     -- In the order of everybody who locks several.
+     SELECT * FROM unnest($2::uuid[], $3::int[], $4::uuid[], $5::uuid[])
        AS h(job_id, attempt, lease_id, next_id)
-     JOIN running_attempts a ON a.job_id = h.job_id AND a.attempt = h.attempt
-       AND a.lease_id = h.lease_id AND a.runner_id = $1
-     -- The bounds say which partitions it is about.
-     JOIN jobs j ON j.id = h.job_id AND j.id BETWEEN $6 AND $7
-     -- In the order of everybody who locks several; a report that is being stored is waited for.
-     ORDER BY j.id FOR UPDATE OF j, a
+     ORDER BY job_id
+   ), held AS (
+     SELECT asked.next_id, found.*
+     FROM asked, LATERAL (
+       -- One by one, by their keys: while this is planned there may be next to none of them.
+       SELECT a.job_id, a.attempt, a.request_id, a.last_seq, a.log_lines, j.priority, j.pipeline_id,
+         j.pipeline_name, j.version, j.inputs, j.launched_by, j.event, j.created_at
+       -- The bounds say which partitions it is about.
+       FROM running_attempts a JOIN jobs j ON j.id = a.job_id AND j.id BETWEEN $6 AND $7
+       WHERE a.job_id = asked.job_id
+         AND ${sameAs('a.attempt, a.runner_id, a.lease_id', 'asked.attempt, $1, asked.lease_id')}
+       -- A report that is being stored is waited for.
+       LIMIT 1 FOR UPDATE OF j, a
+     ) found
+     -- Out here: the planner takes this to leave few, and looks up by their keys what follows.
+     WHERE found.attempt = asked.attempt
+   ), renewed AS (
+     UPDATE running_attempts a SET lease_until = now() + make_interval(secs => $8),
+       lease_id = (SELECT next_id FROM held WHERE held.job_id = a.job_id LIMIT 1)
+     WHERE ${isOneOf('a.job_id', 'held')}
    )
-   UPDATE running_attempts a
-   SET lease_id = h.next_id, lease_until = now() + make_interval(secs => $8)
-   FROM held h JOIN jobs j ON j.id = h.job_id AND j.id BETWEEN $6 AND $7
-   WHERE a.job_id = h.job_id AND a.attempt = h.attempt
-   RETURNING a.job_id, a.attempt, j.priority, a.lease_id, a.request_id, j.pipeline_id,
-     j.pipeline_name, j.version, j.inputs, j.launched_by, j.event, j.created_at,
-     a.last_seq, a.log_lines`,
+   SELECT DISTINCT ON (job_id) job_id, attempt, priority, next_id AS lease_id, request_id,
+     pipeline_id, pipeline_name, version, inputs, launched_by, event, created_at, last_seq,
+     log_lines
+   FROM held`,
 );
 
 /**

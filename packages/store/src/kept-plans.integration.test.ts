@@ -5,30 +5,25 @@ import { useTestDatabase } from '@rivet/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type ClaimJobsRequest, claimJobs } from './claim-jobs.ts';
 import { createDatabase, type Database } from './database.ts';
+import { holdAttempts } from './held-attempts.ts';
 import { findKnownRunner, listChangedRunners, runnerMarks, touchRunners } from './known-runners.ts';
 import type { PlainReport } from './plain-reports.ts';
 import { renewLeases } from './renewed-leases.ts';
 import { finishAttempts, lockReportedAttempts } from './reported-attempts.ts';
 import { type LinesReport, storeReportedLines } from './reported-lines.ts';
 import { once, type Queryable } from './statement.ts';
+import { JOB_ID, jobId, LEASE, PIPELINE, RUNNER } from './testing/known-ids.ts';
 
 const RUNNERS = 500;
 const GONE = 2000;
 const RUNNING = 500;
 /** Of rows that a statement is about there are two: one that runs, and one that waits. */
 const ROWS_MAX = 20;
-const PIPELINE = '00000000-0000-7000-8000-000000000001';
-const RUNNER = '00000000-0000-7000-8000-000000000002';
-const LEASE = '00000000-0000-7000-8000-000000000003';
 
 const testDatabase = useTestDatabase();
 let database: Database;
 
-/** The id of a job, which says when it was launched. */
-const jobId = (n: number) => `01900000-0000-7000-8000-${n.toString(16).padStart(12, '0')}`;
 const run = (text: string) => database.query(once('', text));
-/** SQL: the ids of jobs `n`. */
-const ID = `('01900000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid`;
 
 const report: PlainReport = {
   ...{ jobId: jobId(GONE + 1), attempt: 1, runnerId: RUNNER, leaseId: LEASE, seq: 1 },
@@ -39,6 +34,7 @@ const lines: LinesReport = {
   chunk: { firstLine: 1, lineCount: 1, bytes: Buffer.from('x') },
   ...{ logBytes: 1, latestMs: 0 },
 };
+const held = { jobId: report.jobId, attempt: 1, leaseIds: [LEASE] };
 const LIMITS = { leaseSeconds: 30, logBytesMax: 1000, aheadMsMax: 1000 };
 const request: ClaimJobsRequest = {
   slots: [{ runnerId: RUNNER, requestId: randomUUID(), leaseId: randomUUID() }],
@@ -54,6 +50,7 @@ const statements: [string, string, (db: Queryable) => Promise<unknown>][] = [
   ['a claim that stores a report', 'running_attempts', (db) => claimJobs(db, request)],
   ['locking what was reported of', 'running_attempts', (db) => lockReportedAttempts(db, [report])],
   ['renewing a lease', 'running_attempts', (db) => renewLeases(db, [report], 30)],
+  ['holding an attempt anew', 'running_attempts', (db) => holdAttempts(db, RUNNER, [held], 30)],
   ['storing reported lines', 'running_attempts', (db) => storeReportedLines(db, [lines], LIMITS)],
   [
     'finding who has a token',
@@ -105,7 +102,7 @@ beforeAll(async () => {
       sha256(('r' || n)::bytea), '[]', 1, '' FROM generate_series(1, ${RUNNERS}) n`);
   const attempts = (from: number, to: number) =>
     run(`INSERT INTO running_attempts (job_id, attempt, runner_id, request_id, lease_id, lease_until)
-      SELECT ${ID}, 1, '${RUNNER}', gen_random_uuid(), '${LEASE}', now() + interval '1 h'
+      SELECT ${JOB_ID}, 1, '${RUNNER}', gen_random_uuid(), '${LEASE}', now() + interval '1 h'
       FROM generate_series(${from}, ${to}) n`);
   await attempts(1, GONE);
   await run('DELETE FROM running_attempts');
@@ -116,7 +113,7 @@ beforeAll(async () => {
     FROM running_attempts`);
   await run(`INSERT INTO jobs (id, pipeline_id, version, pipeline_name, inputs, launched_by, tags,
       event, priority)
-    SELECT ${ID}, '${PIPELINE}', 1, 'p', '{}', '', '[]', 'api', 0
+    SELECT ${JOB_ID}, '${PIPELINE}', 1, 'p', '{}', '', '[]', 'api', 0
     FROM generate_series(${GONE + RUNNING + 1}, ${GONE + 2 * RUNNING}) n`);
   await run(`INSERT INTO job_queue (job_id, priority, pipeline_name, needs)
     SELECT id, 0, 'p', '{}' FROM jobs WHERE state = 'queued'`);
