@@ -15,6 +15,7 @@ export const fastPathsOff = {
   },
   runner: {
     RIVET_WARM_CONTAINERS: '0',
+    RIVET_READY_LUA: 'off',
     RIVET_EARLY_START: 'off',
     RIVET_BUNDLE_CACHE: 'off',
     RIVET_REPORT_BUNDLING: 'off',

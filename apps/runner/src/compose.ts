@@ -41,6 +41,7 @@ export function composeRunner(
   });
   const lua = createLuaEngine({
     memoryBytesMax: config.limits.lua.memoryBytes,
+    keepReady: config.readyLua,
     useImage: config.bundled,
   });
   return {

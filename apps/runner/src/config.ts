@@ -69,6 +69,8 @@ export interface RunnerConfig {
   readonly imageMsMax: number;
   /** Containers that are kept started for jobs to come; 0: none. */
   readonly warmContainers: number;
+  /** Whether a Lua process is started before a job needs it. */
+  readonly readyLua: boolean;
   /** Whether Lua and the first container start before the first report is answered. */
   readonly earlyStart: boolean;
   /** Whether bundles are kept, so that the server sends each one once. */
@@ -115,6 +117,7 @@ const settings = {
   RIVET_IMAGE_MAX_AGE: durationSetting(3_600_000),
   RIVET_REPORT_BUNDLING: choiceSetting('on', ['on', 'off']),
   RIVET_WARM_CONTAINERS: integerSetting(-1, 0, 100),
+  RIVET_READY_LUA: choiceSetting('on', ['on', 'off']),
   RIVET_EARLY_START: choiceSetting('on', ['on', 'off']),
   RIVET_BUNDLE_CACHE: choiceSetting('on', ['on', 'off']),
   RIVET_CONTROL_DIRECTORY: choiceSetting('on', ['on', 'off']),
@@ -173,6 +176,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): R
       values.RIVET_WARM_CONTAINERS < 0
         ? Math.min(values.RIVET_RUNNER_CAPACITY, WARM_CONTAINERS_MAX)
         : values.RIVET_WARM_CONTAINERS,
+    readyLua: values.RIVET_READY_LUA === 'on',
     earlyStart: values.RIVET_EARLY_START === 'on',
     bundleCache: values.RIVET_BUNDLE_CACHE === 'on',
     controlDirectory: values.RIVET_CONTROL_DIRECTORY === 'on',
