@@ -2,7 +2,7 @@
 // (S8, S23). Each lie is refused and changes nothing, or is bounded.
 import { randomUUID } from 'node:crypto';
 import type { ClaimedJob, ReportRequest } from '@rivet/protocol';
-import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import {
   FakeRunner,
   logLine,
@@ -22,13 +22,11 @@ let honest: FakeRunner;
 let liar: FakeRunner;
 let job: ClaimedJob;
 
-beforeAll(async () => {
-  ref = await seedPipeline(server.database, { stages: [stageDefinition('build')] });
-});
-
 beforeEach(async () => {
-  honest = await FakeRunner.register(server.client);
-  liar = await FakeRunner.register(server.client);
+  ref = await seedPipeline(server.database, { stages: [stageDefinition('build')] });
+  // Jobs of other tests are queued again when their leases run out.
+  honest = await FakeRunner.register(server.client, { pipelines: [ref] });
+  liar = await FakeRunner.register(server.client, { pipelines: [ref] });
   await server.client.launchPipeline({ ref, body: {} });
   job = await honest.claimOne();
 });

@@ -48,9 +48,11 @@ test('two hundred that come back to another orchestrator wait there soon, over a
   };
   await Promise.all(Array.from({ length: 8 }, register));
   await before.orchestrator.stop();
+  const database = openTestDatabase(testDatabase.url);
+  // A session ends after its connection, whenever its process has its turn.
+  await expect.poll(() => connectionsOf(database)).toBe(0);
 
   const server = await startTestOrchestrator(testDatabase.url, changes);
-  const database = openTestDatabase(testDatabase.url);
   let most = 0;
   const sampling = setInterval(async () => {
     most = Math.max(most, await connectionsOf(database).catch(() => 0));

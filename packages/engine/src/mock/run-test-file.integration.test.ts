@@ -447,7 +447,11 @@ test('an interruption ends the case that runs, and leaves nothing behind', async
      test.case("next", function() end)`,
     { signal: abort.signal },
   );
-  setTimeout(() => abort.abort(RivetError.of('RIVET_INTERRUPTED', { by: 'a test' })), 500);
+  // A run has a directory of its own: the case has begun.
+  const isRun = (name: string): boolean => name.startsWith('rivet-test-');
+  const runs = async () => (await readdir(directory)).filter(isRun);
+  await expect.poll(runs, { interval: 1 }).not.toEqual([]);
+  abort.abort(RivetError.of('RIVET_INTERRUPTED', { by: 'a test' }));
   const { cases } = await running;
   expect(cases.map(({ name, failure }) => [name, failure?.code])).toEqual([
     ['stuck', 'RIVET_INTERRUPTED'],
