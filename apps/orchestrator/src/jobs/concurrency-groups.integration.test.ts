@@ -130,8 +130,13 @@ describe('the place of a job is free', () => {
     };
     await lose();
     expect(await state(first)).toBe('queued');
+    const startAt = async (time: string): Promise<void> => {
+      await sql(`UPDATE job_queue SET run_after = ${time} WHERE job_id = $1`, [first]);
+    };
+    // Its pause may be over at any moment.
+    await startAt(`now() + interval '1 h'`);
     expect(await claimed()).toEqual([]);
-    await sql('UPDATE job_queue SET run_after = now() WHERE job_id = $1', [first]);
+    await startAt('now()');
     await lose();
     expect(await state(first)).toBe('failed');
     expect(await given()).toEqual([second]);
