@@ -15,7 +15,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, onTestFinished, vi } from 'vitest';
 import type { CommandHost } from './command-end.ts';
 import { ControlDirectory } from './control-directory.ts';
 import type { OutputSink, RunningCommand } from './driver.ts';
@@ -104,6 +104,38 @@ it('lets a command go on that the process before had held back', async () => {
   await expect.poll(() => bytes, { timeout: 60_000 }).toBe(65 * 1024 ** 2);
   await expect.poll(asked).toContain('signal 7 CONT');
   expect(running).toMatchObject({ id: 'c1', pid: 7 });
+});
+
+it('reads what a command had left to say when it ended without waiting for a turn', async () => {
+  // No turn ever comes, and as many outputs are followed as it takes to wait for one.
+  vi.useFakeTimers({
+    toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance'],
+  });
+  onTestFinished(() => void vi.useRealTimers());
+  for (let n = 0; n < 16; n += 1) control.wakeup(control.makeFiles(`other${n}`), 'stdout');
+  let printed = '';
+  const begun = Promise.withResolvers<void>();
+  const starting = start((_, bytes) => {
+    printed += Buffer.from(bytes).toString();
+    if (printed === 'one\n') begun.resolve();
+    // It is known by then that the command has ended, and what was there has been read.
+    if (printed === 'one\ntwo\n') setImmediate(endOutput);
+  });
+  const endOutput = (): void => {
+    const [, mark] = /^run c1 \\036(\w+)$/m.exec(asked().join('\n')) ?? [];
+    appendFileSync(out('stdout'), `three\n\x1e${mark}`);
+    appendFileSync(out('stderr'), `\x1e${mark}`);
+  };
+  await expect.poll(asked).toEqual([expect.stringMatching(/^run c1 /)]);
+  appendFileSync(out('status'), 'taken\nstarted 7 8\n');
+  const running = await starting;
+  appendFileSync(out('stdout'), 'one\n');
+  // Not by a poll, which would have the clock go on.
+  await begun.promise;
+  appendFileSync(out('stdout'), 'two\n');
+  appendFileSync(out('status'), 'exit 0\n');
+  expect(await running.exit).toMatchObject({ exitCode: 0 });
+  expect(printed).toBe('one\ntwo\nthree\n');
 });
 
 it('takes nothing for the output of a command that the container put in its place', async () => {
