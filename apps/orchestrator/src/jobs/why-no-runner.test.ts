@@ -52,9 +52,10 @@ test('each tag is there, and no runner has all of them; one that is online is ne
   ]);
 });
 
-test('one has room', () => {
-  expect(why([], runner('a', { running: 1 }))).toEqual([
-    'runner_free: The runner a can take it, and should any moment.',
+test('some have room: the one that was heard of last is told, as others may be dead', () => {
+  const dead = runner('a', { last_seen_at: '2026-01-01T23:59:20.000Z' });
+  expect(why([], dead, runner('b', { running: 1 }))).toEqual([
+    'runner_free: The runner b can take it, and should any moment; it was last heard of at 2026-01-02T00:00:00.000Z.',
   ]);
 });
 
@@ -75,7 +76,7 @@ test('all that are able are busy or away, and each says why', () => {
     'runners_busy: All runners that can take it are busy (1, with 2 jobs).',
     `runner_paused: The runner paused is paused until ${until}, by ada: new disk.`,
     'runner_unfit: The runner full takes no jobs: its disk / has 1GB left.',
-    'runner_draining: The runner leaving is stopping; it has 1 jobs left.',
+    'runner_draining: The runner leaving is stopping; it has 1 job left.',
     'runner_draining: The runner drained was drained by ada; it has 0 jobs left.',
     'runner_offline: The runner off is offline since 2026-01-02T00:00:00.000Z.',
   ]);

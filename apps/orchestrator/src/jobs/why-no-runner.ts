@@ -51,9 +51,13 @@ function whyNoTags(tags: readonly RunnerTag[], allowed: readonly Runner[]): Expl
 
 function whyNotNow(able: readonly Runner[]): ExplanationCause[] {
   const online = able.filter(({ state }) => state === 'online');
-  const free = online.find(({ running, capacity }) => running < capacity);
+  const [free] = online
+    .filter(({ running, capacity }) => running < capacity)
+    .toSorted((a, b) => seenAt(b).localeCompare(seenAt(a)));
   if (free !== undefined) {
-    return [cause('runner_free', `The runner ${free.name} can take it, and should any moment.`)];
+    // One that died a moment ago counts as online still.
+    const text = `The runner ${free.name} can take it, and should any moment; it was last heard of at ${seenAt(free)}.`;
+    return [cause('runner_free', text)];
   }
   const others = able.filter(({ state }) => state !== 'online').sort((a, b) => rank(a) - rank(b));
   const told = others.slice(0, TOLD_MAX).map(whyNotThis);
@@ -61,7 +65,7 @@ function whyNotNow(able: readonly Runner[]): ExplanationCause[] {
   const rest = left > 0 ? [cause('runner_offline', `${left} more are not online either.`)] : [];
   if (online.length === 0) return [...told, ...rest];
   const jobs = online.reduce((sum, { running }) => sum + running, 0);
-  const busy = `All runners that can take it are busy (${online.length}, with ${jobs} jobs).`;
+  const busy = `All runners that can take it are busy (${online.length}, with ${jobsOf(jobs)}).`;
   return [cause('runners_busy', busy), ...told, ...rest];
 }
 
@@ -76,7 +80,7 @@ function whyNotThis(runner: Runner): ExplanationCause {
     }
     case 'draining': {
       const by = pause === null ? 'is stopping' : `was drained by ${pause.by}${note}`;
-      return cause('runner_draining', `The runner ${name} ${by}; it has ${running} jobs left.`);
+      return cause('runner_draining', `The runner ${name} ${by}; it has ${jobsOf(running)} left.`);
     }
     case 'unfit':
       return cause('runner_unfit', `The runner ${name} takes no jobs: ${problem}.`);
@@ -87,6 +91,14 @@ function whyNotThis(runner: Runner): ExplanationCause {
       return cause('runner_offline', `The runner ${name} is offline since ${since}${paused}.`);
     }
   }
+}
+
+function seenAt({ last_seen_at: seen, created_at: registered }: Runner): string {
+  return seen ?? registered;
+}
+
+function jobsOf(count: number): string {
+  return count === 1 ? '1 job' : `${count} jobs`;
 }
 
 const RANKS: Readonly<Record<Runner['state'], number>> = {

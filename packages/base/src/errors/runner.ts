@@ -115,7 +115,7 @@ export const runnerErrors = defineErrors({
     fault: 'user',
   },
   RIVET_RUNNER_BUSY: {
-    message: 'the runner {name} has {running} jobs that have not ended',
+    message: 'the runner {name} has jobs that have not ended: {running}',
     solve:
       'Let it finish them first: `rivet runner drain NAME`, then `rivet runner show NAME` until it has none. With --force they are lost at once, and go on elsewhere where their pipelines allow another attempt.',
     status: 409,
