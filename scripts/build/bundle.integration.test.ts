@@ -21,7 +21,7 @@ it('a program that is built looks first whether it is the first process of a con
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
-}, 60_000);
+});
 
 it('a module of Node that is to be late is loaded when a function of it is called', async () => {
   await mkdir(join(root, 'build'), { recursive: true });
@@ -49,7 +49,7 @@ it('a module of Node that is to be late is loaded when a function of it is calle
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
-}, 60_000);
+});
 
 it('a runner decides what it is before it loads its packages, and loads no TLS', async () => {
   await mkdir(join(root, 'build'), { recursive: true });
@@ -81,4 +81,4 @@ it('a runner decides what it is before it loads its packages, and loads no TLS',
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
-}, 60_000);
+});

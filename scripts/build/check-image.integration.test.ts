@@ -23,7 +23,7 @@ beforeAll(async () => {
   await writeSurroundings(build);
   await buildCheckImage(root, build);
   flags = (await readFile(join(build, 'check-image.bounds'), 'utf8')).trim().split(' ');
-}, 60_000);
+});
 
 afterAll(async () => {
   await rm(build, { recursive: true, force: true });

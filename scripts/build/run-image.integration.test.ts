@@ -24,7 +24,7 @@ beforeAll(async () => {
   await buildRunImage(root, build, { children: new Map(), childPaths: [] });
   // What it becomes where it has no answer of its own.
   await writeFile(join(build, 'rivet.cjs'), 'console.log("built", process.argv.slice(2).join());');
-}, 120_000);
+});
 
 afterAll(async () => {
   // What is removed behind a run is removed with Podman, which may write to its home.

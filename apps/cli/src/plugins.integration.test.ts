@@ -55,7 +55,7 @@ interface Extraction {
 }
 
 describe('archive', () => {
-  it('extracts good archives, and nothing of one that lies', { timeout: 120_000 }, async () => {
+  it('extracts good archives, and nothing of one that lies', async () => {
     const outputs = await outputsOf('archive');
     const results = Object.entries(
       JSON.parse(String(outputs.results)) as Record<string, Extraction>,
@@ -170,7 +170,7 @@ describe('git', () => {
     ];
     expect(refusals).toHaveLength(kinds.length);
     for (const [index, kind] of kinds.entries()) expect(refusals[index]).toContain(kind);
-  }, 120_000);
+  });
 });
 
 describe('terraform', () => {
@@ -229,5 +229,5 @@ describe('terraform', () => {
     const refusals = outputs.refusals as string[];
     expect(refusals).toHaveLength(kinds.length);
     for (const [index, kind] of kinds.entries()) expect(refusals[index]).toContain(kind);
-  }, 120_000);
+  });
 });

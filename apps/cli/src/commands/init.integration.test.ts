@@ -42,7 +42,7 @@ describe('rivet init', () => {
       .exits(0)
       .stdout(/2 passed in 1 file/)
       .run();
-  }, 60_000);
+  });
 
   it('makes the directory it is given and prints JSON', async () => {
     const { stdout } = await cli('init', 'a/b', '--json').in(directory).exits(0).run();

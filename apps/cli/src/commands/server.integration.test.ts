@@ -52,13 +52,13 @@ beforeAll(async () => {
     await writeFile(join(directory, `${name}.lua`), source);
     await rivet('pipeline', 'create', `${name}.lua`).exits(0).run();
   }
-}, 120_000);
+});
 
 afterAll(async () => {
   dev?.signal('SIGTERM');
   await dev?.exit;
   await rm(directory, { recursive: true, force: true });
-}, 60_000);
+});
 
 const start = (...args: string[]): RunningCli => startCli(args, { env, cwd: directory });
 const rivet = (...args: string[]) =>

@@ -40,13 +40,13 @@ beforeAll(async () => {
     'return pipeline.define({ name = "deploy-web", stages = { { name = "a", script = function() end } } })',
   );
   await as('admin', 'pipeline', 'create', 'p.lua').exits(0).run();
-}, 120_000);
+});
 
 afterAll(async () => {
   dev?.signal('SIGTERM');
   await dev?.exit;
   await rm(directory, { recursive: true, force: true });
-}, 60_000);
+});
 
 function startDev(): RunningCli {
   return startCli(['dev', '--port', '0', '--data-dir', join(directory, 'data'), '--json'], {

@@ -71,7 +71,7 @@ describe('docs/reference/permissions.md', () => {
     expect(Object.keys(recipes).sort()).toEqual([...allRoutes].sort());
   });
 
-  test.each(allRoutes)('says what %s answers to whom', { timeout: 60_000 }, async (name) => {
+  test.each(allRoutes)('says what %s answers to whom', async (name) => {
     const { permission } = routes[name];
     const senders = await sendersFor(permission);
     const rule = ruleIn(name);

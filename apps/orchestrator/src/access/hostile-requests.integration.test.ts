@@ -75,7 +75,7 @@ describe('a path', () => {
     return path.includes('/:') && permission !== 'public';
   });
 
-  test.each(withParams)('of %s does not climb', { timeout: 60_000 }, async (name) => {
+  test.each(withParams)('of %s does not climb', async (name) => {
     const route: Route = routes[name];
     const names = [...route.path.matchAll(/:(\w+)/g)].map(([, param = '']) => param);
     for (const place of names) {
@@ -146,37 +146,33 @@ describe('a body', () => {
     'of plain text': { text: '{}', type: 'text/plain' },
   };
 
-  test.each(withBody)(
-    'of %s that cannot be is refused at once',
-    { timeout: 120_000 },
-    async (name) => {
-      const route: Route = routes[name];
-      const token = tokenFor(route.permission);
-      const sample = await recipes[name].make(world, { token });
-      const path = routePath(route).replaceAll(/:(\w+)/g, (_, param: string) =>
-        encodeURIComponent(sample.params?.[param] ?? ''),
-      );
-      for (const [what, { text, type = 'application/json' }] of Object.entries(bodies)) {
-        const response = await fetch(server.url + path, {
-          method: route.method,
-          headers: { authorization: `Bearer ${token}`, 'content-type': type },
-          body: text,
-          signal: AbortSignal.timeout(60_000),
-        }).catch((error: unknown) => error);
-        // A server that does not read the rest of a body may hang up before it was sent.
-        if (!(response instanceof Response)) {
-          expect(text.length, `${name}, a body ${what}: ${response}`).toBeGreaterThan(1_000_000);
-          continue;
-        }
-        const answer = await response.text();
-        const label = `${name}, a body ${what}: ${response.status} ${answer.slice(0, 300)}`;
-        // Where every field may be absent, an unknown one is still refused, and so is a list.
-        expect(response.status, label).toBeGreaterThanOrEqual(400);
-        expect(response.status, label).toBeLessThan(500);
-        expect(answer.length, label).toBeLessThan(20_000);
+  test.each(withBody)('of %s that cannot be is refused at once', async (name) => {
+    const route: Route = routes[name];
+    const token = tokenFor(route.permission);
+    const sample = await recipes[name].make(world, { token });
+    const path = routePath(route).replaceAll(/:(\w+)/g, (_, param: string) =>
+      encodeURIComponent(sample.params?.[param] ?? ''),
+    );
+    for (const [what, { text, type = 'application/json' }] of Object.entries(bodies)) {
+      const response = await fetch(server.url + path, {
+        method: route.method,
+        headers: { authorization: `Bearer ${token}`, 'content-type': type },
+        body: text,
+        signal: AbortSignal.timeout(60_000),
+      }).catch((error: unknown) => error);
+      // A server that does not read the rest of a body may hang up before it was sent.
+      if (!(response instanceof Response)) {
+        expect(text.length, `${name}, a body ${what}: ${response}`).toBeGreaterThan(1_000_000);
+        continue;
       }
-    },
-  );
+      const answer = await response.text();
+      const label = `${name}, a body ${what}: ${response.status} ${answer.slice(0, 300)}`;
+      // Where every field may be absent, an unknown one is still refused, and so is a list.
+      expect(response.status, label).toBeGreaterThanOrEqual(400);
+      expect(response.status, label).toBeLessThan(500);
+      expect(answer.length, label).toBeLessThan(20_000);
+    }
+  });
 
   test('of somebody who may not send it is not read', async () => {
     const { hostname, port } = new URL(server.url);
@@ -195,7 +191,7 @@ describe('a body', () => {
     }
   });
 
-  test('of many at once takes bounded memory', { timeout: 120_000 }, async () => {
+  test('of many at once takes bounded memory', async () => {
     const before = process.memoryUsage().rss;
     let peak = before;
     const watch = setInterval(() => {

@@ -68,7 +68,7 @@ test('the texts are many, and there are many places for them', () => {
   expect(places.length).toBeGreaterThan(100);
 });
 
-test.each(withFields)('%s takes them for what they are', { timeout: 120_000 }, async (name) => {
+test.each(withFields)('%s takes them for what they are', async (name) => {
   const token = tokenFor(routes[name].permission);
   const sender = { token, ...(token === runner.token && { runner }) };
   const request = await recipes[name].make(world, sender);

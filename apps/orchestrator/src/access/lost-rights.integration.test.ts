@@ -80,9 +80,7 @@ describe('a request whose body comes late', () => {
   });
 });
 
-test('a download of a log breaks off for who may not see the job any more', {
-  timeout: 60_000,
-}, async () => {
+test('a download of a log breaks off for who may not see the job any more', async () => {
   const ref = await seedPipeline(server.database, { name: `lost-${randomUUID()}` });
   const { id } = await server.client.launchPipeline({ ref, body: {} });
   const job = await runner.claimOne();
@@ -188,7 +186,7 @@ describe('an API key', () => {
 });
 
 describe('at once', () => {
-  test('no two administrators take the role from each other', { timeout: 60_000 }, async () => {
+  test('no two administrators take the role from each other', async () => {
     for (let round = 0; round < 5; round += 1) {
       const admins = [
         await seedPersonWithPassword(server.database, 'admin'),

@@ -211,4 +211,4 @@ it('the master key is replaced while everything goes on', async () => {
   await alone.client.retryJob({ id: job.id });
   expect((await last.claimOne()).inputs).toEqual({ token });
   await expect(start()).rejects.toMatchObject({ code: 'RIVET_MASTER_KEY_WRONG' });
-}, 30_000);
+});

@@ -84,7 +84,7 @@ describe.each([
     const ran = (await readFile(join(place, 'work/ran'), 'utf8')).trim().split('\n').map(Number);
     expect(ran).toEqual(Array.from({ length: first - 1 }, (_, index) => index + 1));
     expect(ran.length).toBeGreaterThanOrEqual(KILLS);
-  }, 120_000);
+  });
 });
 
 /** Brings a command to its end that may have begun; checks all that it says. */

@@ -59,7 +59,7 @@ describe.each([
     const programs = ['env', 'cat', 'sleep', 'true'].map((name) => `COPY tool /bin/${name}`);
     await writeFile(join(context, 'Containerfile'), ['FROM scratch', ...programs].join('\n'));
     await podmanCli(['build', '--quiet', '--tag', image, context]);
-  }, 60_000);
+  });
   afterAll(async () => {
     await podmanCli(['image', 'rm', '--force', '--ignore', image]);
   });

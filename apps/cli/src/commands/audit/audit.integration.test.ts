@@ -42,13 +42,13 @@ describe('the log of an installation', () => {
     await writeFile(join(directory, 'build.lua'), source);
     await rivet('pipeline', 'create', 'build.lua').exits(0).run();
     await rivet('pipeline', 'delete', 'build').exits(0).run();
-  }, 120_000);
+  });
 
   afterAll(async () => {
     dev?.signal('SIGTERM');
     await dev?.exit;
     delete env.RIVET_URL;
-  }, 60_000);
+  });
 
   it('is listed newest first, for people and for programs', async () => {
     const { stdout } = await rivet('audit', 'list', '--action', 'pipeline.*', '--since', '1h')

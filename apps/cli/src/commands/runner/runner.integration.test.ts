@@ -31,13 +31,13 @@ beforeAll(async () => {
   });
   await dev.waitFor(/"event":"ready"/);
   ({ url } = JSON.parse(dev.stdout()));
-}, 120_000);
+});
 
 afterAll(async () => {
   dev?.signal('SIGTERM');
   await dev?.exit;
   await rm(directory, { recursive: true, force: true });
-}, 60_000);
+});
 
 const rivet = (...args: string[]): CliRun =>
   cli(...args)

@@ -36,13 +36,13 @@ beforeAll(async () => {
   dev = startCli(['dev', '--port', '0', '--data-dir', data, '--json'], { env, cwd: directory });
   await dev.waitFor(/"event":"ready"/);
   env.RIVET_URL = JSON.parse(dev.stdout()).url;
-}, 120_000);
+});
 
 afterAll(async () => {
   dev?.signal('SIGTERM');
   await dev?.exit;
   await rm(directory, { recursive: true, force: true });
-}, 60_000);
+});
 
 const rivet = (...args: string[]) =>
   cli('secret', ...args)
@@ -146,7 +146,7 @@ describe('a value', () => {
     ];
     expect(JSON.stringify(shown)).not.toContain(VALUE);
     expect(JSON.stringify(shown)).not.toContain('line 1');
-  }, 60_000);
+  });
 });
 
 const missing = terminalMissing();
@@ -201,7 +201,7 @@ it('reaches exactly the command that is given it, and nothing else on this machi
     expect(text).not.toContain(OTHER);
   }
   expect(await filesWith(join(directory, 'data/runner'), VALUE)).toEqual([]);
-}, 60_000);
+});
 
 /** What containers and processes of this machine show: Podman, command lines, environments. */
 async function lookAround(): Promise<string> {
