@@ -1,5 +1,6 @@
 // A runner that is killed while jobs run, again and again, and starts again each time: the jobs go
 // on, no command runs twice, and the log is the one of a runner that lives.
+import { isFinalJobState } from '@rivet/protocol';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { type Installation, startInstallation } from './installation.ts';
 import { allLines, createPipeline, numberingFault, waitForEnd, waitForJob } from './jobs.ts';
@@ -89,7 +90,7 @@ it('a job goes on through kills of its runner at any moment', async () => {
   const id = await launch();
   // In the first command, between the commands, in the branches, and in a runner that just came.
   for (const least of [5, 48, 75, 110, 150]) {
-    await waitForJob(client, id, (job) => job.log_lines >= least || job.state !== 'running');
+    await waitForJob(client, id, (job) => job.log_lines >= least || isFinalJobState(job.state));
     await restart('SIGKILL');
   }
   await expectWhole(id);
