@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Logger } from '@rivet/base';
+import { describeThrown, type Logger } from '@rivet/base';
 import type { ConnectRequest } from '@rivet/protocol';
 import { type AttemptRecord, readRecord, replaceRecord } from './attempt-record.ts';
 import { Ledger } from './ledger.ts';
@@ -24,25 +24,37 @@ export async function findLeftAttempts(
 ): Promise<LeftAttempt[]> {
   const left: LeftAttempt[] = [];
   for (const directory of await state.listAttempts()) {
-    const record = await readRecord(directory.record);
-    if (record === undefined || record.bootId !== state.bootId) continue;
-    const { job, attempt } = record;
-    const { toldCount } = await Ledger.open(directory.ledger);
-    const deaths = toldCount > record.toldCount ? 0 : record.deaths;
-    if (deaths >= DEATHS_MAX) {
-      logger.error({ job, attempt, deaths }, 'a job that ended its runner so often is given up');
-      continue;
+    try {
+      const record = await readyRecord(directory, state, logger);
+      if (record !== undefined) left.push({ directory, record });
+    } catch (error) {
+      // A disk that is full, or ill: held without a record, it could be nobody's after a death.
+      const { path } = directory;
+      logger.error({ err: error, path }, `a job cannot be taken up: ${describeThrown(error)}`);
     }
-    const next = {
-      ...record,
-      nextLeaseId: record.nextLeaseId ?? randomUUID(),
-      toldCount,
-      deaths,
-    };
-    await replaceRecord(directory.record, next);
-    left.push({ directory, record: next });
   }
   return left;
+}
+
+/** Notes what the server will be asked with. Undefined: it is not to go on. */
+async function readyRecord(
+  directory: AttemptDirectory,
+  state: StateDirectory,
+  logger: Logger,
+): Promise<AttemptRecord | undefined> {
+  const record = await readRecord(directory.record);
+  if (record === undefined || record.bootId !== state.bootId) return undefined;
+  const { job, attempt } = record;
+  const { toldCount } = await Ledger.open(directory.ledger);
+  const deaths = toldCount > record.toldCount ? 0 : record.deaths;
+  if (deaths >= DEATHS_MAX) {
+    logger.error({ job, attempt, deaths }, 'a job that ended its runner so often is given up');
+    return undefined;
+  }
+  const nextLeaseId = record.nextLeaseId ?? randomUUID();
+  const next = { ...record, nextLeaseId, toldCount, deaths };
+  await replaceRecord(directory.record, next);
+  return next;
 }
 
 /** As the server is told of them. */

@@ -4,6 +4,7 @@ import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { JobOutcome } from '@rivet/protocol';
+import { mountSmallDisk } from '@rivet/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { aborted, makeRunner, type Play, type TestRunner, until } from './fake-host.ts';
 import { type FakeJob, FakeServer } from './fake-server.ts';
@@ -219,6 +220,31 @@ describe('a runner that starts again', () => {
     await expect(second.runner.start()).rejects.toMatchObject({ code: 'RIVET_RUNNER_REVOKED' });
     expect(second.driver.removed).toHaveLength(1);
     expect(await readdir(join(image, 'jobs'))).toEqual([]);
+  });
+
+  it('gives up on a full disk what it cannot note, and so has room again', async ({ skip }) => {
+    const disk = await mountSmallDisk({ megabytes: 4 });
+    if (disk === undefined) return skip('only root may mount a disk');
+    try {
+      const job = server.launch(1);
+      const first = await start(never);
+      await until(() => job.lastSeq > 0);
+      const state = join(disk.directory, 'state');
+      await cp(first.directory, state, { recursive: true });
+      const fill = writeFile(attemptOf(state, job, 'workspace/core'), Buffer.alloc(8 << 20));
+      await expect(fill).rejects.toMatchObject({ code: 'ENOSPC' });
+      const second = await makeRunner(server.url, never, SETTINGS, state);
+      second.driver.check = async ({ directory }) => {
+        await writeFile(directory, Buffer.alloc(1 << 20));
+        return [];
+      };
+      await second.runner.start();
+      expect(second.started).toEqual([]);
+      expect(await readdir(join(state, 'jobs'))).toEqual([]);
+      await second.remove();
+    } finally {
+      await disk.remove();
+    }
   });
 
   it('counts no death of a job where it could not take it up', async () => {

@@ -57,6 +57,12 @@ export interface RunnerParts {
   readonly readDisk?: ReadDisk;
 }
 
+/** An attempt of an earlier process that goes on. */
+interface Resumed {
+  readonly left: LeftAttempt;
+  readonly job: HeldJob;
+}
+
 export class Runner {
   readonly #parts: RunnerParts;
   readonly #slots: Slots;
@@ -162,15 +168,17 @@ export class Runner {
       this.#left = await findLeftAttempts(this.#state, logger);
       // Their leases run: what takes long on a busy machine comes when they have new ones.
       const early = this.#left.length > 0 ? await this.#hold() : undefined;
+      const resumed = this.#stillOurs(early?.held ?? []);
+      // What is left may be what has filled the disk on which the check writes.
+      if (resumed.length === 0) await this.#removeAllBut([]);
       requireFit(await driver.check(checkPlace(this.#state)), logger);
-      if (early === undefined) await removeLeftovers(this.#state, driver, logger);
-      const { id, held, askedAt } = early ?? (await this.#poller.connect());
+      const { id, askedAt } = early ?? (await this.#poller.connect());
       await this.#disk.start();
       const watched = { driver, state: this.#state, logger };
       this.#leftovers = [watchNetworks(watched), watchContainers(watched)];
       for (const watch of this.#leftovers) watch.start();
       this.#warm = this.#makeWarmPool(this.#state);
-      await this.#goOn(held, askedAt);
+      await this.#goOn(resumed, askedAt);
       this.#warm.start();
       this.#polling = this.#poller.run();
       // Whoever awaits `ended` hears of it; until then it must not count as unhandled.
@@ -208,9 +216,9 @@ export class Runner {
     }
   }
 
-  /** Goes on with the attempts that are still this runner's, and removes all else that is left. */
-  async #goOn(held: readonly HeldJob[], askedAt: number): Promise<void> {
-    const resumed = this.#left.flatMap((left) => {
+  /** Attempts that are left here, and that the server has as this runner's. */
+  #stillOurs(held: readonly HeldJob[]): Resumed[] {
+    return this.#left.flatMap((left) => {
       const job = held.find(
         (each) =>
           each.job.id.toLowerCase() === left.record.job.toLowerCase() &&
@@ -218,13 +226,16 @@ export class Runner {
       );
       return job === undefined ? [] : { left, job };
     });
-    const isCleanedUp = this.#left.length === 0;
+  }
+
+  /** Goes on with those attempts, and removes all else that is left. */
+  async #goOn(resumed: readonly Resumed[], askedAt: number): Promise<void> {
     this.#left = [];
     for (const { left, job } of resumed) {
       this.#slots.take();
       void this.#run(job.job, () => resumeJob(job, left, askedAt, this.#context()));
     }
-    if (!isCleanedUp) await this.#removeAllBut(resumed.map(({ left }) => left));
+    if (resumed.length > 0) await this.#removeAllBut(resumed.map(({ left }) => left));
   }
 
   async #giveUpLeft(why: string): Promise<void> {
