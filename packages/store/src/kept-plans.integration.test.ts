@@ -144,6 +144,28 @@ test.each(statements)(
   },
 );
 
+test('renewing many leases compares none of them with all the others', async () => {
+  const numbers = Array.from({ length: RUNNING }, (_, n) => GONE + 1 + n);
+  const ids = numbers.map(jobId);
+  const { attempt, runnerId, leaseId } = report;
+  const leases = ids.map((id) => ({ jobId: id, attempt, runnerId, leaseId }));
+  expect(await renewLeases(database, leases, 30)).toHaveLength(RUNNING);
+  const array = (values: readonly unknown[]): string => `'{${values.join(',')}}'`;
+  const arrays = [ids, ids.map(() => attempt), ids.map(() => runnerId), ids.map(() => leaseId)];
+  const bounds = [ids[0], ids.at(-1)].map((id) => `'${id}'`);
+  // Prepared under its name in the only session.
+  const [explained] = await database.query<{ 'QUERY PLAN': unknown }>(
+    once(
+      '',
+      `EXPLAIN (ANALYZE, FORMAT JSON)
+       EXECUTE renew_leases(${[...arrays.map(array), ...bounds, 30].join(', ')})`,
+    ),
+  );
+  const removed = JSON.stringify(explained).matchAll(/"Rows Removed by Join Filter":(\d+)/g);
+  const compared = [...removed].reduce((sum, [, rows]) => sum + Number(rows), 0);
+  expect(compared).toBeLessThan(ROWS_MAX * RUNNING);
+});
+
 /** Rows that this session has read of each table: the scan of a whole one counts as 1000. */
 async function readRows(tx: Queryable): Promise<Map<string, number>> {
   const rows = await tx.query<{ name: string; rows: number }>(

@@ -39,8 +39,9 @@ const renew = repeatable(
      UPDATE running_attempts a SET lease_until = clock_timestamp() + make_interval(secs => $7)
      WHERE ${isOneOf('a.job_id', 'held')}
    )
-   SELECT r.place::int, held.place IS NOT NULL AS renewed, found.cancel_requested
-   FROM r LEFT JOIN held USING (place), LATERAL (
+   -- Not as a join: the planner expects few, and would compare each with each.
+   SELECT r.place::int, r.place IN (SELECT place FROM held) AS renewed, found.cancel_requested
+   FROM r, LATERAL (
      SELECT a.attempt, j.cancel_requested
      -- The bounds say which partitions it is about.
      FROM running_attempts a JOIN jobs j ON j.id = a.job_id AND j.id BETWEEN $5 AND $6
