@@ -67,28 +67,25 @@ const start = (...args: string[]): RunningCli => {
  * data directory.
  */
 const containers = async (): Promise<string[]> => {
+  const names = (await podman('ps', '--all', '--format={{.Names}}')).split('\n');
+  // All in one look, as others have many: of one that is gone meanwhile nothing is said.
+  const format = '--format={{.Name}} {{range .Mounts}}{{.Source}} {{end}}';
+  const known = names.filter((name) => name !== '');
+  if (known.length === 0) return [];
+  const lines = (await podman('inspect', '--type=container', format, ...known)).split('\n');
+  return lines.filter((line) => line.includes(data)).map((line) => line.split(' ', 1)[0] ?? '');
+};
+async function podman(...args: string[]): Promise<string> {
   const child = startProcess({
     file: 'podman',
-    args: ['ps', '--all', '--format={{.Names}} {{.Mounts}}', '--no-trunc'],
+    args,
     env: { PATH: process.env.PATH, ...env },
     stderr: 'ignore',
   });
-  const names = (await readAll(child.stdout)).split('\n').filter((line) => line !== '');
+  const text = await readAll(child.stdout);
   await child.exit;
-  const inspected = names.map((line) => line.split(' ', 1)[0] ?? '');
-  const owned: string[] = [];
-  for (const name of inspected) {
-    const inspect = startProcess({
-      file: 'podman',
-      args: ['inspect', '--format={{range .Mounts}}{{.Source}} {{end}}', name],
-      env: { PATH: process.env.PATH, ...env },
-      stderr: 'ignore',
-    });
-    if ((await readAll(inspect.stdout)).includes(data)) owned.push(name);
-    await inspect.exit;
-  }
-  return owned;
-};
+  return text;
+}
 const leftovers = async () => ({
   containers: await containers(),
   runs: await readdir(join(data, 'runs')).catch(() => []),
