@@ -42,18 +42,26 @@ rivet_self() {
   cd /
 }
 
-# Waits until both relays are there: each kills the shell that started it, rivet_outer or
-# rivet_inner. Ends the shell where one of them said that it could not start one, and where one asks
-# again and again, as bash does for 15 seconds.
+# Whether the shell $1 has started its relay: its second child, or nobody is there any more, as the
+# relay kills it. Who was killed has no directory, also while nobody has heard of its end.
+rivet_has_relay() {
+  [ -e "/proc/$1/cwd" ] || return 0
+  rivet_child=
+  read -r rivet_verb rivet_child <"/proc/$1/task/$1/children"
+  [ "$rivet_child" != '' ]
+}
+
+# Waits until both relays are there, which rivet_outer and rivet_inner start. Ends the shell where
+# one of these said that it could not, and where one asks again and again, as bash does for 15
+# seconds.
 rivet_await_relays() {
   rivet_round=0
-  # Who was killed has no directory any more, also while nobody has heard of its end.
-  while [ -e "/proc/$rivet_outer/cwd" ] || [ -e "/proc/$rivet_inner/cwd" ]; do
+  until rivet_has_relay "$rivet_outer" && rivet_has_relay "$rivet_inner"; do
     rivet_round=$((rivet_round + 1))
     [ $rivet_round = 100000 ] || continue
     echo lost >&7
     exit 137
-  done
+  done 2>/dev/null
   while read -r rivet_verb; do
     [ "$rivet_verb" != lost ] || exit 137
   done </proc/self/fd/7
