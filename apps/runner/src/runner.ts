@@ -421,7 +421,7 @@ const NEEDED = new Set(['podman', 'default image']);
 
 /** Whether the server knows this runner no more, and said so. */
 function isRefused(error: unknown): boolean {
-  return isRivetError(error, 'RIVET_RUNNER_REFUSED') || isRivetError(error, 'RIVET_RUNNER_REVOKED');
+  return isRivetError(error, 'RIVET_RUNNER_REFUSED', 'RIVET_RUNNER_REVOKED');
 }
 
 /** The findings with which no job runs. */
