@@ -1,8 +1,8 @@
 // Lets commands of a container have exactly as many processes as was asked for: the limit of the
 // cgroup also counts what Rivet's agent needs, which changes with the commands that run.
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { pidsDirectory } from './process-refusals.ts';
+import { pidsDirectory, readText } from './process-refusals.ts';
 
 /** The agent's shell, and the one in it that takes requests. */
 const AGENT_PROCESSES = 2;
@@ -14,9 +14,9 @@ const STARTING_PROCESSES = RUNNING_PROCESSES + 2;
 const ENDED_PROCESSES = RUNNING_PROCESSES + 1;
 /**
  * Processes count until the agent's shell has reaped them, which takes its time on a busy machine.
- * Where a fork is refused while a command starts, it runs without anybody to take its output: so
- * there is room then for as many as are left, those of eight commands at most. No more: a command
- * that has begun has that room too until somebody hears of it.
+ * A command for whose start a process is refused does not begin: so there is room then for as many
+ * as are left, those of eight commands at most. No more: a command that has begun has that room too
+ * until somebody hears of it.
  */
 const LEFT_PROCESSES_MAX = 8 * ENDED_PROCESSES;
 
@@ -79,11 +79,7 @@ export class ProcessLimit {
   /** Processes that are there now; 0 where that cannot be told. */
   #count(): number {
     if (this.#directory === undefined) return 0;
-    try {
-      return Number(readFileSync(`${this.#directory}/pids.current`, 'utf8'));
-    } catch {
-      return 0;
-    }
+    return Number(readText(`${this.#directory}/pids.current`));
   }
 
   /** Makes room for what is left of commands, while others start. */

@@ -34,8 +34,8 @@ export function pidsDirectory(groups: string): string | undefined {
   return undefined;
 }
 
-/** Synchronous: the kernel makes the text in microseconds. */
-function readText(path: string): string {
+/** '' where it cannot be read. Synchronous: the kernel makes the text in microseconds. */
+export function readText(path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch {
