@@ -41,9 +41,7 @@ describe('a process that swaps directories and links at full speed', () => {
     for (;;) { swap('a'); swap('f'); }
   `;
 
-  it('leads no call out in 20,000 of them, or as many as a slow machine makes in 100 s', {
-    timeout: 240_000,
-  }, async () => {
+  it('leads no call out in 20,000 of them', { timeout: 480_000 }, async () => {
     mkdirSync(at('a'));
     writeFileSync(at('a/x'), 'mine');
     writeFileSync(at('f'), 'mine');
@@ -83,8 +81,7 @@ describe('a process that swaps directories and links at full speed', () => {
         ['sha256', 'f'],
         ['stat', 'a/x'],
       ];
-      const until = performance.now() + 100_000;
-      for (let count = 0; count < 20_000 && performance.now() < until; count += 1) {
+      for (let count = 0; count < 20_000; count += 1) {
         const [name, ...args] = rounds[count % rounds.length]!;
         try {
           const result = await fs.call(name, ...args);
