@@ -2,6 +2,7 @@
 // what each took is printed. And nobody else notices.
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { watchTimers } from '@rivet/testing';
 import { afterAll, describe, expect, test } from 'vitest';
 import { createLuaEngine } from '../src/engine.ts';
 import type { LuaFunction } from '../src/values.ts';
@@ -86,6 +87,8 @@ test(
     expect(burning.finished).toBe(true);
     // A lease is reported every few seconds.
     expect(burning.heldMs).toBeLessThan(1000);
+    // The scripts burn for a second and a half, in which there are 75 where nothing else is done.
+    expect(burning.ticks).toBeGreaterThan(10);
   },
 );
 
@@ -153,7 +156,7 @@ function measured({ error, cpuMs, tookMs, peakBytes }: Outcome): string {
 /** How a program that makes host calls does beside so many hostile ones. */
 async function paceOf(
   hostile: number,
-): Promise<{ callsPerSecond: number; heldMs: number; finished: boolean }> {
+): Promise<{ callsPerSecond: number; ticks: number; heldMs: number; finished: boolean }> {
   const burners = Array.from({ length: hostile }, async () => {
     const source = 'local s = "x" while true do s = (s .. "x"):sub(-1000) end';
     const script = { name: 'burner', source, expected: { codes: ['RIVET_LUA_CPU_LIMIT'] } };
@@ -167,20 +170,13 @@ async function paceOf(
     { cpuMs: 5000, memoryBytes: 64 * MEGABYTE },
   );
   const [fn] = (await vm.evaluate()).values;
-  // In CPU time: the machine may be busy with other things too.
-  let heldMs = 0;
-  let last = process.cpuUsage();
-  const timer = setInterval(() => {
-    const { user, system } = process.cpuUsage(last);
-    heldMs = Math.max(heldMs, (user + system) / 1000);
-    last = process.cpuUsage();
-  }, 20);
+  const endWatch = watchTimers(20);
   const started = performance.now();
   await vm.call(fn as LuaFunction, [], { branch: 'main' });
   const seconds = (performance.now() - started) / 1000;
   const ends = await Promise.all(burners);
-  clearInterval(timer);
+  const { ticks, heldMs } = endWatch();
   await vm.close();
   const finished = ends.every(({ error }) => error?.code === 'RIVET_LUA_CPU_LIMIT');
-  return { callsPerSecond: Math.round(500 / seconds), heldMs: Math.round(heldMs), finished };
+  return { callsPerSecond: Math.round(500 / seconds), ticks, heldMs: Math.round(heldMs), finished };
 }

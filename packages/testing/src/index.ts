@@ -9,6 +9,7 @@ export { startTcpProxy, type TcpProxy } from './faults/tcp-proxy.ts';
 export { violationsIn } from './faults/violations.ts';
 export { hostileMarkup, hostileSequences } from './hostile-text.ts';
 export { startPooler, type TestPooler } from './pooler.ts';
+export { processorMsOf, watchTimers } from './processor-time.ts';
 export { startStandby, takeBaseBackup } from './standby-server.ts';
 export { type Browser, type BrowserContext, type Page, startBrowser } from './test-browser.ts';
 export {

@@ -1,5 +1,6 @@
 // Passwords: what is stored, what is refused before it costs anything, and how long "no" takes.
 import { randomBytes } from 'node:crypto';
+import { processorMsOf } from '@rivet/testing';
 import { expect, test } from 'vitest';
 import { createPasswords } from './passwords.ts';
 
@@ -99,24 +100,17 @@ test('"no" takes as long for nobody as for somebody with a wrong password', asyn
   const stored = await real.hash('correct horse battery');
   await real.compare(null, 'warm-up');
   const [somebody, nobody]: number[][] = [[], []];
-  // One after the other in turns: whatever else the machine does falls on both.
+  // One after the other in turns: whatever else the machine does falls on both. A hash is nothing
+  // but processor time, and waits for nobody.
   for (let turn = 0; turn < 40; turn += 1) {
-    somebody?.push(await timed(() => real.compare(stored, 'wrong')));
-    nobody?.push(await timed(() => real.compare(undefined, 'wrong')));
+    somebody?.push(await processorMsOf(() => real.compare(stored, 'wrong')));
+    nobody?.push(await processorMsOf(() => real.compare(undefined, 'wrong')));
   }
   const ratio = fast(nobody ?? []) / fast(somebody ?? []);
   // Without the hash of nobody it would be near 0.
   expect(ratio).toBeGreaterThan(0.7);
   expect(ratio).toBeLessThan(1.4);
 }, 60_000);
-
-/** The processor time of the work, in microseconds: a hash is nothing else, and waits for nobody. */
-async function timed(work: () => Promise<unknown>): Promise<number> {
-  const before = process.cpuUsage();
-  await work();
-  const { user, system } = process.cpuUsage(before);
-  return user + system;
-}
 
 /** What the fastest tenth takes: the others tell how busy the machine is. */
 function fast(values: number[]): number {
