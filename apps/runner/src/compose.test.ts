@@ -5,30 +5,31 @@ import { expect, it } from 'vitest';
 import { composeRunner } from './compose.ts';
 import { readConfig } from './config.ts';
 
-/** How many processes this one has started that are still there. */
-function childCount(): number {
-  const parents = readdirSync('/proc').flatMap((name) => {
-    if (!/^\d+$/.test(name)) return [];
+/** The ids of the processes that this one has started and that are still there. */
+function children(): string[] {
+  return readdirSync('/proc').filter((name) => {
+    if (!/^\d+$/.test(name)) return false;
     try {
       const stat = readFileSync(`/proc/${name}/stat`, 'latin1');
-      return [stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]];
+      const [, parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+      return parent === String(process.pid);
     } catch {
       // It has ended.
-      return [];
+      return false;
     }
   });
-  return parents.filter((parent) => parent === String(process.pid)).length;
 }
 
 it.each([
   ['on', 1],
   ['off', 0],
 ])('with RIVET_READY_LUA=%s it has %d Lua process', async (ready, processes) => {
-  const before = childCount();
+  // Children of other tests may end meanwhile: only what is new counts.
+  const before = new Set(children());
   const config = readConfig({ XDG_STATE_HOME: '/state', RIVET_READY_LUA: ready });
   const { close } = composeRunner(config, {}, silentLogger);
   try {
-    expect(childCount() - before).toBe(processes);
+    expect(children().filter((pid) => !before.has(pid))).toHaveLength(processes);
   } finally {
     await close();
   }
