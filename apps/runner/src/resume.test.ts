@@ -48,6 +48,17 @@ async function imageOf({ directory }: TestRunner): Promise<string> {
   return image;
 }
 
+/** A job that has begun, its runner, and what that leaves when it is killed then. */
+async function leaveJob(
+  given: Partial<FakeJob['claimed']> = {},
+): Promise<{ job: FakeJob; first: TestRunner; image: string }> {
+  const job = server.launch(1);
+  job.claimed = { ...job.claimed, ...given };
+  const first = await start(never);
+  await until(() => job.lastSeq > 0);
+  return { job, first, image: await imageOf(first) };
+}
+
 const attemptOf = (image: string, job: FakeJob, file: string) =>
   join(image, 'jobs', `${job.claimed.id}.1`, file);
 
@@ -156,10 +167,7 @@ describe('a runner that starts again', () => {
   });
 
   it('holds the attempt also when the answer to its first question was lost', async () => {
-    const job = server.launch(1);
-    const first = await start(never);
-    await until(() => job.lastSeq > 0);
-    const image = await imageOf(first);
+    const { job, image } = await leaveJob();
     let lost = 0;
     server.fault = ({ name }) => {
       if (name !== 'connect' || lost > 0) return undefined;
@@ -172,10 +180,7 @@ describe('a runner that starts again', () => {
   });
 
   it('removes what is not its own any more', async () => {
-    const job = server.launch(1);
-    const first = await start(never);
-    await until(() => job.lastSeq > 0);
-    const image = await imageOf(first);
+    const { job, image } = await leaveJob();
     job.lost = true;
     const second = await start(never, image);
     expect(second.started).toEqual([]);
@@ -183,15 +188,8 @@ describe('a runner that starts again', () => {
   });
 
   it('has the job again before it looks at Podman, and goes on before it cleans up', async () => {
-    const job = server.launch(1);
-    const first = await start(never);
-    await until(() => job.lastSeq > 0);
-    const second = await makeRunner(
-      server.url,
-      async () => succeeded,
-      SETTINGS,
-      await imageOf(first),
-    );
+    const { job, image } = await leaveJob();
+    const second = await makeRunner(server.url, async () => succeeded, SETTINGS, image);
     made.push(second);
     const lease = job.claimed.lease_id;
     let leaseAtCheck = lease;
@@ -210,10 +208,7 @@ describe('a runner that starts again', () => {
   });
 
   it('removes what it had when it was revoked meanwhile, and ends', async () => {
-    const job = server.launch(1);
-    const first = await start(never);
-    await until(() => job.lastSeq > 0);
-    const image = await imageOf(first);
+    const { image } = await leaveJob();
     server.revoked = true;
     const second = await makeRunner(server.url, never, SETTINGS, image);
     made.push(second);
@@ -226,11 +221,9 @@ describe('a runner that starts again', () => {
     const disk = await mountSmallDisk({ megabytes: 4 });
     if (disk === undefined) return skip('only root may mount a disk');
     try {
-      const job = server.launch(1);
-      const first = await start(never);
-      await until(() => job.lastSeq > 0);
+      const { job, image } = await leaveJob();
       const state = join(disk.directory, 'state');
-      await cp(first.directory, state, { recursive: true });
+      await cp(image, state, { recursive: true });
       const fill = writeFile(attemptOf(state, job, 'workspace/core'), Buffer.alloc(8 << 20));
       await expect(fill).rejects.toMatchObject({ code: 'ENOSPC' });
       const second = await makeRunner(server.url, never, SETTINGS, state);
@@ -248,10 +241,7 @@ describe('a runner that starts again', () => {
   });
 
   it('counts no death of a job where it could not take it up', async () => {
-    const job = server.launch(1);
-    const first = await start(never);
-    await until(() => job.lastSeq > 0);
-    const image = await imageOf(first);
+    const { job, image } = await leaveJob();
     for (let failed = 1; failed <= 3; failed += 1) {
       const unfit = await makeRunner(server.url, never, SETTINGS, image);
       unfit.driver.check = async () => [
@@ -264,9 +254,7 @@ describe('a runner that starts again', () => {
   });
 
   it('asks for nothing of before the machine started, nor for a piece of a record', async () => {
-    const job = server.launch(1);
-    const first = await start(never);
-    await until(() => job.lastSeq > 0);
+    const { job, first } = await leaveJob();
     for (const change of [
       (text: string) => text.replace(/"bootId":"./, '"bootId":"X'),
       (text: string) => text.slice(0, 20),
@@ -282,9 +270,7 @@ describe('a runner that starts again', () => {
   });
 
   it('gives a job up that ended it again and again', async () => {
-    const job = server.launch(1);
-    const first = await start(never);
-    await until(() => job.lastSeq > 0);
+    const { first } = await leaveJob();
     let last = first;
     for (let death = 1; death <= 3; death += 1) {
       last = await start(never, await imageOf(last));
@@ -298,11 +284,11 @@ describe('a runner that starts again', () => {
   });
 
   it('has nothing of what the job was given in its record', async () => {
-    const job = server.launch(1);
-    job.claimed = { ...job.claimed, inputs: { password: 'hunter2' }, journal_key: 'a2V5' };
-    const first = await start(never);
-    await until(() => job.lastSeq > 0);
-    const record = await readFile(attemptOf(first.directory, job, 'attempt.json'), 'utf8');
+    const { job, image } = await leaveJob({
+      inputs: { password: 'hunter2' },
+      journal_key: 'a2V5',
+    });
+    const record = await readFile(attemptOf(image, job, 'attempt.json'), 'utf8');
     expect(record).not.toMatch(/hunter2|a2V5/);
   });
 });
