@@ -25,6 +25,13 @@ async function countsOf(container: Container): Promise<{ most: number; now: numb
   return { most: await read('pids.max'), now: await read('pids.current') };
 }
 
+/** One command after the other, each with all that it says. */
+async function echoEach(container: Container, words: readonly string[]): Promise<void> {
+  for (const word of words) {
+    expect(await sh(container, `echo ${word}`)).toMatchObject({ stdout: `${word}\n`, stderr: '' });
+  }
+}
+
 describe('a limit of processes', () => {
   it.for([4, 12])('lets a command have exactly %i', async (pids, { skip }) => {
     skip(!podman.canLimit, 'this machine cannot limit processes');
@@ -99,9 +106,7 @@ it('takes one command after another in the least that a container can be given',
 }) => {
   skip(!podman.canLimit, 'this machine cannot limit memory and processes');
   const container = await start({ pids: 1, memoryBytes: 16 * 1024 * 1024 });
-  for (const word of ['one', 'two', 'three']) {
-    expect(await sh(container, `echo ${word}`)).toMatchObject({ stdout: `${word}\n`, stderr: '' });
-  }
+  await echoEach(container, ['one', 'two', 'three']);
   await container.remove();
 });
 
@@ -113,9 +118,7 @@ it('takes commands while those that ended still count: nobody has reaped their p
   expect((await sh(container, 'exit 0')).exit.exitCode).toBe(0);
   const reaper = await mainOf(container);
   process.kill(reaper, 'SIGSTOP');
-  for (const word of ['one', 'two', 'three', 'four']) {
-    expect(await sh(container, `echo ${word}`)).toMatchObject({ stdout: `${word}\n`, stderr: '' });
-  }
+  await echoEach(container, ['one', 'two', 'three', 'four']);
   process.kill(reaper, 'SIGCONT');
   await container.remove();
 });
