@@ -84,7 +84,6 @@ it.for([
   { program: '/bin/bash', slots: false },
 ])(
   'a command has all its output or did not begin, in $program (slots: $slots)',
-  { timeout: 90_000 },
   async ({ program, slots }, { skip }) => {
     skip(!existsSync(program), `this machine has no ${program}`);
     const groups = ROOM.map(makeGroup);
