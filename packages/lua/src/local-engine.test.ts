@@ -133,3 +133,28 @@ test('compiled code that is hot belongs to the program that ran it', () => {
   });
   expect([hot, cold]).toEqual([false, true]);
 });
+
+test.each([
+  ['calls', `return function() sum = (sum or 0) + 1 end`],
+  ['turns of a loop', `return function() for i = 1, 9 do sum = (sum or 0) + i end end`],
+])(
+  'code with few %s between two answers of the host is not hot, however many there are',
+  (_, source) => {
+    const { budget, lauxlib, lua, packing } = fengari;
+    const L = lauxlib.luaL_newstate();
+    const text = bytesOf(source);
+    const [interrupted, uninterrupted] = [true, false].map((answered) => {
+      lauxlib.luaL_loadbufferx(L, text, text.length, bytesOf('=chunk'), bytesOf('t'));
+      const { p } = topOf(L) as LClosure;
+      packing.pack(p, new packing.Pool());
+      lua.lua_pcall(L, 0, 1, 0);
+      for (let call = 0; call < 200; call += 1) {
+        if (answered && call % 3 === 0) budget.answers += 1;
+        lua.lua_pushvalue(L, -1);
+        expect(lua.lua_pcall(L, 0, 0, 0)).toBe(lua.LUA_OK);
+      }
+      return packing.reset(p);
+    });
+    expect([interrupted, uninterrupted]).toEqual([true, false]);
+  },
+);

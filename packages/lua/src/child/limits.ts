@@ -47,8 +47,9 @@ export function liftLimits(): void {
   claimedBytes = 0;
 }
 
-/** A host call was answered: CPU time counts from here. */
+/** A host call was answered: CPU time counts from here, and what is hot. */
 export function restartClock(): void {
+  budget.answers += 1;
   startedUs = cpuUs();
   toldUs = startedUs;
 }

@@ -170,6 +170,8 @@ declare const fengari: {
   };
   budget: {
     steps: number;
+    /** Counts the answers of the host: functions are hot that run much between two of them. */
+    answers: number;
     check(L: LuaState): void;
     claim(L: LuaState, bytes: number): void;
   };

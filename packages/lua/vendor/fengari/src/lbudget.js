@@ -10,6 +10,8 @@ const STEPS = 5000;
 
 const budget = {
     steps: STEPS,
+    /* counts the answers of the host: what is hot is hot between two of them (ljit.js) */
+    answers: 0,
     /* set by the host; must set 'steps' again */
     check: function(_L) { budget.steps = STEPS; },
     /* set by the host: called before 'bytes' are allocated at once */

@@ -6,7 +6,8 @@ class Proto {
     constructor() {
         this.js = null;           // the function in JavaScript
         this.nojs = false;        // it stays with the interpreter
-        this.hits = 0;            // calls and turns of loops so far
+        this.hits = 0;            // calls and turns of loops since the answer 'hitsafter'
+        this.hitsafter = 0;       // 'budget.answers' when hits were counted last
         this.loops = null;        // its loops in JavaScript
         this.k = [];              // constants used by the function, while it is parsed
         this.kr = null;           // the same as the VM holds them, from then on

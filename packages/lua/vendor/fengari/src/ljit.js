@@ -376,10 +376,28 @@ const build = function(text, p) {
     return make(p.kr, p.p, lvm.loop, ...NAMES.map(name => RUNTIME[name]));
 };
 
+/*
+** Counts a call or a turn of a loop; true when there were 'most' of them since the host answered
+** last. An answer takes as long as some thousand instructions, and the JavaScript of a function as
+** long as ten answers: what runs a little between many of them is never worth it.
+*/
+const hot = function(p, most) {
+    if (p.hitsafter !== budget.answers) {
+        p.hitsafter = budget.answers;
+        p.hits = 0;
+    }
+    return ++p.hits >= most;
+};
+
+/* whether a loop of a function is to go on as JavaScript */
+const loops = function(p) {
+    return p.loops !== null || hot(p, HOT_LOOP);
+};
+
 /* whether a Lua function is to be called as JavaScript; compiles it when it has become hot */
 const usable = function(L, p, nargs) {
     if (p.js === null) {
-        if (++p.hits < HOT_CALLS || p.nojs || lmarks.state.on) return false;
+        if (!hot(p, HOT_CALLS) || p.nojs || lmarks.state.on) return false;
         let text = functioncode(p);
         if (text === null) {
             p.nojs = true;
@@ -435,9 +453,9 @@ const loop = function(L, ci, cl, pc) {
     return f === null ? pc : f(L, cl, ci);
 };
 
-module.exports.HOT_LOOP      = HOT_LOOP;
 module.exports.SLOW          = SLOW;
 module.exports.callfromstack = callfromstack;
 module.exports.known         = known;
 module.exports.loop          = loop;
+module.exports.loops         = loops;
 module.exports.usable        = usable;

@@ -232,7 +232,7 @@ const luaV_execute = function(L) {
                 case 30: { /* JMP */
                     if (i.A !== 0) lfunc.luaF_close(L, base + i.A - 1);
                     pc += i.sBx;
-                    if (i.sBx < 0 && ++p.hits >= ljit.HOT_LOOP) {
+                    if (i.sBx < 0 && ljit.loops(p)) {
                         ci.l_savedpc = pc;
                         pc = ljit.loop(L, ci, cl, pc);
                     }
@@ -301,7 +301,7 @@ const luaV_execute = function(L) {
                     continue newframe;
                 }
                 case 39: { /* FORLOOP */
-                    if (++p.hits >= ljit.HOT_LOOP) {
+                    if (ljit.loops(p)) {
                         let next = ljit.loop(L, ci, cl, pc - 1);
                         if (next !== pc - 1) {
                             pc = next;
@@ -337,7 +337,7 @@ const luaV_execute = function(L) {
                     break;
                 }
                 case 41: { /* TFORCALL */
-                    if (++p.hits >= ljit.HOT_LOOP) {
+                    if (ljit.loops(p)) {
                         let next = ljit.loop(L, ci, cl, pc - 1);
                         if (next !== pc - 1) {
                             pc = next;
