@@ -29,6 +29,14 @@ export const nativeLoopScripts = [
     'local s, set = ("a"):rep(1e5), "[" .. ("b"):rep(1e4) .. "]" while true do s:find(set) end',
   ),
   endless(
+    'a repetition of a set of many members',
+    'local s, set = ("a"):rep(1e5), "[" .. ("b"):rep(1e4) .. "a]*$" while true do s:find(set) end',
+  ),
+  endless(
+    'a border of a set of many members',
+    'local s, set = ("a"):rep(1e5), "%f[" .. ("b"):rep(1e4) .. "]" while true do s:find(set) end',
+  ),
+  endless(
     'a plain search in a long text',
     'local s = ("a"):rep(1e6) while true do s:find("b", 1, true) end',
   ),

@@ -825,6 +825,12 @@ const matchbracketclass = function(ms, c, p, ec) {
     return !sig;
 };
 
+/* the same in a pattern that is read as it is matched: its sets may be long */
+const matchset = function(ms, c, p, ec) {
+    spend(ms.L, (ec - p) / 16);
+    return matchbracketclass(ms, c, p, ec);
+};
+
 const singlematch = function(ms, s, p, ep) {
     if (s >= ms.src_end)
         return false;
@@ -833,7 +839,7 @@ const singlematch = function(ms, s, p, ep) {
         switch (ms.p.charCodeAt(p)) {
             case 46 /* '.'.charCodeAt(0) */: return true;  /* matches any char */
             case L_ESC: return match_class(c, ms.p.charCodeAt(p + 1));
-            case 91 /* '['.charCodeAt(0) */: return matchbracketclass(ms, c, p, ep - 1);
+            case 91 /* '['.charCodeAt(0) */: return matchset(ms, c, p, ep - 1);
             default: return ms.p.charCodeAt(p) === c;
         }
     }
@@ -968,7 +974,7 @@ const match = function(ms, s, p) {
                                 luaL_error(ms.L, to_luastring("missing '[' after '%%f' in pattern"));
                             let ep = classend(ms, p);  /* points to what is next */
                             let previous = s === ms.src_init ? 0 : ms.src.charCodeAt(s-1);
-                            if (!matchbracketclass(ms, previous, p, ep - 1) && matchbracketclass(ms, (s===ms.src_end)?0:ms.src.charCodeAt(s), p, ep - 1)) {
+                            if (!matchset(ms, previous, p, ep - 1) && matchset(ms, (s===ms.src_end)?0:ms.src.charCodeAt(s), p, ep - 1)) {
                                 p = ep; gotoinit = true; break;
                             }
                             s = null;  /* match failed */
