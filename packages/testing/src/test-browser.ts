@@ -1,6 +1,6 @@
 // A real browser for tests: Debian's Chromium, which talks to this machine and to nobody else.
 import { existsSync } from 'node:fs';
-import { type Browser, chromium } from 'playwright-core';
+import type { Browser } from 'playwright-core';
 
 export type { Browser, BrowserContext, Page } from 'playwright-core';
 
@@ -28,5 +28,7 @@ export async function startBrowser(): Promise<Browser> {
       'the tests of pages need Chromium: run scripts/setup.sh --tests as root, or apt-get install chromium',
     );
   }
+  // A second of every test that has another helper from here, if it were loaded with the others.
+  const { chromium } = await import('playwright-core');
   return chromium.launch({ executablePath, args: ARGUMENTS });
 }
