@@ -1,6 +1,7 @@
 // The engine: one process a program, one kept ready, none left behind.
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { childProcesses } from '@rivet/testing';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { createLuaEngine } from './engine.ts';
 import { LIMITS } from './test-program.ts';
@@ -28,24 +29,11 @@ async function openWithPid(
   source: string,
   call: (call: HostCall) => Promise<readonly never[]> = async () => [],
 ): Promise<{ vm: LuaVm; pid: number }> {
-  const before = new Set(children());
+  const before = new Set(childProcesses());
   const vm = await engineForTest().open(programOf(source), { call }, LIMITS);
-  const [pid] = children().filter((child) => !before.has(child));
+  const [pid] = childProcesses().filter((child) => !before.has(child));
   if (pid === undefined) throw new Error('no process was started');
   return { vm, pid };
-}
-
-function children(): number[] {
-  return readdirSync('/proc')
-    .map(Number)
-    .filter((pid) => {
-      try {
-        const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-        return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1] === String(process.pid);
-      } catch {
-        return false;
-      }
-    });
 }
 
 describe('a Lua process', () => {
@@ -82,7 +70,7 @@ describe('a Lua process', () => {
     const { vm, pid } = await openWithPid('return 1');
     process.kill(pid, 'SIGSTOP');
     await vm.close();
-    expect(children()).not.toContain(pid);
+    expect(childProcesses()).not.toContain(pid);
   });
 });
 
@@ -98,17 +86,17 @@ describe('close', () => {
     await Promise.all([vm.close(), vm.close()]);
     await rejected;
     await expect(vm.evaluate()).rejects.toMatchObject({ code: 'RIVET_LUA_CLOSED' });
-    expect(children()).not.toContain(pid);
+    expect(childProcesses()).not.toContain(pid);
   });
 
   test('of the engine closes its programs and the process that was ready', async () => {
-    const before = children().length;
+    const before = childProcesses().length;
     const engine = createLuaEngine({ memoryBytesMax: LIMITS.memoryBytes });
     const host = { call: async () => [] };
     const vm = await engine.open(programOf('return 1'), host, LIMITS);
     expect((await vm.evaluate()).values).toEqual([1]);
     await engine.close();
-    expect(children().length).toBe(before);
+    expect(childProcesses().length).toBe(before);
     await expect(vm.evaluate()).rejects.toMatchObject({ code: 'RIVET_LUA_CLOSED' });
     await expect(engine.open(programOf(''), host, LIMITS)).rejects.toMatchObject({
       code: 'RIVET_LUA_CLOSED',

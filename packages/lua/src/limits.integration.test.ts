@@ -1,6 +1,6 @@
 // Limits of CPU time and memory: they hold, say where, and cannot be caught.
-import { readdirSync, readFileSync } from 'node:fs';
 import { isRivetError, RivetError } from '@rivet/base';
+import { childProcesses } from '@rivet/testing';
 import { afterAll, describe, expect, test } from 'vitest';
 import { renderLuaError } from './lua-failure.ts';
 import { closeEngine, openProgram, run } from './test-program.ts';
@@ -274,7 +274,7 @@ describe('after a limit', () => {
       { limits },
     );
     const [spin, wait] = (await vm.evaluate()).values as LuaFunction[];
-    const children = luaProcesses();
+    const children = childProcesses();
     const waiting = vm.call(wait!, [], { branch: 'a' });
     const spinning = vm.call(spin!, [], { branch: 'b' });
     const ends = await Promise.allSettled([waiting, spinning]);
@@ -286,7 +286,7 @@ describe('after a limit', () => {
       code: 'RIVET_LUA_CPU_LIMIT',
     });
     await vm.close();
-    const left = new Set(luaProcesses());
+    const left = new Set(childProcesses());
     expect(children.filter((child) => !left.has(child))).toHaveLength(1);
   });
 
@@ -302,17 +302,3 @@ describe('after a limit', () => {
     expect(renderLuaError(error)).toContain('2 |   while true do end');
   });
 });
-
-/** Process ids of the Lua processes that this process has started. */
-function luaProcesses(): string[] {
-  return readdirSync('/proc').filter((pid) => {
-    if (!/^\d+$/.test(pid)) return false;
-    try {
-      const status = readFileSync(`/proc/${pid}/stat`, 'latin1');
-      const [state, parent] = status.slice(status.lastIndexOf(')') + 2).split(' ');
-      return state !== 'Z' && parent === String(process.pid);
-    } catch {
-      return false;
-    }
-  });
-}

@@ -1,6 +1,7 @@
 // What integration tests have in common: databases, our programs as processes, a check for what is
 // left behind.
 export { canLimit } from './can-limit.ts';
+export { childProcesses } from './child-processes.ts';
 export { type DatabaseServer, startDatabaseServer } from './database-server.ts';
 export { askDatabase } from './faults/ask-database.ts';
 export { createMovingClock, type MovingClock } from './faults/moving-clock.ts';

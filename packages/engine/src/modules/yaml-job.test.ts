@@ -1,7 +1,8 @@
 // The module `yaml` in a job: one null with `json`, errors of a script, no process left behind.
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createFakeDriver } from '@rivet/containers';
 import { createLuaEngine } from '@rivet/lua';
+import { childProcesses } from '@rivet/testing';
 import { afterAll, expect, it } from 'vitest';
 import { recordJob } from '../testing/job-recorder.ts';
 
@@ -17,12 +18,10 @@ async function run(body: string) {
 }
 
 /** Processes that this one has started and that work on YAML. */
-function yamlProcesses(): string[] {
-  return readdirSync('/proc').filter((pid) => {
+function yamlProcesses(): number[] {
+  return childProcesses().filter((pid) => {
     try {
-      const parent = /^PPid:\s+(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
-      const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
-      return parent === String(process.pid) && command.includes('yaml-main.ts');
+      return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('yaml-main.ts');
     } catch {
       return false;
     }
