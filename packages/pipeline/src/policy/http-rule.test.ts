@@ -1,5 +1,7 @@
 // What the rules of policy.http are about.
+
 import { parseIp } from '@rivet/base';
+import { processorMsOf } from '@rivet/testing';
 import { describe, expect, it } from 'vitest';
 import {
   httpHost,
@@ -38,11 +40,12 @@ describe('a rule', () => {
     expect(parseHttpRule(text)).toBeUndefined();
   });
 
-  it('is read in time that grows with its length only', () => {
-    const before = process.cpuUsage();
-    expect(parseHttpRule(`${'a-'.repeat(120)}!`)).toBeUndefined();
-    expect(parseHttpRule(`${'a'.repeat(250)}!`)).toBeUndefined();
-    expect(process.cpuUsage(before).user / 1000).toBeLessThan(1000);
+  it('is read in time that grows with its length only', async () => {
+    const read = (): void => {
+      expect(parseHttpRule(`${'a-'.repeat(120)}!`)).toBeUndefined();
+      expect(parseHttpRule(`${'a'.repeat(250)}!`)).toBeUndefined();
+    };
+    expect(await processorMsOf(read)).toBeLessThan(1000);
   });
 });
 
