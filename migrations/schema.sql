@@ -51,7 +51,8 @@ CREATE TABLE audit_log (
 CREATE TABLE cluster_heartbeat (
   only_row boolean NOT NULL DEFAULT true,
   at timestamp with time zone NOT NULL DEFAULT now()
-);
+)
+  WITH (fillfactor=10);
 
 CREATE TABLE concurrency_groups (
   name text NOT NULL,
@@ -143,7 +144,8 @@ CREATE TABLE job_queue (
   pipeline_name text NOT NULL,
   patterns text[],
   expires_at timestamp with time zone
-);
+)
+  WITH (autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=500, fillfactor=80, autovacuum_vacuum_cost_delay=0);
 
 CREATE TABLE job_secret_inputs (
   job_id uuid NOT NULL,
@@ -288,7 +290,8 @@ CREATE TABLE running_attempts (
   log_bytes bigint NOT NULL DEFAULT 0,
   started_at timestamp with time zone NOT NULL DEFAULT now(),
   summary text
-);
+)
+  WITH (fillfactor=50, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, autovacuum_vacuum_cost_delay=0);
 
 CREATE TABLE schema_compatibility (
   only_row boolean NOT NULL DEFAULT true,

@@ -5,7 +5,9 @@ import { repeatable } from './statement.ts';
 const columns = repeatable(
   'snapshot_columns',
   // Partitions are named after the time at which they were made.
-  `SELECT c.relname AS name, COALESCE(' PARTITION BY ' || pg_get_partkeydef(c.oid), '') AS partitioned,
+  `SELECT c.relname AS name, COALESCE(' PARTITION BY ' || pg_get_partkeydef(c.oid), '')
+       -- How full its pages are and when it is vacuumed.
+       || COALESCE(E'\n  WITH (' || array_to_string(c.reloptions, ', ') || ')', '') AS options,
      string_agg('  ' || a.attname || ' ' || format_type(a.atttypid, a.atttypmod)
        || CASE WHEN a.attnotnull THEN ' NOT NULL' ELSE '' END
        || CASE WHEN a.attgenerated = 's'
@@ -47,10 +49,10 @@ const triggers = repeatable(
 
 /** Tables, constraints, indexes, functions and triggers as SQL, in an order that never changes. */
 export async function readSchemaSnapshot(database: Database): Promise<string> {
-  const tables = await database.query<{ name: string; partitioned: string; body: string }>(columns);
+  const tables = await database.query<{ name: string; options: string; body: string }>(columns);
   const rules = await database.query<{ name: string; conname: string; body: string }>(constraints);
   const statements = [
-    ...tables.map((row) => `CREATE TABLE ${row.name} (\n${row.body}\n)${row.partitioned};`),
+    ...tables.map((row) => `CREATE TABLE ${row.name} (\n${row.body}\n)${row.options};`),
     ...rules.map((row) => `ALTER TABLE ${row.name} ADD CONSTRAINT ${row.conname} ${row.body};`),
   ];
   for (const statement of [indexes, functions, triggers]) {
