@@ -41,6 +41,20 @@ it('gives the last thousand lines of both streams or one, as far as they are sho
         expect(recent.last(wanted, of)).toEqual(textsOf(of));
       }
     }),
-    { numRuns: 100 },
+    {
+      numRuns: 100,
+      // As long as may be, but for the line feeds.
+      examples: [
+        [
+          [
+            { stream: 'stdout', count: 1, length: 3 },
+            { stream: 'stdout', count: 25, length: 158 },
+            { stream: 'stdout', count: 674, length: 380 },
+            { stream: 'stderr', count: 275, length: 3 },
+          ],
+          700,
+        ],
+      ],
+    },
   );
 });

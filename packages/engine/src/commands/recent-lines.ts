@@ -32,6 +32,7 @@ export class RecentLines {
   /** A block whose lines were left out: the next one. */
   #spare: Buffer = Buffer.alloc(0);
   #count = 0;
+  /** Without line feeds: those are no part of a line. */
   #bytes = 0;
 
   /** Copies lines. */
@@ -44,7 +45,7 @@ export class RecentLines {
     this.#end = to;
     this.#pieces.push({ stream, count, block, from, to });
     this.#count += count;
-    this.#bytes += text.length;
+    this.#bytes += text.length - count;
     this.#shrink();
   }
 
@@ -78,11 +79,12 @@ export class RecentLines {
   #shrink(): void {
     for (let [first] = this.#pieces; first !== undefined; [first] = this.#pieces) {
       const { count, block, from, to } = first;
+      const bytes = to - from - count;
       const isEnough =
-        this.#count - count >= RECENT_LINES_MAX || this.#bytes - (to - from) >= RECENT_LENGTH_MAX;
+        this.#count - count >= RECENT_LINES_MAX || this.#bytes - bytes >= RECENT_LENGTH_MAX;
       if (!isEnough || this.#pieces.length === 1) return;
       this.#count -= count;
-      this.#bytes -= to - from;
+      this.#bytes -= bytes;
       this.#pieces.shift();
       const isLeft = this.#pieces[0]?.block !== block;
       if (isLeft && block.length > this.#spare.length) this.#spare = block;
