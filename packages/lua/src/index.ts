@@ -13,6 +13,7 @@ export {
   type SourcePosition,
 } from './values.ts';
 export type {
+  ExpectedAnswer,
   HostCall,
   LuaEngine,
   LuaEvaluation,

@@ -7,7 +7,7 @@ import { type LuaPeer, type ProcessEnd, usageOf } from './lua-process.ts';
 import { SourceLines } from './source-lines.ts';
 import type { LuaFunction, LuaValue, SourcePosition } from './values.ts';
 import type { LuaEvaluation, LuaHost, LuaLimits, LuaProgram, LuaVm } from './vm.ts';
-import { encodeFrame, FRAME_BYTES_MAX } from './wire/frames.ts';
+import { encodeFrame, FORESEEN_BYTES_MAX, FRAME_BYTES_MAX } from './wire/frames.ts';
 import type { FromChild, ToChild, WireProgram } from './wire/messages.ts';
 import { messageFrom } from './wire/read-message.ts';
 import { fromWire, toWire } from './wire/wire-value.ts';
@@ -38,6 +38,10 @@ export class ProcessVm implements LuaVm {
   readonly #source: SourceLines;
   readonly #requests = new Map<number, Request>();
   readonly #hostErrors = new Map<number, unknown>();
+  /** The host call of each branch that is under way. */
+  readonly #branchesUnderWay = new Map<string, { readonly sequence: number; foreseen: boolean }>();
+  /** Names of the calls that may be foreseen. */
+  readonly #expected: ReadonlySet<string>;
   readonly #watch: NodeJS.Timeout;
   #ids = 0;
   #hostErrorIds = 0;
@@ -67,6 +71,7 @@ export class ProcessVm implements LuaVm {
     this.#keep = keep;
     this.#process = process;
     this.#host = host;
+    this.#expected = new Set(Object.keys(program.expected ?? {}));
     this.#limits = limits;
     this.#source = new SourceLines(program.files);
     this.#failures = new LuaFailures(this.#source, limits, knownNames(program));
@@ -177,6 +182,11 @@ export class ProcessVm implements LuaVm {
         this.#at = message;
         return;
       }
+      // It waits for an answer already: its CPU time counts from the call that it made.
+      if (message.type === 'foreseen') {
+        this.#foresee(message, bytes);
+        return;
+      }
       this.#handle(message, bytes);
       this.#noteCpuTime();
     } catch (error) {
@@ -184,7 +194,7 @@ export class ProcessVm implements LuaVm {
     }
   }
 
-  #handle(message: Exclude<FromChild, { type: 'at' }>, bytes: number): void {
+  #handle(message: Exclude<FromChild, { type: 'at' | 'foreseen' }>, bytes: number): void {
     switch (message.type) {
       case 'ready':
         return;
@@ -229,8 +239,27 @@ export class ProcessVm implements LuaVm {
     });
   }
 
+  /** A call that is answered already needs no foresight; the two may have met on the way. */
+  #foresee(message: Extract<FromChild, { type: 'foreseen' }>, bytes: number): void {
+    const { branch, sequence, name, place } = message;
+    if (bytes > FORESEEN_BYTES_MAX) throw new RangeError(`a foreseen call of ${bytes} bytes`);
+    if (!this.#expected.has(name)) throw new RangeError(`${name} is not foreseen`);
+    const before = this.#branchesUnderWay.get(branch);
+    if (before === undefined) return;
+    if (before.foreseen || sequence !== before.sequence + 1) throw new RangeError('no next call');
+    before.foreseen = true;
+    const args = message.args.map((arg) => fromWire(arg));
+    const position = place === null ? undefined : this.#source.position(place);
+    try {
+      this.#host.foreseen?.({ branch, sequence, name, args, position });
+    } catch {
+      // It was a hint: the call itself comes later.
+    }
+  }
+
   async #perform(message: Extract<FromChild, { type: 'host' }>): Promise<void> {
     const { call, branch, sequence, name, place } = message;
+    this.#branchesUnderWay.set(branch, { sequence, foreseen: false });
     try {
       const args = message.args.map((arg) => fromWire(arg));
       const position = place === null ? undefined : this.#source.position(place);
@@ -238,19 +267,21 @@ export class ProcessVm implements LuaVm {
       const values = results.map((value, i) => toWire(value, `result ${i + 1} of ${name}`));
       const frame = encodeFrame({ type: 'result', call, values });
       if (frame.length > FRAME_BYTES_MAX) throw tooLarge();
-      this.#answer(frame);
+      this.#answer(branch, frame);
     } catch (error) {
       this.#hostErrorIds += 1;
       const id = this.#hostErrorIds;
       this.#hostErrors.set(id, error);
       this.#hostErrors.delete(id - HOST_ERRORS_MAX);
       this.#answer(
+        branch,
         encodeFrame({ type: 'failure', call, message: describeThrown(error), error: id }),
       );
     }
   }
 
-  #answer(frame: Buffer): void {
+  #answer(branch: string, frame: Buffer): void {
+    this.#branchesUnderWay.delete(branch);
     if (this.#over !== undefined) return;
     this.#process.sendFrame(frame);
     this.#noteCpuTime();

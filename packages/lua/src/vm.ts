@@ -57,6 +57,19 @@ export interface LuaProgram {
    * `log.print`.
    */
   readonly globals?: Readonly<Record<string, string>>;
+  /**
+   * Host calls by name that are foreseen, each with what its answer is taken to be; none when
+   * absent.
+   */
+  readonly expected?: Readonly<Record<string, ExpectedAnswer>>;
+}
+
+/** What the answer of a host call is taken to be before it is there: see `LuaHost.foreseen`. */
+export interface ExpectedAnswer {
+  /** Fields of the table that is its first and only result, which may have others. */
+  readonly fields: Readonly<Record<string, string | number | boolean>>;
+  /** Fields that will be integers of which no more is known. */
+  readonly integers: readonly string[];
 }
 
 /** A request of the script for an effect. */
@@ -83,6 +96,12 @@ export interface LuaHost {
    * it ends the script uncaught.
    */
   call(call: HostCall): Promise<readonly LuaValue[]>;
+  /**
+   * What the script calls next, told while the call before it in its branch is under way: it surely
+   * does if that is answered as `LuaProgram.expected` says, and nothing else runs in the VM before.
+   * Told at most once for each call under way, and only of calls in `expected`; often not at all.
+   */
+  foreseen?(call: HostCall): void;
 }
 
 /** What the evaluation of the main file returned. */

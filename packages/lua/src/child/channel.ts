@@ -37,9 +37,9 @@ export function postpone(messages: readonly ToChild[]): void {
  * Sends a message and waits until the engine's side of the pipe has taken it; false when it is
  * larger than a frame may be.
  */
-export function send(message: FromChild): boolean {
+export function send(message: FromChild, bytesMax = CHILD_FRAME_BYTES_MAX): boolean {
   const frame = encodeFrame(message);
-  if (frame.length > CHILD_FRAME_BYTES_MAX) return false;
+  if (frame.length > bytesMax) return false;
   write(frame);
   return true;
 }

@@ -8,8 +8,9 @@ import { restartClock } from './limits.ts';
 import { placeOf } from './places.ts';
 import { raise } from './raised.ts';
 import type { Branch, Scheduler } from './scheduler.ts';
+import { textOf } from './text.ts';
 
-const { lua, coroutines } = fengari;
+const { lua, lauxlib, coroutines } = fengari;
 
 type Answer = Extract<ToChild, { type: 'result' | 'failure' }>;
 
@@ -18,6 +19,15 @@ export interface Waiting {
   /** Waits without letting other branches run; not given where that is impossible. */
   readonly block?: () => void;
   readonly finish: (L: LuaState) => number;
+}
+
+/** A host call that is not answered, or whose branch has not gone on yet. */
+interface Pending {
+  readonly branch: Branch;
+  readonly name: string;
+  /** The one that made it: a coroutine, or that of the branch itself. */
+  readonly thread: LuaState;
+  answer: Answer | undefined;
 }
 
 /** Suspends the calling thread until someone wakes its branch. */
@@ -32,7 +42,7 @@ export function suspend(L: LuaState, waiting: Waiting): number {
 export class HostCalls {
   readonly #scheduler: Scheduler;
   readonly #functions: FunctionRegistry;
-  readonly #waiting = new Map<number, { branch: Branch; answer: Answer | undefined }>();
+  readonly #waiting = new Map<number, Pending>();
   #count = 0;
 
   constructor(scheduler: Scheduler, functions: FunctionRegistry) {
@@ -47,7 +57,19 @@ export class HostCalls {
 
   /** The Lua function that makes the host call `name`. */
   fixed(name: string): (L: LuaState) => number {
-    return (L) => this.call(L, name, 1);
+    return Object.assign((L: LuaState) => this.call(L, name, 1), { hostcall: name });
+  }
+
+  /** The Lua function whose first argument is the name of the host call that it makes. */
+  named(): (L: LuaState) => number {
+    const call = (L: LuaState) => this.call(L, textOf(lauxlib.luaL_checkstring(L, 1)), 2);
+    return Object.assign(call, { hostcall: null });
+  }
+
+  /** The one that is under way, when there is no other. */
+  get only(): Pending | undefined {
+    const [first] = this.#waiting.values();
+    return this.#waiting.size === 1 ? first : undefined;
   }
 
   /** Makes a host call with the arguments from index `first` of the stack on. */
@@ -75,7 +97,7 @@ export class HostCalls {
       );
     }
     branch.sequence = sequence;
-    this.#waiting.set(call, { branch, answer: undefined });
+    this.#waiting.set(call, { branch, name, thread: L, answer: undefined });
     const waiting: Waiting = {
       block: () => this.#block(call),
       finish: (thread) => this.#finish(thread, call),

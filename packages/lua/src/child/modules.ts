@@ -13,7 +13,7 @@ import type { HostCalls } from './host-calls.ts';
 import { remember, topOf } from './raised.ts';
 import { freeze, pushGlobalTable, pushPristineGlobals } from './sandbox.ts';
 import type { Scheduler } from './scheduler.ts';
-import { bytesOf, textOf } from './text.ts';
+import { bytesOf } from './text.ts';
 
 const { lua, lauxlib, libraries, lvalue, packing } = fengari;
 
@@ -90,10 +90,7 @@ function runTrusted(L: LuaState, module: WireModule, { hostCalls, scheduler }: P
   pushGlobalTable(L, module.name);
   lua.lua_createtable(L, 0, 2);
   pushField(L, 'keep', keepError);
-  pushField(L, 'call', (state) => {
-    const target = textOf(lauxlib.luaL_checkstring(state, 1));
-    return hostCalls.call(state, target, 2);
-  });
+  pushField(L, 'call', hostCalls.named());
   lua.lua_createtable(L, 0, 1);
   pushField(L, 'run', branchesRun(scheduler));
   if (lua.lua_pcall(L, 3, 0, 0) !== lua.LUA_OK) {

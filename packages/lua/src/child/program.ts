@@ -4,6 +4,7 @@ import type { FromChild, ToChild, WireError, WireProgram, WireValue } from '../w
 import { send } from './channel.ts';
 import { FunctionRegistry, pushWire, TOO_LARGE, ValueError, ValueReader } from './convert.ts';
 import { errorOf, syntaxErrorOf } from './errors.ts';
+import { Foresight } from './foresight.ts';
 import { HostCalls } from './host-calls.ts';
 import { setLimits } from './limits.ts';
 import { defineModules, setFacts } from './modules.ts';
@@ -28,12 +29,14 @@ export class Program {
   readonly #functions = new FunctionRegistry();
   readonly #scheduler: Scheduler;
   readonly #hostCalls: HostCalls;
+  readonly #foresight: Foresight;
 
   /** @param surroundings what the program sees, in which no file was run yet */
   constructor(surroundings: Surroundings) {
     this.#L = createState(this.#env);
     this.#scheduler = new Scheduler(this.#L);
     this.#hostCalls = new HostCalls(this.#scheduler, this.#functions);
+    this.#foresight = new Foresight(this.#scheduler, this.#hostCalls);
     lua.lua_pushcfunction(this.#L, (L) => this.#files.require(L));
     lua.lua_setglobal(this.#L, bytesOf('require'));
     defineModules(this.#L, surroundings, {
@@ -44,8 +47,9 @@ export class Program {
   }
 
   /** Takes the files of a program with these surroundings; from here on its limits count. */
-  load({ main, files, modules, seed, env, cpuMs, memoryBytes }: WireProgram): void {
+  load({ main, files, modules, seed, env, expected, cpuMs, memoryBytes }: WireProgram): void {
     this.#main = main;
+    this.#foresight.expect(expected);
     for (const [name, value] of env) this.#env.set(name, value);
     setFacts(this.#L, modules, this.#functions);
     seedRandomness(seed);
@@ -62,9 +66,10 @@ export class Program {
     else if (message.type !== 'open') this.#hostCalls.settle(message);
   }
 
-  /** Runs until every branch waits. */
+  /** Runs until every branch waits, and looks ahead. */
   run(): void {
     this.#scheduler.runReady();
+    this.#foresight.tell();
   }
 
   #evaluate(id: number): void {

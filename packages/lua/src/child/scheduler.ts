@@ -33,6 +33,7 @@ export class Scheduler {
   readonly #main: LuaState;
   readonly #ready: { branch: Branch; args: number }[] = [];
   #running: Branch | undefined;
+  readonly #alive = new Set<Branch>();
 
   constructor(main: LuaState) {
     this.#main = main;
@@ -42,6 +43,12 @@ export class Scheduler {
   get running(): Branch {
     if (this.#running === undefined) throw new Error('no branch is running');
     return this.#running;
+  }
+
+  /** The only branch that has not ended, undefined when there are none or several. */
+  get only(): Branch | undefined {
+    const [first] = this.#alive;
+    return this.#alive.size === 1 ? first : undefined;
   }
 
   /** Makes a branch that will call `fn`; `runReady` starts it. */
@@ -57,6 +64,7 @@ export class Scheduler {
     thread.isbranch = true;
     lua.lua_pushraw(thread, fn);
     const branch = new Branch(name, hostCalls, thread, onEnd);
+    this.#alive.add(branch);
     this.#ready.push({ branch, args: args(thread) });
     return branch;
   }
@@ -80,6 +88,7 @@ export class Scheduler {
     const status = lua.lua_resume(thread, null, args);
     this.#running = undefined;
     if (status === lua.LUA_YIELD) return;
+    this.#alive.delete(branch);
     if (status !== lua.LUA_OK) branch.onEnd({ ok: false, thread });
     else branch.onEnd({ ok: true, values: thread.stack.slice(1, thread.top) });
   }

@@ -7,6 +7,8 @@ export const FRAME_BYTES_MAX = 32 * 1024 * 1024;
  * size that takes some hundredths of a second and little memory.
  */
 export const CHILD_FRAME_BYTES_MAX = 8 * 1024 * 1024;
+/** What is foreseen may have: it is often for nothing. */
+export const FORESEEN_BYTES_MAX = 64 * 1024;
 
 const HEADER_BYTES = 4;
 

@@ -41,6 +41,13 @@ export interface WireModule {
   readonly source: string | null;
 }
 
+/** Name of a host call, fields of its expected answer, and fields that will be integers. */
+export type WireExpected = readonly [
+  string,
+  Readonly<Record<string, string | number | boolean>>,
+  readonly string[],
+];
+
 export interface WireProgram {
   readonly main: string;
   /** Path and base64 of the bytes. */
@@ -49,6 +56,7 @@ export interface WireProgram {
   readonly globals: readonly (readonly [string, string])[];
   readonly seed: string;
   readonly env: readonly (readonly [string, string])[];
+  readonly expected: readonly WireExpected[];
   readonly cpuMs: number;
   readonly memoryBytes: number;
 }
@@ -106,6 +114,15 @@ export type FromChild =
   | {
       readonly type: 'host';
       readonly call: number;
+      readonly branch: string;
+      readonly sequence: number;
+      readonly name: string;
+      readonly args: readonly WireValue[];
+      readonly place: WirePlace | null;
+    }
+  | {
+      /** The host call that follows one that is under way, if that is answered as expected. */
+      readonly type: 'foreseen';
       readonly branch: string;
       readonly sequence: number;
       readonly name: string;

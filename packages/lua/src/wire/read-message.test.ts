@@ -12,6 +12,7 @@ const good = [
     error: { kind: 'error', message: 'm', place: null, traceback: ['a'] },
   },
   { type: 'host', call: 1, branch: 'b', sequence: 1, name: 'a.b', args: [], place: ['f', 1, 2] },
+  { type: 'foreseen', branch: 'b', sequence: 2, name: 'a.b', args: [1], place: ['f', 1, 2] },
   { type: 'limit', limit: 'cpu', place: ['f', 3, 0], traceback: [] },
   { type: 'broken', reason: 'r' },
 ];

@@ -32,6 +32,15 @@ export function messageFrom(raw: unknown): FromChild {
         args: list(message.args) as WireValue[],
         place: placeFrom(message.place),
       };
+    case 'foreseen':
+      return {
+        type: 'foreseen',
+        branch: text(message.branch),
+        sequence: count(message.sequence),
+        name: text(message.name),
+        args: list(message.args) as WireValue[],
+        place: placeFrom(message.place),
+      };
     case 'limit':
       return {
         type: 'limit',

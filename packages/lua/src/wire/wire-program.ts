@@ -21,6 +21,11 @@ export function wireProgram(program: LuaProgram, limits: LuaLimits): WireProgram
     globals: Object.entries(program.globals ?? {}),
     seed: program.seed,
     env: Object.entries(program.env),
+    expected: Object.entries(program.expected ?? {}).map(([name, { fields, integers }]) => [
+      name,
+      fields,
+      integers,
+    ]),
     cpuMs: limits.cpuMs,
     memoryBytes: limits.memoryBytes,
   };

@@ -71,7 +71,15 @@ export interface LuaDebug {
   linedefined: number;
 }
 
-type CFunction = (L: LuaState) => number;
+/** A host call that a thread will make; its arguments hold nothing but data. */
+export interface ForeseenCall {
+  name: string;
+  args: Value[];
+  place: Place | null;
+}
+
+/** A native function; of a host call `hostcall` is its name, null when that is the first argument. */
+type CFunction = ((L: LuaState) => number) & { hostcall?: string | null };
 type Continuation<T> = (L: LuaState, status: number, ctx: T) => number;
 
 declare const fengari: {
@@ -186,6 +194,18 @@ declare const fengari: {
     pack(p: Proto, pool: Pool): void;
     /** Makes it as if no program had run it; false when a program has it as JavaScript already. */
     reset(p: Proto): boolean;
+  };
+  foreseeing: {
+    /** What an answer is taken to be: fields with their values, and fields that will be numbers. */
+    answerof(
+      fields: Readonly<Record<string, string | number | boolean>>,
+      numbers: readonly string[],
+    ): Table;
+    /**
+     * The host call that a thread which waits for one makes next, if that is answered with `answer`
+     * alone; null when it is not certain, or none of `names`. Nothing is changed.
+     */
+    foresee(L: LuaState, answer: Table, names: ReadonlySet<string>): ForeseenCall | null;
   };
   math_seed(seed: number): void;
   libraries: Readonly<Record<string, CFunction>>;

@@ -25,5 +25,6 @@ module.exports = {
         table: require('./ltablib.js').luaopen_table,
         utf8: require('./lutf8lib.js').luaopen_utf8
     },
+    foreseeing: require('./lforesee.js'),
     coroutines: require('./lcorolib.js').host
 };

@@ -2,6 +2,7 @@
 
 const fast = require('./lfast.js');
 const { setfast } = fast;
+const pure = require('./lpure.js');
 const {
     LUA_MULTRET,
     LUA_OK,
@@ -398,6 +399,8 @@ const base_funcs = {
 };
 
 setfast(base_funcs, fast.base);
+pure.setpure(base_funcs, pure.base);
+pure.setpure({ ipairsaux }, { ipairsaux: pure.ipairsaux });
 
 const luaopen_base = function(L) {
     known.next = luaB_next;

@@ -2,6 +2,7 @@
 
 const fast = require('./lfast.js');
 const { setfast } = fast;
+const pure = require('./lpure.js');
 const {
     LUA_OPLT,
     LUA_TNUMBER,
@@ -326,6 +327,7 @@ const mathlib = {
 };
 
 setfast(mathlib, fast.math);
+pure.setpure(mathlib, pure.math);
 
 const luaopen_math = function(L) {
     luaL_newlib(L, mathlib);

@@ -2,6 +2,7 @@
 
 const fast = require('./lfast.js');
 const { setfast } = fast;
+const pure = require('./lpure.js');
 const { formatNumber } = require('./lformat.js');
 const { tobin, tobytes } = require('./lvalue.js');
 
@@ -1489,6 +1490,7 @@ const createmetatable = function(L) {
 };
 
 setfast(strlib, fast.string);
+pure.setpure(strlib, pure.string);
 
 const luaopen_string = function(L) {
     luaL_newlib(L, strlib);

@@ -1,5 +1,6 @@
 "use strict";
 
+const pure = require('./lpure.js');
 const { LUA_MAXINTEGER } = require('./luaconf.js');
 const {
     LUA_OPEQ,
@@ -412,6 +413,8 @@ const tab_funcs = {
     "sort":   sort,
     "unpack": unpack
 };
+
+pure.setpure(tab_funcs, pure.table);
 
 const luaopen_table = function(L) {
     luaL_newlib(L, tab_funcs);
