@@ -10,7 +10,7 @@ afterAll(closeEngine);
 
 const program: LuaProgram = {
   main: 'main.lua',
-  files: new Map([['main.lua', 'return function()\n task.run(1)\n task.run("two")\nend']]),
+  files: new Map([['main.lua', 'return function()\n task.run(1)\n task.run("two")\nend, type']]),
   modules: [{ name: 'task', functions: ['run'] }],
   seed: 'seed',
   env: {},
@@ -42,6 +42,26 @@ test('a host is told the next call while the one before it is under way', async 
     args: ['two'],
     position: { file: 'main.lua', line: 3, column: 2 },
   });
+  await vm.close();
+});
+
+test('and is told once, whatever else runs until then', async () => {
+  const { promise: told, resolve: tell } = Promise.withResolvers<HostCall>();
+  const others: Promise<unknown>[] = [];
+  const host: LuaHost = {
+    async call({ sequence }) {
+      if (sequence > 1) return [];
+      await told;
+      for (const branch of ['a', 'b']) others.push(vm.call(other as LuaFunction, [1], { branch }));
+      await Promise.all(others);
+      return [];
+    },
+    foreseen: tell,
+  };
+  const vm = await testEngine().open(program, host, LIMITS);
+  const [fn, other] = (await vm.evaluate()).values;
+  await vm.call(fn as LuaFunction, [], { branch: 'main' });
+  expect(others).toHaveLength(2);
   await vm.close();
 });
 

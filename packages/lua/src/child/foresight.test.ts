@@ -36,6 +36,14 @@ const task: LuaModuleSpec = {
       if unchecked == nil then return values end
     end
     function task.named(options) return result(host.call("task.named", split(options))) end
+    local function both(n)
+      local first = host.call("task.run", n)
+      return first, host.call("task.run", n + 1)
+    end
+    function task.twice(n)
+      local first, second = both(n)
+      return first, second
+    end
     function task.both(first, second) return branches.run({ first, second }) end
     function task.one(first) return branches.run({ first }) end`,
 };
@@ -133,8 +141,12 @@ describe('the next call is foreseen', () => {
        task.run(count, last, #results, results[2].exit_code)
        results.sum = 5
        results[1] = nil
-       task.run(results.sum, results[1], #results)`,
-      '1> 2> 3> 3> 5',
+       task.run(results.sum, results[1], #results)
+       local outer = { inner = {} }
+       task.run(0)
+       outer.inner.value = "new"
+       task.run(1, { a = outer })`,
+      '1> 2> 3> 3> 5> 0> 1',
     ],
     [
       'when a variable is shared with a function and changes',
@@ -168,6 +180,27 @@ describe('the next call is foreseen', () => {
          task.run(table.concat(list, "-"), table.unpack(list))
        end`,
       '"a-1-c-2"> "a-2-c-2"',
+    ],
+    [
+      'after a function below set a variable of one above',
+      'local v = 1 local function bump() task.run(v) v = 5 end bump() task.run(v)',
+      '1> 5',
+    ],
+    [
+      'in constructors of tables',
+      'local t = { task.run(1), task.run(2).exit_code, k = task.run(3) } task.run(#t, t[2])',
+      '1> 2> 3> 2',
+    ],
+    [
+      'after tables with holes and other keys were written to',
+      `local t, u = { 1, 2, 3 }, {}
+       u[5] = "five"
+       for i, v in pairs(t) do task.run(v) t[i] = nil u.x = i end
+       for i = 1, 30 do u["k" .. i] = i end
+       task.run("end", u[5])
+       u.k30 = u.k29
+       task.run(u[5], u.k30, t)`,
+      '1> 2> 3> "end"> "five"',
     ],
     [
       'inside of a protected call, and of a coroutine that ended',
@@ -217,6 +250,19 @@ describe('the next call is foreseen', () => {
     expectExact(course);
   });
 
+  test('with the place of the line of the user, whatever called what', () => {
+    const body = `local function go(n)
+        return task.twice(n)
+      end
+      task.run(0)
+      go(1)
+      go(3)`;
+    const course = run(body);
+    expect(shown(course)).toBe('0> 1> 2> 3> 4');
+    expectExact(course);
+    expect(course.calls.map(({ call }) => call.place?.[1])).toEqual([4, 2, 2, 2, 2]);
+  });
+
   test('and is another one when the answer was another', () => {
     const failed = { r: [['exit_code', 1] as const] };
     const body = 'if task.run(1).exit_code == 0 then task.run(2) else task.run(3) end';
@@ -230,6 +276,9 @@ describe('the next call is foreseen', () => {
 
 const INDEXED =
   'local t = setmetatable({}, { __index = function() return 1 end, __add = function() end })';
+const LARGE = 'local t = {} for i = 1, 300 do t[i] = i end';
+const NEST = 'local function nest(n) if n < 70 then for _ in nest, n + 1 do end end end';
+const DEEP = 'local function deep(n) if n == 0 then';
 const EQUAL =
   'local e = { __eq = function() return true end } ' +
   'local t, u = setmetatable({}, e), setmetatable({}, e)';
@@ -279,7 +328,18 @@ describe('no call is foreseen', () => {
       't.a = 1',
       'local t = setmetatable({}, {})',
     ),
-    not('when a read-only table is set', 'pcall(rawset, task, "a", 1)'),
+    not('when a read-only table is set', 'task.a = 1'),
+    not('when it could be a remainder by zero', 'local x = 5 % r.duration_ms'),
+    not('when a key that is not known is read raw', 'local x = rawget({ 1 }, r.duration_ms)'),
+    not('with the answer in a field', '', '', 'task.run({ k = r })'),
+    not('through iterators inside of iterators', 'for _ in nest, 0 do end', NEST),
+    not('when a large table is walked through', 'for k in pairs(t) do break end', LARGE),
+    not(
+      'near the end of the stack',
+      '',
+      DEEP,
+      'task.run(2) return 0 end return 1 + deep(n - 1) end deep(70000)',
+    ),
     not('when the random state would change', 'math.random()'),
     not('in a coroutine', '', 'coroutine.wrap(function()', 'task.run(2) end)()'),
     not('out of a protected call', 'end)', 'pcall(function()'),
@@ -297,7 +357,7 @@ describe('no call is foreseen', () => {
       't[1] = 2',
       'local t = {} for i = 1, 300 do t[i] = i end',
     ),
-    not('with a table in itself', '', 'local t = {} t.t = t', 'pcall(task.run, t)'),
+    not('with a table in itself', '', 'local t = {} t.t = t', 'task.run(t)'),
     not('with both kinds of key', '', '', 'task.run({ 1, a = 2 })'),
     not('with a branch of its own', '', 'task.one(function()', 'task.run(2) end)'),
     not(

@@ -45,7 +45,7 @@ export class Foresight {
     const call = this.#hostCalls.only;
     if (branch === undefined || call === undefined) return;
     // Of a coroutine, what follows depends on those that resumed it.
-    if (call.thread !== branch.thread || call.answer !== undefined) return;
+    if (call.thread !== branch.thread) return;
     const answer = this.#answers.get(call.name);
     if (answer === undefined || !this.#isNew(branch)) return;
     const next = foreseeing.foresee(branch.thread, answer, this.#names);

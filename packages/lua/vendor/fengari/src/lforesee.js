@@ -9,6 +9,7 @@
 
 const { LUA_MULTRET, thread_status: { LUA_YIELD } } = require('./defs.js');
 const { INDEXK, ISK, LFIELDS_PER_FLUSH } = require('./lopcodes.js');
+const { LUAI_MAXSTACK } = require('./luaconf.js');
 const ltable  = require('./ltable.js');
 const lvm     = require('./lvm.js');
 const { LClosure, isinteger, isnumber, mkflt } = require('./lvalue.js');
@@ -20,7 +21,8 @@ const OP_TAILCALL = 37;
 const OP_TFORCALL = 41;
 
 const VALUES_MAX = 250;         /* arguments or results of one call */
-const STACK_MAX = 500000;       /* of a thread: one that is near an overflow is left alone */
+const STACK_MAX = LUAI_MAXSTACK / 2; /* of a thread: one that is near an overflow is left alone */
+const ITERATOR_STEPS = 10;      /* for an iterator in Lua: few may run inside of one another */
 const NO_VALUES = [];
 
 class Frame {
@@ -96,6 +98,7 @@ const varargsof = function(L, ci) {
 const place = function(view, f, r, wanted, values) {
     let n = wanted === LUA_MULTRET ? values.length : wanted;
     if (r < 0 || n > VALUES_MAX) give_up();
+    view.spend(n >> 3);
     for (let i = 0; i < n; i++) f.write(view, r + i, values[i]);
     f.top = r + n;
 };
@@ -123,7 +126,6 @@ class Evaluation {
     /* calls a value; results go to register 'r' of the current frame */
     call(fn, args, r, wanted) {
         let caller = this.frame;
-        if (args.length > VALUES_MAX) give_up();
         if (fn instanceof LClosure) {
             let f = entered(this.view, fn, args);
             f.caller = caller;
@@ -149,7 +151,6 @@ class Evaluation {
             this.call(fn, args, i.A, LUA_MULTRET);
             return;
         }
-        if (args.length > VALUES_MAX) give_up();
         let next = entered(this.view, fn, args);
         next.caller = f.caller;
         next.ret = f.ret;
@@ -238,7 +239,7 @@ const forloop = function(view, f, ra) {
 
 const setlist = function(view, f, i) {
     let t = f.regs[i.A];
-    if (!view.made.has(t)) give_up();
+    if (!view.made.has(t)) t = view.writable(t); /* begun before the thread was suspended */
     let c = i.C === 0 ? f.p.code[f.pc++].Ax : i.C;
     let values = f.values(i.A + 1, i.B === 0 ? -1 : i.B);
     ltable.luaH_setlist(t, (c - 1) * LFIELDS_PER_FLUSH, values, 0, values.length);
@@ -316,7 +317,10 @@ const evaluate = function(e) {
                 forprep(view, f, ra);
                 f.pc += i.sBx;
                 break;
-            case 41: e.call(regs[ra], [regs[ra + 1], regs[ra + 2]], ra + 3, i.C); break; /* TFORCALL */
+            case 41: /* TFORCALL */
+                if (regs[ra] instanceof LClosure) view.spend(ITERATOR_STEPS);
+                e.call(regs[ra], [regs[ra + 1], regs[ra + 2]], ra + 3, i.C);
+                break;
             case 42: /* TFORLOOP */
                 if (regs[ra + 1] === undefined) break;
                 f.write(view, ra, regs[ra + 1]);

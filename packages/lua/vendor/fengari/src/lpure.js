@@ -75,7 +75,6 @@ const rawget = function(view, args) {
 const next = function(view, args) {
     let t = view.walked(args[0]);
     view.spend(size(t));
-    if (args[1] === UNKNOWN) give_up();
     let at = ltable.luaH_after(t, args[1]);
     if (at === ltable.INVALID) give_up();
     return at < 0 ? [undefined] : [ltable.luaH_slotkey(t, at), ltable.luaH_slotvalue(t, at)];

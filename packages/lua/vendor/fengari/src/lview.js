@@ -34,7 +34,6 @@ const copyof = function(t) {
     let c = new Table();
     c.arr = t.arr === EMPTY ? EMPTY : t.arr.slice();
     c.h = t.h === EMPTY ? EMPTY : t.h.slice();
-    c.map = t.map === null ? null : new Map(t.map);
     c.live = t.live;
     c.nint = t.nint;
     c.amax = t.amax;
