@@ -5,9 +5,9 @@ import type { ExpectedAnswer, LuaModuleSpec } from '../vm.ts';
 import type { WireValue } from '../wire/messages.ts';
 import { type Course, courseOf, type TestAnswer } from './test-course.ts';
 
-const RUNS = 400;
+const RUNS = 200;
 /** Calls that are foreseen in these runs, at least: else they would show little. */
-const FORESEEN_MIN = 400;
+const FORESEEN_MIN = 150;
 
 const answer: ExpectedAnswer = { fields: { exit_code: 0 }, integers: ['duration_ms'] };
 const expected = { 'task.run': answer, 'task.named': answer };
