@@ -2,16 +2,20 @@
 #
 # Usage: sh agent DIRECTORY [SHELL]
 #   DIRECTORY/in   read-only: this file, "command", the FIFOs "requests", "slot0" and "slot1",
-#                  NAME.request and NAME.stdin
+#                  NAME.request, NAME.stdin and NAME.next
 #   DIRECTORY/out  "agent" (says "ready", or "ready slots"), and for each command NAME.stdout,
 #                  NAME.stderr and NAME.status, all made by the runner beforehand
 # Requests are lines: "run NAME MARK", "slot NAME MARK FIFO", "signal PID SIGNAL", "check NAME PID".
 # A slot is a command whose processes are there already: its shell, in a session of its own, waits
 # for its name in its FIFO, and then becomes the program of NAME.request.
 # A status file gets lines: "taken", "waiting PID SUPERVISOR", "started PID SUPERVISOR",
-# "failed cwd|not-found|not-executable", "exit CODE", "lost". What was said first of the last two
-# counts. After the exit each output file ends with MARK: what comes later was written by processes
-# that outlived their command.
+# "failed cwd|not-found|not-executable", "next NAME", "exit CODE", "lost". What was said first of the
+# last two counts. After the exit each output file ends with MARK: what comes later was written by
+# processes that outlived their command.
+#
+# Where a command ends with exit code 0 and there is a NAME.next, the slot that this names begins at
+# once. Its name is said before the exit code, and before the slot is told: so whoever hears of an
+# exit without it knows that nobody was.
 #
 # Where a shell is refused a process it ends, wherever it is, and says "lost" by its EXIT trap. What
 # is to become a command waits for both relays before it says more than "waiting": so "lost" without
@@ -46,8 +50,16 @@ rivet_supervise() {
     rivet_go
   )
   rivet_code=$?
+  rivet_next=
+  # Found once it stays until the exit code was heard of.
+  [ $rivet_code != 0 ] || [ ! -f "$rivet_in/$rivet_id.next" ] || . "$rivet_in/$rivet_id.next"
   # The command may have left half a line there.
-  printf "\nexit $rivet_code\n" >&7
+  if [ "$rivet_next" = '' ]; then
+    printf "\nexit $rivet_code\n" >&7
+  else
+    printf "\nnext $rivet_next\nexit 0\n" >&7
+    printf "\n$rivet_next\n" 1<>"$rivet_in/$rivet_fifo"
+  fi
   trap - EXIT
   printf "$rivet_mark" >&8
   printf "$rivet_mark" >&9

@@ -2,7 +2,7 @@
 import { statfs } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { RivetError } from '@rivet/base';
-import type { CommandExit } from './driver.ts';
+import type { CommandExit, RunningCommand } from './driver.ts';
 
 /** With less room than this nothing can be written any more, in bytes. */
 const DISK_BYTES_MIN = 64 * 1024;
@@ -21,8 +21,10 @@ export interface CommandHost {
   describeEnd(): Promise<string>;
   /** Whether the kernel killed a process of it for lack of memory since this was last asked. */
   ranOutOfMemory(): Promise<boolean>;
-  /** Whether a limit has refused its processes another one since the command began. */
-  reachedProcessLimit(): boolean;
+  /** How many processes a limit has refused it so far. */
+  countRefusals(): number;
+  /** Is told of a command that began where the one before it ended. */
+  begunByItself(command: RunningCommand): void;
 }
 
 /**
@@ -46,18 +48,23 @@ export interface EndedCommand {
   readonly exitCode: number;
   readonly failed?: CommandExit['cause'];
   readonly durationMs: number;
+  /** What `countRefusals` gave when it began. */
+  readonly refusedBefore: number;
 }
 
 /** Adds why it failed, as far as that can be seen from outside. */
 export async function describeExit(host: CommandHost, ended: EndedCommand): Promise<CommandExit> {
   const { exitCode, failed, durationMs } = ended;
-  const cause = exitCode === 0 ? undefined : (failed ?? (await findCause(host, ended.directory)));
+  const cause = exitCode === 0 ? undefined : (failed ?? (await findCause(host, ended)));
   return { exitCode, signal: signalOf(exitCode), cause, durationMs };
 }
 
-async function findCause(host: CommandHost, directory: string): Promise<CommandExit['cause']> {
+async function findCause(
+  host: CommandHost,
+  { directory, refusedBefore }: EndedCommand,
+): Promise<CommandExit['cause']> {
   if (await host.ranOutOfMemory()) return 'out-of-memory';
-  if (host.reachedProcessLimit()) return 'process-limit';
+  if (host.countRefusals() > refusedBefore) return 'process-limit';
   // What it printed about that may be lost: its output lies on the same disk.
   return (await isFull(directory)) ? 'disk-full' : undefined;
 }

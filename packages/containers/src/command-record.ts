@@ -16,16 +16,31 @@ export interface CommandRecord {
   readonly fifo: string | null;
   /** Milliseconds since 1970. */
   readonly askedAtMs: number;
+  /** Of one that begins by itself: nobody may ever come to ask for it. */
+  readonly prepared?: PreparedRecord;
+}
+
+export interface PreparedRecord {
+  /** What the files of the command are called after which it begins. */
+  readonly after: string;
+  /** Tells what it is from any other command. */
+  readonly digest: string;
 }
 
 /** To be written before the command is asked for. */
-export function writeCommandRecord(path: string, files: CommandFiles, fifo: string | null): void {
+export function writeCommandRecord(
+  path: string,
+  files: CommandFiles,
+  fifo: string | null,
+  prepared?: PreparedRecord,
+): void {
   const record: CommandRecord = {
     name: files.name,
     mark: files.mark.toString('latin1'),
     inodes: OUTPUT_FILES.map((file) => files[file].inode),
     fifo,
     askedAtMs: Date.now(),
+    ...(prepared === undefined ? {} : { prepared }),
   };
   // In one write: whoever dies before it has left an empty file, and has asked for nothing.
   writeFileSync(path, JSON.stringify(record), { mode: 0o600 });

@@ -42,6 +42,8 @@ export interface TakenSlot {
   go(): boolean;
   /** It read its name, or will never read it: another may wait at its FIFO. */
   begun(): void;
+  /** It was not told, and waits for another command. */
+  giveBack(): void;
 }
 
 export class CommandSlots {
@@ -66,12 +68,15 @@ export class CommandSlots {
     this.#prepare();
   }
 
-  /** The slot for a command; undefined when there is none in time. */
-  async take(): Promise<TakenSlot | undefined> {
+  /**
+   * The slot for a command; undefined when there is none in time.
+   * @param over until when it is of use; when absent the command waits for nothing else
+   */
+  async take(over?: Promise<void>): Promise<TakenSlot | undefined> {
     this.#starting += 1;
     let slot: TakenSlot | undefined;
     try {
-      slot = await this.#take();
+      slot = await this.#take(over);
       return slot;
     } finally {
       // The next one is not made beside the start of a command but right after it: `begun`.
@@ -93,11 +98,11 @@ export class CommandSlots {
     for (const fifo of this.#fifos) fifo.close();
   }
 
-  async #take(): Promise<TakenSlot | undefined> {
+  async #take(over: Promise<void> | undefined): Promise<TakenSlot | undefined> {
     this.#dropAfterRestart();
     const slot = this.#slots.shift();
     if (slot === undefined) return undefined;
-    const state = await this.#stateOf(slot);
+    const state = await this.#stateOf(slot, over);
     if (state === 'pending') {
       this.#slots.unshift(slot);
       return undefined;
@@ -107,6 +112,11 @@ export class CommandSlots {
       this.#directory.dropFiles(slot.files);
       return undefined;
     }
+    return this.#taken(slot);
+  }
+
+  #taken(slot: Slot): TakenSlot {
+    const starts = this.#starts;
     let begun = false;
     return {
       files: slot.files,
@@ -118,12 +128,25 @@ export class CommandSlots {
         this.#free.push(slot.fifo);
         this.#prepare();
       },
+      giveBack: () => {
+        if (begun) return;
+        begun = true;
+        if (this.#directory.agentStarts() === starts) this.#slots.unshift(slot);
+        else this.#directory.dropFiles(slot.files);
+      },
     };
   }
 
-  async #stateOf(slot: Slot): Promise<'waiting' | 'pending' | 'ended' | 'lost'> {
-    const deadline = performance.now() + WAIT_MS;
+  async #stateOf(
+    slot: Slot,
+    over: Promise<void> | undefined,
+  ): Promise<'waiting' | 'pending' | 'ended' | 'lost'> {
+    let deadline = performance.now() + (over === undefined ? WAIT_MS : LOST_MS);
     const wakeup = this.#directory.wakeup(slot.files, 'status');
+    void over?.then(() => {
+      deadline = 0;
+      wakeup.notify();
+    });
     for (;;) {
       const status = readStatus(slot.files.status);
       if (status.exitCode !== undefined || status.refused) return 'ended';

@@ -24,12 +24,14 @@ import {
 } from './command-files.ts';
 import {
   type CommandRecord,
+  type PreparedRecord,
   readCommandRecord,
   removeCommandRecord,
   writeCommandRecord,
 } from './command-record.ts';
 import { CommandSlots, type TakenSlot } from './command-slots.ts';
 import type { Mount } from './driver.ts';
+import { clearNext, dropNext, leftNext, writeNext } from './next-file.ts';
 import { makeFifos, RequestFifo } from './request-fifo.ts';
 import { readStatus } from './status-file.ts';
 import { type WaitingSlot, waitingSlots } from './waiting-slots.ts';
@@ -125,6 +127,8 @@ export class ControlDirectory {
     const agent = OutputFile.reopen(join(path, 'out/agent'), agentInode);
     if (agent === undefined) return undefined;
     const control = new ControlDirectory(path, options, agent, generation);
+    // What the process before made ready begins when this one asks for it.
+    for (const name of leftNext(control.#in)) control.withdrawNext(name);
     // Looked for before this process has slots of its own.
     const left = await control.#leftSlots();
     await control.open();
@@ -179,9 +183,12 @@ export class ControlDirectory {
     this.#slots = new CommandSlots(this, fifos);
   }
 
-  /** Processes that wait for the next command; undefined when there are none at the moment. */
-  async takeSlot(): Promise<TakenSlot | undefined> {
-    return await this.#slots?.take();
+  /**
+   * Processes that wait for the next command; undefined when there are none at the moment.
+   * @param over see `CommandSlots.take`
+   */
+  async takeSlot(over?: Promise<void>): Promise<TakenSlot | undefined> {
+    return await this.#slots?.take(over);
   }
 
   /** The output files of a command or slot; what they are called may be more than `name`. */
@@ -220,8 +227,34 @@ export class ControlDirectory {
   }
 
   /** Keeps what another process needs to follow the command; to be called before it is asked for. */
-  keepRecord(id: string, files: CommandFiles, fifo: string | null): void {
-    writeCommandRecord(this.#record(id), files, fifo);
+  keepRecord(
+    id: string,
+    files: CommandFiles,
+    fifo: string | null,
+    prepared?: PreparedRecord,
+  ): void {
+    writeCommandRecord(this.#record(id), files, fifo, prepared);
+  }
+
+  /** Ids of the commands that were made ready to begin after the one with these files. */
+  async preparedAfter(name: string): Promise<readonly string[]> {
+    const ids = await this.#recorded();
+    return ids.filter((id) => this.readRecord(id)?.prepared?.after === name);
+  }
+
+  /** Has the slot begin when the command with the files `name` has ended with exit code 0. */
+  writeNext(name: string, slot: TakenSlot): void {
+    writeNext(this.#in, name, { name: slot.files.name, fifo: slot.fifo });
+  }
+
+  /** Nothing begins any more when that command ends, unless it already has. */
+  withdrawNext(name: string): void {
+    clearNext(this.#in, name);
+  }
+
+  /** To be called once that command has ended. */
+  dropNext(name: string): void {
+    dropNext(this.#in, name);
   }
 
   readRecord(id: string): CommandRecord | undefined {
@@ -274,10 +307,7 @@ export class ControlDirectory {
 
   /** What waits for commands of the process before, and was not asked to become one. */
   async #leftSlots(): Promise<readonly WaitingSlot[]> {
-    const names = await readdir(this.path);
-    const asked = names
-      .filter((name) => name.startsWith(RECORD))
-      .map((name) => this.readRecord(name.slice(RECORD.length))?.name);
+    const asked = (await this.#recorded()).map((id) => this.readRecord(id)?.name);
     return await waitingSlots(join(this.path, 'out'), new Set(asked));
   }
 
@@ -342,12 +372,22 @@ export class ControlDirectory {
     await this.#fifos.catch(() => undefined);
   }
 
+  /** Ids of the commands that records are kept of. */
+  async #recorded(): Promise<readonly string[]> {
+    const names = await readdir(this.path);
+    return names.flatMap((name) => (name.startsWith(RECORD) ? [name.slice(RECORD.length)] : []));
+  }
+
+  get #in(): string {
+    return join(this.path, 'in');
+  }
+
   #record(id: string): string {
     return join(this.path, `${RECORD}${id}`);
   }
 
   #input(name: string, file: 'request' | 'stdin'): string {
-    return join(this.path, 'in', `${name}.${file}`);
+    return join(this.#in, `${name}.${file}`);
   }
 }
 

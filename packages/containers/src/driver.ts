@@ -120,6 +120,27 @@ export interface RunningCommand {
   signal(name: string): Promise<void>;
   /** Lets go of what `keep` has kept; to be called when its end is known for good. */
   forget(): void;
+  /**
+   * Makes `command` ready to begin as soon as this one has ended with exit code 0, without waiting
+   * for the runner. At most one; undefined where that is impossible, and nothing of it is left
+   * then. A signal to this command withdraws it first. Never rejects.
+   */
+  prepareNext(command: CommandSpec, sink: OutputSink): Promise<NextCommand | undefined>;
+}
+
+/** A command that begins by itself where the one before it ends with exit code 0. */
+export interface NextCommand {
+  /**
+   * Settles when the command before it has ended, before `exit` of that does: the command, which has
+   * begun or is about to, and whose `exit` rejects where `run` would have rejected; undefined when it
+   * did not begin and never will. Never rejects.
+   */
+  readonly begun: Promise<RunningCommand | undefined>;
+  /**
+   * When this returns it will not begin any more, unless it already has: `begun` tells. Safe to call
+   * at any time.
+   */
+  withdraw(): void;
 }
 
 /**

@@ -12,6 +12,7 @@ export type {
   ContainerSummary,
   DriverFinding,
   Mount,
+  NextCommand,
   OutputSink,
   OutputStream,
   PullPolicy,

@@ -16,10 +16,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it, onTestFinished, vi } from 'vitest';
+import { attachCommand } from './attach-command.ts';
 import type { CommandHost } from './command-end.ts';
 import { ControlDirectory } from './control-directory.ts';
 import type { OutputSink, RunningCommand } from './driver.ts';
-import { attachCommand, runCommand } from './running-command.ts';
+import { runCommand } from './running-command.ts';
 
 let directory: string;
 let control: ControlDirectory;
@@ -49,7 +50,8 @@ const host: CommandHost = {
   isEnding: async () => false,
   describeEnd: async () => 'it does not end',
   ranOutOfMemory: async () => false,
-  reachedProcessLimit: () => false,
+  countRefusals: () => 0,
+  begunByItself: () => undefined,
 };
 
 const start = (sink: OutputSink): Promise<RunningCommand> =>

@@ -1,37 +1,24 @@
-// Follows one command of a container from the request to its exit.
-import { constants } from 'node:os';
-import { formatDuration, isRivetError, RivetError } from '@rivet/base';
-import { type CommandHost, checkSignal, describeExit } from './command-end.ts';
-import { type CommandFiles, printfMark } from './command-files.ts';
-import type { CommandRecord } from './command-record.ts';
+// Starts commands through the agent of a container.
+import { type CommandHost, checkSignal } from './command-end.ts';
+import { printfMark } from './command-files.ts';
+import { type Asked, CommandFollower, SLOT_LOST } from './command-follower.ts';
 import type { TakenSlot } from './command-slots.ts';
 import type { ControlDirectory } from './control-directory.ts';
 import type {
-  Attachment,
   CommandExit,
   CommandSpec,
+  NextCommand,
   OutputSink,
-  OutputStream,
   RunningCommand,
 } from './driver.ts';
-import { followOutput } from './output-follower.ts';
+import { prepareAfter } from './prepared-command.ts';
 import { checkCommand, writeRequest } from './request.ts';
-import { readStatus, type Status } from './status-file.ts';
 
-const POLL_MS = 250;
-/** Output of a stream that may wait on disk before its command is held back, in bytes. */
-const BACKLOG_BYTES_MAX = 64 * 1024 * 1024;
 /**
- * How often the agent is asked whether the process that watches a command is still there. It goes
- * on then if something stopped it, and so does what waits in a slot for too long.
+ * When the slot of a command is told once more that was not heard of, in milliseconds: whatever
+ * said that it was told may have died before it did so.
  */
-const CHECK_INTERVAL_MS = 2_000;
-/** How long a request may wait for the agent on a busy machine. */
-const START_TIMEOUT_MS = 60_000;
-/**
- * How long from there to the start of the command; longer when no process can be started any more.
- */
-const FORK_TIMEOUT_MS = 15_000;
+const TELL_AGAIN_MS = 50;
 
 /** Starts a command through the agent; resolves when it runs, or ended at once. */
 export async function runCommand(
@@ -40,15 +27,29 @@ export async function runCommand(
   command: CommandSpec,
   sink: OutputSink,
 ): Promise<RunningCommand> {
+  return await run(checkedCommand(host, control, command, sink));
+}
+
+/** @throws RIVET_CONTAINER_COMMAND_INVALID, RIVET_CONTAINER_ARGUMENTS_TOO_LONG */
+export function checkedCommand(
+  host: CommandHost,
+  control: ControlDirectory,
+  command: CommandSpec,
+  sink: OutputSink,
+): Asked {
   checkCommand(command, host.env);
-  const request = writeRequest(command, host.env);
+  return { host, control, command, request: writeRequest(command, host.env), sink };
+}
+
+async function run(asked: Asked): Promise<RunningCommand> {
+  const { control, command, request } = asked;
   const slot = await control.takeSlot();
   if (slot !== undefined) {
-    const started = await startIn(slot, { host, control, command, request, sink });
+    const started = await startIn(slot, asked);
     if (started !== undefined) return started;
   }
   const files = control.makeFiles(command.id);
-  const follower = new CommandFollower({ host, control, command, request, sink }, files);
+  const follower = new CommandFollower(asked, files);
   try {
     if (command.keep === true) control.keepRecord(command.id, files, null);
     control.writeRequest(files.name, request, command.stdin);
@@ -59,75 +60,7 @@ export async function runCommand(
   }
   follower.follow();
   await follower.started;
-  return follower;
-}
-
-/** See `Container.attach`. */
-export async function attachCommand(
-  host: CommandHost,
-  control: ControlDirectory,
-  command: CommandSpec,
-  sink: OutputSink,
-): Promise<Attachment> {
-  checkCommand(command, host.env);
-  const request = writeRequest(command, host.env);
-  const record = control.readRecord(command.id);
-  if (record === undefined) return 'not-started';
-  const files = control.reopenFiles(record);
-  if (files === undefined) return 'unknown';
-  const asked = { host, control, command, request, sink };
-  const agoMs = Math.max(0, Date.now() - record.askedAtMs);
-  const inSlot = record.fifo === null ? undefined : NOBODYS_SLOT;
-  const follower = new CommandFollower(asked, files, inSlot, performance.now() - agoMs);
-  try {
-    if (!(await isAsked(asked, record, files))) {
-      follower.drop();
-      return 'not-started';
-    }
-  } catch (error) {
-    if (isRivetError(error, 'RIVET_CONTAINER_AGENT_SILENT')) return 'unknown';
-    throw error;
-  }
-  follower.expectHeldBack();
-  follower.follow();
-  try {
-    await follower.started;
-    return follower;
-  } catch (error) {
-    if (error === SLOT_LOST) return 'not-started';
-    throw error;
-  }
-}
-
-/**
- * Makes sure that a command is under way for which a record was written. A slot takes its name
- * twice, as it has become the command by then; a request without a slot would run twice.
- */
-async function isAsked(
-  { host, control, command, request }: Asked,
-  record: CommandRecord,
-  files: CommandFiles,
-): Promise<boolean> {
-  const { pid, failed, exitCode, taken } = readStatus(files.status);
-  if ((pid ?? failed ?? exitCode) !== undefined || taken) return true;
-  if (record.fifo !== null) {
-    control.rewriteRequest(files.name, request, command.stdin);
-    return control.tellSlot(record.fifo, files.name);
-  }
-  await control.caughtUp(host.name);
-  return readStatus(files.status).taken;
-}
-
-/** In place of the slot of a command that another process started. */
-const NOBODYS_SLOT: Pick<TakenSlot, 'begun'> = { begun: () => undefined };
-
-/** A command as it was asked for. */
-interface Asked {
-  readonly host: CommandHost;
-  readonly control: ControlDirectory;
-  readonly command: CommandSpec;
-  readonly request: string;
-  readonly sink: OutputSink;
+  return new AgentCommand(asked, follower);
 }
 
 /** Starts it in a slot; undefined when the slot is no more and nothing of the command ran. */
@@ -149,283 +82,106 @@ async function startIn(slot: TakenSlot, asked: Asked): Promise<RunningCommand | 
   follower.follow();
   try {
     await follower.started;
-    return follower;
+    return new AgentCommand(asked, follower);
   } catch (error) {
     if (error === SLOT_LOST) return undefined;
     throw error;
   }
 }
 
-/** Why a command did not start: what waited in its slot ended before it had read the request. */
-const SLOT_LOST = new Error('the slot of a command was lost');
-
-class CommandFollower implements RunningCommand {
+/** A command that the agent started. */
+export class AgentCommand implements RunningCommand {
   readonly id: string;
-  readonly started: Promise<void>;
-  readonly #host: CommandHost;
-  readonly #control: ControlDirectory;
-  readonly #command: CommandSpec;
-  readonly #sink: OutputSink;
-  readonly #files: CommandFiles;
-  readonly #slot: Pick<TakenSlot, 'begun'> | undefined;
-  readonly #askedAt: number;
-  readonly #begun = Promise.withResolvers<void>();
-  readonly #exit = Promise.withResolvers<CommandExit>();
-  /** Whether what it was started from may still be there. */
-  #hasRequest = true;
-  #pid: number | undefined;
-  /** The process that waits for it, which may be said only once. */
-  #supervisor: number | undefined;
-  /** The streams that are too far ahead of whoever reads them; the command stands still meanwhile. */
-  readonly #ahead = new Set<OutputStream>();
-  #takenAt: number | undefined;
-  /** When the start was told on its own, and when the end was. */
-  #startedAt: number | undefined;
-  #exitedAt: number | undefined;
-  #state: 'running' | 'exited' | 'gone' = 'running';
+  readonly exit: Promise<CommandExit>;
+  readonly #asked: Asked;
+  readonly #follower: CommandFollower;
 
-  /** @param askedAt as `performance.now()` counts */
-  constructor(
-    asked: Asked,
-    files: CommandFiles,
-    slot?: Pick<TakenSlot, 'begun'>,
-    askedAt: number = performance.now(),
-  ) {
+  constructor(asked: Asked, follower: CommandFollower) {
     this.id = asked.command.id;
-    this.#askedAt = askedAt;
-    this.#host = asked.host;
-    this.#control = asked.control;
-    this.#command = asked.command;
-    this.#sink = asked.sink;
-    this.#files = files;
-    this.#slot = slot;
-    this.started = this.#begun.promise;
-    // Whoever does not look at the exit is not to end the program.
-    this.#exit.promise.catch(() => undefined);
-    this.#begun.promise.catch(() => undefined);
+    this.exit = follower.exit;
+    this.#asked = asked;
+    this.#follower = follower;
   }
 
   get pid(): number | undefined {
-    return this.#pid;
+    return this.#follower.pid;
   }
 
-  get exit(): Promise<CommandExit> {
-    return this.#exit.promise;
-  }
-
-  async signal(name: string): Promise<void> {
-    const signal = checkSignal(name);
-    if (this.#state !== 'running' || this.#pid === undefined) return;
-    await this.#control.send(`signal ${this.#pid} ${signal}`);
-    // A command that is held back takes the signal only when it goes on.
-    if (this.#ahead.size > 0 && signal !== 'KILL') {
-      this.#ahead.clear();
-      await this.#control.send(`signal ${this.#pid} CONT`);
-    }
-  }
-
-  /** Another process may have held the command back, which then nobody else lets go on. */
-  expectHeldBack(): void {
-    for (const stream of ['stdout', 'stderr'] as const) {
-      if (this.#files[stream].size > BACKLOG_BYTES_MAX) this.#ahead.add(stream);
-    }
-  }
-
-  /** Holds the command back while more output waits than anybody could want on a disk. */
-  async #brake(stream: OutputStream, backlogBytes: number): Promise<void> {
-    if (this.#state !== 'running' || this.#pid === undefined) return;
-    if (backlogBytes > BACKLOG_BYTES_MAX && !this.#ahead.has(stream)) {
-      this.#ahead.add(stream);
-      if (this.#ahead.size === 1) await this.#control.send(`signal ${this.#pid} STOP`);
-    } else if (backlogBytes < BACKLOG_BYTES_MAX / 8 && this.#ahead.delete(stream)) {
-      if (this.#ahead.size === 0) await this.#control.send(`signal ${this.#pid} CONT`);
-    }
-  }
-
-  follow(): void {
-    const outputs = (['stdout', 'stderr'] as const).map((stream) =>
-      followOutput({
-        file: this.#files[stream],
-        mark: this.#files.mark,
-        wakeup: this.#control.wakeup(this.#files, stream),
-        state: () => this.#state,
-        sink: (bytes) => this.#sink(stream, bytes),
-        backlog: (bytes) => void this.#brake(stream, bytes).catch(() => undefined),
-      }).catch((error: unknown) => {
-        // Output that nobody takes must not fill the disk. Its start may be heard of only later.
-        this.started.then(() => this.signal('KILL')).catch(() => undefined);
-        throw error;
-      }),
-    );
-    const status = this.#watchStatus();
-    void this.#finish(status, outputs);
-  }
-
-  /** Lets go of a command that never ran. */
-  drop(): void {
-    this.#dropFiles();
-    this.forget();
+  signal(name: string): Promise<void> {
+    return this.#follower.signal(name);
   }
 
   forget(): void {
-    if (this.#state === 'running' && this.#pid !== undefined) return;
-    this.#control.dropFiles(this.#files);
-    if (this.#command.keep === true) this.#control.dropRecord(this.id);
+    this.#follower.forget();
   }
 
-  #dropFiles(): void {
-    this.#dropRequest();
-    this.#control.dropFiles(this.#files);
-  }
-
-  #dropRequest(): void {
-    if (this.#hasRequest) {
-      this.#control.dropRequest(this.#files.name, this.#command.stdin !== undefined);
-    }
-    this.#hasRequest = false;
-  }
-
-  async #finish(status: Promise<Status>, outputs: readonly Promise<void>[]): Promise<void> {
-    const [ended, ...given] = await Promise.allSettled([status, ...outputs]);
-    if ([ended, ...given].every((result) => result?.status === 'fulfilled')) {
-      // Whoever waits for the end goes on first.
-      setImmediate(() => (this.#command.keep === true ? this.#dropRequest() : this.#dropFiles()));
-    } else {
-      this.#dropFiles();
-    }
+  async prepareNext(command: CommandSpec, sink: OutputSink): Promise<NextCommand | undefined> {
+    const { host, control } = this.#asked;
     try {
-      if (ended?.status === 'rejected') throw ended.reason;
-      // It did start: only the exit tells of output that nobody took.
-      this.#begun.resolve();
-      const failure = given.find((result) => result.status === 'rejected');
-      if (failure !== undefined) throw failure.reason;
-      const exit = await this.#describeExit(await status);
-      this.#exit.resolve(exit);
-    } catch (error) {
-      // Of one that ran the record stays: nobody is to run it again.
-      if (this.#pid === undefined && isNoStart(error)) this.forget();
-      this.#begun.reject(error);
-      this.#exit.reject(error);
+      const next = checkedCommand(host, control, command, sink);
+      return await prepareAfter(this.#follower, next, (slot) => begunIn(slot, next));
+    } catch {
+      // It did not start itself, or `run` says what is wrong with the next one.
+      return undefined;
     }
-  }
-
-  /** Resolves with the status that has an exit code. */
-  async #watchStatus(): Promise<Status> {
-    try {
-      const status = await this.#awaitExit();
-      this.#setState('exited');
-      return status;
-    } catch (error) {
-      this.#setState('gone');
-      throw error;
-    }
-  }
-
-  async #awaitExit(): Promise<Status> {
-    const wakeup = this.#control.wakeup(this.#files, 'status');
-    let checkAt = performance.now() + CHECK_INTERVAL_MS;
-    let alive = true;
-    for (;;) {
-      const status = readStatus(this.#files.status);
-      if (this.#hasEnded(status)) return status;
-      if (!alive) {
-        throw RivetError.of('RIVET_CONTAINER_LOST', {
-          container: this.#host.name,
-          reason: await this.#host.describeEnd(),
-        });
-      }
-      this.#noteStart(status);
-      if (status.lost) return await this.#endLost(status);
-      this.#supervisor = status.supervisor ?? this.#supervisor;
-      if (this.#supervisor !== undefined && performance.now() > checkAt) {
-        checkAt = performance.now() + CHECK_INTERVAL_MS;
-        await this.#control.send(`check ${this.#files.name} ${this.#supervisor}`);
-        if (this.#pid === undefined && status.waitingPid !== undefined) {
-          await this.#control.send(`signal ${status.waitingPid} CONT`);
-        }
-      }
-      const sleptAt = performance.now();
-      await wakeup.wait(POLL_MS);
-      // Who wrote something lives. Asked before the file is read again: what was written before the
-      // end is then surely seen.
-      if (performance.now() - sleptAt >= POLL_MS - 1) alive = await this.#host.isAlive();
-    }
-  }
-
-  /** Whoever killed its watcher killed everything it could; the rest of it is killed here. */
-  async #endLost(status: Status): Promise<Status> {
-    if (status.refused) {
-      throw RivetError.of('RIVET_CONTAINER_PROCESS_REFUSED', { container: this.#host.name });
-    }
-    const waited = this.#pid === undefined ? status.waitingPid : undefined;
-    this.#pid ??= waited;
-    await this.signal('KILL');
-    if (waited !== undefined && this.#slot !== undefined) {
-      await this.#control.caughtUp(this.#host.name);
-      // It says so before it becomes the program, and it says nothing any more.
-      this.#slot.begun();
-      if (readStatus(this.#files.status).onlyWaited) throw SLOT_LOST;
-    }
-    this.#exitedAt = performance.now();
-    return { ...status, exitCode: 128 + constants.signals.SIGKILL };
-  }
-
-  /** Whether it ended, as far as `status` tells; throws when it never began. */
-  #hasEnded(status: Status): boolean {
-    if (status.exitCode === undefined && status.failed !== 'cwd') return false;
-    this.#slot?.begun();
-    if (status.failed === 'cwd') {
-      throw RivetError.of('RIVET_CONTAINER_CWD_MISSING', { cwd: this.#command.cwd });
-    }
-    // Only where nobody wrote anything else: what was begun is not to run again.
-    if (this.#slot !== undefined && this.#pid === undefined && status.onlyWaited) throw SLOT_LOST;
-    this.#exitedAt = performance.now();
-    return true;
-  }
-
-  #noteStart(status: Status): void {
-    if (this.#pid !== undefined) return;
-    if (status.pid !== undefined) {
-      this.#pid = status.pid;
-      this.#startedAt = performance.now();
-      this.#slot?.begun();
-      this.#dropRequest();
-      this.#begun.resolve();
-      return;
-    }
-    if (status.taken) this.#takenAt ??= performance.now();
-    const limitMs = this.#takenAt === undefined ? START_TIMEOUT_MS : FORK_TIMEOUT_MS;
-    if (performance.now() - (this.#takenAt ?? this.#askedAt) > limitMs) {
-      throw RivetError.of('RIVET_CONTAINER_AGENT_SILENT', {
-        container: this.#host.name,
-        limit: formatDuration(limitMs),
-      });
-    }
-  }
-
-  #setState(state: 'exited' | 'gone'): void {
-    this.#state = state;
-    for (const stream of ['stdout', 'stderr'] as const) {
-      this.#control.wakeup(this.#files, stream).notify();
-    }
-    this.#control.hurry(this.#files);
-  }
-
-  #describeExit(status: Status): Promise<CommandExit> {
-    return describeExit(this.#host, {
-      directory: this.#control.path,
-      exitCode: status.exitCode ?? 0,
-      failed: causeOf(status.failed),
-      durationMs: (this.#exitedAt ?? 0) - (this.#startedAt ?? this.#askedAt),
-    });
   }
 }
 
-/** Whether this tells that nothing of a command ran. */
-function isNoStart(error: unknown): boolean {
-  return error === SLOT_LOST || isRivetError(error, 'RIVET_CONTAINER_CWD_MISSING');
+/** Follows a command whose slot was told to begin, or is about to be. */
+function begunIn(slot: TakenSlot, asked: Asked): RunningCommand {
+  const follower = new CommandFollower(asked, slot.files, slot);
+  follower.follow();
+  const again = setTimeout(() => slot.go(), TELL_AGAIN_MS);
+  const begun = (): void => clearTimeout(again);
+  follower.started.then(begun, begun);
+  const command = new BegunCommand(asked, follower);
+  asked.host.begunByItself(command);
+  return command;
 }
 
-function causeOf(failed: string | undefined): CommandExit['cause'] {
-  return failed === 'not-found' || failed === 'not-executable' ? failed : undefined;
+/** A command that begins by itself; where its slot is lost before, it is started like any other. */
+class BegunCommand implements RunningCommand {
+  readonly id: string;
+  readonly exit: Promise<CommandExit>;
+  readonly #started: Promise<void>;
+  #running: RunningCommand;
+  #hasStarted = false;
+
+  constructor(asked: Asked, follower: CommandFollower) {
+    this.id = asked.command.id;
+    this.#running = new AgentCommand(asked, follower);
+    this.#started = this.#start(asked, follower);
+    this.exit = this.#started.then(() => this.#running.exit);
+    // Whoever does not look at the exit is not to end the program.
+    this.exit.catch(() => undefined);
+  }
+
+  async #start(asked: Asked, follower: CommandFollower): Promise<void> {
+    try {
+      await follower.started;
+    } catch (error) {
+      if (error !== SLOT_LOST) throw error;
+      this.#running = await run(asked);
+    }
+    this.#hasStarted = true;
+  }
+
+  get pid(): number | undefined {
+    return this.#hasStarted ? this.#running.pid : undefined;
+  }
+
+  async signal(name: string): Promise<void> {
+    checkSignal(name);
+    if (!this.#hasStarted) await this.#started.catch(() => undefined);
+    await this.#running.signal(name);
+  }
+
+  forget(): void {
+    this.#running.forget();
+  }
+
+  async prepareNext(command: CommandSpec, sink: OutputSink): Promise<NextCommand | undefined> {
+    await this.#started.catch(() => undefined);
+    return await this.#running.prepareNext(command, sink);
+  }
 }

@@ -9,6 +9,7 @@ const NOTHING = {
   supervisor: undefined,
   failed: undefined,
   exitCode: undefined,
+  next: undefined,
   lost: false,
   refused: false,
   onlyWaited: false,

@@ -16,6 +16,8 @@ export interface Status {
   readonly failed: string | undefined;
   /** Undefined also where it says before that the command is lost. */
   readonly exitCode: number | undefined;
+  /** The slot that was told to begin as this command ended with exit code 0. */
+  readonly next: string | undefined;
   readonly lost: boolean;
   /** Whether it says that a process was refused before anything of the command ran. */
   readonly refused: boolean;
@@ -38,6 +40,7 @@ export function parseStatus(text: string): Status {
   const lostAt = text.search(/^lost\n/m);
   const said = lostAt === -1 ? text : text.slice(0, lostAt);
   const [, exitCode] = /^exit (\d{1,3})\n/m.exec(said) ?? [];
+  const [, next] = /^next ([A-Za-z0-9_.-]{1,100})\nexit 0\n/m.exec(said) ?? [];
   return {
     taken: /^taken\n/m.test(text),
     waitingPid: number(waitingPid),
@@ -45,6 +48,7 @@ export function parseStatus(text: string): Status {
     supervisor: number(started ?? waiting),
     failed,
     exitCode: exitCode === undefined ? undefined : Math.min(Number(exitCode), 255),
+    next,
     lost: lostAt !== -1,
     refused: /^(?:taken\n)?lost\n/.test(text),
     onlyWaited: /^waiting \d{1,10} \d{1,10}\n(?:\n|lost\n|exit \d{1,3}\n)*$/.test(text),

@@ -17,6 +17,7 @@ import type { BuildSpec } from '../image-operations.ts';
 import { isImageId, parseImageName } from '../images.ts';
 import { checkCommand } from '../request.ts';
 import { fakeImages } from './images.ts';
+import { FakeSuccessor } from './successor.ts';
 
 /** What a scripted command does. */
 export interface FakeOutcome {
@@ -240,14 +241,20 @@ class FakeContainer implements Container {
   }
 
   #follow(id: string, process: FakeProcess, sink: OutputSink): RunningCommand {
-    const exit = Promise.race([process.follow(sink), this.#ending.promise]);
+    const ended = Promise.race([process.follow(sink), this.#ending.promise]);
+    const successor = new FakeSuccessor((command, sink) => this.run(command, sink));
+    const exit = ended.finally(() => successor.settle(ended));
     exit.catch(() => undefined);
     return {
       id,
       pid: process.pid,
       exit,
-      signal: (name) => process.signal(name),
+      signal(name) {
+        successor.withdraw();
+        return process.signal(name);
+      },
       forget: () => void this.#kept.delete(id),
+      prepareNext: async (command, sink) => successor.prepare(command, sink),
     };
   }
 

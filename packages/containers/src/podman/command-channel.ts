@@ -1,6 +1,7 @@
 // How commands get into a container: through the agent of its control directory, or by
 // `podman exec`.
 import type { Wakeup } from '@rivet/base';
+import { attachCommand } from '../attach-command.ts';
 import type { CommandHost } from '../command-end.ts';
 import { AGENT_COMMAND, ControlDirectory, type ControlOptions } from '../control-directory.ts';
 import type {
@@ -11,7 +12,7 @@ import type {
   OutputSink,
   RunningCommand,
 } from '../driver.ts';
-import { attachCommand, runCommand } from '../running-command.ts';
+import { runCommand } from '../running-command.ts';
 
 /** The way into one container. It is made before the container, which starts with it. */
 export interface CommandChannel {

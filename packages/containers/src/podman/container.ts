@@ -35,7 +35,7 @@ export class PodmanContainer implements Container {
   readonly name: string;
   readonly image: string;
   readonly #options: PodmanContainerOptions;
-  readonly #host: Omit<CommandHost, 'reachedProcessLimit'>;
+  readonly #host: CommandHost;
   readonly #refusals: ProcessRefusals;
   readonly #commands = new Set<RunningCommand>();
   #removal: Promise<void> | undefined;
@@ -56,6 +56,9 @@ export class PodmanContainer implements Container {
       isEnding: async () => this.#ending || !(await isProcessAlive(options.main)),
       describeEnd: async () => (this.#ending ? REMOVED : await options.describeEnd()),
       ranOutOfMemory: () => this.#ranOutOfMemory(),
+      countRefusals: () => this.#refusals.count(),
+      // Only where processes are not limited: nothing is to be counted.
+      begunByItself: (command) => this.#track(command, () => undefined),
     };
   }
 
@@ -81,27 +84,24 @@ export class PodmanContainer implements Container {
     }
     const { processLimit } = this.#options;
     const begun = processLimit.starting();
-    let refusedBefore = Number.POSITIVE_INFINITY;
-    const reachedProcessLimit = (): boolean => this.#refusals.count() > refusedBefore;
     let running: T | undefined;
     try {
-      const beginning = action({ ...this.#host, reachedProcessLimit });
-      // While the command is on its way, not before it.
-      refusedBefore = this.#refusals.count();
-      running = await beginning;
+      running = await action(this.#host);
     } finally {
       begun();
       if (typeof running !== 'object') processLimit.ended();
     }
-    if (typeof running !== 'object') return running;
-    const command: RunningCommand = running;
+    if (typeof running === 'object') this.#track(running, () => processLimit.ended());
+    return running;
+  }
+
+  #track(command: RunningCommand, ended: () => void): void {
     this.#commands.add(command);
     const forget = (): void => {
-      processLimit.ended();
+      ended();
       this.#commands.delete(command);
     };
     command.exit.then(forget, forget);
-    return running;
   }
 
   /** Whether Rivet itself has ended it. */
@@ -141,7 +141,10 @@ export class PodmanContainer implements Container {
   #close(): Promise<void> {
     this.#closing ??= (async () => {
       // The commands see that it is gone and let go of their files before the directory is closed.
-      await Promise.allSettled([...this.#commands].map((command) => command.exit));
+      // One may have begun as another ended.
+      while (this.#commands.size > 0) {
+        await Promise.allSettled([...this.#commands].map((command) => command.exit));
+      }
       await this.#options.channel.close();
     })();
     return this.#closing;

@@ -56,6 +56,8 @@ class ExecFollower implements RunningCommand {
   readonly #mark = randomUUID();
   readonly #exit = Promise.withResolvers<CommandExit>();
   #startedAt = performance.now();
+  /** Processes that a limit had refused the container when it was asked for. */
+  #refusedBefore = Number.POSITIVE_INFINITY;
   #pid: number | undefined;
   #ended = false;
   /** What came on standard error while it may still be Podman's word; undefined later. */
@@ -82,6 +84,10 @@ class ExecFollower implements RunningCommand {
     // Nothing of it is on the disk.
   }
 
+  async prepareNext(): Promise<undefined> {
+    // Nobody in the container sees its end.
+  }
+
   async start(): Promise<void> {
     const { podman, globalFlags, directory } = this.#options;
     const file = join(directory, `${this.id}.${this.#mark}.env`);
@@ -98,6 +104,7 @@ class ExecFollower implements RunningCommand {
       },
       (stream, bytes) => this.#take(stream, bytes),
     );
+    this.#refusedBefore = this.#host.countRefusals();
     const ended = this.#follow(running).finally(() => rm(file, { force: true }));
     ended.then(this.#exit.resolve, this.#exit.reject);
     await this.#awaitStart();
@@ -194,6 +201,7 @@ class ExecFollower implements RunningCommand {
         directory: this.#options.directory,
         exitCode,
         durationMs: endedAt - this.#startedAt,
+        refusedBefore: this.#refusedBefore,
       });
     }
     if (failed === 'cwd') {

@@ -66,7 +66,8 @@ export async function startShellAgent(
     isAlive: async () => agent.running,
     describeEnd: async () => 'the agent ended',
     ranOutOfMemory: async () => false,
-    reachedProcessLimit: () => false,
+    countRefusals: () => 0,
+    begunByItself: () => undefined,
   };
   const stop = async (): Promise<void> => {
     await agent.stop(0);

@@ -217,5 +217,6 @@ function mortalCommand(
       moment(`signaled ${name}`);
     },
     forget: () => void (death.aborted || running.forget()),
+    prepareNext: async () => undefined,
   };
 }
