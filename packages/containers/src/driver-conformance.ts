@@ -26,6 +26,8 @@ const SCRIPTS = {
   cat: (command) => ({ stdout: command.stdin ?? '' }),
   'echo "$A|$B|$C"': ({ env }) => ({ stdout: `${env.A}|${env.B}|${env.C}\n` }),
   pwd: ({ cwd }) => ({ stdout: `${cwd}\n` }),
+  'sleep 0.3': () => ({ delayMs: 300 }),
+  'sleep 0.3; exit 3': () => ({ delayMs: 300, exitCode: 3 }),
   'sleep 60': () => ({ delayMs: Number.POSITIVE_INFINITY }),
   'trap "" TERM; echo ready; while :; do sleep 60; done': () => ({
     stdout: 'ready\n',
@@ -195,6 +197,72 @@ export function describeDriver(name: string, options: ConformanceOptions): void 
       await sleeping.signal('KILL');
       await sleeping.exit;
     });
+
+    it.skipIf(options.attaches === false)(
+      'lets a command begin where the one before it has ended with success',
+      async () => {
+        const container = await driver.start(specOf());
+        // The first command of a container finds no slot.
+        await (await container.run(commandOf('exit 3'), ignore)).exit;
+        const before = await container.run(commandOf('sleep 0.3'), ignore);
+        const said = { stdout: '', stderr: '' };
+        const echo = commandOf('echo out; echo err >&2');
+        const next = await before.prepareNext(echo, (stream, bytes) => {
+          said[stream] += Buffer.from(bytes).toString('latin1');
+        });
+        expect(await before.prepareNext(commandOf('exit 3'), ignore)).toBeUndefined();
+        let begun: unknown;
+        void next?.begun.then((command) => {
+          begun = command;
+        });
+        expect(await before.exit).toMatchObject({ exitCode: 0 });
+        expect(begun).toMatchObject({ id: echo.id });
+        const running = await next?.begun;
+        expect(await running?.exit).toMatchObject({ exitCode: 0 });
+        expect(said).toEqual({ stdout: 'out\n', stderr: 'err\n' });
+        await container.remove();
+      },
+    );
+
+    it.skipIf(options.attaches === false)(
+      'lets no command begin after a failure or a signal, nor one that was withdrawn',
+      async () => {
+        const container = await driver.start(specOf());
+        await (await container.run(commandOf('exit 3'), ignore)).exit;
+        const told: string[] = [];
+        for (const [script, act] of [
+          ['sleep 0.3; exit 3', undefined],
+          ['sleep 60', 'signal'],
+          ['sleep 0.3', 'withdraw'],
+        ] as const) {
+          const before = await container.run(commandOf(script), ignore);
+          const next = await before.prepareNext(commandOf('echo out; echo err >&2'), (stream) => {
+            told.push(stream);
+          });
+          if (act === 'signal') await before.signal('TERM');
+          if (act === 'withdraw') next?.withdraw();
+          await before.exit;
+          expect(next).toBeDefined();
+          expect(await next?.begun).toBeUndefined();
+        }
+        expect(told).toEqual([]);
+        await container.remove();
+      },
+    );
+
+    it.skipIf(options.attaches === false)(
+      'lets no command begin in a container that goes',
+      async () => {
+        const container = await driver.start(specOf());
+        await (await container.run(commandOf('exit 3'), ignore)).exit;
+        const before = await container.run(commandOf('sleep 60'), ignore);
+        const next = await before.prepareNext(commandOf('exit 3'), ignore);
+        expect(next).toBeDefined();
+        await container.remove();
+        await expect(before.exit).rejects.toMatchObject({ code: 'RIVET_CONTAINER_LOST' });
+        expect(await next?.begun).toBeUndefined();
+      },
+    );
 
     it('rejects with what its sink threw', async () => {
       const running = await fixture.container.run(commandOf('echo out; echo err >&2'), () => {

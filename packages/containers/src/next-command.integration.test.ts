@@ -166,6 +166,12 @@ describe.each(SHELLS.filter(existsSync))('commands in a row in %s', (shell) => {
     expect(await running.prepareNext(told.spec, told.sink)).toBeUndefined();
     await letGo(second);
     expect((await (await hasBegun(next)).exit).exitCode).toBe(5);
+    const last = held('exit 0');
+    const refused = await prepare(await run(last), sh('echo wrong', { cwd: '/no such directory' }));
+    await letGo(last);
+    await expect((await hasBegun(refused)).exit).rejects.toMatchObject({
+      code: 'RIVET_CONTAINER_CWD_MISSING',
+    });
     await expectNothingLeft();
   });
 
