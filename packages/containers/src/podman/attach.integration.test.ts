@@ -7,8 +7,8 @@ import { sleep, uuidv7 } from '@rivet/base';
 import { startProcess } from '@rivet/processes';
 import { canLimit } from '@rivet/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { ContainerDriver, ContainerSpec } from '../driver.ts';
-import { numberedCommand } from '../testing/command-loop.ts';
+import type { Container, ContainerDriver, ContainerSpec } from '../driver.ts';
+import { EXIT_CODES, numberedCommand, type Pace } from '../testing/command-loop.ts';
 import { plainSpec } from '../testing/plain-spec.ts';
 import { createPodmanDriver } from './driver.ts';
 
@@ -37,10 +37,14 @@ async function noted(notes: string, word: 'begin' | 'end'): Promise<number[]> {
 }
 
 /** Runs commands from `first` on in another process, and kills that a moment after it began. */
-async function runAndKill(spec: ContainerSpec, notes: string, first: number, afterMs: number) {
+async function runAndKill(
+  spec: ContainerSpec,
+  notes: string,
+  { first, pace, afterMs }: { first: number; pace: Pace; afterMs: number },
+) {
   const program = startProcess({
     file: process.execPath,
-    args: [PROGRAM, JSON.stringify(spec), notes, String(first)],
+    args: [PROGRAM, JSON.stringify(spec), notes, String(first), pace],
     env: process.env,
     stdin: 'ignore',
     stdout: 'ignore',
@@ -57,9 +61,10 @@ async function runAndKill(spec: ContainerSpec, notes: string, first: number, aft
 }
 
 describe.each([
-  ['that wait in slots', undefined],
-  ['that are requested', 50],
-])('commands %s', (_, pids) => {
+  ['that wait in slots', undefined, 'told'],
+  ['that are requested', 50, 'told'],
+  ['that begin by themselves', undefined, 'prepared'],
+] as const)('commands %s', (_, pids, pace) => {
   it('run once each, whenever the process that follows them is killed', async ({ skip }) => {
     skip(pids !== undefined && !hasLimits, 'this machine cannot limit processes');
     const place = join(directory, uuidv7());
@@ -75,11 +80,12 @@ describe.each([
     });
     let first = 1;
     for (let kill = 0; kill < KILLS; kill += 1) {
-      await runAndKill(spec, notes, first, 7 + kill * 9.3);
-      const last = (await noted(notes, 'begin')).at(-1) ?? 0;
-      const ended = await noted(notes, 'end');
-      if (!ended.includes(last)) await goOn(spec, last);
-      first = last + 1;
+      await runAndKill(spec, notes, { first, pace, afterMs: 7 + kill * 9.3 });
+      const begun = await noted(notes, 'begin');
+      const ended = new Set(await noted(notes, 'end'));
+      const rest = begun.filter((number) => number >= first && !ended.has(number));
+      await goOn(spec, new Set(rest), pace);
+      first = (begun.at(-1) ?? 0) + 1;
     }
     const ran = (await readFile(join(place, 'work/ran'), 'utf8')).trim().split('\n').map(Number);
     expect(ran).toEqual(Array.from({ length: first - 1 }, (_, index) => index + 1));
@@ -87,19 +93,24 @@ describe.each([
   });
 });
 
-/** Brings a command to its end that may have begun; checks all that it says. */
-async function goOn(spec: ContainerSpec, number: number): Promise<void> {
+/** Brings commands to their ends that may have begun; checks all that they say. */
+async function goOn(spec: ContainerSpec, numbers: ReadonlySet<number>, pace: Pace): Promise<void> {
+  if (numbers.size === 0) return;
   const container = await createPodmanDriver().adopt(spec);
   if (container === undefined) throw new Error('the container is gone');
+  for (const number of numbers) await goOnWith(container, number, pace);
+}
+
+async function goOnWith(container: Container, number: number, pace: Pace): Promise<void> {
   let said = '';
   const sink = (_: string, bytes: Uint8Array) => {
     said += Buffer.from(bytes).toString();
   };
-  const command = numberedCommand(number);
+  const command = numberedCommand(number, pace);
   const found = await container.attach(command, sink);
   expect(found).not.toBe('unknown');
   const running = typeof found === 'string' ? await container.run(command, sink) : found;
-  expect((await running.exit).exitCode).toBe(7);
+  expect((await running.exit).exitCode).toBe(EXIT_CODES[pace]);
   expect(said).toBe(`begin ${number}\nend ${number}\n`);
   running.forget();
 }
