@@ -12,6 +12,8 @@ import { makeFifos, RequestFifo } from './request-fifo.ts';
 let path: string;
 let fifos: RequestFifo[];
 let sent: string[];
+let agentStarts: number;
+let wakeup: Wakeup;
 
 beforeEach(async () => {
   path = await mkdtemp(join(tmpdir(), 'rivet-slots-'));
@@ -19,6 +21,8 @@ beforeEach(async () => {
   await makeFifos(paths);
   fifos = paths.map((each) => new RequestFifo(each));
   sent = [];
+  agentStarts = 1;
+  wakeup = new Wakeup();
 });
 
 afterEach(() => rm(path, { recursive: true }));
@@ -31,12 +35,12 @@ function openSlots(refuse: (name: string) => boolean): CommandSlots {
       return makeCommandFiles(path, name);
     },
     dropFiles: (files) => dropCommandFiles(path, files),
-    wakeup: () => new Wakeup(),
+    wakeup: () => wakeup,
     trySend(line) {
       sent.push(line);
       return true;
     },
-    agentStarts: () => 1,
+    agentStarts: () => agentStarts,
   };
   return new CommandSlots(directory, fifos);
 }
@@ -54,6 +58,29 @@ test('a slot whose files cannot be made is none, and the next one is tried', asy
 
 test('a slot says that it waits, and is used', async () => {
   const slots = openSlots(() => false);
+  await appendFile(join(path, 'slot.1.status'), 'waiting 5 4\n');
+  expect((await slots.take())?.files.name).toBe('slot.1');
+  slots.close();
+});
+
+test('a slot that was given back is used by the next command, unless the agent began anew', async () => {
+  const slots = openSlots(() => false);
+  await appendFile(join(path, 'slot.1.status'), 'waiting 5 4\n');
+  (await slots.take())?.giveBack();
+  const again = await slots.take();
+  expect(again?.files.name).toBe('slot.1');
+  agentStarts += 1;
+  again?.giveBack();
+  expect(await slots.take()).toBeUndefined();
+  slots.close();
+});
+
+test('a slot that is about to be there is waited for until that is of no use', async () => {
+  const slots = openSlots(() => false);
+  const over = Promise.withResolvers<void>();
+  const taken = slots.take(over.promise);
+  over.resolve();
+  expect(await taken).toBeUndefined();
   await appendFile(join(path, 'slot.1.status'), 'waiting 5 4\n');
   expect((await slots.take())?.files.name).toBe('slot.1');
   slots.close();

@@ -73,6 +73,22 @@ it.each([
   expect(parseStatus(text).onlyWaited).toBe(expected);
 });
 
+it('knows who was told to begin only from right before the exit code 0', () => {
+  expect(parseStatus('started 7 6\n\nnext slot.3\nexit 0\n')).toMatchObject({
+    next: 'slot.3',
+    exitCode: 0,
+  });
+  for (const text of [
+    'next slot.3\n',
+    'next slot.3\nexit 1\n',
+    'next slot.3\nlost\nexit 0\n',
+    'lost\nnext slot.3\nexit 0\n',
+    'next ../x\nexit 0\n',
+  ]) {
+    expect(parseStatus(text).next).toBeUndefined();
+  }
+});
+
 it('keeps to the first exit that was told, and to codes that exist', () => {
   expect(parseStatus('exit 3\nexit 0\n').exitCode).toBe(3);
   expect(parseStatus('exit 999\n').exitCode).toBe(255);
