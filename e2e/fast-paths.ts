@@ -17,6 +17,7 @@ export const fastPathsOff = {
     RIVET_WARM_CONTAINERS: '0',
     RIVET_READY_LUA: 'off',
     RIVET_EARLY_START: 'off',
+    RIVET_RUN_AHEAD: 'off',
     RIVET_BUNDLE_CACHE: 'off',
     RIVET_REPORT_BUNDLING: 'off',
     RIVET_CONTROL_DIRECTORY: 'off',

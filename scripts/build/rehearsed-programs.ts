@@ -1,6 +1,6 @@
 // What a Lua process evaluates once when its image is made: a pipeline as `rivet check` and a server
 // evaluate it.
-import { coreModules, globalAliases } from '../../packages/engine/src/index.ts';
+import { coreModules, expectedAnswers, globalAliases } from '../../packages/engine/src/index.ts';
 import type { LuaEngine, LuaProgram } from '../../packages/lua/src/index.ts';
 import { checkPipeline } from '../../packages/pipeline/src/index.ts';
 
@@ -13,7 +13,9 @@ for i = 1, 3 do
     needs = i > 1 and { "stage-" .. (i - 1) } or nil,
     timeout = "10m",
     condition = function() return input.get("branch") ~= "none" end,
-    script = function() process.run({ "true" }) end,
+    script = function()
+      for step = 1, 2 do process.run({ "true" }) end
+    end,
   }
 end
 return pipeline.define({
@@ -36,7 +38,7 @@ export async function rehearsedPrograms(): Promise<LuaProgram[]> {
     close: async () => undefined,
   };
   const bundle = { main: 'pipeline.lua', files: { 'pipeline.lua': REHEARSED_PIPELINE } };
-  const options = { modules: coreModules(), globals: globalAliases };
+  const options = { modules: coreModules(), globals: globalAliases, expected: expectedAnswers };
   await checkPipeline(recorder, bundle, options).catch((error: unknown) => {
     if (!(error instanceof Rehearsed)) throw error;
   });

@@ -187,6 +187,7 @@ async function runInWorkspace(attempt: Attempt): Promise<number> {
         },
       },
       earlyStart: true,
+      runAhead: true,
       labels: runLabels(id),
     },
     context.interrupt.signal,

@@ -190,6 +190,7 @@ export class Attempt {
           driver: fencedDriver(this.#driver, this.#fence.signal),
           confirmed,
           earlyStart: context.earlyStart,
+          runAhead: context.runAhead,
           stageNeeds: context.needs.of(job.pipeline),
           lua: context.lua,
           logger: context.logger,

@@ -73,6 +73,8 @@ export interface RunnerConfig {
   readonly readyLua: boolean;
   /** Whether Lua and the first container start before the first report is answered. */
   readonly earlyStart: boolean;
+  /** Whether a command that is certain to come next is made ready before it is asked for. */
+  readonly runAhead: boolean;
   /** Whether bundles are kept, so that the server sends each one once. */
   readonly bundleCache: boolean;
   /** Whether commands go through control directories; every one by `podman exec` when false. */
@@ -119,6 +121,7 @@ const settings = {
   RIVET_WARM_CONTAINERS: integerSetting(-1, 0, 100),
   RIVET_READY_LUA: choiceSetting('on', ['on', 'off']),
   RIVET_EARLY_START: choiceSetting('on', ['on', 'off']),
+  RIVET_RUN_AHEAD: choiceSetting('on', ['on', 'off']),
   RIVET_BUNDLE_CACHE: choiceSetting('on', ['on', 'off']),
   RIVET_CONTROL_DIRECTORY: choiceSetting('on', ['on', 'off']),
   RIVET_BUNDLED: choiceSetting('on', ['on', 'off']),
@@ -178,6 +181,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): R
         : values.RIVET_WARM_CONTAINERS,
     readyLua: values.RIVET_READY_LUA === 'on',
     earlyStart: values.RIVET_EARLY_START === 'on',
+    runAhead: values.RIVET_RUN_AHEAD === 'on',
     bundleCache: values.RIVET_BUNDLE_CACHE === 'on',
     controlDirectory: values.RIVET_CONTROL_DIRECTORY === 'on',
     bundled: values.RIVET_BUNDLED === 'on',

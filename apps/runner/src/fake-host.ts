@@ -49,6 +49,7 @@ export function memoryDriver(): MemoryDriver {
         image: spec.image,
         run: () => Promise.reject(new Error('the memory driver runs nothing')),
         attach: () => Promise.reject(new Error('the memory driver runs nothing')),
+        knows: () => false,
         isRunning: async () => !killed.includes(spec.name),
         moved: () => undefined,
         async kill() {

@@ -32,6 +32,8 @@ export interface JobRunContext {
   readonly bundles: BundleCache;
   /** Whether Lua and containers start before the server has confirmed that the job is ours. */
   readonly earlyStart: boolean;
+  /** Whether a command that is certain to come next is made ready before it is asked for. */
+  readonly runAhead: boolean;
   readonly needs: PipelineNeeds;
   readonly limits: JobLimits;
   readonly defaultImage: string;

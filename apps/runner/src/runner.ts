@@ -395,6 +395,7 @@ export class Runner {
       warm: this.#warm,
       bundles: this.#bundles,
       earlyStart: config.earlyStart,
+      runAhead: config.runAhead,
       needs: this.#needs,
       limits: config.limits,
       defaultImage: config.defaultImage,

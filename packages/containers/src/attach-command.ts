@@ -99,10 +99,10 @@ function leftSuccessor(control: ControlDirectory, name: string, ids: readonly st
     // It was when the container was taken over.
     withdraw: () => undefined,
     settle(end) {
-      if (end === undefined) return;
+      if (end === undefined) return false;
       control.dropNext(name);
-      if (end.exitCode === 0) return;
-      for (const id of ids) dropPrepared(control, id);
+      if (end.exitCode !== 0) for (const id of ids) dropPrepared(control, id);
+      return false;
     },
   };
 }

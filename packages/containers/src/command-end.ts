@@ -50,13 +50,14 @@ export interface EndedCommand {
   readonly durationMs: number;
   /** What `countRefusals` gave when it began. */
   readonly refusedBefore: number;
+  readonly followed: boolean;
 }
 
 /** Adds why it failed, as far as that can be seen from outside. */
 export async function describeExit(host: CommandHost, ended: EndedCommand): Promise<CommandExit> {
-  const { exitCode, failed, durationMs } = ended;
+  const { exitCode, failed, durationMs, followed } = ended;
   const cause = exitCode === 0 ? undefined : (failed ?? (await findCause(host, ended)));
-  return { exitCode, signal: signalOf(exitCode), cause, durationMs };
+  return { exitCode, signal: signalOf(exitCode), cause, durationMs, followed };
 }
 
 async function findCause(

@@ -12,6 +12,8 @@ import { readStatus, type Status } from './status-file.ts';
 const POLL_MS = 250;
 /** Output of a stream that may wait on disk before its command is held back, in bytes. */
 const BACKLOG_BYTES_MAX = 64 * 1024 * 1024;
+/** The same with which another command may begin after it. */
+const UNREAD_BYTES_MAX = 256 * 1024;
 /**
  * How often the agent is asked whether the process that watches a command is still there. It goes
  * on then if something stopped it, and so does what waits in a slot for too long.
@@ -37,8 +39,8 @@ export interface Asked {
 export interface Successor {
   /** It is not to begin any more. */
   withdraw(): void;
-  /** The command has ended; undefined when nobody knows how. Never throws. */
-  settle(end: Status | undefined): void;
+  /** The command has ended; undefined when nobody knows how. Never throws; tells whether it begins. */
+  settle(end: Status | undefined): boolean;
 }
 
 /** Why a command did not start: what waited in its slot ended before it had read the request. */
@@ -69,9 +71,10 @@ export class CommandFollower {
   #exitedAt: number | undefined;
   #state: 'running' | 'exited' | 'gone' = 'running';
   /** Processes that a limit had refused the container when it was asked for. */
-  #refusedBefore = Number.POSITIVE_INFINITY;
+  readonly #refusedBefore: number;
   #successor: Successor | undefined;
   #isSignalled = false;
+  #isFollowed = false;
   readonly #over = Promise.withResolvers<void>();
 
   /** @param askedAt as `performance.now()` counts */
@@ -89,6 +92,7 @@ export class CommandFollower {
     this.#sink = asked.sink;
     this.#files = files;
     this.#slot = slot;
+    this.#refusedBefore = asked.host.countRefusals();
     this.started = this.#begun.promise;
     // Whoever does not look at the exit is not to end the program.
     this.#exit.promise.catch(() => undefined);
@@ -116,6 +120,11 @@ export class CommandFollower {
   /** Whether another may begin when it ends: not where a signal may have been what ended it. */
   get mayBeFollowed(): boolean {
     return this.#state === 'running' && !this.#isSignalled && this.#successor === undefined;
+  }
+
+  /** Whether its shell has said that the slot `name` goes on after it. */
+  saysNext(name: string): boolean {
+    return readStatus(this.#files.status).next === name;
   }
 
   followedBy(successor: Successor): void {
@@ -148,6 +157,8 @@ export class CommandFollower {
 
   /** Holds the command back while more output waits than anybody could want on a disk. */
   async #brake(stream: OutputStream, backlogBytes: number): Promise<void> {
+    // So much of what it prints may have a say in whether the job goes on.
+    if (backlogBytes > UNREAD_BYTES_MAX) this.#successor?.withdraw();
     if (this.#state !== 'running' || this.#pid === undefined) return;
     if (backlogBytes > BACKLOG_BYTES_MAX && !this.#ahead.has(stream)) {
       this.#ahead.add(stream);
@@ -174,7 +185,6 @@ export class CommandFollower {
       }),
     );
     const status = this.#watchStatus();
-    this.#refusedBefore = this.#host.countRefusals();
     void this.#finish(status, outputs);
   }
 
@@ -322,7 +332,7 @@ export class CommandFollower {
 
   #setState(state: 'exited' | 'gone', end: Status | undefined): void {
     this.#state = state;
-    this.#successor?.settle(end);
+    this.#isFollowed = this.#successor?.settle(end) === true || end?.next !== undefined;
     this.#over.resolve();
     for (const stream of ['stdout', 'stderr'] as const) {
       this.#control.wakeup(this.#files, stream).notify();
@@ -336,6 +346,7 @@ export class CommandFollower {
       exitCode: status.exitCode ?? 0,
       failed: causeOf(status.failed),
       refusedBefore: this.#refusedBefore,
+      followed: this.#isFollowed,
       durationMs: (this.#exitedAt ?? 0) - (this.#startedAt ?? this.#askedAt),
     });
   }

@@ -1,5 +1,5 @@
 // A container or a driver of which something is done differently, and the rest as before.
-import type { Container, ContainerDriver } from './driver.ts';
+import type { CommandSpec, Container, ContainerDriver, RunningCommand } from './driver.ts';
 
 /** The same container with `changes`. */
 export function decorateContainer(container: Container, changes: Partial<Container>): Container {
@@ -11,9 +11,50 @@ export function decorateContainer(container: Container, changes: Partial<Contain
     moved: (controlDirectory) => container.moved(controlDirectory),
     run: (command, sink) => container.run(command, sink),
     attach: (command, sink) => container.attach(command, sink),
+    knows: (id) => container.knows(id),
     kill: () => container.kill(),
     remove: () => container.remove(),
     ...changes,
+  };
+}
+
+/** The same container, which is given what `change` makes of each command. */
+export function changeCommands(
+  container: Container,
+  change: (command: CommandSpec) => CommandSpec,
+  changes: Partial<Container> = {},
+): Container {
+  return decorateContainer(container, {
+    run: async (command, sink) => followed(await container.run(change(command), sink), change),
+    async attach(command, sink) {
+      const found = await container.attach(change(command), sink);
+      return typeof found === 'string' ? found : followed(found, change);
+    },
+    ...changes,
+  });
+}
+
+/** The same command: what is to begin after it is changed, too. */
+function followed(
+  running: RunningCommand,
+  change: (command: CommandSpec) => CommandSpec,
+): RunningCommand {
+  return {
+    id: running.id,
+    get pid() {
+      return running.pid;
+    },
+    exit: running.exit,
+    signal: (name) => running.signal(name),
+    forget: () => running.forget(),
+    async prepareNext(command, sink) {
+      const next = await running.prepareNext(change(command), sink);
+      if (next === undefined) return undefined;
+      return {
+        begun: next.begun.then((begun) => begun && followed(begun, change)),
+        withdraw: () => next.withdraw(),
+      };
+    },
   };
 }
 

@@ -233,7 +233,7 @@ export function describeDriver(name: string, options: ConformanceOptions): void 
         for (const [script, act] of [
           ['sleep 0.3; exit 3', undefined],
           ['sleep 60', 'signal'],
-          ['sleep 0.3', 'withdraw'],
+          ['sleep 60', 'withdraw'],
           ['sleep 60', 'remove'],
         ] as const) {
           const before = await container.run(commandOf(script), ignore);
@@ -242,6 +242,8 @@ export function describeDriver(name: string, options: ConformanceOptions): void 
           });
           if (act === 'signal') await before.signal('TERM');
           if (act === 'withdraw') next?.withdraw();
+          // Without waiting for the one before it.
+          if (act === 'withdraw') await next?.begun.then(() => before.signal('KILL'));
           if (act === 'remove') await container.remove();
           await before.exit.catch(() => undefined);
           expect(next).toBeDefined();

@@ -102,6 +102,8 @@ export interface CommandExit {
     | 'disk-full'
     | undefined;
   readonly durationMs: number;
+  /** True when the command has begun that was made ready after it: nobody had ended it then. */
+  readonly followed?: boolean;
 }
 
 export interface RunningCommand {
@@ -131,9 +133,9 @@ export interface RunningCommand {
 /** A command that begins by itself where the one before it ends with exit code 0. */
 export interface NextCommand {
   /**
-   * Settles when the command before it has ended, before `exit` of that does: the command, which has
-   * begun or is about to, and whose `exit` rejects where `run` would have rejected; undefined when it
-   * did not begin and never will. Never rejects.
+   * Settles when the command before it has ended, before `exit` of that does, or soon after it was
+   * withdrawn: the command, which has begun or is about to, and whose `exit` rejects where `run` would
+   * have rejected; undefined when it did not begin and never will. Never rejects.
    */
   readonly begun: Promise<RunningCommand | undefined>;
   /**
@@ -173,6 +175,11 @@ export interface Container {
    * @throws like `run`
    */
   attach(command: CommandSpec, sink: OutputSink): Promise<Attachment>;
+  /**
+   * Whether a command was started with `keep` under this id, or made ready with it, in whatever
+   * process, and nobody has let go of it: `attach` says what became of that.
+   */
+  knows(id: string): boolean;
   /**
    * Kills whatever runs in it; nothing of it runs any more when this resolves, which takes
    * milliseconds. Its record and files stay until `remove`. Safe to call twice and when it is gone.

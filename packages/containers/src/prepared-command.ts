@@ -34,7 +34,7 @@ export async function prepareAfter(
     slot.giveBack();
     return undefined;
   }
-  const prepared = new PreparedCommand(asked, before.name, slot, begin);
+  const prepared = new PreparedCommand(asked, before, slot, begin);
   try {
     prepared.write();
   } catch {
@@ -49,16 +49,18 @@ export async function prepareAfter(
 class PreparedCommand implements NextCommand, Successor {
   readonly begun: Promise<RunningCommand | undefined>;
   readonly #asked: Asked;
-  readonly #before: string;
+  readonly #before: CommandFollower;
   readonly #slot: TakenSlot;
   readonly #begin: (slot: TakenSlot) => RunningCommand;
   readonly #settled = Promise.withResolvers<RunningCommand | undefined>();
   #isWithdrawn = false;
+  /** Whether it is certain that it never begins. */
+  #isOff = false;
   #isSettled = false;
 
   constructor(
     asked: Asked,
-    before: string,
+    before: CommandFollower,
     slot: TakenSlot,
     begin: (slot: TakenSlot) => RunningCommand,
   ) {
@@ -74,28 +76,45 @@ class PreparedCommand implements NextCommand, Successor {
     const { control, command, request } = this.#asked;
     const { files, fifo } = this.#slot;
     if (command.keep === true) {
-      const prepared: PreparedRecord = { after: this.#before, digest: digestOf(this.#asked) };
+      const prepared: PreparedRecord = { after: this.#before.name, digest: digestOf(this.#asked) };
       control.keepRecord(command.id, files, fifo, prepared);
     }
     control.writeRequest(files.name, request, command.stdin);
-    control.writeNext(this.#before, this.#slot);
+    control.writeNext(this.#before.name, this.#slot);
   }
 
   withdraw(): void {
     if (this.#isWithdrawn || this.#isSettled) return;
     this.#isWithdrawn = true;
-    this.#asked.control.withdrawNext(this.#before);
+    const { control, command, request } = this.#asked;
+    const { name } = this.#slot.files;
+    control.withdrawNext(this.#before.name);
+    if (this.#before.saysNext(name)) return;
+    control.dropRequest(name, command.stdin !== undefined);
+    // The shell says so before it tells the slot, which would find nothing to become.
+    if (!this.#before.saysNext(name)) {
+      this.#isOff = true;
+      this.#dropFiles();
+      this.#settled.resolve(undefined);
+      return;
+    }
+    try {
+      control.rewriteRequest(name, request, command.stdin);
+    } catch {
+      // The slot ends, and the command is started like any other.
+    }
   }
 
-  settle(end: Status | undefined): void {
-    if (this.#isSettled) return;
-    const begins = end !== undefined && this.#begins(end);
+  settle(end: Status | undefined): boolean {
+    if (this.#isSettled) return false;
     // Where nobody knows of the end its shell may still look.
     if (end === undefined) this.withdraw();
-    else this.#asked.control.dropNext(this.#before);
+    else this.#asked.control.dropNext(this.#before.name);
     this.#isSettled = true;
+    const begins = end !== undefined && !this.#isOff && this.#begins(end);
     if (!begins) this.drop();
     this.#settled.resolve(begins ? this.#begin(this.#slot) : undefined);
+    return begins;
   }
 
   /** Whether it has begun with this end, or does now. */
@@ -106,9 +125,14 @@ class PreparedCommand implements NextCommand, Successor {
 
   /** Leaves nothing of it, where nobody will tell its slot. */
   drop(): void {
+    // The same call may have another command by now.
+    if (!this.#isOff) this.#dropFiles();
+    this.#slot.giveBack();
+  }
+
+  #dropFiles(): void {
     const { control, command } = this.#asked;
     control.dropRequest(this.#slot.files.name, command.stdin !== undefined);
     if (command.keep === true) control.dropRecord(command.id);
-    this.#slot.giveBack();
   }
 }

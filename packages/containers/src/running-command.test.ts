@@ -165,3 +165,14 @@ it('knows of a command that was not asked for that nothing of it ran', async () 
   expect(await found).toBe('not-started');
   expect(control.readRecord('c1')).toBeUndefined();
 });
+
+it('counts what it is refused from before it is asked for', async () => {
+  const refusing = { ...host, countRefusals: () => (asked().length > 0 ? 1 : 0) };
+  const command = { id: 'c1', argv: ['true'], env: {}, cwd: '/', stdin: undefined };
+  const starting = runCommand(refusing, control, command, () => undefined);
+  await expect.poll(asked).toEqual([expect.stringMatching(/^run c1 /)]);
+  const [, mark] = /^run c1 \\036(\w+)$/m.exec(said) ?? [];
+  for (const file of ['stdout', 'stderr']) appendFileSync(out(file), `\x1e${mark}`);
+  appendFileSync(out('status'), 'taken\nstarted 7 8\nexit 1\n');
+  expect(await (await starting).exit).toMatchObject({ exitCode: 1, cause: 'process-limit' });
+});

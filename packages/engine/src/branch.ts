@@ -25,9 +25,9 @@ export interface Branch {
  */
 const CALL_LINES_MAX = 2 ** 28;
 
-/** Where lines stand that the call under way writes. */
-export function placeOf(branch: Branch): LinePlace {
-  const { name: author, groups, sequence } = branch;
+/** Where lines stand that a call writes: the one under way when `sequence` is absent. */
+export function placeOf(branch: Branch, sequence: number = branch.sequence): LinePlace {
+  const { name: author, groups } = branch;
   return { stage: branch.stage.stage, groups, author, base: sequence * CALL_LINES_MAX };
 }
 
@@ -60,6 +60,8 @@ export interface Branches {
   /** The branch of a host call; one below a known branch starts as a copy of that. */
   of(name: string): Branch;
   parentOf(branch: Branch): Branch | undefined;
+  /** Whether there is no other branch. */
+  isAlone(branch: Branch): boolean;
   /** Forgets a branch and those below it, and returns them. */
   forget(name: string): readonly Branch[];
 }
@@ -100,6 +102,7 @@ export function createBranches(): Branches {
       const dot = name.lastIndexOf('.');
       return dot === -1 ? undefined : branches.get(name.slice(0, dot));
     },
+    isAlone: (branch) => branches.size === 1 && branches.get(branch.name) === branch,
     forget(name) {
       const forgotten = [...branches.values()].filter(
         (branch) => branch.name === name || branch.name.startsWith(`${name}.`),

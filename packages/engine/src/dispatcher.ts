@@ -2,6 +2,7 @@
 import { RivetError, toRivetError } from '@rivet/base';
 import type { HostCall, LuaHost, LuaValue } from '@rivet/lua';
 import type { Branch } from './branch.ts';
+import type { CommandRequest } from './commands/command-request.ts';
 import type { HostFunction, ModuleCall } from './host-function.ts';
 import type { JobContext } from './job-context.ts';
 import type { RecordedCall } from './journal/replay.ts';
@@ -38,7 +39,25 @@ export function createDispatcher(job: JobContext): LuaHost {
       if (branch.stage.parked) return await never();
       return await performNow(job, branch, { call, fn, shown, recorded });
     },
+    foreseen: (call) => foresee(job, call),
   };
+}
+
+/** Makes a command ready that a script is about to ask for; what is wrong with it the call says. */
+function foresee(job: JobContext, call: HostCall): void {
+  const fn = findHostFunction(call.name);
+  if (fn?.command === undefined) return;
+  const moduleCall = moduleCallOf(job, job.branches.of(call.branch), call, {
+    begunAtMs: undefined,
+    onRecorded: [],
+  });
+  let request: CommandRequest;
+  try {
+    request = fn.command(moduleCall.name, resolveSecrets(call.args, job.secrets));
+  } catch {
+    return;
+  }
+  job.ahead.foreseen(moduleCall, request);
 }
 
 interface NewCall {

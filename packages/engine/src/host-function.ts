@@ -2,6 +2,7 @@
 import { RivetError } from '@rivet/base';
 import type { LuaValue, SourcePosition } from '@rivet/lua';
 import type { Branch } from './branch.ts';
+import type { CommandRequest } from './commands/command-request.ts';
 import type { JobContext } from './job-context.ts';
 import type { OptionsReader, Reader } from './value-readers.ts';
 
@@ -21,7 +22,8 @@ export function optional<T>(name: string, reader: Reader<T>): Parameter<T | unde
   return { name, reader: reader as Reader<T | undefined>, optional: true };
 }
 
-type Arguments<P extends readonly Parameter<unknown>[]> = {
+/** What the parameters take. */
+export type Arguments<P extends readonly Parameter<unknown>[]> = {
   readonly [Index in keyof P]: P[Index] extends Parameter<infer T> ? T : never;
 };
 
@@ -80,6 +82,11 @@ export interface HostFunction {
    */
   readonly interrupted: 'resume' | 'give-up';
   readonly parameters: readonly Parameter<unknown>[];
+  /**
+   * The one command that it runs, when that is all it does: what the arguments ask for.
+   * @throws what calling it with them would
+   */
+  readonly command?: (name: string, args: readonly LuaValue[]) => CommandRequest;
   run(call: ModuleCall, args: readonly LuaValue[]): Promise<Results>;
 }
 
@@ -103,6 +110,7 @@ interface Traits<Args extends readonly unknown[]> {
   readonly replay?: 'nothing' | 'again' | Restore<Args>;
   /** When absent: `give-up` for effects, which may be half done, `resume` for all else. */
   readonly interrupted?: 'resume' | 'give-up';
+  readonly command?: (name: string, ...args: Args) => CommandRequest;
 }
 
 /** Declares a host function: arguments are read by `parameters` before `run` sees them. */
@@ -111,12 +119,14 @@ export function hostFunction<const P extends readonly Parameter<unknown>[]>(
   run: (call: ModuleCall, ...args: Arguments<P>) => Results | Promise<Results>,
   traits: Traits<Arguments<P>> = {},
 ): HostFunction {
-  const { effect = false, replay = 'nothing' } = traits;
+  const { effect = false, replay = 'nothing', command } = traits;
+  const read = (name: string, args: readonly LuaValue[]): Arguments<P> =>
+    readArguments(name, parameters, args) as Arguments<P>;
   const restore =
     typeof replay === 'string'
       ? replay
       : (call: ModuleCall, results: Results, args: readonly LuaValue[]) =>
-          replay(call, results, ...(readArguments(call.name, parameters, args) as Arguments<P>));
+          replay(call, results, ...read(call.name, args));
   return {
     public: traits.public ?? true,
     effect,
@@ -124,8 +134,11 @@ export function hostFunction<const P extends readonly Parameter<unknown>[]>(
     replay: restore,
     interrupted: traits.interrupted ?? (effect ? 'give-up' : 'resume'),
     parameters,
+    ...(command === undefined
+      ? {}
+      : { command: (name, args) => command(name, ...read(name, args)) }),
     async run(call, args) {
-      return await run(call, ...(readArguments(call.name, parameters, args) as Arguments<P>));
+      return await run(call, ...read(call.name, args));
     },
   };
 }

@@ -20,7 +20,7 @@ export {
 export { type ConditionForecast, forecastConditions } from './mock/forecast.ts';
 export { type CaseReport, runTestFile, type TestFileOptions } from './mock/run-test-file.ts';
 export { createTestedPipelines, type TestedPipelines } from './mock/tested-pipelines.ts';
-export { coreModules, globalAliases } from './modules/registry.ts';
+export { coreModules, expectedAnswers, globalAliases } from './modules/registry.ts';
 export { checkSecretSize, createRedactor } from './redaction/redactor.ts';
 export { secretForms } from './redaction/secret-forms.ts';
 export type { JobResume, LineSource } from './resume.ts';

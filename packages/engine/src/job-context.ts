@@ -3,6 +3,7 @@ import type { Logger, RivetError } from '@rivet/base';
 import type { PipelineDefinition } from '@rivet/protocol';
 import type { Branches } from './branch.ts';
 import type { Clock } from './clock.ts';
+import type { RunAhead } from './commands/run-ahead.ts';
 import type { JobImages } from './containers/job-images.ts';
 import type { JobWorkspace } from './fs/job-workspace.ts';
 import type { HttpAccess } from './http/http-access.ts';
@@ -33,6 +34,7 @@ export interface JobContext {
   readonly workspace: JobWorkspace;
   readonly yaml: YamlProcess;
   readonly branches: Branches;
+  readonly ahead: RunAhead;
   readonly images: JobImages;
   readonly http: HttpAccess;
   readonly secrets: JobSecrets;

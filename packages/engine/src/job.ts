@@ -94,6 +94,11 @@ export interface JobHost {
   readonly confirmed?: Promise<void> | undefined;
   /** Whether containers that are certain to be needed are started before they are. */
   readonly earlyStart?: boolean;
+  /**
+   * Whether a command that is certain to come next is made ready while the one before it runs, and
+   * begins when that has succeeded.
+   */
+  readonly runAhead?: boolean;
   /** What earlier jobs of the pipeline did; each stage counts as new when absent. */
   readonly stageNeeds?: StageNeeds;
   /** 32 bytes that the attempt has in every process: they seal what its journal keeps of secrets. */

@@ -2,7 +2,13 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { attemptLabels, createPodmanDriver, LABEL_JOB } from '@rivet/containers';
+import {
+  attemptLabels,
+  createPodmanDriver,
+  decorateContainer,
+  decorateDriver,
+  LABEL_JOB,
+} from '@rivet/containers';
 import { createLuaEngine } from '@rivet/lua';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import { type RecordedJob, type RecordOptions, recordJob } from './testing/job-recorder.ts';
@@ -50,6 +56,41 @@ describe.concurrent('a job in real containers', () => {
     expect(job.outcome.state).toBe('canceled');
     expect(job.stages).toEqual({ s: 'canceled', clean: 'succeeded' });
     expect(text(job)).toMatch(/\nclean$/);
+  });
+
+  it('has each command once and in order, those that begin before they are asked for too', async () => {
+    let asked = 0;
+    const counting = decorateDriver(driver, {
+      async start(spec, signal) {
+        const container = await driver.start(spec, signal);
+        return decorateContainer(container, {
+          run(command, sink) {
+            asked += 1;
+            return container.run(command, sink);
+          },
+        });
+      },
+    });
+    const job = await run(
+      `{ name = "s", script = function()
+          local codes = {}
+          for count = 1, 8 do
+            codes[count] = process.run({ "sh", "-c", "sleep 0.3; echo number " .. count .. " >> all; tail -n 1 all" }).exit_code
+          end
+          output.set("codes", codes)
+          local failed = process.run({ "sh", "-c", "sleep 0.3; exit 3" })
+          if failed.exit_code == 0 then process.run({ "echo", "never" }) end
+          process.run({ "sh", "-c", "wc -l < all" })
+        end }`,
+      { driver: counting },
+    );
+    expect(job.outcome).toEqual({ state: 'succeeded' });
+    expect(job.outputs.get('codes')).toEqual(new Array(8).fill(0));
+    const printed = job.lines.filter(({ stream }) => stream === 'stdout').map((line) => line.text);
+    const numbers = [1, 2, 3, 4, 5, 6, 7, 8].map((count) => `number ${count}`);
+    expect(printed).toEqual([...numbers, '8']);
+    // On a busy machine some are asked for as ever.
+    expect(asked).toBeLessThan(10);
   });
 
   it('whose image does not exist fails with one clear sentence', async () => {

@@ -6,6 +6,7 @@ import { renderLuaError } from '@rivet/lua';
 import type { JobOutcome, PipelineDefinition } from '@rivet/protocol';
 import { createBranches } from './branch.ts';
 import { type Clock, systemClock } from './clock.ts';
+import { createRunAhead } from './commands/run-ahead.ts';
 import { createJobContainers, type JobContainers } from './containers/job-containers.ts';
 import { createJobImages, type JobImages } from './containers/job-images.ts';
 import { createDispatcher } from './dispatcher.ts';
@@ -102,6 +103,7 @@ class Attempt {
     const calls: LuaHost = {
       call: (call) =>
         dispatcher?.call(call) ?? Promise.reject(new Error('a host call during the evaluation')),
+      foreseen: (call) => dispatcher?.foreseen?.(call),
     };
     this.#scripts = createScriptHolder(() =>
       openScript(this.#spec, this.#host, calls, this.#startedAtMs),
@@ -212,6 +214,7 @@ class Attempt {
       workspace: createJobWorkspace(this.#host.workspace),
       yaml: this.#yaml,
       branches: createBranches(),
+      ahead: createRunAhead(this.#host.runAhead === true),
       images: this.#images,
       http: createHttpAccess(this.#host.workspace, this.#host.http),
       secrets,

@@ -10,7 +10,7 @@ import {
 import type { PipelineDefinition } from '@rivet/protocol';
 import type { JobHost, JobSpec } from './job.ts';
 import { jobFields } from './modules/job.ts';
-import { coreModules, globalAliases } from './modules/registry.ts';
+import { coreModules, expectedAnswers, globalAliases } from './modules/registry.ts';
 
 export interface Script {
   readonly definition: PipelineDefinition;
@@ -33,6 +33,7 @@ export async function openScript(
     modules: coreModules(jobFields(spec, startedAtMs)),
     globals: globalAliases,
     host: calls,
+    ...(host.runAhead === true ? { expected: expectedAnswers } : {}),
     limits: host.limits.lua,
     seed: spec.id,
   });

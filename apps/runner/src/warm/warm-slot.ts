@@ -1,6 +1,11 @@
 // A directory with a started container that nobody has used: the next job that fits takes both.
 import { join } from 'node:path';
-import { type Container, type ContainerSpec, decorateContainer } from '@rivet/containers';
+import {
+  type CommandSpec,
+  type Container,
+  type ContainerSpec,
+  changeCommands,
+} from '@rivet/containers';
 import type { AttemptDirectory } from '../state-directory.ts';
 import { type WarmKey, warmKeyText } from './warm-key.ts';
 
@@ -88,8 +93,9 @@ export function keyOfSpec(spec: ContainerSpec, workspace: string): WarmKey | und
 
 /** Commands get the variables of the container that was asked for. */
 function withEnvironment(container: Container, { env }: ContainerSpec): Container {
-  return decorateContainer(container, {
-    warm: true,
-    run: (command, sink) => container.run({ ...command, env: { ...env, ...command.env } }, sink),
+  const complete = (command: CommandSpec): CommandSpec => ({
+    ...command,
+    env: { ...env, ...command.env },
   });
+  return changeCommands(container, complete, { warm: true });
 }

@@ -229,7 +229,8 @@ class FakeContainer implements Container {
     const outcome = await this.#script(scripted);
     // The container may be gone already.
     await Promise.race([this.#ending.promise, Promise.resolve()]);
-    const process = new FakeProcess(command, outcome, pid, this.#clock);
+    const successor = new FakeSuccessor((next, nextSink) => this.run(next, nextSink));
+    const process = new FakeProcess(command, outcome, pid, this.#clock, successor);
     if (command.keep === true) this.#kept.set(command.id, process);
     return this.#follow(command.id, process, sink);
   }
@@ -242,8 +243,10 @@ class FakeContainer implements Container {
 
   #follow(id: string, process: FakeProcess, sink: OutputSink): RunningCommand {
     const ended = Promise.race([process.follow(sink), this.#ending.promise]);
-    const successor = new FakeSuccessor((command, sink) => this.run(command, sink));
-    const exit = ended.finally(() => successor.settle(ended));
+    const { successor } = process;
+    const exit = ended
+      .finally(() => successor.settle(ended))
+      .then(async (end) => ({ ...end, followed: await successor.settle(ended) }));
     exit.catch(() => undefined);
     return {
       id,
@@ -256,6 +259,10 @@ class FakeContainer implements Container {
       forget: () => void this.#kept.delete(id),
       prepareNext: async (command, sink) => successor.prepare(command, sink),
     };
+  }
+
+  knows(id: string): boolean {
+    return this.#kept.has(id);
   }
 
   async kill(): Promise<void> {
@@ -287,6 +294,7 @@ const realClock: FakeClock = {
 /** What a command does, whoever follows it. */
 class FakeProcess {
   readonly pid: number | undefined;
+  readonly successor: FakeSuccessor;
   readonly #outcome: FakeOutcome;
   readonly #clock: FakeClock;
   readonly #startedAt: number;
@@ -298,7 +306,9 @@ class FakeProcess {
     outcome: FakeOutcome | undefined,
     pid: number,
     clock: FakeClock,
+    successor: FakeSuccessor,
   ) {
+    this.successor = successor;
     this.#clock = clock;
     this.#startedAt = clock.now();
     this.pid = outcome === undefined ? undefined : pid;

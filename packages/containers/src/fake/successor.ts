@@ -18,6 +18,7 @@ export class FakeSuccessor {
   readonly #run: Run;
   readonly #begun = Promise.withResolvers<RunningCommand | undefined>();
   #prepared: Prepared | undefined;
+  #settled: Promise<boolean> | undefined;
   /** Whether nothing can be made ready any more, and what was does not begin. */
   #isWithdrawn = false;
 
@@ -34,15 +35,25 @@ export class FakeSuccessor {
 
   withdraw(): void {
     this.#isWithdrawn = true;
+    if (this.#settled === undefined) this.#begun.resolve(undefined);
   }
 
-  /** To be called when the command before it has ended; never rejects. */
-  async settle(ended: Promise<CommandExit>): Promise<void> {
+  /**
+   * To be called when the command before it has ended: whether it begins. Never rejects. Several
+   * may follow the command before, one after the other.
+   */
+  settle(ended: Promise<CommandExit>): Promise<boolean> {
     const prepared = this.#isWithdrawn ? undefined : this.#prepared;
-    this.withdraw();
+    this.#isWithdrawn = true;
+    this.#settled ??= this.#settle(ended, prepared);
+    return this.#settled;
+  }
+
+  async #settle(ended: Promise<CommandExit>, prepared: Prepared | undefined): Promise<boolean> {
     const code = await ended.then(({ exitCode }) => exitCode).catch(() => undefined);
-    if (prepared === undefined || code !== 0) this.#begun.resolve(undefined);
-    else this.#begun.resolve(await this.#begin(prepared));
+    const begins = prepared !== undefined && code === 0;
+    this.#begun.resolve(begins ? await this.#begin(prepared) : undefined);
+    return begins;
   }
 
   /** What cannot start says so by its exit. */

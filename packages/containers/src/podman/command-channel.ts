@@ -33,6 +33,8 @@ export interface CommandChannel {
   run(host: CommandHost, command: CommandSpec, sink: OutputSink): Promise<RunningCommand>;
   /** See `Container.attach`. */
   attach(host: CommandHost, command: CommandSpec, sink: OutputSink): Promise<Attachment>;
+  /** See `Container.knows`. */
+  knows(id: string): boolean;
   /** Tells the file of the agent from whatever the container puts in its place; 0 without one. */
   readonly agentInode: number;
   /** Lets go of what it holds open; all its commands have ended. */
@@ -72,6 +74,7 @@ function agentChannel(control: ControlDirectory): CommandChannel {
     moved: (path) => control.moved(path),
     run: (host, command, sink) => runCommand(host, control, command, sink),
     attach: (host, command, sink) => attachCommand(host, control, command, sink),
+    knows: (id) => control.readRecord(id) !== undefined,
     agentInode: control.agentInode,
     close: () => control.close(),
   };

@@ -78,6 +78,10 @@ export class PodmanContainer implements Container {
     return await this.#begin((host) => this.#options.channel.attach(host, command, sink));
   }
 
+  knows(id: string): boolean {
+    return this.#options.channel.knows(id);
+  }
+
   async #begin<T extends Attachment>(action: (host: CommandHost) => Promise<T>): Promise<T> {
     if (this.#ending) {
       throw RivetError.of('RIVET_CONTAINER_LOST', { container: this.name, reason: REMOVED });

@@ -50,6 +50,7 @@ export async function createExecChannel(
       ),
     // Its output went to a process that is no more.
     attach: async () => 'unknown',
+    knows: () => false,
     agentInode: 0,
     close: async () => {},
   };

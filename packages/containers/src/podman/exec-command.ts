@@ -202,6 +202,7 @@ class ExecFollower implements RunningCommand {
         exitCode,
         durationMs: endedAt - this.#startedAt,
         refusedBefore: this.#refusedBefore,
+        followed: false,
       });
     }
     if (failed === 'cwd') {

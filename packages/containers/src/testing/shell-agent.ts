@@ -79,6 +79,7 @@ export async function startShellAgent(
 
 /** In a container the kernel ends what the agent leaves; here its subshells are found and ended. */
 async function killRest(path: string): Promise<void> {
+  let looks = 0;
   const nothingIsLeft = async (): Promise<boolean> => {
     const rest: string[] = [];
     for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
@@ -86,7 +87,9 @@ async function killRest(path: string): Promise<void> {
       if (command.includes(path)) rest.push(pid);
     }
     for (const pid of rest) process.kill(Number(pid), 'SIGKILL');
-    return rest.length === 0;
+    looks = rest.length === 0 ? looks + 1 : 0;
+    // One that ended just after it had started another has no command line any more.
+    return looks === 3;
   };
   await vi.waitUntil(() => nothingIsLeft().catch(() => false), { timeout: 30_000, interval: 50 });
 }

@@ -48,7 +48,8 @@ export async function adoptedContainerFor(
   return found && ownContainer(call, found.container, found.besides);
 }
 
-function needsOwn({ limits, readonly }: CommandRequest): boolean {
+/** Whether a command runs in a container of its own, beside the innermost one. */
+export function needsOwn({ limits, readonly }: CommandRequest): boolean {
   return Object.keys(limits).length > 0 || readonly;
 }
 

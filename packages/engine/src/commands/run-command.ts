@@ -1,7 +1,7 @@
 // Runs a command to its end: output, timeout, cancellation, and what its exit means.
 import { RivetError } from '@rivet/base';
 import type { CommandExit } from '@rivet/containers';
-import type { LuaRecord, LuaValue } from '@rivet/lua';
+import type { ExpectedAnswer, LuaRecord, LuaValue } from '@rivet/lua';
 import { lineOf } from '../branch.ts';
 import type { ModuleCall } from '../host-function.ts';
 import type { CommandOutput } from './command-output.ts';
@@ -64,6 +64,8 @@ async function waitForEnd(
     const exit = await Promise.race([started.exit, interrupted.promise]);
     signal.throwIfAborted();
     if (started.output.overflow !== undefined) throw started.output.overflow;
+    // It had succeeded before it was stopped.
+    if (exit.followed === true) timedOut = false;
     return {
       exitCode: timedOut ? TIMED_OUT_EXIT_CODE : exit.exitCode,
       durationMs: exit.durationMs,
@@ -142,6 +144,12 @@ function commandFailed(request: CommandRequest, result: CommandResult): RivetErr
     exit_code: result.exitCode,
   });
 }
+
+/** What `resultRecord` makes of a command that succeeded and of which nothing was captured. */
+export const SUCCESS: ExpectedAnswer = {
+  fields: { exit_code: 0, timed_out: false },
+  integers: ['duration_ms'],
+};
 
 /** The result as the script sees it; `stdout` and `stderr` only where they were captured. */
 export function resultRecord(result: CommandResult): LuaRecord {

@@ -44,11 +44,16 @@ export async function startCommand(
 ): Promise<StartedCommand> {
   const { branch } = call;
   branch.stage.policy.checkCommand(request.argv[0] ?? '');
+  const ready = await call.job.ahead.take(call, request);
+  if (ready !== undefined) return ready;
   const place = await containerOf(call, request);
   try {
     await provideSecretFiles(call, place.container);
     branch.signal.throwIfAborted();
-    return await followIn(call, request, place, announced(call, request, place.container));
+    const begin = announced(call, request, place.container);
+    const started = await followIn(call, request, place, begin);
+    call.job.ahead.running(call, request, place, started);
+    return started;
   } catch (error) {
     await place.release();
     throw error;
@@ -60,11 +65,7 @@ export async function startCommand(
  * need not wait for the line.
  */
 function announced(call: ModuleCall, request: CommandRequest, container: Container): Begin {
-  let said: Promise<void> | undefined;
-  const announce = (): Promise<void> => {
-    said ??= call.job.log.write(lineOf(call.branch, 'info'), `$ ${request.shown}`);
-    return said;
-  };
+  const announce = announcement(call, request);
   return async (command, sink) => {
     setImmediate(announce);
     try {
@@ -75,6 +76,15 @@ function announced(call: ModuleCall, request: CommandRequest, container: Contain
     } finally {
       await announce();
     }
+  };
+}
+
+/** Says in the log that a command begins, however often it is called. */
+export function announcement(call: ModuleCall, request: CommandRequest): () => Promise<void> {
+  let said: Promise<void> | undefined;
+  return () => {
+    said ??= call.job.log.write(lineOf(call.branch, 'info'), `$ ${request.shown}`);
+    return said;
   };
 }
 
@@ -94,7 +104,9 @@ async function beginIn(
   command: CommandSpec,
   sink: OutputSink,
 ): Promise<RunningCommand> {
-  if (call.begunAtMs === undefined) return await container.run(command, sink);
+  // An earlier process may have made a command ready that its journal has no word of.
+  const isLeft = call.job.replay !== undefined && container.knows(command.id);
+  if (call.begunAtMs === undefined && !isLeft) return await container.run(command, sink);
   const found = await container.attach(command, sink);
   if (found === 'not-started') return await container.run(command, sink);
   if (found === 'unknown') {
@@ -132,16 +144,18 @@ export async function adoptCommand(
 
 const NOT_THERE = new Error('the command is not there any more');
 
-type Begin = (command: CommandSpec, sink: OutputSink) => Promise<RunningCommand>;
+/** How a command comes to run. */
+export type Begin = (command: CommandSpec, sink: OutputSink) => Promise<RunningCommand>;
 
-async function followIn(
+/** Starts a command by `begin`, and takes what it prints to the log. */
+export async function followIn(
   call: ModuleCall,
   request: CommandRequest,
   { endsWith, release }: CommandContainer,
   begin: Begin,
 ): Promise<StartedCommand> {
   const { job, branch } = call;
-  const place = { ...placeOf(branch), log: job.log };
+  const place = { ...placeOf(branch, call.sequence), log: job.log };
   if (request.detached) {
     // The calls that follow print their lines between those of the command.
     place.author = `${branch.name}#${call.sequence}`;

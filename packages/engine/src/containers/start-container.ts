@@ -3,7 +3,12 @@ import { createHash, randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isRivetError, RivetError } from '@rivet/base';
-import { type Container, type ContainerSpec, decorateContainer } from '@rivet/containers';
+import {
+  type CommandSpec,
+  type Container,
+  type ContainerSpec,
+  changeCommands,
+} from '@rivet/containers';
 import type { PipelineDefinition } from '@rivet/protocol';
 import { WORKSPACE } from '../commands/command-request.ts';
 import type { JobHost, JobSpec } from '../job.ts';
@@ -208,8 +213,11 @@ function withDirectory(
   controlDirectory: string,
   env: Readonly<Record<string, string>>,
 ): Container {
-  return decorateContainer(container, {
-    run: (command, sink) => container.run({ ...command, env: { ...env, ...command.env } }, sink),
+  const complete = (command: CommandSpec): CommandSpec => ({
+    ...command,
+    env: { ...env, ...command.env },
+  });
+  return changeCommands(container, complete, {
     async remove() {
       await container.remove();
       await rm(controlDirectory, { recursive: true, force: true });

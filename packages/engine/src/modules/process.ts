@@ -1,11 +1,11 @@
 // The module `process`: commands in the innermost container of the calling branch.
 import { asRecord, type LuaValue } from '@rivet/lua';
 import {
+  type CommandRequest,
   commandRequest,
   programArguments,
   runOptions,
   shOptions,
-  showCommand,
   showScript,
   spawnOptions,
 } from '../commands/command-request.ts';
@@ -13,10 +13,13 @@ import { type CommandResult, resultRecord, runCommand } from '../commands/run-co
 import { lostSpawned, trackSpawned } from '../commands/spawned-command.ts';
 import { adoptCommand, startCommand, untilStarted } from '../commands/start-command.ts';
 import {
+  type Arguments,
+  type HostFunction,
   type HostModule,
   hostFunction,
   type ModuleCall,
   optional,
+  type Parameter,
   required,
 } from '../host-function.ts';
 import { argument, integer, listOf, text } from '../value-readers.ts';
@@ -69,34 +72,38 @@ async function restoreSpawned(
   call.branch.stage.spawned.set(Number(id), command);
 }
 
-const run = hostFunction(
-  [commandList, required('options', runOptions)],
-  async (call, list, given) => {
-    const program = programArguments(call.name, list, given);
-    const request = commandRequest(call.name, program, given, { check: false });
-    return commandResults(call, await runCommand(call, request), request.shown);
-  },
-  {
-    effect: true,
-    interrupted: 'resume',
-    replay: (call, results, list, given) =>
-      restoreResults(call, results, showCommand(programArguments(call.name, list, given))),
-  },
+/** A function that runs one command to its end and does nothing else. */
+function commandFunction<const P extends readonly Parameter<unknown>[]>(
+  parameters: P,
+  command: (name: string, ...args: Arguments<P>) => CommandRequest,
+): HostFunction {
+  return hostFunction(
+    parameters,
+    async (call, ...args) => {
+      const request = command(call.name, ...args);
+      return commandResults(call, await runCommand(call, request), request.shown);
+    },
+    {
+      effect: true,
+      interrupted: 'resume',
+      replay: (call, results, ...args) =>
+        restoreResults(call, results, command(call.name, ...args).shown),
+      command,
+    },
+  );
+}
+
+const run = commandFunction([commandList, required('options', runOptions)], (name, list, given) =>
+  commandRequest(name, programArguments(name, list, given), given, { check: false }),
 );
 
-const sh = hostFunction(
+const sh = commandFunction(
   [required('script', text), optional('options', shOptions)],
-  async (call, script, given = {}) => {
-    const argv = ['sh', '-eu', '-c', script];
-    const defaults = { check: true, shown: showScript(script) };
-    const request = commandRequest(call.name, argv, given, defaults);
-    return commandResults(call, await runCommand(call, request), request.shown);
-  },
-  {
-    effect: true,
-    interrupted: 'resume',
-    replay: (call, results, script) => restoreResults(call, results, showScript(script)),
-  },
+  (name, script, given = {}) =>
+    commandRequest(name, ['sh', '-eu', '-c', script], given, {
+      check: true,
+      shown: showScript(script),
+    }),
 );
 
 /** How long process.spawn waits for the process id of what it started, in milliseconds. */

@@ -1,5 +1,6 @@
 // The modules of the Lua surface, in the order in which the reference shows them.
-import type { LuaModuleSpec, LuaValue } from '@rivet/lua';
+import type { LuaModuleSpec, LuaProgram, LuaValue } from '@rivet/lua';
+import { SUCCESS } from '../commands/run-command.ts';
 import type { HostFunction, HostModule } from '../host-function.ts';
 import { containerModule } from './container.ts';
 import { fsModule } from './fs.ts';
@@ -44,6 +45,11 @@ const hostFunctions: ReadonlyMap<string, HostFunction> = new Map(
 export function findHostFunction(name: string): HostFunction | undefined {
   return hostFunctions.get(name);
 }
+
+/** What functions that run one command are taken to be answered with, by name. */
+export const expectedAnswers: LuaProgram['expected'] = Object.fromEntries(
+  [...hostFunctions].filter(([, fn]) => fn.command !== undefined).map(([name]) => [name, SUCCESS]),
+);
 
 /**
  * The modules as the Lua VM takes them.

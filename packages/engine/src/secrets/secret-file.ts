@@ -106,6 +106,11 @@ export async function provideSecretFiles(
   }
 }
 
+/** Whether a container lacks files of the stage, which the next command in it is given. */
+export function lacksSecretFiles(stage: StageRun, container: string): boolean {
+  return stage.secretFiles.some((file) => file.everywhere && !file.containers.has(container));
+}
+
 /** A container is removed, and what it holds with it. */
 export function forgetContainer(stage: StageRun, name: string): void {
   for (const file of stage.secretFiles) file.containers.delete(name);

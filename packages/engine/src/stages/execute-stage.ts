@@ -62,6 +62,7 @@ export async function executeStage(
     watch.stop();
     leave();
     run.parked = true;
+    await job.ahead.settle(run);
     // Branches below it may still be there when its script was left where it is.
     await settle(job, run, job.branches.forget(call.branch));
   }
@@ -94,6 +95,7 @@ async function callScript(
   const place = { name: stage.name, run: run.run, branch };
   const made = containers.forStage(place, stageContainers(job, stage, run.policy));
   job.branches.open(branch, run, made);
+  await job.ahead.makeRoom();
   run.signal.throwIfAborted();
   const ended = vm.call(fn, [], { branch, results: 'truth' });
   const [truth] = await Promise.race([ended, stopDeadline(job, run)]);

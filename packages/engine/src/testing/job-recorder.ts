@@ -90,6 +90,7 @@ export async function recordJob(options: RecordOptions): Promise<RecordedJob> {
     defaultImage: 'localhost/rivet/base:latest',
     policy: {},
     secrets: noSecrets,
+    runAhead: true,
     limits: { ...LIMITS, ...options.limits },
     observer: {
       async line(line) {

@@ -149,24 +149,18 @@ function mortalDriver(
   death: AbortSignal,
 ): ContainerDriver {
   const mortal = (container: Container): Container => {
-    const sinkOf =
-      (words: string, to: OutputSink): OutputSink =>
-      async (stream, bytes) => {
-        moment(`output of ${words}`);
-        await to(stream, bytes);
-      };
     return decorateContainer(container, {
       async run(command, sink) {
         const words = command.argv.join(' ');
         moment(`run ${words}`);
-        const running = await container.run(command, sinkOf(words, sink));
+        const running = await container.run(command, sinkOf(words, moment, sink));
         moment(`ran ${words}`);
         return mortalCommand(running, words, moment, death);
       },
       async attach(command, sink) {
         const words = command.argv.join(' ');
         moment(`attach ${words}`);
-        const found = await container.attach(command, sinkOf(words, sink));
+        const found = await container.attach(command, sinkOf(words, moment, sink));
         return typeof found === 'string' ? found : mortalCommand(found, words, moment, death);
       },
       kill: async () => void (death.aborted || (await container.kill())),
@@ -188,6 +182,13 @@ function mortalDriver(
     removeLabelled: async (labels) => (death.aborted ? 0 : await driver.removeLabelled(labels)),
     removeTree: async () => {},
   });
+}
+
+function sinkOf(words: string, moment: Moment, to: OutputSink): OutputSink {
+  return async (stream, bytes) => {
+    moment(`output of ${words}`);
+    await to(stream, bytes);
+  };
 }
 
 function mortalCommand(
@@ -217,6 +218,18 @@ function mortalCommand(
       moment(`signaled ${name}`);
     },
     forget: () => void (death.aborted || running.forget()),
-    prepareNext: async () => undefined,
+    async prepareNext(command, sink) {
+      const next = command.argv.join(' ');
+      moment(`prepare ${next}`);
+      const prepared = await running.prepareNext(command, sinkOf(next, moment, sink));
+      moment(`prepared ${next}`);
+      if (prepared === undefined) return undefined;
+      const begun = Promise.race([prepared.begun, killed]).then((command) => {
+        if (command !== undefined) moment(`ran ${next}`);
+        return command && mortalCommand(command, next, moment, death);
+      });
+      begun.catch(() => {});
+      return { begun, withdraw: () => void (death.aborted || prepared.withdraw()) };
+    },
   };
 }

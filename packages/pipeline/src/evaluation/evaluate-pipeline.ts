@@ -32,6 +32,8 @@ export interface EvaluationOptions {
    * Performs the host calls of stage functions later on; while evaluating, every call is refused.
    */
   readonly host?: LuaHost;
+  /** What host calls are taken to be answered with; see `LuaProgram.expected`. */
+  readonly expected?: LuaProgram['expected'];
   /** Those of creation (`CREATION_LIMITS`) when absent. */
   readonly limits?: LuaLimits;
   /** `math.random` is seeded from it. */
@@ -126,6 +128,7 @@ export function programOf(bundle: PipelineBundle, options: EvaluationOptions): L
     seed: options.seed ?? '',
     env: options.env ?? {},
     ...(options.globals === undefined ? {} : { globals: options.globals }),
+    ...(options.expected === undefined ? {} : { expected: options.expected }),
   };
 }
 
