@@ -12,6 +12,7 @@ import {
   fstatSync,
   openSync,
   readSync,
+  renameSync,
   unlinkSync,
   writeSync,
 } from 'node:fs';
@@ -137,6 +138,20 @@ export function writeInputFile(path: string, content: string | Uint8Array): void
     for (let from = 0; from < bytes.length; ) from += writeSync(fd, bytes, from);
   } finally {
     closeSync(fd);
+  }
+}
+
+/** Writes such a file in the place of another: whoever reads it meets the whole of one of them. */
+export function replaceInputFile(path: string, content: string | Uint8Array): void {
+  const made = `${path}.new`;
+  // A process that was killed may have left one.
+  removeFile(made);
+  try {
+    writeInputFile(made, content);
+    renameSync(made, path);
+  } catch (error) {
+    removeFile(made);
+    throw error;
   }
 }
 

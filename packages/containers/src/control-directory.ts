@@ -6,7 +6,6 @@
 // reach it. A later process takes only the very file that was made, by its inode.
 
 import { randomUUID } from 'node:crypto';
-import { renameSync } from 'node:fs';
 import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -20,6 +19,7 @@ import {
   type OutputFileName,
   removeFile,
   reopenCommandFiles,
+  replaceInputFile,
   writeInputFile,
 } from './command-files.ts';
 import {
@@ -217,13 +217,8 @@ export class ControlDirectory {
 
   /** The same again, where it is not known whether all of it was written. */
   rewriteRequest(name: string, request: string, stdin: Uint8Array | undefined): void {
-    const again = `${name}.again`;
-    removeFile(this.#input(again, 'stdin'));
-    removeFile(this.#input(again, 'request'));
-    this.writeRequest(again, request, stdin);
-    // Whoever reads it now meets the whole of it.
-    if (stdin !== undefined) renameSync(this.#input(again, 'stdin'), this.#input(name, 'stdin'));
-    renameSync(this.#input(again, 'request'), this.#input(name, 'request'));
+    if (stdin !== undefined) replaceInputFile(this.#input(name, 'stdin'), stdin);
+    replaceInputFile(this.#input(name, 'request'), request);
   }
 
   /** Keeps what another process needs to follow the command; to be called before it is asked for. */

@@ -3,9 +3,9 @@
 //
 // It stays until that exit was heard of: a shell that has found it and then cannot read it would
 // end. What is not to begin any more is replaced by nothing.
-import { readdirSync, renameSync, truncateSync } from 'node:fs';
+import { readdirSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
-import { removeFile, writeInputFile } from './command-files.ts';
+import { removeFile, replaceInputFile } from './command-files.ts';
 
 const END = '.next';
 
@@ -21,14 +21,14 @@ export function writeNext(directory: string, before: string, { name, fifo }: Nex
     // Both are the runner's own; a shell reads them.
     if (!/^[A-Za-z0-9_.-]+$/.test(word)) throw new Error(`no name of a slot: ${word}`);
   }
-  replace(join(directory, before + END), `rivet_next=${name} rivet_fifo=${fifo}\n`);
+  replaceInputFile(join(directory, before + END), `rivet_next=${name} rivet_fifo=${fifo}\n`);
 }
 
 /** Nothing is to begin; never throws. */
 export function clearNext(directory: string, before: string): void {
   const path = join(directory, before + END);
   try {
-    replace(path, '');
+    replaceInputFile(path, '');
   } catch {
     empty(path);
   }
@@ -52,17 +52,4 @@ export function leftNext(directory: string): readonly string[] {
   return readdirSync(directory).flatMap((name) =>
     name.endsWith(END) ? [name.slice(0, -END.length)] : [],
   );
-}
-
-function replace(path: string, text: string): void {
-  const made = `${path}.new`;
-  // A process that was killed may have left one.
-  removeFile(made);
-  try {
-    writeInputFile(made, text);
-    renameSync(made, path);
-  } catch (error) {
-    removeFile(made);
-    throw error;
-  }
 }
