@@ -1,10 +1,10 @@
 // Whatever brings a command into a container passes what stands before it.
 import { expect, it } from 'vitest';
-import { changeCommands } from './decorate.ts';
+import { withVariables } from './decorate.ts';
 import type { CommandSpec } from './driver.ts';
 import { createFakeDriver } from './fake/driver.ts';
 
-it('a container whose commands are changed is given no other, however they begin', async () => {
+it('commands are given the variables of their container, however they begin', async () => {
   const driver = createFakeDriver({ commands: () => ({ delayMs: 20 }) });
   const spec = {
     name: 'one',
@@ -19,10 +19,7 @@ it('a container whose commands are changed is given no other, however they begin
     privileged: false,
     controlDirectory: '/nowhere',
   };
-  const container = changeCommands(await driver.start(spec as never), (command) => ({
-    ...command,
-    env: { OF_JOB: '1', ...command.env },
-  }));
+  const container = withVariables(await driver.start(spec as never), { OF_JOB: '1' });
   const command = (id: string): CommandSpec => ({
     id,
     argv: [id],

@@ -18,27 +18,27 @@ export function decorateContainer(container: Container, changes: Partial<Contain
   };
 }
 
-/** The same container, which is given what `change` makes of each command. */
-export function changeCommands(
+/** The same container with `changes`; its commands get `env` under their own variables. */
+export function withVariables(
   container: Container,
-  change: (command: CommandSpec) => CommandSpec,
+  env: Readonly<Record<string, string>>,
   changes: Partial<Container> = {},
 ): Container {
+  const complete: Complete = (command) => ({ ...command, env: { ...env, ...command.env } });
   return decorateContainer(container, {
-    run: async (command, sink) => followed(await container.run(change(command), sink), change),
+    run: async (command, sink) => followed(await container.run(complete(command), sink), complete),
     async attach(command, sink) {
-      const found = await container.attach(change(command), sink);
-      return typeof found === 'string' ? found : followed(found, change);
+      const found = await container.attach(complete(command), sink);
+      return typeof found === 'string' ? found : followed(found, complete);
     },
     ...changes,
   });
 }
 
-/** The same command: what is to begin after it is changed, too. */
-function followed(
-  running: RunningCommand,
-  change: (command: CommandSpec) => CommandSpec,
-): RunningCommand {
+type Complete = (command: CommandSpec) => CommandSpec;
+
+/** The same command: what is to begin after it is completed, too. */
+function followed(running: RunningCommand, complete: Complete): RunningCommand {
   return {
     id: running.id,
     get pid() {
@@ -48,10 +48,10 @@ function followed(
     signal: (name) => running.signal(name),
     forget: () => running.forget(),
     async prepareNext(command, sink) {
-      const next = await running.prepareNext(change(command), sink);
+      const next = await running.prepareNext(complete(command), sink);
       if (next === undefined) return undefined;
       return {
-        begun: next.begun.then((begun) => begun && followed(begun, change)),
+        begun: next.begun.then((begun) => begun && followed(begun, complete)),
         withdraw: () => next.withdraw(),
       };
     },

@@ -1,6 +1,6 @@
 // Containers: the driver contract, its implementations, and the stack that a branch of a job works
 // in.
-export { changeCommands, decorateContainer, decorateDriver } from './decorate.ts';
+export { decorateContainer, decorateDriver, withVariables } from './decorate.ts';
 export type {
   Attachment,
   CheckPlace,

@@ -1,11 +1,6 @@
 // A directory with a started container that nobody has used: the next job that fits takes both.
 import { join } from 'node:path';
-import {
-  type CommandSpec,
-  type Container,
-  type ContainerSpec,
-  changeCommands,
-} from '@rivet/containers';
+import { type Container, type ContainerSpec, withVariables } from '@rivet/containers';
 import type { AttemptDirectory } from '../state-directory.ts';
 import { type WarmKey, warmKeyText } from './warm-key.ts';
 
@@ -48,7 +43,8 @@ export class WarmSlot {
     this.#isTaken = true;
     // Someone may have killed it meanwhile; the caller starts another.
     if (!(await this.#container.isRunning())) return undefined;
-    return withEnvironment(this.#container, spec);
+    // It was started before anybody knew whose it would be.
+    return withVariables(this.#container, spec.env, { warm: true });
   }
 
   /** What nobody asked for; taken with this. */
@@ -89,13 +85,4 @@ export function keyOfSpec(spec: ContainerSpec, workspace: string): WarmKey | und
   if (!isPlain || spec.imageId === undefined) return undefined;
   const { image, imageId, network, user } = spec;
   return { image, imageId, network, user, readonly: mount.readonly };
-}
-
-/** Commands get the variables of the container that was asked for. */
-function withEnvironment(container: Container, { env }: ContainerSpec): Container {
-  const complete = (command: CommandSpec): CommandSpec => ({
-    ...command,
-    env: { ...env, ...command.env },
-  });
-  return changeCommands(container, complete, { warm: true });
 }

@@ -57,7 +57,7 @@ class ExecFollower implements RunningCommand {
   readonly #exit = Promise.withResolvers<CommandExit>();
   #startedAt = performance.now();
   /** Processes that a limit had refused the container when it was asked for. */
-  #refusedBefore = Number.POSITIVE_INFINITY;
+  readonly #refusedBefore: number;
   #pid: number | undefined;
   #ended = false;
   /** What came on standard error while it may still be Podman's word; undefined later. */
@@ -69,6 +69,7 @@ class ExecFollower implements RunningCommand {
     this.#host = host;
     this.#command = command;
     this.#sink = sink;
+    this.#refusedBefore = host.countRefusals();
     this.#exit.promise.catch(() => undefined);
   }
 
@@ -104,7 +105,6 @@ class ExecFollower implements RunningCommand {
       },
       (stream, bytes) => this.#take(stream, bytes),
     );
-    this.#refusedBefore = this.#host.countRefusals();
     const ended = this.#follow(running).finally(() => rm(file, { force: true }));
     ended.then(this.#exit.resolve, this.#exit.reject);
     await this.#awaitStart();

@@ -105,8 +105,9 @@ async function beginIn(
   sink: OutputSink,
 ): Promise<RunningCommand> {
   // An earlier process may have made a command ready that its journal has no word of.
-  const isLeft = call.job.replay !== undefined && container.knows(command.id);
-  if (call.begunAtMs === undefined && !isLeft) return await container.run(command, sink);
+  const mayHaveBegun =
+    call.begunAtMs !== undefined || (call.job.replay !== undefined && container.knows(command.id));
+  if (!mayHaveBegun) return await container.run(command, sink);
   const found = await container.attach(command, sink);
   if (found === 'not-started') return await container.run(command, sink);
   if (found === 'unknown') {

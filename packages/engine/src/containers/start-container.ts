@@ -3,12 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isRivetError, RivetError } from '@rivet/base';
-import {
-  type CommandSpec,
-  type Container,
-  type ContainerSpec,
-  changeCommands,
-} from '@rivet/containers';
+import { type Container, type ContainerSpec, withVariables } from '@rivet/containers';
 import type { PipelineDefinition } from '@rivet/protocol';
 import { WORKSPACE } from '../commands/command-request.ts';
 import type { JobHost, JobSpec } from '../job.ts';
@@ -213,11 +208,7 @@ function withDirectory(
   controlDirectory: string,
   env: Readonly<Record<string, string>>,
 ): Container {
-  const complete = (command: CommandSpec): CommandSpec => ({
-    ...command,
-    env: { ...env, ...command.env },
-  });
-  return changeCommands(container, complete, {
+  return withVariables(container, env, {
     async remove() {
       await container.remove();
       await rm(controlDirectory, { recursive: true, force: true });
